@@ -1,0 +1,40 @@
+"""spurprune: finds the few training samples that teach a spurious correlation, prunes them, retrains, and shows what that did."""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/prepare.smk"
+include: "workflow/rules/difficulty.smk"
+include: "workflow/rules/prune.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/tables.smk"
+
+
+rule all:
+    """Everything the selected studies ask for: figures, tables, and all metrics in one file."""
+    default_target: True
+    input:
+        FIGURES,
+        TABLES,
+        "results/metrics.parquet",
+
+
+rule figures:
+    """The figures of the selected studies."""
+    input:
+        FIGURES,
+
+
+onsuccess:
+    shell("echo; echo 'Figures: results/figures   Tables: results/tables   All metrics: results/metrics.parquet'")

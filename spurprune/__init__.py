@@ -1,0 +1,3 @@
+"""spurprune: find the few training samples that teach a spurious correlation, prune them, retrain, and show what that did."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,196 @@
+"""Checks that a schema cannot make: names that must exist, numbers that must fit each other. Each raises one ConfigError."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from spurprune import plugins
+from spurprune.datasets.registry import registry
+from spurprune.errors import ConfigError
+
+if TYPE_CHECKING:
+    from spurprune.config import Config
+
+# What each kind of figure or table must be told, besides its kind; anything else that the schema knows is optional.
+NEEDS = {
+    "carrier_count": ("family", "learned"),
+    "carrier_difficulty": ("family",),
+    "difficulty_range": ("family",),
+    "carrier_pruning": ("settings", "sparsities"),
+    "difficulty_quartiles": ("settings",),
+    "general_pruning": ("settings", "sparsities"),
+    "group_pruning": ("settings", "sparsities", "strategy"),
+    "montage": ("setting", "repeat", "columns"),
+    "summary": (),
+    "stability": ("settings", "scores"),
+}
+OPTIONAL = {
+    "carrier_pruning": ("orders", "score"),
+    "general_pruning": ("orders", "score"),
+    "group_pruning": ("orders", "score"),
+    "difficulty_quartiles": ("score",),
+    "montage": ("score",),
+}
+# The coordinate that a figure of this kind sweeps over, which the family's grid must hold.
+SWEEPS = {"carrier_count": "carriers.count", "carrier_difficulty": "carriers.start", "difficulty_range": "carriers.start"}
+# The options of each way to choose carriers.
+CARRIER_OPTIONS = {
+    "all": (),
+    "random": ("count", "draw"),
+    "easiest": ("count", "base", "score"),
+    "hardest": ("count", "base", "score"),
+    "window": ("count", "base", "score", "start"),
+}
+
+
+def check(config: Config) -> None:
+    """Check the whole configuration; raises ConfigError at the first mistake."""
+    for name, setting in config.settings.items():
+        _check_setting(name, setting, config)
+    for name in config.select:
+        _known(name, config.studies, f"select: '{name}'", "study")
+    for name in config.select:
+        _check_study(name, config.studies[name], config)
+    _check_blocks(config)
+
+
+def _known(value: str, allowed: Iterable[str], key: str, what: str) -> None:
+    names = list(allowed)
+    if value not in names:
+        close = difflib.get_close_matches(value, names, n=1)
+        guess = f" (did you mean '{close[0]}'?)" if close else ""
+        raise ConfigError(f"{key} is no known {what}{guess}; known are {', '.join(names)}.")
+
+
+def _check_setting(name: str, setting: Mapping[str, Any], config: Config) -> None:
+    _known(setting["dataset"], registry(), f"{name}.dataset: '{setting['dataset']}'", "dataset")
+    _known(setting["model"]["name"], plugins.names("models"), f"{name}.model.name: '{setting['model']['name']}'", "network")
+    entry = registry()[setting["dataset"]]
+    for key in ("source_class", "target_class"):
+        _known(setting[key], entry.classes, f"{name}.{key}: '{setting[key]}'", f"class of '{setting['dataset']}'")
+    if setting["source_class"] == setting["target_class"]:
+        raise ConfigError(f"{name}.target_class is '{setting['target_class']}', the source class itself; choose another class.")
+    for label in setting["aligned"]:
+        _known(label, entry.classes, f"{name}.aligned: '{label}'", f"class of '{setting['dataset']}'")
+    if setting["feature"] is not None:
+        feature = setting["feature"]["name"]
+        _known(feature, plugins.names("features"), f"{name}.feature.name: '{feature}'", "feature")
+    elif setting["attribute"] not in entry.attributes:
+        known = ", ".join(entry.attributes) or "none"
+        raise ConfigError(
+            f"{name}.attribute is '{setting['attribute']}', which '{setting['dataset']}' does not have (it has {known}); "
+            "name one of these or give a 'feature'."
+        )
+    _check_carriers(name, setting, config, entry.train_class_counts[entry.classes.index(setting["source_class"])])
+    _check_training(name, setting)
+
+
+def _check_carriers(name: str, setting: Mapping[str, Any], config: Config, class_size: int) -> None:
+    carriers = setting["carriers"]
+    choose = carriers["choose"]
+    needed = CARRIER_OPTIONS[choose]
+    for key in carriers:
+        if key != "choose" and key not in needed:
+            raise ConfigError(f"{name}.carriers.{key} does not go with 'choose: {choose}', which takes {', '.join(needed) or 'nothing'}.")
+    for key in needed:
+        if key not in carriers:
+            raise ConfigError(f"{name}.carriers.{key} is missing; 'choose: {choose}' takes {', '.join(needed)}.")
+    if (choose == "all") != (setting["feature"] is None):
+        wrong = "needs a choice of carriers, such as 'choose: random'" if choose == "all" else "has no 'feature' to lay over them"
+        raise ConfigError(f"{name}.carriers.choose is '{choose}', but the setting {wrong}.")
+    if "count" in carriers:
+        last = carriers["count"] + carriers.get("start", 0)
+        if last > class_size:
+            what = "carriers.start + carriers.count" if "start" in carriers else "carriers.count"
+            raise ConfigError(
+                f"{name}.{what} is {last}, but class '{setting['source_class']}' of '{setting['dataset']}' has only {class_size} "
+                f"training samples; choose at most {class_size}."
+            )
+    if "base" in carriers:
+        _known(carriers["base"], config.settings, f"{name}.carriers.base: '{carriers['base']}'", "setting")
+        base = config.settings[carriers["base"]]
+        if "base" in base["carriers"]:
+            raise ConfigError(f"{name}.carriers.base is '{carriers['base']}', which is itself derived; name the setting it comes from.")
+        _known(carriers["score"], base["difficulty"], f"{name}.carriers.score: '{carriers['score']}'", f"score of '{carriers['base']}'")
+        if (base["dataset"], base["image_size"]) != (setting["dataset"], setting["image_size"]):
+            raise ConfigError(f"{name}.carriers.base is '{carriers['base']}', which is a setting of other images; name one of the same.")
+
+
+def _check_training(name: str, setting: Mapping[str, Any]) -> None:
+    training = setting["training"]
+    _within(f"{name}.training.evaluate_epochs", training["evaluate_epochs"], training["epochs"])
+    for recipe_name, recipe in setting["reference"].items():
+        key = f"{name}.reference.{recipe_name}"
+        if recipe["epochs"] > training["epochs"]:
+            raise ConfigError(f"{key}.epochs is {recipe['epochs']}, but training has only {training['epochs']} epochs; choose at most that.")
+        _within(f"{key}.record_epochs", recipe["record_epochs"], recipe["epochs"])
+        if recipe["shared"] and setting["carriers"].get("draw") != "fixed":
+            raise ConfigError(f"{key}.shared is true, but every repeat draws its own carriers; set carriers.draw to fixed or shared to false.")
+    for score, source in setting["difficulty"].items():
+        key = f"{name}.difficulty.{score}"
+        _known(score, plugins.names("difficulty"), key, "score")
+        if (source["reference"] is None) != (score == "random"):
+            raise ConfigError(f"{key}.reference must be null for 'random' and name a reference recipe for every other score.")
+        if source["reference"] is not None:
+            _known(source["reference"], setting["reference"], f"{key}.reference: '{source['reference']}'", "reference recipe")
+            recorded = setting["reference"][source["reference"]]["record_epochs"]
+            if recorded != "all" and source["epochs"] != "all" and not set(source["epochs"]) <= set(recorded):
+                raise ConfigError(f"{key}.epochs is {source['epochs']}, but the reference records only {recorded}; choose among these.")
+            _within(f"{key}.epochs", source["epochs"], setting["reference"][source["reference"]]["epochs"])
+
+
+def _within(key: str, epochs: str | list[int], last: int) -> None:
+    if epochs != "all" and any(epoch > last for epoch in epochs):
+        raise ConfigError(f"{key} names epoch {max(epochs)}, but training ends after {last}; choose epochs from 1 to {last}.")
+
+
+def _check_study(name: str, study: Mapping[str, Any], config: Config) -> None:
+    _known(study["method"], plugins.names("methods"), f"studies.{name}.method: '{study['method']}'", "method")
+    for section in ("figures", "tables"):
+        for item_name, item in study[section].items():
+            key = f"studies.{name}.{section}.{item_name}"
+            _check_figure(key, item, study, config)
+
+
+def _check_figure(key: str, figure: Mapping[str, Any], study: Mapping[str, Any], config: Config) -> None:
+    kind = figure["kind"]
+    for option in NEEDS[kind]:
+        if option not in figure:
+            raise ConfigError(f"{key}.{option} is missing; a {kind} needs {', '.join(NEEDS[kind])}.")
+    for option in figure:
+        if option != "kind" and option not in NEEDS[kind] and option not in OPTIONAL.get(kind, ()):
+            allowed = ", ".join((*NEEDS[kind], *OPTIONAL.get(kind, ())))
+            raise ConfigError(f"{key}.{option} does not go with a {kind}, which takes {allowed}.")
+    if "family" in figure:
+        _known(figure["family"], config.families, f"{key}.family: '{figure['family']}'", "family of settings (a setting with a grid)")
+        sweep = SWEEPS[kind]
+        if any(sweep not in coordinates for coordinates in config.families[figure["family"]].values()):
+            raise ConfigError(f"{key}.family is '{figure['family']}', whose grid does not vary {sweep}; name a family that does.")
+    named = [*figure.get("settings", []), *figure.get("learned", []), *([figure["setting"]] if "setting" in figure else [])]
+    for setting in named:
+        _known(setting, config.settings, f"{key}: '{setting}'", "setting")
+        scores = figure.get("scores", [figure.get("score", study["score"])])
+        for score in scores:
+            _known(score, config.settings[setting]["difficulty"], f"{key}: score '{score}'", f"score of '{setting}'")
+    if "repeat" in figure and not any(int(b[:3]) <= figure["repeat"] <= int(b[4:]) for b in study["blocks"]):
+        raise ConfigError(f"{key}.repeat is {figure['repeat']}, which is in none of the study's blocks {', '.join(study['blocks'])}.")
+
+
+def _check_blocks(config: Config) -> None:
+    ranges: dict[str, tuple[int, int]] = {}
+    for name in config.select:
+        for block in config.studies[name]["blocks"]:
+            first, last = int(block[:3]), int(block[4:])
+            if first > last:
+                raise ConfigError(f"studies.{name}.blocks: '{block}' ends before it begins; write the lower repeat first.")
+            for other, (low, high) in ranges.items():
+                if other != block and first <= high and low <= last:
+                    raise ConfigError(
+                        f"studies.{name}.blocks: '{block}' overlaps '{other}'; blocks are never regrouped, so add repeats as one more block."
+                    )
+            if config.studies[name]["blocks"].count(block) > 1:
+                raise ConfigError(f"studies.{name}.blocks names '{block}' twice; remove one.")
+            ranges[block] = (first, last)
+

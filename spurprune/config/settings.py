@@ -1,0 +1,130 @@
+"""Setting files: read strictly, then ``extends`` resolved and ``grid`` expanded into a family of settings."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from spurprune.errors import ConfigError
+
+try:
+    from yaml import CSafeLoader as BaseLoader
+except ImportError:  # PyYAML without libyaml
+    from yaml import SafeLoader as BaseLoader  # type: ignore[assignment]
+
+
+class StrictLoader(BaseLoader):  # type: ignore[misc, valid-type]
+    """A YAML loader that refuses a mapping with the same key twice instead of keeping the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Build a mapping; raises ConfigError for a repeated key."""
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                mark = key_node.start_mark
+                raise ConfigError(f"{mark.name}, line {mark.line + 1}: '{key}' is declared twice; rename or remove one.")
+            seen.add(key)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return mapping
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read one YAML mapping; raises ConfigError if the file is missing, no YAML, no mapping, or repeats a key."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            content = yaml.load(stream, Loader=StrictLoader)  # noqa: S506 - a subclass of the safe loader
+    except FileNotFoundError:
+        raise ConfigError(f"The file {path} does not exist; create it or mend 'setting_files'.") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is no valid YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} must hold a mapping from names to blocks.")
+    return content
+
+
+def read_files(paths: Sequence[str], root: Path) -> dict[str, dict[str, Any]]:
+    """Return all settings declared in the files; raises ConfigError if two share a name."""
+    declared: dict[str, dict[str, Any]] = {}
+    origin: dict[str, str] = {}
+    for name in paths:
+        path = Path(name) if Path(name).exists() else root / name
+        for setting, block in read_yaml(path).items():
+            if setting in declared:
+                raise ConfigError(f"The setting '{setting}' is declared in {origin[setting]} and again in {name}; rename one.")
+            if not isinstance(block, dict):
+                raise ConfigError(f"{name}: the setting '{setting}' must be a mapping.")
+            declared[setting], origin[setting] = block, name
+    return declared
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` overridden by ``over``, mappings merged key by key, everything else replaced.
+
+    A mapping with another ``name`` (another optimiser, say) or another ``choose`` replaces the old one whole, since the old one's
+    options would not fit it.
+    """
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping) and not _another_kind(old, value):
+            merged[key] = merge(old, value)
+        else:
+            merged[key] = deepcopy(value)
+    return merged
+
+
+def _another_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    return any(key in old and key in new and old[key] != new[key] for key in ("name", "choose"))
+
+
+def resolve(
+    declared: Mapping[str, dict[str, Any]], defaults: Mapping[str, Any]
+) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, dict[str, Any]]]]:
+    """Return (settings, families): every setting complete, every ``grid`` expanded into members named after their coordinates."""
+    settings: dict[str, dict[str, Any]] = {}
+    families: dict[str, dict[str, dict[str, Any]]] = {}
+    for name in declared:
+        block = _inherit(name, declared, defaults, ())
+        grid = declared[name].get("grid")
+        if grid is None:
+            settings[name] = block
+            continue
+        if not isinstance(grid, dict) or not all(isinstance(v, list) and v for v in grid.values()):
+            raise ConfigError(f"{name}.grid must map dotted keys to lists of values, such as 'carriers.count: [10, 20]'.")
+        families[name] = {}
+        for values in itertools.product(*grid.values()):
+            coordinates = dict(zip(grid, values, strict=True))
+            member = ".".join([name, *(f"{key.rsplit('.', 1)[-1]}-{value}" for key, value in coordinates.items())])
+            settings[member] = _with(block, coordinates, name)
+            families[name][member] = coordinates
+    return settings, families
+
+
+def _inherit(name: str, declared: Mapping[str, dict[str, Any]], defaults: Mapping[str, Any], chain: tuple[str, ...]) -> dict[str, Any]:
+    if name in chain:
+        raise ConfigError(f"{chain[0]}.extends leads back to itself ({' → '.join([*chain, name])}); remove one of these.")
+    block = declared[name]
+    base_name = block.get("extends")
+    if base_name is not None and base_name not in declared:
+        raise ConfigError(f"{name}.extends is '{base_name}', which is no setting; known are {', '.join(declared)}.")
+    base = defaults if base_name is None else _inherit(base_name, declared, defaults, (*chain, name))
+    own = {key: value for key, value in block.items() if key not in ("extends", "grid")}
+    return merge(base, own)
+
+
+def _with(block: Mapping[str, Any], coordinates: Mapping[str, Any], family: str) -> dict[str, Any]:
+    """Return the block with the values at dotted keys replaced; raises ConfigError if a key leads nowhere."""
+    changed = deepcopy(dict(block))
+    for dotted, value in coordinates.items():
+        *parents, last = dotted.split(".")
+        inner = changed
+        for parent in parents:
+            if not isinstance(inner.get(parent), dict):
+                raise ConfigError(f"{family}.grid: '{dotted}' leads nowhere, since '{parent}' is no mapping in this setting.")
+            inner = inner[parent]
+        inner[last] = value
+    return changed

@@ -1,0 +1,21 @@
+"""Errors that a user can act on: one clear sentence that names the key, file or sample and the way out."""
+
+
+class SpurpruneError(Exception):
+    """Base of every error the user can mend; its text is one complete sentence."""
+
+
+class ConfigError(SpurpruneError):
+    """The configuration is wrong; the text names the key, its value and what is allowed."""
+
+
+class DataError(SpurpruneError):
+    """An input or intermediate file is missing, damaged, foreign, or breaks an invariant."""
+
+
+class PlanError(SpurpruneError):
+    """A pruning plan cannot be carried out, for instance because it would empty a class."""
+
+
+class TrainingError(SpurpruneError):
+    """Training cannot go on, for instance because the loss became NaN."""

@@ -1,0 +1,1 @@
+"""Evaluation: metrics of one run, and statistics over repeats."""

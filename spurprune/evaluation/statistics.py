@@ -1,0 +1,63 @@
+"""Statistics over repeats: means with confidence intervals, paired differences, agreement of rankings. Pure functions."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtrit
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over repeats with its 95% confidence interval; the interval is NaN with fewer than two repeats."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+def estimate(values: np.ndarray) -> Estimate:
+    """Return the mean and its Student t interval over repeats; NaN values (metrics that do not exist) are left out."""
+    values = np.asarray(values, dtype=np.float64)
+    values = values[np.isfinite(values)]
+    n = len(values)
+    if n == 0:
+        return Estimate(math.nan, math.nan, math.nan, 0)
+    mean = float(values.mean())
+    if n == 1:
+        return Estimate(mean, math.nan, math.nan, 1)
+    half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2) * values.std(ddof=1) / math.sqrt(n))
+    return Estimate(mean, mean - half, mean + half, n)
+
+
+def paired_difference(values: dict[int, float], reference: dict[int, float]) -> Estimate:
+    """Return the mean difference to a reference over the repeats that both have (by repeat), with its 95% interval."""
+    shared = sorted(values.keys() & reference.keys())
+    return estimate(np.array([values[repeat] - reference[repeat] for repeat in shared]))
+
+
+def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Return Spearman's rank correlation of two scores of the same samples; ties get their average rank."""
+    x, y = _average_ranks(a), _average_ranks(b)
+    if x.std() == 0 or y.std() == 0:
+        return math.nan
+    return float(np.corrcoef(x, y)[0, 1])
+
+
+def top_overlap(a: np.ndarray, b: np.ndarray, share: float) -> float:
+    """Return which part of the hardest ``share`` of samples by one score is among the hardest by the other; by chance, ``share``.
+
+    Among samples of equal score at the edge, those that come first are taken.
+    """
+    count = max(1, round(share * len(a)))
+    first, second = (set(np.argsort(-score, kind="stable")[:count].tolist()) for score in (a, b))
+    return len(first & second) / count
+
+
+def _average_ranks(values: np.ndarray) -> np.ndarray:
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    return ((ends - counts + ends - 1) / 2)[inverse]

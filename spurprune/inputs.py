@@ -1,0 +1,96 @@
+"""The datasets' inputs: one memory-mapped array a dataset, its base table and its manifest."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spurprune.errors import DataError
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a prepared dataset holds.
+
+    ``shape`` and ``dtype`` describe one sample of ``inputs.npy`` (images: uint8, channel × height × width). ``mean`` and ``std`` are a
+    channel's over the training split, of pixels scaled to [0, 1]. ``attributes`` maps an attribute's name to its value names.
+    """
+
+    dataset: str
+    image_size: int
+    count: int
+    shape: tuple[int, ...]
+    dtype: str
+    classes: tuple[str, ...]
+    attributes: dict[str, list[str]]
+    split_counts: dict[str, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    sha256: str
+    source: str
+    licence: str
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes."""
+        return len(self.classes)
+
+    def class_index(self, name: str | int) -> int:
+        """Return the label of a class given by its name or number; raises DataError if the dataset has no such class."""
+        if isinstance(name, int) and 0 <= name < len(self.classes):
+            return name
+        if str(name) in self.classes:
+            return self.classes.index(str(name))
+        raise DataError(f"The dataset '{self.dataset}' has no class '{name}'; its classes are {', '.join(self.classes)}.")
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write a manifest as JSON, by rename."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    temporary.write_text(json.dumps(asdict(manifest), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest; raises DataError that names the file if it is missing or damaged."""
+    try:
+        raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        for name in ("shape", "classes", "mean", "std"):
+            raw[name] = tuple(raw[name])
+        return Manifest(**raw)
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing; rerun the workflow, which makes it.") from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{path} is no dataset manifest ({error}); delete it and rerun.") from error
+
+
+def write_inputs(path: Path, inputs: np.ndarray) -> None:
+    """Write the inputs array as ``.npy``, by rename."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with open(temporary, "wb") as out:
+            np.save(out, inputs, allow_pickle=False)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise DataError(f"{path} could not be written ({error.strerror or error}); free some space or mend the folder, then rerun.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def open_inputs(path: Path, manifest: Manifest) -> np.ndarray:
+    """Open the inputs memory-mapped, read-only; raises DataError if the file is missing, damaged or not the manifest's."""
+    try:
+        inputs: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing; rerun the workflow, which makes it.") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} is damaged or no NPY file ({str(error).splitlines()[0]}); delete it and rerun.") from error
+    expected = ((manifest.count, *manifest.shape), manifest.dtype)
+    if (inputs.shape, str(inputs.dtype)) != expected:
+        raise DataError(
+            f"{path} holds {inputs.dtype} {inputs.shape}, but its manifest says {expected[1]} {expected[0]}; delete it and rerun."
+        )
+    return inputs

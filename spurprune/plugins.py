@@ -1,0 +1,34 @@
+"""Modules chosen by name in the configuration: readers, features, networks, methods, scores, figures.
+
+They are loaded by name and not imported by their neighbours, so that a change of one reader or score is a change for its own users
+only: the workflow hashes a stage's code together with the plugins that its configuration names (see ``spurprune.codehash``).
+"""
+
+import importlib
+import pkgutil
+from types import ModuleType
+
+import spurprune
+from spurprune.errors import ConfigError
+
+KINDS = ("datasets", "features", "models", "methods", "difficulty", "figures")
+
+
+def names(kind: str) -> list[str]:
+    """Return the names of all plugins of one kind, sorted, without importing them."""
+    package = importlib.import_module(f"{spurprune.__name__}.{kind}")
+    return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_") and m.name != "registry")
+
+
+def module_name(kind: str, name: str) -> str:
+    """Return the dotted module name of a plugin; raises ConfigError if there is none of that name."""
+    if kind not in KINDS:
+        raise ValueError(f"no such kind of plugin: {kind}")
+    if name not in names(kind):
+        raise ConfigError(f"There is no '{name}' among the {kind}; known are {', '.join(names(kind))}.")
+    return f"{spurprune.__name__}.{kind}.{name}"
+
+
+def load(kind: str, name: str) -> ModuleType:
+    """Import and return one plugin module; raises ConfigError if there is none of that name."""
+    return importlib.import_module(module_name(kind, name))

@@ -1,0 +1,100 @@
+"""Pruning strategies: which training samples are candidates, and how many of which candidates go.
+
+Rounding rule: of n candidates, a sparsity s prunes ⌊s·n + ½⌋ (half up), computed in decimals so that "0.10" means one tenth exactly.
+Strategies that prune by class or group apply the rule in each class or group. Ties were broken by seed when the ranks were made, so
+the ranks of a repeat are a strict order.
+"""
+
+from decimal import ROUND_HALF_UP, Decimal
+
+import numpy as np
+
+from spurprune.errors import PlanError
+from spurprune.pruning.plan import Plan
+
+
+def pruned_count(candidates: int, sparsity: str) -> int:
+    """Return how many of ``candidates`` samples a sparsity (a decimal's text) prunes: ⌊s·n + ½⌋."""
+    return int((Decimal(sparsity) * candidates).to_integral_value(ROUND_HALF_UP))
+
+
+def candidates_of(strategy: str, label: np.ndarray, attribute: np.ndarray, aligned: np.ndarray, source_label: int) -> np.ndarray:
+    """Return which training samples a strategy may prune, bool [N].
+
+    ``carriers``: the source class's samples with the feature (Sec. 4 of the paper). ``per_group``, ``per_group_equal``: the samples of
+    the groups whose feature goes with their class (Sec. 6.2). All others: every sample.
+    """
+    match strategy:
+        case "none":
+            return np.zeros(len(label), dtype=bool)
+        case "carriers":
+            return (label == source_label) & (attribute == 1)
+        case "per_group" | "per_group_equal":
+            return aligned == 1
+        case _:
+            return np.ones(len(label), dtype=bool)
+
+
+def prune(plan: Plan, label: np.ndarray, group: np.ndarray, candidates: np.ndarray, rank: np.ndarray) -> np.ndarray:
+    """Return which training samples a plan prunes, bool [N].
+
+    ``rank`` is the overall difficulty rank [N], 0 = easiest (for ``random``, a random order). Raises PlanError if the plan asks for
+    what the groups cannot give.
+    """
+    pruned = np.zeros(len(label), dtype=bool)
+    if plan.strategy == "none":
+        return pruned
+    assert plan.sparsity is not None
+    first = -rank if plan.order != "easiest" else rank  # ascending: the first go first
+    for members in _strata(plan, label, group, candidates):
+        count = pruned_count(len(members), plan.sparsity)
+        pruned[members[np.argsort(first[members], kind="stable")[:count]]] = True
+    if plan.strategy == "per_group_equal":
+        pruned = _equal_classes(plan.sparsity, label, candidates, first)
+    return pruned
+
+
+def _strata(plan: Plan, label: np.ndarray, group: np.ndarray, candidates: np.ndarray) -> list[np.ndarray]:
+    """Return the positions of the candidates, divided into the strata that share the sparsity."""
+    positions = np.flatnonzero(candidates)
+    match plan.strategy:
+        case "global" | "carriers":
+            return [positions]
+        case "per_class" | "random":
+            by = label
+        case "per_group":
+            by = group
+        case _:
+            return []
+    return [positions[by[positions] == value] for value in np.unique(by[positions])]
+
+
+def _equal_classes(sparsity: str, label: np.ndarray, candidates: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Prune within the candidates so that all classes that have some end equal in size (Waterbirds, Sec. 6.2).
+
+    The common final size is the largest that prunes at least the sparsity's share of all candidates; hence the count may exceed
+    ⌊s·n + ½⌋ by less than the number of classes. Raises PlanError if a class has too few candidates to come down to that size.
+    """
+    classes = np.unique(label[candidates])
+    sizes = {int(c): int((label == c).sum()) for c in classes}
+    available = {c: int((candidates & (label == c)).sum()) for c in sizes}
+    wanted = pruned_count(int(candidates.sum()), sparsity)
+    size = min(sizes.values())
+    least = sum(n - size for n in sizes.values())
+    if wanted < least:
+        total = int(candidates.sum())
+        raise PlanError(
+            f"classes cannot end equal at sparsity {sparsity}: that takes at least {least} of {total} candidates, "
+            f"a sparsity of {least / total:.4f} or more."
+        )
+    while sum(n - size for n in sizes.values()) < wanted:
+        size -= 1
+    pruned = np.zeros(len(label), dtype=bool)
+    for c, n in sizes.items():
+        if n - size > available[c]:
+            raise PlanError(
+                f"classes cannot end equal at sparsity {sparsity}: class {c} would lose {n - size} samples, but only {available[c]} are candidates."
+            )
+        members = np.flatnonzero(candidates & (label == c))
+        pruned[members[np.argsort(first[members], kind="stable")[: n - size]]] = True
+    return pruned

@@ -1,0 +1,31 @@
+"""Named random streams: everything random in the workflow draws from one of these.
+
+A stream is known by its name and the repeat it serves, never by the setting, the block or the position in a loop. So a repeat gives
+the same bytes whatever its block mates are, changing one stream leaves the others, and runs of one repeat share their initialisation
+and data order across plans, which is what makes the paired differences between plans tight.
+"""
+
+import hashlib
+
+import numpy as np
+
+SPLIT = "split"  # the fixed division of a dataset that has no official one
+CARRIERS = "carriers"  # which samples get the spurious feature
+TIES = "ties"  # the order of samples whose difficulty is equal
+PRUNING = "pruning"  # random pruning
+DIFFICULTY = "difficulty"  # the random control score
+INITIALISATION = "initialisation"  # a network's first weights
+ORDER = "order"  # the order of samples in an epoch
+AUGMENTATION = "augmentation"  # crops and flips
+DROPOUT = "dropout"  # stochastic layers
+
+
+def stream_seed(stream: str, *parts: int | str) -> int:
+    """Return a seed in [0, 2**63) for one stream, e.g. ``stream_seed(ORDER, repeat, epoch)``; equal arguments, equal seed."""
+    text = "/".join([stream, *(str(part) for part in parts)])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
+
+
+def generator(stream: str, *parts: int | str) -> np.random.Generator:
+    """Return a NumPy generator seeded for one stream."""
+    return np.random.default_rng(stream_seed(stream, *parts))

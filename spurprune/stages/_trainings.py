@@ -1,0 +1,62 @@
+"""What both training stages share: the device, the data on it, the network."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from spurprune import plugins, tables
+from spurprune.inputs import Manifest, open_inputs, read_manifest
+from spurprune.logs import log
+from spurprune.models._base import Network
+from spurprune.samples import Samples, from_table, group_of
+from spurprune.training.data import DeviceImages, Pixels, load
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """A setting's data ready for training on one device."""
+
+    inputs: np.ndarray
+    manifest: Manifest
+    samples: dict[int, Samples]
+    setting: dict[str, Any]
+    device: torch.device
+    pixels: Pixels
+
+    def build_network(self) -> Callable[[], Network]:
+        """Return a function that builds the setting's network with fresh weights."""
+        options = {key: value for key, value in self.setting["model"].items() if key != "name"}
+        build = plugins.load("models", self.setting["model"]["name"]).build
+        return lambda: build(self.manifest.shape, self.manifest.num_classes, **options)
+
+    def images(self, samples: Samples, rows: np.ndarray, view: str = "natural") -> DeviceImages:
+        """Return the images of some rows on the device: carriers with their feature, or in the ``featured`` view all with it."""
+        attribute = np.ones_like(samples.attribute[rows]) if view == "featured" else samples.attribute[rows]
+        group = group_of(samples.label[rows], attribute)
+        return load(
+            self.inputs, samples.sample_id[rows], samples.label[rows], group, attribute == 1, self.setting["feature"], self.device
+        )
+
+
+def open_workbench(inputs: Path, manifest: Path, samples: Path, setting: dict[str, Any], threads: int) -> Workbench:
+    """Read and check the inputs of a training stage and choose the device: the GPU that is visible, else the CPU."""
+    torch.set_num_threads(threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    precision = setting["training"]["precision"]
+    torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
+    torch.backends.cudnn.allow_tf32 = precision != "fp32"
+    log.info("device %s, %d numeric threads, precision %s", device, threads, precision)
+    info = read_manifest(manifest)
+    mean, std = setting["normalisation"]["mean"] or info.mean, setting["normalisation"]["std"] or info.std
+    return Workbench(
+        open_inputs(inputs, info),
+        info,
+        from_table(tables.read(samples, tables.SAMPLES), setting["attribute"]),
+        setting,
+        device,
+        Pixels.of(mean, std, device),
+    )

@@ -1,0 +1,13 @@
+"""collect_metrics: the metrics of all runs in one table, for users; nothing depends on it."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from spurprune import tables
+
+
+def run(metrics: list[Path], output: Path, provenance: tables.Provenance) -> None:
+    """Write the concatenation of the runs' metrics; raises DataError if one is missing or damaged."""
+    table = pa.concat_tables(tables.read(path, tables.METRICS).replace_schema_metadata() for path in metrics)
+    tables.write(output, table, tables.METRICS, provenance)

@@ -1,0 +1,146 @@
+"""retrain: one training a repeat by one method on one plan; predictions, history, and the models where they are kept."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from safetensors.torch import save_file
+
+from spurprune import plugins, tables
+from spurprune.errors import DataError
+from spurprune.logs import progress
+from spurprune.models._base import Network
+from spurprune.samples import SPLITS, Samples
+from spurprune.stages._trainings import Workbench, open_workbench
+from spurprune.tables import labels, to_numpy
+from spurprune.training.data import DeviceImages
+from spurprune.training.loop import Recipe, Stream, fit, initialise
+from spurprune.training.observe import group_summary, observe
+
+VIEWS = ("natural", "featured")
+History = list[dict[str, Any]]
+
+
+def run(
+    inputs: dict[str, Path],
+    setting: dict[str, Any],
+    method: str,
+    repeats: list[int],
+    threads: int,
+    outputs: dict[str, Path],
+    provenance: tables.Provenance,
+) -> None:
+    """Train every repeat on its plan's weights and write predictions of validation and test, and the history.
+
+    ``inputs`` names the paths inputs, manifest, samples and plan; ``outputs`` predictions, history and, where models are kept, models,
+    which gets the last weights of all repeats in one safetensors file, keys ``{repeat}.{parameter}``. ``setting`` holds model,
+    training, feature, attribute, normalisation, evaluation and the two classes. Raises TrainingError if a loss is not finite.
+    """
+    models = outputs.get("models")
+    bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
+    weights = tables.read(inputs["plan"], tables.PLAN, ["repeat", "sample_id", "weight"])
+    predicted: list[pa.Table] = []
+    recorded: History = []
+    kept: dict[str, torch.Tensor] = {}
+    for repeat in progress(repeats, len(repeats), f"trainings of {provenance.setting}"):
+        one = bench.samples[repeat]
+        train = one.rows("train")
+        weight = _weights(weights, repeat, one.sample_id[train], str(inputs["plan"]))
+        where = f"{provenance.setting}, repeat {repeat}"
+        model = _train(bench, one, train, weight, method, repeat, recorded, where)
+        for split in ("validation", "test"):
+            for view in VIEWS:
+                predicted.extend(_predict(bench, model, one, repeat, split, view))
+        if models is not None:
+            kept |= {f"{repeat}.{name}": value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    counts = {"repeats": len(repeats), "train": int(to_numpy(weights.column("weight")).sum()) // len(repeats)}
+    provenance = replace(provenance, counts=counts, notes={"method": method, "torch": torch.__version__, "device": str(bench.device)})
+    tables.write(outputs["predictions"], pa.concat_tables(predicted), tables.PREDICTIONS, provenance)
+    tables.write(outputs["history"], _history_table(recorded), tables.HISTORY, provenance)
+    if models is not None:
+        temporary = models.with_name(f".{models.name}.partial")
+        save_file(kept, temporary, metadata={"setting": provenance.setting, "code_version": provenance.code_version})
+        temporary.replace(models)
+
+
+def _weights(weights: pa.Table, repeat: int, sample_id: np.ndarray, where: str) -> np.ndarray:
+    rows = weights.filter(pc.equal(weights.column("repeat"), repeat)).sort_by("sample_id")
+    order = np.argsort(sample_id)
+    if not np.array_equal(to_numpy(rows.column("sample_id")), sample_id[order]):
+        raise DataError(f"{where} holds other samples than repeat {repeat}'s training split; delete the file and rerun.")
+    result = np.empty(len(sample_id), dtype=np.float32)
+    result[order] = to_numpy(rows.column("weight"))
+    return result
+
+
+def _train(
+    bench: Workbench, samples: Samples, train: np.ndarray, weight: np.ndarray, method: str, repeat: int, recorded: History, where: str
+) -> Network:
+    setting = bench.setting
+    data = bench.images(samples, train)
+    kept = torch.from_numpy(np.flatnonzero(weight > 0)).to(bench.device)
+    kept_data = DeviceImages(data.images[kept], data.label[kept], data.group[kept])
+    watched: list[tuple[str, str, DeviceImages]] = [("train", "natural", kept_data)]
+    wanted = setting["training"]["evaluate_epochs"]
+    if wanted:
+        watched.extend(("test", view, bench.images(samples, rows, view)) for view, rows in _views(bench, samples, "test") if len(rows))
+    source = bench.manifest.class_index(setting["source_class"])
+    batch_size = setting["evaluation"]["batch_size"]
+
+    def after_epoch(epoch: int, model: torch.nn.Module) -> None:
+        if not (wanted == "all" or epoch in wanted):
+            return
+        assert isinstance(model, Network)
+        for split, view, images in watched:
+            logits = observe(model, images, bench.pixels, batch_size).logits
+            for record in group_summary(logits, images.label, images.group, source):
+                recorded.append({"repeat": repeat, "epoch": epoch, "split": split, "view": view, **record})
+
+    stream = Stream((repeat,))
+    model = initialise(bench.build_network(), stream, bench.device)
+    learner = plugins.load("methods", method).Method(weight, setting["training"])
+    fit(model, data, bench.pixels, learner, Recipe.of(setting["training"]), stream, after_epoch, where)
+    assert isinstance(model, Network)
+    return model
+
+
+def _views(bench: Workbench, samples: Samples, split: str) -> list[tuple[str, np.ndarray]]:
+    """Return the rows to predict in each view: all as they are; with the feature laid over, those of the classes that are asked for."""
+    rows = samples.rows(split)
+    if bench.setting["feature"] is None:
+        return [("natural", rows)]
+    classes = [bench.manifest.class_index(bench.setting[name]) for name in ("source_class", "target_class")]
+    everyone = bench.setting["evaluation"]["featured_classes"] == "all"
+    return [("natural", rows), ("featured", rows if everyone else rows[np.isin(samples.label[rows], classes)])]
+
+
+def _predict(bench: Workbench, model: Network, samples: Samples, repeat: int, split: str, view: str) -> list[pa.Table]:
+    rows = dict(_views(bench, samples, split)).get(view, np.empty(0, dtype=np.int64))
+    if not len(rows):
+        return []
+    seen = observe(model, bench.images(samples, rows, view), bench.pixels, bench.setting["evaluation"]["batch_size"])
+    logits = seen.logits.cpu().numpy()
+    offsets = pa.array(np.arange(len(rows) + 1, dtype=np.int32) * logits.shape[1])
+    return [
+        pa.table(
+            {
+                "repeat": np.full(len(rows), repeat, dtype=np.int16),
+                "sample_id": samples.sample_id[rows],
+                "split": labels(np.full(len(rows), SPLITS.index(split)), SPLITS),
+                "view": labels(np.full(len(rows), VIEWS.index(view)), VIEWS),
+                "logits": pa.ListArray.from_arrays(offsets, pa.array(logits.ravel())),
+            }
+        )
+    ]
+
+
+def _history_table(recorded: History) -> pa.Table:
+    names = list(tables.HISTORY.columns)
+    columns: dict[str, Any] = {name: [record[name] for record in recorded] for name in names}
+    columns["split"] = labels(columns["split"], SPLITS)
+    columns["view"] = labels(columns["view"], VIEWS)
+    return pa.table({name: columns[name] if name in ("split", "view") else pa.array(columns[name], tables.HISTORY.columns[name]) for name in names})

@@ -1,0 +1,99 @@
+"""train_reference: ERM runs as long as their use needs, recording every training sample's dynamics."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from spurprune import tables
+from spurprune.logs import log, progress
+from spurprune.methods.erm import Method
+from spurprune.models._base import Network
+from spurprune.samples import Samples
+from spurprune.stages._trainings import Workbench, open_workbench
+from spurprune.training.data import DeviceImages
+from spurprune.training.loop import Recipe, Stream, fit, initialise
+from spurprune.training.observe import dynamics_of, observe
+
+
+def run(
+    inputs: Path,
+    manifest: Path,
+    samples: Path,
+    setting: dict[str, Any],
+    recipe: dict[str, Any],
+    repeats: list[int],
+    threads: int,
+    output: Path,
+    provenance: tables.Provenance,
+) -> None:
+    """Train ``recipe["seeds"]`` reference runs for every repeat and write their dynamics at the epochs to record.
+
+    ``setting`` holds model, training, feature, attribute, normalisation and evaluation; ``recipe`` is one of its reference recipes. With
+    ``view: eval`` the samples are looked at in eval mode without augmentation after the epoch; with ``view: training`` each sample's
+    logits are those of its own training step. Raises TrainingError if a loss is not finite.
+    """
+    bench = open_workbench(inputs, manifest, samples, setting, threads)
+    jobs = [(repeat, seed) for repeat in repeats for seed in range(recipe["seeds"])]
+    parts = []
+    for repeat, seed in progress(jobs, len(jobs), f"reference runs of {provenance.setting}"):
+        where = f"{provenance.setting}, repeat {repeat}, reference seed {seed}"
+        parts.extend(_one_run(bench, bench.samples[repeat], recipe, repeat, seed, where))
+    log.info("%d reference runs of %d epochs", len(jobs), recipe["epochs"])
+    table = pa.concat_tables(parts)
+    counts = {"samples": len(bench.samples[repeats[0]].rows("train")), "reference_seeds": recipe["seeds"]}
+    tables.write(output, table, tables.DYNAMICS, replace(provenance, counts=counts, notes={"recipe": recipe}))
+
+
+def _one_run(bench: Workbench, samples: Samples, recipe: dict[str, Any], repeat: int, seed: int, where: str) -> list[pa.Table]:
+    rows = samples.rows("train")
+    data = bench.images(samples, rows)
+    stream = Stream((repeat, "reference", seed))
+    model = initialise(bench.build_network(), stream, bench.device)
+    wanted = range(1, recipe["epochs"] + 1) if recipe["record_epochs"] == "all" else recipe["record_epochs"]
+    method: Method = _Recorder(len(rows), bench, model) if recipe["view"] == "training" else Method(np.ones(len(rows)), bench.setting["training"])
+    parts: list[pa.Table] = []
+
+    def after_epoch(epoch: int, model: torch.nn.Module) -> None:
+        if epoch not in wanted:
+            return
+        assert isinstance(model, Network)
+        if isinstance(method, _Recorder):
+            logits, norm = method.logits, method.feature_norm
+        else:
+            seen = observe(model, data, bench.pixels, bench.setting["evaluation"]["batch_size"])
+            logits, norm = seen.logits, seen.feature_norm
+        parts.append(_table(repeat, seed, epoch, samples.sample_id[rows], dynamics_of(logits, data.label), norm.cpu().numpy()))
+
+    fit(model, data, bench.pixels, method, Recipe.of(bench.setting["training"], recipe["epochs"]), stream, after_epoch, where)
+    return parts
+
+
+class _Recorder(Method):
+    """ERM that keeps each sample's logits and feature norm from its own training step: the training-time view."""
+
+    def __init__(self, n: int, bench: Workbench, model: torch.nn.Module) -> None:
+        super().__init__(np.ones(n), bench.setting["training"])
+        assert isinstance(model, Network)
+        self.logits = torch.zeros((n, bench.manifest.num_classes), device=bench.device)
+        self.feature_norm = torch.zeros(n, device=bench.device)
+        self._batch_norm = torch.zeros(0, device=bench.device)
+        model.classifier.register_forward_hook(self._keep_norm)
+
+    def _keep_norm(self, module: torch.nn.Module, arguments: tuple[torch.Tensor, ...], result: torch.Tensor) -> None:
+        self._batch_norm = arguments[0].detach().float().norm(dim=1)
+
+    def loss(self, logits: torch.Tensor, label: torch.Tensor, group: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """Return ERM's loss, keeping the batch's logits."""
+        self.logits[rows] = logits.detach()
+        self.feature_norm[rows] = self._batch_norm
+        return super().loss(logits, label, group, rows)
+
+
+def _table(repeat: int, seed: int, epoch: int, sample_id: np.ndarray, dynamics: dict[str, np.ndarray], norm: np.ndarray) -> pa.Table:
+    constant = {"repeat": repeat, "reference_seed": seed, "epoch": epoch}
+    columns = {name: np.full(len(sample_id), value, dtype=np.int16) for name, value in constant.items()}
+    return pa.table(columns | {"sample_id": sample_id} | dynamics | {"feature_norm": norm})

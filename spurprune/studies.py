@@ -1,0 +1,101 @@
+"""Studies: which runs a figure or table needs. Pure functions from the validated configuration to run names and paths.
+
+A study names its blocks and its figures; a figure's ``kind`` decides which runs it draws (see ``runs_of``). The workflow, ``make
+plan`` and the tests all ask here, so that the figures' own runs are the only ones ever built.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spurprune.config import Config
+
+NO_PRUNING = "none"
+
+
+@dataclass(frozen=True, order=True)
+class Run:
+    """One training by one method on one plan for one block of repeats."""
+
+    setting: str
+    method: str
+    plan: str
+    block: str
+
+    @property
+    def folder(self) -> str:
+        """The run's folder below the results folder."""
+        return f"settings/{self.setting}/runs/{self.method}/{self.plan}/{self.block}"
+
+
+def sweep(strategy: str, score: str, orders: Iterable[str], sparsities: Iterable[str]) -> list[str]:
+    """Return the names of the plans of one strategy over orders and sparsities."""
+    return [f"{strategy}-{score}-{order}-{sparsity}" for order in orders for sparsity in sparsities]
+
+
+def plans_of(figure: Mapping[str, Any], study: Mapping[str, Any]) -> list[str]:
+    """Return the plans that a figure compares within each of its settings; the first is always no pruning."""
+    score = figure.get("score", study["score"])
+    orders = figure.get("orders", ["hardest", "easiest"])
+    sparsities = figure.get("sparsities", [])
+    match figure["kind"]:
+        case "carrier_pruning":
+            return [NO_PRUNING, *sweep("carriers", score, orders, sparsities)]
+        case "general_pruning":
+            return [NO_PRUNING, *sweep("per_class", score, orders, sparsities), *(f"random-{s}" for s in sparsities)]
+        case "group_pruning":
+            return [NO_PRUNING, *sweep(figure["strategy"], score, orders, sparsities)]
+        case _:
+            return [NO_PRUNING]
+
+
+def settings_of(figure: Mapping[str, Any], config: Config) -> list[str]:
+    """Return the settings whose runs a figure draws; a family stands for all its members."""
+    named: list[str] = []
+    if "family" in figure:
+        named.extend(config.family(figure["family"]))
+    named.extend(figure.get("settings", []))
+    named.extend(figure.get("learned", []))
+    if figure["kind"] in ("montage", "stability"):
+        return []
+    return list(dict.fromkeys(named))
+
+
+def runs_of(figure: Mapping[str, Any], study: Mapping[str, Any], config: Config) -> list[Run]:
+    """Return the runs that a figure draws, in a fixed order; ``summary`` draws those of all the study's figures."""
+    if figure["kind"] == "summary":
+        every = (runs_of(other, study, config) for other in study["figures"].values())
+        return sorted({run for runs in every for run in runs})
+    method = study["method"]
+    return [
+        Run(setting, method, plan, block)
+        for setting in settings_of(figure, config)
+        for plan in plans_of(figure, study)
+        for block in study["blocks"]
+    ]
+
+
+def figure_paths(study_name: str, study: Mapping[str, Any]) -> list[str]:
+    """Return the paths of a study's figures below the results folder."""
+    return [f"figures/{study_name}/{name}.{ending}" for name in study["figures"] for ending in ("pdf", "png", "csv")]
+
+
+def table_paths(study_name: str, study: Mapping[str, Any]) -> list[str]:
+    """Return the paths of a study's tables below the results folder."""
+    return [f"tables/{study_name}/{name}.{ending}" for name in study["tables"] for ending in ("csv", "md")]
+
+
+def all_runs(config: Config) -> list[Run]:
+    """Return every run of the selected studies, sorted, each once."""
+    runs: set[Run] = set()
+    for name in config.select:
+        study = config.studies[name]
+        for figure in study["figures"].values():
+            runs.update(runs_of(figure, study, config))
+    return sorted(runs)
+
+
+def repeats_of(block: str) -> range:
+    """Return the repeats of a block such as "000-004"."""
+    first, last = block.split("-")
+    return range(int(first), int(last) + 1)

@@ -1,0 +1,72 @@
+"""Looking at a network without changing it: logits and feature norms of samples, in eval mode unless asked otherwise."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spurprune.models._base import Network
+from spurprune.training.data import DeviceImages, Pixels
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a network made of samples: ``logits`` float32 [N, C], ``feature_norm`` float32 [N], on the device."""
+
+    logits: Tensor
+    feature_norm: Tensor
+
+
+@torch.no_grad()
+def observe(model: Network, data: DeviceImages, pixels: Pixels, batch_size: int) -> Observation:
+    """Run the network over all rows in eval mode, without augmentation, in full precision, and leave it in the mode it was in."""
+    was_training = model.training
+    model.eval()
+    logits, norms = [], []
+    for images in data.images.split(batch_size):
+        features = model.features(pixels.normalise(images))
+        logits.append(model.classifier(features))
+        norms.append(features.norm(dim=1))
+    model.train(was_training)
+    return Observation(torch.cat(logits).float(), torch.cat(norms).float())
+
+
+def dynamics_of(logits: Tensor, label: Tensor) -> dict[str, np.ndarray]:
+    """Return the training dynamics of samples from their logits [N, C] and labels [N].
+
+    ``loss`` cross-entropy in nats, ``error`` ‖softmax − onehot‖₂, ``margin`` the true class's logit minus the largest other (all float32
+    [N]), ``correct`` bool [N].
+    """
+    rows = torch.arange(len(label), device=label.device)
+    log_p = torch.log_softmax(logits, dim=1)
+    error = log_p.exp()
+    error[rows, label] -= 1
+    true = logits[rows, label]
+    others = logits.clone()
+    others[rows, label] = -torch.inf
+    return {
+        "loss": (-log_p[rows, label]).cpu().numpy(),
+        "error": error.norm(dim=1).cpu().numpy(),
+        "margin": (true - others.amax(dim=1)).cpu().numpy(),
+        "correct": (logits.argmax(dim=1) == label).cpu().numpy(),
+    }
+
+
+def group_summary(logits: Tensor, label: Tensor, group: Tensor, source_label: int) -> list[dict[str, float | int]]:
+    """Return one record a group present: group, n, n_correct, n_as_source (predicted as the source class), mean loss in nats."""
+    predicted = logits.argmax(dim=1)
+    loss = torch.nn.functional.cross_entropy(logits, label, reduction="none").double()
+    records: list[dict[str, float | int]] = []
+    for value in torch.unique(group).tolist():
+        members = group == value
+        records.append(
+            {
+                "group": value,
+                "n": int(members.sum()),
+                "n_correct": int((predicted == label)[members].sum()),
+                "n_as_source": int((predicted == source_label)[members].sum()),
+                "loss": float(loss[members].mean()),
+            }
+        )
+    return records

@@ -1,0 +1,152 @@
+"""Helpers for the rules: the validated configuration, paths, parameters. No rules here."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT))
+# The jobs' own Python processes find the package the same way, on this machine and on a cluster's nodes.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
+)
+
+from snakemake.exceptions import WorkflowError
+from spurprune import config as spurprune_config
+from spurprune import plugins, studies
+from spurprune.codehash import code_hash
+from spurprune.config import canonical
+from spurprune.datasets.registry import registry
+from spurprune.errors import SpurpruneError
+from spurprune.pruning import plan as plans
+
+try:
+    CONFIG = spurprune_config.load(config, ROOT)
+except SpurpruneError as error:
+    raise WorkflowError(str(error)) from None
+
+
+def setting_of(wildcards):
+    """The complete block of the wildcards' setting."""
+    return CONFIG.settings[wildcards.setting]
+
+
+def block_of(wildcards, *keys):
+    """Some keys of the setting's block in canonical order: one plain value, so that Snakemake sees every change of it."""
+    return canonical({key: setting_of(wildcards)[key] for key in keys})
+
+
+def samples_block(wildcards):
+    """What decides a setting's samples: how a feature looks does not, only whether its carriers are drawn."""
+    keys = ("validation", "source_class", "attribute", "aligned", "carriers")
+    return block_of(wildcards, *keys) | {"drawn": setting_of(wildcards)["feature"] is not None}
+
+
+def base_difficulty(wildcards):
+    """The base setting's difficulty, for a setting whose carriers are chosen by it."""
+    carriers = setting_of(wildcards)["carriers"]
+    if "base" not in carriers:
+        return []
+    return f"results/settings/{carriers['base']}/difficulty/{carriers['score']}/{wildcards.block}.parquet"
+
+
+def dynamics_of_score(wildcards):
+    """The dynamics that a score is computed from; a shared reference lies in the block 'shared'."""
+    setting = setting_of(wildcards)
+    recipe = setting["difficulty"][wildcards.score]["reference"]
+    if recipe is None:
+        return []
+    block = "shared" if setting["reference"][recipe]["shared"] else wildcards.block
+    return f"results/settings/{wildcards.setting}/reference/{recipe}/{block}/dynamics.parquet"
+
+
+def difficulty_of_plan(wildcards):
+    """The difficulty that a plan prunes by, if any."""
+    score = plans.parse(wildcards.plan).score
+    if score is None:
+        return []
+    return f"results/settings/{wildcards.setting}/difficulty/{score}/{wildcards.block}.parquet"
+
+
+def training_block(wildcards, *more):
+    """What decides a training: the network, the recipe, how the feature looks and how the inputs are normalised."""
+    return block_of(wildcards, "model", "training", "feature", "attribute", "normalisation", "evaluation", *more)
+
+
+def reference_block(wildcards):
+    """What decides a reference run: a training's block without the epochs at which a run is evaluated."""
+    block = training_block(wildcards)
+    block["training"] = {k: v for k, v in block["training"].items() if k != "evaluate_epochs"}
+    return block
+
+
+def settings_that(keep_models):
+    """A pattern for the settings that keep their models, or for those that do not."""
+    names = [re.escape(name) for name, block in CONFIG.settings.items() if block["keep_models"] == keep_models]
+    return "|".join(names) or "no-such-setting"
+
+
+def metrics_of(runs):
+    """The metrics files of some runs."""
+    return [f"results/{run.folder}/metrics.parquet" for run in runs]
+
+
+def code(stage, *plugin_modules):
+    """The hash of a stage's code: its script, everything that imports, and the plugins that the configuration names."""
+    modules = [plugins.module_name(kind, name) for kind, name in plugin_modules]
+    return code_hash(ROOT, ROOT / "workflow" / "scripts" / f"{stage}.py", *modules)
+
+
+def repeats(wildcards):
+    """The repeats of the wildcards' block."""
+    return studies.repeats_of(wildcards.block)
+
+
+def dataset_folder(wildcards):
+    """The folder of the setting's prepared dataset."""
+    setting = setting_of(wildcards)
+    return f"results/datasets/{setting['dataset']}-{setting['image_size']}"
+
+
+def training_code(wildcards, stage, *more):
+    """The hash of a training stage's code, with the network and the feature that the setting names."""
+    setting = setting_of(wildcards)
+    feature = [("features", setting["feature"]["name"])] if setting["feature"] else []
+    return code(stage, ("models", setting["model"]["name"]), *feature, *more)
+
+
+def of_kind(section, kind):
+    """A pattern for the names of the figures or tables of one kind in the selected studies."""
+    names = {
+        name
+        for study in CONFIG.select
+        for name, item in CONFIG.studies[study][section].items()
+        if item["kind"] == kind
+    }
+    return "|".join(sorted(names)) or "no-such-name"
+
+
+def items_with_paths(list_paths):
+    """The paths below results/ that a function lists for every selected study."""
+    return [
+        f"results/{path}"
+        for name in CONFIG.select
+        for path in list_paths(name, CONFIG.studies[name])
+    ]
+
+
+FIGURES = items_with_paths(studies.figure_paths)
+TABLES = items_with_paths(studies.table_paths)
+
+
+wildcard_constraints:
+    dataset="[a-z0-9_]+",
+    size="[0-9]+",
+    setting="[a-z0-9][A-Za-z0-9_.-]*",
+    block="[0-9]{3}-[0-9]{3}|shared",
+    recipe="[a-z][a-z0-9_]*",
+    score="[a-z0-9]+",
+    plan=plans.PATTERN,
+    method="[a-z0-9_]+",
+    study="[a-z0-9][a-z0-9_-]*",

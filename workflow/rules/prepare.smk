@@ -1,0 +1,42 @@
+"""Datasets and samples: decode once, then every setting's splits, carriers and groups."""
+
+
+rule prepare_inputs:
+    """Decode a dataset once into a memory-mapped array, with its base table and manifest."""
+    output:
+        inputs="results/datasets/{dataset}-{size}/inputs.npy",
+        base="results/datasets/{dataset}-{size}/base.parquet",
+        manifest="results/datasets/{dataset}-{size}/manifest.json",
+    params:
+        source=lambda wildcards: (
+            None
+            if registry()[wildcards.dataset].embedded
+            else CONFIG.data[wildcards.dataset]
+        ),
+        code=lambda wildcards: code("prepare_inputs", ("datasets", wildcards.dataset)),
+    log:
+        "logs/prepare_inputs/{dataset}-{size}.log",
+    conda:
+        "../../envs/base.yaml"
+    script:
+        "../scripts/prepare_inputs.py"
+
+
+rule prepare_splits:
+    """A setting's samples for one block: splits, carriers, groups; by its base setting's difficulty where it says so."""
+    input:
+        base=lambda wildcards: f"{dataset_folder(wildcards)}/base.parquet",
+        manifest=lambda wildcards: f"{dataset_folder(wildcards)}/manifest.json",
+        difficulty=base_difficulty,
+    output:
+        samples="results/settings/{setting}/samples/{block}.parquet",
+    params:
+        setting=samples_block,
+        repeats=repeats,
+        code=code("prepare_splits"),
+    log:
+        "logs/prepare_splits/{setting}/{block}.log",
+    conda:
+        "../../envs/base.yaml"
+    script:
+        "../scripts/prepare_splits.py"

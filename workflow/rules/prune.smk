@@ -1,0 +1,21 @@
+"""Pruning: sample weights from difficulty."""
+
+
+rule prune_metadata:
+    """Give every training sample its weight by one plan: 0 = pruned, 1 = kept."""
+    input:
+        samples="results/settings/{setting}/samples/{block}.parquet",
+        difficulty=difficulty_of_plan,
+        manifest=lambda wildcards: f"{dataset_folder(wildcards)}/manifest.json",
+    output:
+        plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
+    params:
+        setting=lambda wildcards: block_of(wildcards, "attribute", "source_class"),
+        repeats=repeats,
+        code=code("prune_metadata"),
+    log:
+        "logs/prune_metadata/{setting}/{plan}/{block}.log",
+    conda:
+        "../../envs/base.yaml"
+    script:
+        "../scripts/prune_metadata.py"

@@ -1,0 +1,39 @@
+"""Training: one run a method, plan and block."""
+
+
+rule retrain:
+    """Train every repeat of a block on one plan; predictions of validation and test, and the history."""
+    input:
+        inputs=lambda wildcards: f"{dataset_folder(wildcards)}/inputs.npy",
+        manifest=lambda wildcards: f"{dataset_folder(wildcards)}/manifest.json",
+        samples="results/settings/{setting}/samples/{block}.parquet",
+        plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
+    output:
+        predictions="results/settings/{setting}/runs/{method}/{plan}/{block}/predictions.parquet",
+        history="results/settings/{setting}/runs/{method}/{plan}/{block}/history.parquet",
+    params:
+        setting=lambda wildcards: training_block(wildcards, "source_class", "target_class"),
+        repeats=repeats,
+        code=lambda wildcards: training_code(wildcards, "retrain", ("methods", wildcards.method)),
+    log:
+        "logs/retrain/{setting}/{method}/{plan}/{block}.log",
+    benchmark:
+        "logs/benchmarks/retrain/{setting}/{method}/{plan}/{block}.jsonl"
+    wildcard_constraints:
+        setting=settings_that(keep_models=False),
+    threads: CONFIG.threads
+    resources:
+        gpu=1,
+    conda:
+        "../../envs/train.yaml"
+    script:
+        "../scripts/retrain.py"
+
+
+use rule retrain as retrain_keeping_models with:
+    output:
+        predictions="results/settings/{setting}/runs/{method}/{plan}/{block}/predictions.parquet",
+        history="results/settings/{setting}/runs/{method}/{plan}/{block}/history.parquet",
+        models="results/settings/{setting}/runs/{method}/{plan}/{block}/models.safetensors",
+    wildcard_constraints:
+        setting=settings_that(keep_models=True),

@@ -1,0 +1,14 @@
+"""The rule collect_metrics: see spurprune.stages.collect_metrics."""
+
+from pathlib import Path
+
+from spurprune.logs import stage_log
+from spurprune.stages import collect_metrics
+from spurprune.tables import Provenance
+
+with stage_log(snakemake.log[0], "collect_metrics"):
+    collect_metrics.run(
+        [Path(path) for path in snakemake.input.metrics],
+        Path(snakemake.output.metrics),
+        Provenance.of(snakemake.wildcards, snakemake.params),
+    )

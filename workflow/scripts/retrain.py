@@ -1,0 +1,21 @@
+"""The rule retrain: see spurprune.stages.retrain. The device is leased before torch is imported."""
+
+from pathlib import Path
+
+from spurprune import devices
+from spurprune.logs import stage_log
+from spurprune.tables import Provenance
+
+devices.set_threads(snakemake.threads)
+with stage_log(snakemake.log[0], "retrain"), devices.leased_device():
+    from spurprune.stages import retrain
+
+    retrain.run(
+        {name: Path(path) for name, path in snakemake.input.items()},
+        snakemake.params.setting,
+        snakemake.wildcards.method,
+        list(snakemake.params.repeats),
+        snakemake.threads,
+        {name: Path(path) for name, path in snakemake.output.items()},
+        Provenance.of(snakemake.wildcards, snakemake.params),
+    )
