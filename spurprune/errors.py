@@ -19,3 +19,9 @@ class PlanError(SpurpruneError):
 
 class TrainingError(SpurpruneError):
     """Training cannot go on, for instance because the loss became NaN."""
+
+
+def first_sentence(error: BaseException) -> str:
+    """Return the first sentence of another library's message without its full stop, to be quoted within a sentence of ours."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text.split(". ")[0].rstrip(".")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spurprune.errors import DataError
+from spurprune.errors import DataError, first_sentence
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def read_manifest(path: Path) -> Manifest:
     except FileNotFoundError:
         raise DataError(f"{path} is missing; rerun the workflow, which makes it.") from None
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{path} is no dataset manifest ({error}); delete it and rerun.") from error
+        raise DataError(f"{path} is no dataset manifest ({first_sentence(error)}); delete it and rerun.") from error
 
 
 def write_inputs(path: Path, inputs: np.ndarray) -> None:
@@ -75,7 +75,9 @@ def write_inputs(path: Path, inputs: np.ndarray) -> None:
             np.save(out, inputs, allow_pickle=False)
         os.replace(temporary, path)
     except OSError as error:
-        raise DataError(f"{path} could not be written ({error.strerror or error}); free some space or mend the folder, then rerun.") from error
+        raise DataError(
+            f"{path} could not be written ({error.strerror or error}); free some space or mend the folder, then rerun."
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -87,7 +89,7 @@ def open_inputs(path: Path, manifest: Manifest) -> np.ndarray:
     except FileNotFoundError:
         raise DataError(f"{path} is missing; rerun the workflow, which makes it.") from None
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} is damaged or no NPY file ({str(error).splitlines()[0]}); delete it and rerun.") from error
+        raise DataError(f"{path} is damaged or no NPY file ({first_sentence(error)}); delete it and rerun.") from error
     expected = ((manifest.count, *manifest.shape), manifest.dtype)
     if (inputs.shape, str(inputs.dtype)) != expected:
         raise DataError(

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from spurprune import __version__
 from spurprune.canonical import config_hash
-from spurprune.errors import DataError
+from spurprune.errors import DataError, first_sentence
 
 METADATA_KEY = b"spurprune"
 
@@ -198,7 +198,9 @@ def write(path: Path, table: pa.Table, schema: TableSchema, provenance: Provenan
         pq.write_table(table, temporary, compression="zstd", row_group_size=1 << 20)
         os.replace(temporary, path)
     except OSError as error:
-        raise DataError(f"{path} could not be written ({error.strerror or error}); free some space or mend the folder, then rerun.") from error
+        raise DataError(
+            f"{path} could not be written ({error.strerror or error}); free some space or mend the folder, then rerun."
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -206,15 +208,15 @@ def write(path: Path, table: pa.Table, schema: TableSchema, provenance: Provenan
 def read(path: Path, schema: TableSchema, columns: Sequence[str] | None = None) -> pa.Table:
     """Read one table (or some of its columns); raises DataError that names the file and the reason if it is not what it should be."""
     metadata = read_metadata(path, schema)
+    missing = [name for name in columns or () if name not in pq.read_schema(path).names]
+    if missing:
+        raise DataError(f"{path} lacks the column '{missing[0]}' of a {schema.name} table; delete the file and rerun.")
     try:
         table = pq.read_table(path, columns=list(columns) if columns is not None else None, memory_map=True)
     except (OSError, pa.ArrowException) as error:
         raise _damaged(path, schema, error) from error
     if columns is None:
         return conform(table, schema, str(path)).replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
-    missing = [name for name in columns if name not in table.column_names]
-    if missing:
-        raise DataError(f"{path} lacks the column '{missing[0]}' of a {schema.name} table; delete the file and rerun.")
     return table
 
 
@@ -226,9 +228,10 @@ def read_metadata(path: Path, schema: TableSchema) -> dict[str, Any]:
         stored = pq.read_schema(path).metadata or {}
     except (OSError, pa.ArrowException) as error:
         raise _damaged(path, schema, error) from error
-    if METADATA_KEY not in stored:
-        raise DataError(f"{path} was not written by spurprune (its metadata names no table); delete the file and rerun.")
-    metadata: dict[str, Any] = json.loads(stored[METADATA_KEY])
+    try:
+        metadata: dict[str, Any] = dict(json.loads(stored[METADATA_KEY]))
+    except (KeyError, ValueError, TypeError):
+        raise DataError(f"{path} was not written by spurprune (its metadata names no table); delete the file and rerun.") from None
     if metadata.get("table") != schema.name or metadata.get("version") != schema.version:
         found = f"{metadata.get('table')} v{metadata.get('version')}"
         raise DataError(f"{path} holds a table '{found}', not '{schema.name} v{schema.version}'; delete the file and rerun.")
@@ -258,19 +261,19 @@ def conform(table: pa.Table, schema: TableSchema, where: str) -> pa.Table:
     try:
         return table.select(names).cast(pa.schema(fields))
     except (pa.ArrowException, ValueError) as error:
-        raise DataError(f"{where}: the {schema.name} table has a column of another type ({error}).") from error
+        raise DataError(f"{where}: the {schema.name} table has a column of another type ({first_sentence(error)}).") from error
 
 
 def require_unique(table: pa.Table, schema: TableSchema, where: str) -> None:
     """Raise DataError if two rows of a table share the values of the schema's key columns."""
-    keys = [c.combine_chunks() if isinstance(c, pa.ChunkedArray) else c for c in (table.column(k) for k in schema.key)]
-    order = pc.sort_indices(pa.table(dict(zip(schema.key, keys, strict=True))), sort_keys=[(k, "ascending") for k in schema.key])
-    same = np.ones(max(len(table) - 1, 0), dtype=bool)
-    for key in keys:
-        values = to_numpy(key)[order.to_numpy()]
-        same &= values[1:] == values[:-1]
-    if same.any():
-        row = table.take([int(order.to_numpy()[int(np.flatnonzero(same)[0])])]).select(list(schema.key)).to_pylist()[0]
+    keys = table.select(list(schema.key))
+    for position, field_ in enumerate(keys.schema):
+        if pa.types.is_dictionary(field_.type):
+            keys = keys.set_column(position, field_.name, keys.column(position).cast(field_.type.value_type))
+    counted = keys.group_by(list(schema.key), use_threads=False).aggregate([([], "count_all")])
+    twice = counted.filter(pc.greater(counted.column("count_all"), 1))
+    if len(twice):
+        row = twice.select(list(schema.key)).slice(0, 1).to_pylist()[0]
         raise DataError(f"{where}: two rows of the {schema.name} table share {row}.")
 
 
@@ -294,5 +297,6 @@ def labels(values: Sequence[str] | np.ndarray, dictionary: Sequence[str]) -> pa.
 
 
 def _damaged(path: Path, schema: TableSchema, error: Exception) -> DataError:
-    reason = str(error).splitlines()[0].rstrip(".")
-    return DataError(f"{path} is damaged or no Parquet file, so no {schema.name} table can be read ({reason}); delete it and rerun.")
+    return DataError(
+        f"{path} is damaged or no Parquet file, so no {schema.name} table can be read ({first_sentence(error)}); delete it and rerun."
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from spurprune.errors import ConfigError
+from spurprune.errors import ConfigError, first_sentence
 
 try:
     from yaml import CSafeLoader as BaseLoader
@@ -40,7 +40,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ConfigError(f"The file {path} does not exist; create it or mend 'setting_files'.") from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is no valid YAML: {' '.join(str(error).split())}.") from error
+        raise ConfigError(f"{path} is no valid YAML: {first_sentence(error)}.") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path} must hold a mapping from names to blocks.")
     return content
