@@ -1,0 +1,40 @@
+"""What all tests share: where the project lies, and property tests that are the same on every run."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+# Derandomised, so that a failure is the same everywhere; no deadline, since the first call of a test may import much.
+settings.register_profile("reproducible", derandomize=True, deadline=None, database=None, max_examples=60)
+settings.load_profile("reproducible")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def child_environment() -> dict[str, str]:
+    """The environment of child processes that import the package."""
+    return os.environ | {"PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture(scope="session")
+def assert_one_sentence() -> Callable[[str], None]:
+    """A check that a message is exactly one sentence on one line."""
+
+    def check(text: str) -> None:
+        assert text == text.strip() and "\n" not in text, f"not one line: {text!r}"
+        assert text.endswith("."), f"no full stop: {text!r}"
+        assert not any(mark in text[:-1] for mark in (". ", "! ", "..")) and "Traceback" not in text, f"not one sentence: {text!r}"
+
+    return check

@@ -1,0 +1,118 @@
+"""A dataset's memory-mapped inputs and their manifest."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spurprune.errors import DataError
+from spurprune.inputs import Manifest, open_inputs, read_manifest, write_inputs, write_manifest
+
+MANIFEST = Manifest(
+    dataset="toy",
+    image_size=4,
+    count=6,
+    shape=(1, 4, 4),
+    dtype="uint8",
+    classes=("cat", "dog"),
+    attributes={"line": ["no", "yes"]},
+    split_counts={"train": 4, "test": 2},
+    mean=(0.5,),
+    std=(0.25,),
+    sha256="0",
+    source="made here",
+    licence="CC0",
+)
+IMAGES = np.arange(96, dtype=np.uint8).reshape(6, 1, 4, 4)
+
+
+def refused(action: Callable[[], object], assert_one_sentence: Callable[[str], None]) -> str:
+    with pytest.raises(DataError) as error:
+        action()
+    assert_one_sentence(str(error.value))
+    return str(error.value)
+
+
+def test_manifest_is_read_back_equal(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    write_manifest(path, MANIFEST)
+    assert read_manifest(path) == MANIFEST
+    assert MANIFEST.num_classes == 2
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_classes_are_known_by_name_or_number(assert_one_sentence: Callable[[str], None]) -> None:
+    assert [MANIFEST.class_index(name) for name in ("cat", "dog", 0, 1)] == [0, 1, 0, 1]
+    text = refused(lambda: MANIFEST.class_index("cow"), assert_one_sentence)
+    assert text == "The dataset 'toy' has no class 'cow'; its classes are cat, dog."
+    for number in (2, -1):
+        assert f"no class '{number}'" in refused(lambda number=number: MANIFEST.class_index(number), assert_one_sentence)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"dataset": "toy"}', "\x00"])
+def test_a_damaged_manifest_is_refused(tmp_path: Path, content: str, assert_one_sentence: Callable[[str], None]) -> None:
+    path = tmp_path / "manifest.json"
+    path.write_text(content)
+    assert f"{path} is no dataset manifest" in refused(lambda: read_manifest(path), assert_one_sentence)
+
+
+def test_a_manifest_with_a_foreign_key_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    path = tmp_path / "manifest.json"
+    write_manifest(path, MANIFEST)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"colour": 1}))
+    assert "colour" in refused(lambda: read_manifest(path), assert_one_sentence)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    for name, reader in (("manifest.json", read_manifest), ("inputs.npy", lambda path: open_inputs(path, MANIFEST))):
+        path = tmp_path / name
+        assert f"{path} is missing" in refused(lambda path=path, reader=reader: reader(path), assert_one_sentence)
+
+
+def test_inputs_are_opened_memory_mapped_and_read_only(tmp_path: Path) -> None:
+    path = tmp_path / "inputs.npy"
+    write_inputs(path, IMAGES)
+    inputs = open_inputs(path, MANIFEST)
+    assert isinstance(inputs, np.memmap) and not inputs.flags.writeable
+    assert np.array_equal(inputs, IMAGES)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kept", [0, 5, 40, 150, -1])
+def test_a_truncated_array_is_refused(tmp_path: Path, kept: int, assert_one_sentence: Callable[[str], None]) -> None:
+    path = tmp_path / "inputs.npy"
+    write_inputs(path, IMAGES)
+    path.write_bytes(path.read_bytes()[:kept])
+    assert f"{path} is damaged or no NPY file" in refused(lambda: open_inputs(path, MANIFEST), assert_one_sentence)
+
+
+def test_an_array_of_objects_is_never_loaded(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    path = tmp_path / "inputs.npy"
+    np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    assert str(path) in refused(lambda: open_inputs(path, MANIFEST), assert_one_sentence)
+
+
+@pytest.mark.parametrize("change", [{"count": 7}, {"shape": (3, 4, 4)}, {"dtype": "int32"}])
+def test_an_array_that_is_not_the_manifests_is_refused(
+    tmp_path: Path, change: dict[str, object], assert_one_sentence: Callable[[str], None]
+) -> None:
+    path = tmp_path / "inputs.npy"
+    write_inputs(path, IMAGES)
+    text = refused(lambda: open_inputs(path, replace(MANIFEST, **change)), assert_one_sentence)  # type: ignore[arg-type]
+    assert "uint8 (6, 1, 4, 4)" in text and "its manifest says" in text
+
+
+def test_a_failing_write_leaves_no_half_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_one_sentence: Callable[[str], None]
+) -> None:
+    def disk_full(out: object, inputs: np.ndarray, **options: object) -> None:
+        out.write(b"half")  # type: ignore[attr-defined]
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", disk_full)
+    path = tmp_path / "inputs.npy"
+    assert "No space left on device" in refused(lambda: write_inputs(path, IMAGES), assert_one_sentence)
+    assert list(tmp_path.iterdir()) == []

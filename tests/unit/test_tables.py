@@ -1,0 +1,267 @@
+"""The tables between the stages: what is written is what the schema says, and nothing else is read."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from spurprune import tables
+from spurprune.errors import DataError
+from spurprune.tables import Provenance, TableSchema
+
+PROVENANCE = Provenance("digits", "000-004", "0.1.0+abc", "0123", counts={"train": 3}, notes={"plan": "none"})
+
+
+def plan_table(**changes: object) -> pa.Table:
+    columns: dict[str, object] = {
+        "repeat": np.zeros(3, dtype=np.int16),
+        "sample_id": np.arange(3),
+        "weight": np.ones(3, dtype=np.float32),
+        "reason": tables.labels(["kept", "kept", "pruned"], ("kept", "pruned")),
+    }
+    return pa.table({name: value for name, value in (columns | changes).items() if value is not None})
+
+
+@pytest.fixture
+def plan_file(tmp_path: Path) -> Path:
+    path = tmp_path / "plans" / "none.parquet"
+    tables.write(path, plan_table(), tables.PLAN, PROVENANCE)
+    return path
+
+
+def refused(action: Callable[[], object], assert_one_sentence: Callable[[str], None]) -> str:
+    with pytest.raises(DataError) as error:
+        action()
+    assert_one_sentence(str(error.value))
+    return str(error.value)
+
+
+def test_what_is_written_is_read_back(plan_file: Path) -> None:
+    table = tables.read(plan_file, tables.PLAN)
+    assert table.column_names == ["repeat", "sample_id", "weight", "reason"]
+    assert table.to_pydict() == plan_table().to_pydict()
+    assert tables.read(plan_file, tables.PLAN, ["weight"]).column_names == ["weight"]
+
+
+def test_columns_are_put_into_the_declared_order_and_type() -> None:
+    shuffled = plan_table(weight=np.ones(3), sample_id=np.arange(3, dtype=np.int32)).select(["weight", "reason", "sample_id", "repeat"])
+    table = tables.conform(shuffled, tables.PLAN, "here")
+    assert table.column_names == list(tables.PLAN.columns)
+    assert table.schema.types == list(tables.PLAN.columns.values())
+
+
+def test_provenance_lies_in_the_files_metadata(plan_file: Path) -> None:
+    assert tables.read_metadata(plan_file, tables.PLAN) == {
+        "table": "plan",
+        "version": 1,
+        "setting": "digits",
+        "block": "000-004",
+        "code_version": "0.1.0+abc",
+        "config_hash": "0123",
+        "counts": {"train": 3},
+        "notes": {"plan": "none"},
+    }
+    assert json.loads(pq.read_schema(plan_file).metadata[tables.METADATA_KEY])["setting"] == "digits"
+
+
+def test_provenance_of_a_job_covers_its_parameters_but_not_the_codes_hash() -> None:
+    wildcards = {"setting": "digits", "block": "000-004"}
+    one, two, three = (
+        Provenance.of(wildcards, params)
+        for params in ({"setting": {"lr": 1}, "code": "a"}, {"setting": {"lr": 1}, "code": "b"}, {"setting": {"lr": 2}, "code": "a"})
+    )
+    assert (one.setting, one.block) == ("digits", "000-004")
+    assert one.config_hash == two.config_hash != three.config_hash
+    assert one.code_version.endswith("+a") and two.code_version.endswith("+b")
+    assert Provenance.of({"dataset": "cifar10", "size": "32"}, {"code": "a"}).setting == "cifar10"
+    assert Provenance.of({"study": "digits"}, {"code": "a"}).setting == "digits"
+
+
+def test_equal_content_is_equal_bytes(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a.parquet", "b.parquet")]
+    for path in paths:
+        tables.write(path, plan_table(), tables.PLAN, PROVENANCE)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_a_failing_write_leaves_the_old_file_and_no_other(
+    plan_file: Path, monkeypatch: pytest.MonkeyPatch, assert_one_sentence: Callable[[str], None]
+) -> None:
+    before = plan_file.read_bytes()
+
+    def disk_full(table: pa.Table, path: Path, **options: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tables.pq, "write_table", disk_full)
+    text = refused(lambda: tables.write(plan_file, plan_table(), tables.PLAN, PROVENANCE), assert_one_sentence)
+    assert str(plan_file) in text and "No space left on device" in text
+    assert plan_file.read_bytes() == before
+    assert list(plan_file.parent.iterdir()) == [plan_file]
+
+
+def test_a_killed_write_leaves_nothing_under_the_files_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "plan.parquet"
+
+    def killed(table: pa.Table, where: Path, **options: object) -> None:
+        assert where != path, "written in place"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tables.pq, "write_table", killed)
+    with pytest.raises(KeyboardInterrupt):
+        tables.write(path, plan_table(), tables.PLAN, PROVENANCE)
+    assert not path.exists()
+
+
+def test_a_missing_file_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    path = tmp_path / "none.parquet"
+    assert f"{path} is missing" in refused(lambda: tables.read(path, tables.PLAN), assert_one_sentence)
+
+
+@pytest.mark.parametrize("kept", [0, 3, 0.5, 0.95])
+def test_a_truncated_file_is_refused(plan_file: Path, kept: float, assert_one_sentence: Callable[[str], None]) -> None:
+    content = plan_file.read_bytes()
+    plan_file.write_bytes(content[: int(kept * len(content)) if isinstance(kept, float) else kept])
+    text = refused(lambda: tables.read(plan_file, tables.PLAN), assert_one_sentence)
+    assert f"{plan_file} is damaged or no Parquet file" in text and "delete it and rerun" in text
+
+
+def test_damaged_data_under_a_sound_footer_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    path = tmp_path / "plan.parquet"
+    many = 20_000
+    table = plan_table(
+        repeat=np.zeros(many, dtype=np.int16),
+        sample_id=np.random.default_rng(0).permutation(many),
+        weight=np.ones(many, dtype=np.float32),
+        reason=tables.labels(np.zeros(many, dtype=np.int8), ("kept", "pruned")),
+    )
+    tables.write(path, table, tables.PLAN, PROVENANCE)
+    content = bytearray(path.read_bytes())
+    content[4 : len(content) // 2] = bytes(len(content) // 2 - 4)
+    path.write_bytes(content)
+    assert f"{path} is damaged" in refused(lambda: tables.read(path, tables.PLAN), assert_one_sentence)
+
+
+def test_a_text_file_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    path = tmp_path / "plan.parquet"
+    path.write_text("repeat,sample_id\n0,1\n")
+    assert f"{path} is damaged or no Parquet file" in refused(lambda: tables.read(path, tables.PLAN), assert_one_sentence)
+
+
+def test_a_foreign_parquet_file_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    path = tmp_path / "plan.parquet"
+    pq.write_table(plan_table(), path)
+    assert f"{path} was not written by spurprune" in refused(lambda: tables.read(path, tables.PLAN), assert_one_sentence)
+
+
+def test_foreign_metadata_under_our_key_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    path = tmp_path / "plan.parquet"
+    for content in (b"{", b"\xff", b"[1]"):
+        pq.write_table(plan_table().replace_schema_metadata({tables.METADATA_KEY: content}), path)
+        assert str(path) in refused(lambda: tables.read(path, tables.PLAN), assert_one_sentence)
+
+
+def test_a_table_of_another_kind_or_version_is_refused(plan_file: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    text = refused(lambda: tables.read(plan_file, tables.SAMPLES), assert_one_sentence)
+    assert f"{plan_file} holds a table 'plan v1', not 'samples v1'" in text
+    newer = TableSchema("plan", 2, tables.PLAN.columns, tables.PLAN.key)
+    text = refused(lambda: tables.read(plan_file, newer), assert_one_sentence)
+    assert "'plan v1', not 'plan v2'" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"weight": None}, "lacks the column 'weight'"),
+        ({"colour": np.zeros(3)}, "has an unknown column 'colour'"),
+        ({"weight": pa.array([1.0, None, 0.0], pa.float32())}, "column 'weight' of the plan table holds nulls"),
+        ({"weight": ["a", "b", "c"]}, "has a column of another type"),
+        ({"repeat": np.full(3, 40_000)}, "has a column of another type"),
+    ],
+)
+def test_a_table_that_breaks_its_schema_is_not_written(
+    tmp_path: Path, changes: dict[str, object], reason: str, assert_one_sentence: Callable[[str], None]
+) -> None:
+    path = tmp_path / "plan.parquet"
+    text = refused(lambda: tables.write(path, plan_table(**changes), tables.PLAN, PROVENANCE), assert_one_sentence)
+    assert reason in text and str(path) in text
+    assert not path.exists()
+
+
+def test_a_missing_column_is_named_when_columns_are_selected(plan_file: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    text = refused(lambda: tables.read(plan_file, tables.PLAN, ["weight", "rank"]), assert_one_sentence)
+    assert f"{plan_file} lacks the column 'rank'" in text
+
+
+def test_starred_columns_stand_for_any_number() -> None:
+    schema = tables.BASE
+    assert schema.type_of("attribute_line") == pa.int16()
+    assert schema.type_of("attribute_") is None
+    assert schema.type_of("colour") is None
+    assert schema.may_be_null("attribute_line") and not schema.may_be_null("label")
+    columns = {
+        "sample_id": pa.array([0, 1]),
+        "split": tables.labels(["train", "test"], ("train", "test")),
+        "label": pa.array([0, 1], pa.int16()),
+        "key": ["a", "b"],
+    }
+    assert tables.conform(pa.table(columns), schema, "here").column_names == ["sample_id", "split", "label", "key"]
+    two = columns | {"attribute_line": pa.array([0, None], pa.int16()), "attribute_place": pa.array([1, 1], pa.int16())}
+    assert tables.conform(pa.table(two), schema, "here").column_names == [
+        "sample_id",
+        "split",
+        "label",
+        "attribute_line",
+        "attribute_place",
+        "key",
+    ]
+
+
+def test_rows_that_share_a_key_are_refused(assert_one_sentence: Callable[[str], None]) -> None:
+    tables.require_unique(plan_table(), tables.PLAN, "here")
+    tables.require_unique(plan_table(repeat=np.array([0, 1, 2], dtype=np.int16), sample_id=np.array([7, 7, 7])), tables.PLAN, "here")
+    tables.require_unique(plan_table().slice(0, 0), tables.PLAN, "here")
+    twice = plan_table(sample_id=np.array([5, 3, 5]))
+    text = refused(lambda: tables.require_unique(twice, tables.PLAN, "here"), assert_one_sentence)
+    assert text == "here: two rows of the plan table share {'repeat': 0, 'sample_id': 5}."
+
+
+def test_unique_keys_may_be_dictionary_encoded_and_chunked(assert_one_sentence: Callable[[str], None]) -> None:
+    def one(view: str) -> pa.Table:
+        return pa.table({"sample_id": [1], "view": tables.labels([view], ("natural", "featured"))})
+
+    schema = TableSchema("predictions", 1, {}, ("sample_id", "view"))
+    tables.require_unique(pa.concat_tables([one("natural"), one("featured")]), schema, "here")
+    twice = pa.concat_tables([one("natural"), one("featured"), one("natural")])
+    assert "'view': 'natural'" in refused(lambda: tables.require_unique(twice, schema, "here"), assert_one_sentence)
+
+
+def test_labels_come_from_values_or_codes() -> None:
+    names = ("train", "validation", "test")
+    for values in (["test", "train"], np.array(["test", "train"], dtype=object), np.array([2, 0])):
+        column = tables.labels(values, names)
+        assert column.type == pa.dictionary(pa.int8(), pa.string())
+        assert tables.to_numpy(column).tolist() == ["test", "train"]
+    with pytest.raises(KeyError):
+        tables.labels(["training"], names)
+
+
+def test_every_stages_key_consists_of_declared_columns() -> None:
+    schemas = [value for value in vars(tables).values() if isinstance(value, TableSchema)]
+    assert {schema.name for schema in schemas} >= {
+        "base",
+        "samples",
+        "dynamics",
+        "difficulty",
+        "plan",
+        "predictions",
+        "history",
+        "metrics",
+    }
+    for schema in schemas:
+        assert set(schema.key) <= set(schema.columns), schema.name
+        assert schema.nullable <= set(schema.columns), schema.name
