@@ -3,14 +3,14 @@
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+
+from tqdm import tqdm
 
 from spurprune.errors import SpurpruneError
 
-Item = TypeVar("Item")
 log = logging.getLogger("spurprune")
 
 
@@ -40,16 +40,24 @@ def stage_log(path: str, name: str) -> Iterator[None]:
         handler.close()
 
 
-def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-    """Pass items on, with a bar and the time left on a terminal and a line in the log at each tenth."""
-    from tqdm import tqdm
+class Progress:
+    """Progress of long work: a bar with the time left on a terminal, and a line in the log at each tenth."""
 
-    started = time.monotonic()
-    next_tenth = 1
-    bar = tqdm(items, total=total, desc=what, unit="", file=sys.stderr, disable=not sys.stderr.isatty(), leave=False)
-    for done, item in enumerate(bar, start=1):
-        yield item
-        if done * 10 >= next_tenth * total:
-            elapsed = time.monotonic() - started
-            log.info("%s: %d of %d, %.0f s left", what, done, total, elapsed / done * (total - done))
-            next_tenth = done * 10 // total + 1
+    def __init__(self, total: int, what: str, unit: str) -> None:
+        """Announce ``total`` units of work."""
+        self.total, self.what, self.unit = total, what, unit
+        self.done = 0
+        self.started = time.monotonic()
+        self.bar = tqdm(total=total, desc=what, unit=unit, file=sys.stderr, disable=not sys.stderr.isatty(), leave=False)
+
+    def step(self, count: int = 1) -> None:
+        """Note ``count`` units as done."""
+        tenth = self.done * 10 // self.total
+        self.done += count
+        self.bar.update(count)
+        if self.done * 10 // self.total > tenth:
+            elapsed = time.monotonic() - self.started
+            left = elapsed / self.done * (self.total - self.done)
+            log.info("%s: %d of %d %ss, %.0f s gone, about %.0f s left", self.what, self.done, self.total, self.unit, elapsed, left)
+        if self.done >= self.total:
+            self.bar.close()

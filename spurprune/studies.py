@@ -11,6 +11,7 @@ from typing import Any
 from spurprune.config import Config
 
 NO_PRUNING = "none"
+SHARED_REPEAT = -1  # the repeat number under which what is shared among repeats is stored
 
 
 @dataclass(frozen=True, order=True)
@@ -96,6 +97,8 @@ def all_runs(config: Config) -> list[Run]:
 
 
 def repeats_of(block: str) -> range:
-    """Return the repeats of a block such as "000-004"."""
+    """Return the repeats of a block such as "000-004"; "shared" stands for the one repeat that all share."""
+    if block == "shared":
+        return range(SHARED_REPEAT, SHARED_REPEAT + 1)
     first, last = block.split("-")
     return range(int(first), int(last) + 1)

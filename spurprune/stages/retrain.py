@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from spurprune import plugins, tables
 from spurprune.errors import DataError
-from spurprune.logs import progress
+from spurprune.logs import Progress
 from spurprune.models._base import Network
 from spurprune.samples import SPLITS, Samples
 from spurprune.stages._trainings import Workbench, open_workbench
@@ -46,12 +46,13 @@ def run(
     predicted: list[pa.Table] = []
     recorded: History = []
     kept: dict[str, torch.Tensor] = {}
-    for repeat in progress(repeats, len(repeats), f"trainings of {provenance.setting}"):
+    progress = Progress(len(repeats) * setting["training"]["epochs"], f"{len(repeats)} trainings of {provenance.setting}", "epoch")
+    for repeat in repeats:
         one = bench.samples[repeat]
         train = one.rows("train")
         weight = _weights(weights, repeat, one.sample_id[train], str(inputs["plan"]))
         where = f"{provenance.setting}, repeat {repeat}"
-        model = _train(bench, one, train, weight, method, repeat, recorded, where)
+        model = _train(bench, one, train, weight, method, repeat, recorded, progress, where)
         for split in ("validation", "test"):
             for view in VIEWS:
                 predicted.extend(_predict(bench, model, one, repeat, split, view))
@@ -78,7 +79,15 @@ def _weights(weights: pa.Table, repeat: int, sample_id: np.ndarray, where: str) 
 
 
 def _train(
-    bench: Workbench, samples: Samples, train: np.ndarray, weight: np.ndarray, method: str, repeat: int, recorded: History, where: str
+    bench: Workbench,
+    samples: Samples,
+    train: np.ndarray,
+    weight: np.ndarray,
+    method: str,
+    repeat: int,
+    recorded: History,
+    progress: Progress,
+    where: str,
 ) -> Network:
     setting = bench.setting
     data = bench.images(samples, train)
@@ -92,6 +101,7 @@ def _train(
     batch_size = setting["evaluation"]["batch_size"]
 
     def after_epoch(epoch: int, model: torch.nn.Module) -> None:
+        progress.step()
         if not (wanted == "all" or epoch in wanted):
             return
         assert isinstance(model, Network)

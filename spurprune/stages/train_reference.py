@@ -9,7 +9,7 @@ import pyarrow as pa
 import torch
 
 from spurprune import tables
-from spurprune.logs import log, progress
+from spurprune.logs import Progress
 from spurprune.methods.erm import Method
 from spurprune.models._base import Network
 from spurprune.samples import Samples
@@ -39,16 +39,16 @@ def run(
     bench = open_workbench(inputs, manifest, samples, setting, threads)
     jobs = [(repeat, seed) for repeat in repeats for seed in range(recipe["seeds"])]
     parts = []
-    for repeat, seed in progress(jobs, len(jobs), f"reference runs of {provenance.setting}"):
+    progress = Progress(len(jobs) * recipe["epochs"], f"{len(jobs)} reference runs of {provenance.setting}", "epoch")
+    for repeat, seed in jobs:
         where = f"{provenance.setting}, repeat {repeat}, reference seed {seed}"
-        parts.extend(_one_run(bench, bench.samples[repeat], recipe, repeat, seed, where))
-    log.info("%d reference runs of %d epochs", len(jobs), recipe["epochs"])
+        parts.extend(_one_run(bench, bench.samples[repeat], recipe, repeat, seed, progress, where))
     table = pa.concat_tables(parts)
     counts = {"samples": len(bench.samples[repeats[0]].rows("train")), "reference_seeds": recipe["seeds"]}
     tables.write(output, table, tables.DYNAMICS, replace(provenance, counts=counts, notes={"recipe": recipe}))
 
 
-def _one_run(bench: Workbench, samples: Samples, recipe: dict[str, Any], repeat: int, seed: int, where: str) -> list[pa.Table]:
+def _one_run(bench: Workbench, samples: Samples, recipe: dict[str, Any], repeat: int, seed: int, progress: Progress, where: str) -> list[pa.Table]:
     rows = samples.rows("train")
     data = bench.images(samples, rows)
     stream = Stream((repeat, "reference", seed))
@@ -58,6 +58,7 @@ def _one_run(bench: Workbench, samples: Samples, recipe: dict[str, Any], repeat:
     parts: list[pa.Table] = []
 
     def after_epoch(epoch: int, model: torch.nn.Module) -> None:
+        progress.step()
         if epoch not in wanted:
             return
         assert isinstance(model, Network)

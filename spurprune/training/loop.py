@@ -98,17 +98,14 @@ def fit(
         total = torch.zeros((), device=device)
         for batch in batches:
             rate = optim.learning_rate(recipe.optimizer["lr"], recipe.schedule, epoch, step, total_steps)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
             images = augment(data.images[batch], aug_name, options, generator)
             with autocast:
                 logits = model(pixels.normalise(images))
                 loss = method.loss(logits.float(), data.label[batch], data.group[batch], batch)
-            optimizer.zero_grad(set_to_none=True)
             loss.backward()
             if recipe.gradient_clip is not None:
                 _clip(parameters, recipe.gradient_clip)
-            optimizer.step()
+            optimizer.step(rate)
             total += loss.detach()
             step += 1
         if not math.isfinite(total.item()):

@@ -1,23 +1,79 @@
 """Optimisers and learning-rate schedules, as the configuration names them."""
 
 from bisect import bisect_right
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim.sgd import sgd
 
 
-def build(model: nn.Module, optimizer: dict[str, Any]) -> torch.optim.Optimizer:
+class Optimizer(Protocol):
+    """What the training loop asks of an optimiser."""
+
+    def step(self, lr: float) -> None:
+        """Update the parameters from their gradients at learning rate ``lr``, then drop the gradients."""
+
+
+class SGD:
+    """torch's fused SGD with momentum and coupled L2 weight decay, through its functional form.
+
+    Building ``torch.optim.SGD`` imports the compiler, a second that a short training job would feel; the update is the same kernel.
+    """
+
+    def __init__(self, parameters: list[nn.Parameter], momentum: float, weight_decay: float) -> None:
+        self.parameters = parameters
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.buffers: list[Tensor | None] = [None] * len(parameters)
+
+    @torch.no_grad()
+    def step(self, lr: float) -> None:
+        """Update the parameters from their gradients, then drop the gradients."""
+        used = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
+        buffers = [self.buffers[i] for i in used]
+        sgd(
+            [self.parameters[i] for i in used],
+            [g for i in used if (g := self.parameters[i].grad) is not None],
+            buffers,
+            fused=True,
+            weight_decay=self.weight_decay,
+            momentum=self.momentum,
+            lr=lr,
+            dampening=0,
+            nesterov=False,
+            maximize=False,
+        )
+        for i, buffer in zip(used, buffers, strict=True):
+            self.buffers[i] = buffer
+            self.parameters[i].grad = None
+
+
+class TorchOptimizer:
+    """An optimiser of ``torch.optim``, its learning rate given at each step."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        self.optimizer = optimizer
+
+    def step(self, lr: float) -> None:
+        """Update the parameters from their gradients, then drop the gradients."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+
+def build(model: nn.Module, optimizer: dict[str, Any]) -> Optimizer:
     """Return the optimiser; for AdamW, biases and normalisation parameters are not decayed (as BERT is fine-tuned)."""
-    lr, decay = optimizer["lr"], optimizer["weight_decay"]
+    lr, decay, eps = optimizer["lr"], optimizer["weight_decay"], optimizer.get("eps", 1e-8)
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     match optimizer["name"]:
         case "sgd":
-            return torch.optim.SGD(model.parameters(), lr=lr, momentum=optimizer["momentum"], weight_decay=decay, fused=True)
+            return SGD(parameters, optimizer["momentum"], decay)
         case "adam":
-            return torch.optim.Adam(model.parameters(), lr=lr, weight_decay=decay, eps=optimizer.get("eps", 1e-8), fused=True)
+            return TorchOptimizer(torch.optim.Adam(parameters, lr=lr, weight_decay=decay, eps=eps, fused=True))
         case "adamw":
-            groups = decay_groups(model, decay)
-            return torch.optim.AdamW(groups, lr=lr, eps=optimizer.get("eps", 1e-8), fused=True)
+            return TorchOptimizer(torch.optim.AdamW(decay_groups(model, decay), lr=lr, eps=eps, fused=True))
     raise ValueError(f"unknown optimiser {optimizer['name']}")
 
 

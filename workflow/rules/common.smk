@@ -100,7 +100,7 @@ def code(stage, *plugin_modules):
 
 def repeats(wildcards):
     """The repeats of the wildcards' block."""
-    return studies.repeats_of(wildcards.block)
+    return list(studies.repeats_of(wildcards.block))
 
 
 def dataset_folder(wildcards):
