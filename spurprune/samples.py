@@ -65,14 +65,15 @@ def choose_carriers(choose: str, candidates: np.ndarray, count: int, rng: np.ran
 
     Raises DataError if there are fewer candidates than the choice needs.
     """
-    first = {"easiest": 0, "hardest": len(candidates) - count, "window": start}.get(choose, 0)
-    if count > len(candidates) or first + count > len(candidates):
-        raise DataError(f"carriers: {first + count} samples of the source class are needed, but its training split has only {len(candidates)}.")
+    needed = count + (start if choose == "window" else 0)
+    if needed > len(candidates):
+        raise DataError(f"carriers: {needed} samples of the source class are needed, but its training split has only {len(candidates)}.")
     if choose == "random":
         return np.sort(rng.choice(candidates, size=count, replace=False))
     if rank is None:
         raise ValueError(f"'{choose}' goes by difficulty, so ranks are needed")
     by_rank = candidates[np.argsort(rank, kind="stable")]
+    first = {"easiest": 0, "hardest": len(candidates) - count, "window": start}[choose]
     return np.sort(by_rank[first : first + count])
 
 

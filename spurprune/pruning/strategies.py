@@ -79,7 +79,7 @@ def _equal_classes(sparsity: str, label: np.ndarray, candidates: np.ndarray, fir
     sizes = {int(c): int((label == c).sum()) for c in classes}
     available = {c: int((candidates & (label == c)).sum()) for c in sizes}
     wanted = pruned_count(int(candidates.sum()), sparsity)
-    size = min(sizes.values())
+    size = min(sizes.values(), default=0)
     least = sum(n - size for n in sizes.values())
     if wanted < least:
         total = int(candidates.sum())
