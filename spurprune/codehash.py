@@ -33,7 +33,7 @@ def code_hash(root: Path, script: Path, *modules: str) -> str:
         if path is None or module in seen or module in CANNOT_CHANGE_RESULTS:
             continue
         seen[module], imports = _parse(path.read_text(encoding="utf-8"))
-        pending.extend(imports)
+        pending.extend([*imports, module.rpartition(".")[0]])  # importing a module runs its packages' code, too
     text = "\n".join(f"{name} {seen[name]}" for name in sorted(seen))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
