@@ -35,6 +35,6 @@ def assert_one_sentence() -> Callable[[str], None]:
     def check(text: str) -> None:
         assert text == text.strip() and "\n" not in text, f"not one line: {text!r}"
         assert text.endswith("."), f"no full stop: {text!r}"
-        assert not any(mark in text[:-1] for mark in (". ", "! ", "..")) and "Traceback" not in text, f"not one sentence: {text!r}"
+        assert not any(mark in text[:-1] for mark in (". ", "! ", "? ")) and "Traceback" not in text, f"not one sentence: {text!r}"
 
     return check

@@ -1,0 +1,113 @@
+"""Leases of devices, between real processes."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from spurprune import devices
+
+HOLD = """
+import os, sys
+from spurprune.devices import leased_device
+with leased_device(poll_seconds=0.05) as device:
+    print(device, os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
+    sys.stdin.readline()
+"""
+
+
+class Holder:
+    """A process that holds a lease until it is told to let go."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", HOLD], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+
+    def device(self) -> list[str]:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().split()
+
+    def let_go(self) -> None:
+        self.process.communicate("\n", timeout=10)
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(timeout=10)
+
+
+@pytest.fixture
+def environment(tmp_path: Path, child_environment: dict[str, str]) -> dict[str, str]:
+    return child_environment | {"CUDA_VISIBLE_DEVICES": "0,GPU-ab/1", "TMPDIR": str(tmp_path)}
+
+
+@pytest.fixture
+def holders() -> Iterator[list[Holder]]:
+    started: list[Holder] = []
+    yield started
+    for holder in started:
+        if holder.process.poll() is None:
+            holder.kill()
+
+
+def test_two_leases_differ_and_a_third_waits_until_a_holder_is_killed(environment: dict[str, str], holders: list[Holder]) -> None:
+    holders.extend(Holder(environment) for _ in range(2))
+    held = [holder.device() for holder in holders]
+    assert sorted(held) == [["0", "0"], ["GPU-ab/1", "GPU-ab/1"]]  # the name, and the only visible device
+    third = Holder(environment)
+    holders.append(third)
+    assert not select.select([third.process.stdout], [], [], 0.5)[0], "a third job got a device of two"
+    killed = holders[1]
+    killed.kill()
+    started = time.monotonic()
+    assert third.device() == held[1]
+    assert time.monotonic() - started < 5
+
+
+def test_a_lease_ends_with_its_block(environment: dict[str, str], holders: list[Holder]) -> None:
+    one = environment | {"CUDA_VISIBLE_DEVICES": "3"}
+    for _ in range(2):
+        holders.append(Holder(one))
+        assert holders[-1].device() == ["3", "3"]
+        holders[-1].let_go()
+
+
+def test_jobs_of_different_slurm_allocations_do_not_meet(environment: dict[str, str], holders: list[Holder]) -> None:
+    for job in ("17", "18"):
+        holders.append(Holder(environment | {"CUDA_VISIBLE_DEVICES": "0", "SLURM_JOB_ID": job}))
+    assert [holder.device() for holder in holders] == [["0", "0"], ["0", "0"]]
+
+
+@pytest.mark.parametrize("visible", ["", "-1"])
+def test_without_devices_there_is_nothing_to_lease(visible: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with devices.leased_device() as device:
+        assert device is None
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == visible
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_devices_are_asked_of_nvidia_smi_where_the_environment_names_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert devices.visible_devices() == []
+    tool = tmp_path / "nvidia-smi"
+    for text, expected in (("printf '0\\n1\\n'", ["0", "1"]), ("echo 'no driver'; exit 9", [])):
+        tool.write_text(f"#!/bin/sh\n{text}\n")
+        tool.chmod(0o755)
+        assert devices.visible_devices() == expected
+
+
+def test_threads_are_set_for_every_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*devices.THREAD_VARIABLES, "OMP_WAIT_POLICY"):
+        monkeypatch.setenv(name, "before")
+    devices.set_threads(3)
+    assert {os.environ[name] for name in devices.THREAD_VARIABLES} == {"3"}
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"

@@ -1,0 +1,49 @@
+"""Metrics of one run, by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from spurprune.evaluation import metrics
+
+#            class 0, group 0 and 1      class 1, group 2          unknown group
+LABEL = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
+GROUP = np.array([0, 0, 0, 1, 2, 2, 2, 2, 3, -1])
+PREDICTED = np.array([0, 0, 1, 1, 1, 1, 1, 0, 1, 0])
+GROUPS = {0: (3, 2 / 3), 1: (1, 0.0), 2: (4, 0.75), 3: (1, 1.0)}
+
+
+def test_accuracy() -> None:
+    assert metrics.accuracy(PREDICTED, LABEL) == 0.6
+    assert math.isnan(metrics.accuracy(np.array([]), np.array([])))
+
+
+def test_group_accuracies_leave_out_unknown_groups() -> None:
+    assert metrics.group_accuracies(PREDICTED, LABEL, GROUP) == GROUPS
+    assert metrics.group_accuracies(PREDICTED, LABEL, np.full(10, -1)) == {}
+
+
+def test_worst_group() -> None:
+    assert metrics.worst_group_accuracy(GROUPS) == 0.0
+    assert metrics.worst_group_accuracy({0: (3, 2 / 3), 2: (4, 0.75)}) == 2 / 3
+    assert math.isnan(metrics.worst_group_accuracy({}))
+
+
+def test_accuracy_is_weighted_by_the_training_groups() -> None:
+    train = {0: 70, 1: 10, 2: 20}
+    assert metrics.weighted_accuracy(GROUPS, train) == pytest.approx(0.7 * 2 / 3 + 0.1 * 0.0 + 0.2 * 0.75)
+    assert metrics.weighted_accuracy(GROUPS, {2: 5, 9: 0}) == 0.75  # a group without training samples does not count
+
+
+def test_weighted_accuracy_is_unknown_without_test_samples_of_a_trained_group() -> None:
+    assert math.isnan(metrics.weighted_accuracy(GROUPS, {0: 1, 7: 1}))
+    assert math.isnan(metrics.weighted_accuracy(GROUPS, {}))
+    assert math.isnan(metrics.weighted_accuracy({}, {0: 1}))
+
+
+def test_spurious_misclassification_is_the_share_predicted_as_the_source_class() -> None:
+    members = LABEL == 1
+    assert metrics.predicted_as(PREDICTED, members, 0) == pytest.approx(2 / 6)
+    assert metrics.predicted_as(PREDICTED, members, 5) == 0.0
+    assert math.isnan(metrics.predicted_as(PREDICTED, np.zeros(10, dtype=bool), 0))

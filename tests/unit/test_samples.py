@@ -1,0 +1,142 @@
+"""Samples of a setting: groups, alignment, carriers, hold-out, invariants."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spurprune import samples as sampling
+from spurprune import tables
+from spurprune.errors import DataError
+from spurprune.samples import Samples
+
+LABEL = np.array([0, 0, 1, 1, 2, 2], dtype=np.int16)
+ATTRIBUTE = np.array([0, 1, 0, 1, 1, -1], dtype=np.int16)
+ONE = Samples(
+    repeat=3,
+    sample_id=np.array([10, 11, 12, 13, 14, 15]),
+    split=np.array(["train", "test", "train", "validation", "train", "test"]),
+    label=LABEL,
+    attribute=ATTRIBUTE,
+    aligned=sampling.alignment(LABEL, ATTRIBUTE, {0: 1, 2: 1}),
+    group=sampling.group_of(LABEL, ATTRIBUTE),
+)
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def test_group_is_twice_the_label_plus_the_attribute() -> None:
+    assert sampling.group_of(LABEL, ATTRIBUTE).tolist() == [0, 1, 2, 3, 5, -1]
+    assert sampling.group_of(LABEL, ATTRIBUTE).dtype == np.int16
+
+
+def test_groups_are_named_after_class_and_attribute() -> None:
+    classes = ("cat", "dog", "cow")
+    assert [sampling.group_name(g, classes, "line") for g in (0, 1, 5)] == ["cat, no line", "cat, line", "cow, line"]
+
+
+def test_alignment_is_known_only_where_a_class_is_tied_and_the_attribute_known() -> None:
+    assert sampling.alignment(LABEL, ATTRIBUTE, {0: 1, 2: 1}).tolist() == [0, 1, -1, -1, 1, -1]
+    assert sampling.alignment(LABEL, ATTRIBUTE, {0: 0, 1: 1}).tolist() == [1, 0, 0, 1, -1, -1]
+    assert sampling.alignment(LABEL, ATTRIBUTE, {}).tolist() == [-1] * 6
+
+
+def test_carriers_are_chosen_by_their_difficulty() -> None:
+    candidates = np.array([4, 7, 8, 20, 31])
+    rank = np.array([50, 10, 40, 20, 30])  # from easiest: 7, 20, 31, 8, 4
+    chosen = {
+        "easiest": sampling.choose_carriers("easiest", candidates, 2, rng(), rank, 0),
+        "hardest": sampling.choose_carriers("hardest", candidates, 2, rng(), rank, 0),
+        "window": sampling.choose_carriers("window", candidates, 2, rng(), rank, 1),
+        "last window": sampling.choose_carriers("window", candidates, 2, rng(), rank, 3),
+        "all": sampling.choose_carriers("hardest", candidates, 5, rng(), rank, 0),
+        "none": sampling.choose_carriers("easiest", candidates, 0, rng(), rank, 0),
+    }
+    assert {name: positions.tolist() for name, positions in chosen.items()} == {
+        "easiest": [7, 20],
+        "hardest": [4, 8],
+        "window": [20, 31],
+        "last window": [4, 8],
+        "all": [4, 7, 8, 20, 31],
+        "none": [],
+    }
+
+
+@given(st.integers(0, 30), st.integers(0, 1000))
+def test_random_carriers_are_distinct_candidates(count: int, seed: int) -> None:
+    candidates = np.arange(100, 160, 2)
+    chosen = sampling.choose_carriers("random", candidates, count, np.random.default_rng(seed), None, 0)
+    assert len(set(chosen.tolist())) == count
+    assert set(chosen.tolist()) <= set(candidates.tolist())
+    assert chosen.tolist() == sorted(chosen.tolist())
+
+
+def test_random_carriers_are_drawn_evenly() -> None:
+    generator = rng()
+    drawn = Counter(np.concatenate([sampling.choose_carriers("random", np.arange(5), 2, generator, None, 0) for _ in range(2000)]).tolist())
+    assert all(abs(drawn[position] / 2000 - 2 / 5) < 0.05 for position in range(5))
+
+
+@pytest.mark.parametrize(("choose", "count", "start"), [("random", 6, 0), ("hardest", 6, 0), ("easiest", 6, 0), ("window", 3, 3)])
+def test_too_few_candidates_are_an_error(choose: str, count: int, start: int, assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(DataError, match="6 samples of the source class are needed, but its training split has only 5") as error:
+        sampling.choose_carriers(choose, np.arange(5), count, rng(), np.arange(5), start)
+    assert_one_sentence(str(error.value))
+
+
+def test_a_choice_by_difficulty_needs_ranks() -> None:
+    with pytest.raises(ValueError, match="ranks"):
+        sampling.choose_carriers("window", np.arange(5), 2, rng(), None, 0)
+
+
+@given(st.sampled_from([0.1, 0.25, 0.5]), st.lists(st.integers(1, 40), min_size=1, max_size=4), st.integers(0, 9))
+def test_hold_out_moves_a_share_of_every_class(share: float, sizes: list[int], official: int) -> None:
+    label = np.repeat(np.arange(len(sizes)), sizes)
+    split = np.full(len(label), "train", dtype=object)
+    split[::7] = "test"
+    split[1::7][:official] = "validation"
+    result = sampling.hold_out(label, split, share)
+    assert np.array_equal(result == "test", split == "test")
+    for value in range(len(sizes)):
+        free = (label == value) & (split != "test")
+        assert int((result[free] == "validation").sum()) == round(share * int(free.sum()))
+    assert np.array_equal(result, sampling.hold_out(label, split, share))
+
+
+def test_samples_survive_the_table() -> None:
+    other = replace(ONE, repeat=7, attribute=np.zeros(6, dtype=np.int16))
+    table = sampling.to_table([ONE, other], "line")
+    conformed = tables.conform(table, tables.SAMPLES, "here")
+    assert conformed.column("attribute_line").to_pylist()[:6] == [0, 1, 0, 1, 1, None]
+    assert conformed.column("aligned").to_pylist()[:6] == [False, True, None, None, True, None]
+    back = sampling.from_table(conformed, "line")
+    assert list(back) == [3, 7]
+    for before, after in ((ONE, back[3]), (other, back[7])):
+        for name, values in vars(before).items():
+            assert np.array_equal(values, getattr(after, name)), name
+
+
+def test_rows_of_a_split() -> None:
+    assert [ONE.rows(split).tolist() for split in sampling.SPLITS] == [[0, 2, 4], [3], [1, 5]]
+
+
+def test_invariants_hold_or_name_the_repeat(assert_one_sentence: Callable[[str], None]) -> None:
+    declared = {"train": 3, "validation": 1, "test": 2}
+    sampling.check(ONE, declared, "here")
+    twice = replace(ONE, sample_id=np.array([10, 11, 12, 13, 14, 10]))
+    foreign = replace(ONE, split=np.array(["train", "test", "train", "validation", "train", "holdout"]))
+    for samples, counts, reason in (
+        (twice, declared, "repeat 3 holds a sample twice"),
+        (ONE, declared | {"train": 4}, "repeat 3 has the splits {'train': 3"),
+        (foreign, {"train": 3, "validation": 1, "test": 1}, "repeat 3 has the splits"),
+    ):
+        with pytest.raises(DataError) as error:
+            sampling.check(samples, counts, "here")
+        assert reason in str(error.value)
+        assert_one_sentence(str(error.value))

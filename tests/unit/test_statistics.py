@@ -1,0 +1,94 @@
+"""Statistics over repeats, by hand and against SciPy."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spurprune.evaluation import statistics
+from spurprune.evaluation.statistics import Estimate
+
+FINITE = st.floats(-100, 100, allow_subnormal=False)
+
+
+@pytest.mark.parametrize(
+    ("values", "mean", "half"),
+    [
+        ([1.0, 3.0], 2.0, 12.7062),  # t(1) = 12.7062, standard error √2 / √2 = 1
+        ([1.0, 2.0, 3.0, 4.0, 5.0], 3.0, 2.77645 * math.sqrt(2.5 / 5)),  # t(4) = 2.77645, variance 2.5
+        ([0.2, 0.2, 0.2], 0.2, 0.0),
+    ],
+)
+def test_t_interval_by_hand(values: list[float], mean: float, half: float) -> None:
+    result = statistics.estimate(np.array(values))
+    assert result.n == len(values)
+    assert (result.mean, result.low, result.high) == pytest.approx((mean, mean - half, mean + half), abs=1e-4)
+
+
+@given(st.lists(FINITE, min_size=2, max_size=12))
+def test_t_interval_is_scipys(values: list[float]) -> None:
+    result = statistics.estimate(np.array(values))
+    spread = np.std(values, ddof=1) / math.sqrt(len(values))
+    if spread > 1e-9:
+        low, high = scipy.stats.t.interval(0.95, len(values) - 1, loc=np.mean(values), scale=spread)
+        assert (result.low, result.high) == pytest.approx((low, high), rel=1e-9, abs=1e-9)
+
+
+def test_missing_values_are_left_out_and_short_samples_have_no_interval() -> None:
+    assert statistics.estimate(np.array([1.0, math.nan, 3.0])) == statistics.estimate(np.array([1.0, 3.0]))
+    one = statistics.estimate(np.array([math.nan, 0.4]))
+    assert (one.mean, one.n) == (0.4, 1) and math.isnan(one.low) and math.isnan(one.high)
+    none = statistics.estimate(np.array([]))
+    assert none.n == 0 and math.isnan(none.mean)
+
+
+def test_differences_are_paired_by_repeat() -> None:
+    pruned = {0: 0.1, 1: 0.3, 2: 0.9}
+    unpruned = {1: 0.5, 0: 0.4, 7: 0.0}
+    result = statistics.paired_difference(pruned, unpruned)
+    assert result.n == 2
+    # Differences -0.3 and -0.2: mean -0.25, standard error 0.05.
+    assert (result.mean, result.low, result.high) == pytest.approx((-0.25, -0.25 - 12.7062 * 0.05, -0.25 + 12.7062 * 0.05), abs=1e-5)
+    assert statistics.paired_difference({0: 1.0}, {1: 1.0}).n == 0
+
+
+def test_a_constant_difference_has_no_spread_however_much_the_repeats_differ() -> None:
+    result = statistics.paired_difference({k: float(k) + 1 for k in range(5)}, {k: float(k) for k in range(5)})
+    assert result == Estimate(1.0, 1.0, 1.0, 5)
+
+
+@given(st.data(), st.integers(3, 30))
+def test_rank_correlation_is_spearmans_with_ties(data: st.DataObject, n: int) -> None:
+    levels = st.lists(st.integers(0, 6).map(float), min_size=n, max_size=n)
+    a, b = np.array(data.draw(levels)), np.array(data.draw(levels))
+    result = statistics.rank_correlation(a, b)
+    if len(set(a)) == 1 or len(set(b)) == 1:
+        assert math.isnan(result)
+    else:
+        assert result == pytest.approx(scipy.stats.spearmanr(a, b).statistic, abs=1e-12)
+
+
+def test_rank_correlation_ignores_a_monotone_change() -> None:
+    a = np.random.default_rng(0).random(50)
+    assert statistics.rank_correlation(a, np.exp(5 * a)) == pytest.approx(1)
+    assert statistics.rank_correlation(a, -a) == pytest.approx(-1)
+
+
+def test_overlap_of_the_hardest() -> None:
+    a = np.array([9.0, 8, 7, 6, 5, 4, 3, 2, 1, 0])
+    b = np.array([9.0, 0, 8, 7, 5, 4, 3, 2, 1, 6])
+    assert statistics.top_overlap(a, b, 0.1) == 1.0
+    assert statistics.top_overlap(a, b, 0.2) == 0.5  # {0, 1} and {0, 2}
+    assert statistics.top_overlap(a, b, 0.4) == 0.75  # {0, 1, 2, 3} and {0, 2, 3, 9}
+    assert statistics.top_overlap(a, -a, 0.5) == 0.0
+    assert statistics.top_overlap(a, a, 1.0) == 1.0
+    assert statistics.top_overlap(a, b, 0.001) == 1.0  # never fewer than one sample
+
+
+def test_overlap_of_unrelated_scores_is_the_share() -> None:
+    rng = np.random.default_rng(0)
+    overlaps = [statistics.top_overlap(rng.random(500), rng.random(500), 0.1) for _ in range(100)]
+    assert np.mean(overlaps) == pytest.approx(0.1, abs=0.02)
