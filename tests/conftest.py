@@ -11,6 +11,10 @@ from hypothesis import settings
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from spurprune import devices  # noqa: E402 - found through the path above
+
+devices.set_threads(1)  # as a training job does: idle threads that spin slow down tests, too
+
 # Derandomised, so that a failure is the same everywhere; no deadline, since the first call of a test may import much.
 settings.register_profile("reproducible", derandomize=True, deadline=None, database=None, max_examples=60)
 settings.load_profile("reproducible")

@@ -160,7 +160,7 @@ def test_per_group_equal_ends_with_classes_of_equal_size_or_says_why_not(data: t
     try:
         pruned = pruned_by(Plan("per_group_equal", "el2n", order, sparsity), data)
     except PlanError as error:
-        assert "classes cannot end equal" in str(error)  # noqa: PT017 - either outcome is right, each has its own properties
+        assert "classes cannot end equal" in str(error)
         return
     left = {int((label == c).sum() - pruned[label == c].sum()) for c in classes}
     assert len(left) <= 1, "classes differ in size"

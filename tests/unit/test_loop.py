@@ -1,0 +1,197 @@
+"""The training loop: repeats bit for bit, draws from its named streams only, and stops where the loss is no number."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from spurprune import seeds
+from spurprune.errors import TrainingError
+from spurprune.methods.erm import Method
+from spurprune.models import small_cnn
+from spurprune.training.data import DeviceImages, Pixels
+from spurprune.training.loop import Recipe, Stream, fit, initialise
+
+CPU = torch.device("cpu")
+PIXELS = Pixels.of([0.5], [0.25], CPU)
+TRAINING: dict[str, Any] = {
+    "epochs": 3,
+    "batch_size": 8,
+    "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4},
+    "schedule": {"name": "constant"},
+    "augmentation": {"name": "pad_crop_flip", "padding": 1},
+    "precision": "fp32",
+    "gradient_clip": None,
+    "label_smoothing": 0.0,
+}
+N = 30
+
+State = dict[str, torch.Tensor]
+
+
+def data() -> DeviceImages:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (N, 1, 8, 8), dtype=torch.uint8, generator=generator)
+    return DeviceImages(images, torch.arange(N) % 3, torch.zeros(N, dtype=torch.int64))
+
+
+def train(stream: Stream, weight: np.ndarray | None = None, **changes: Any) -> tuple[State, State, list[int]]:
+    """(first weights, last weights, epochs seen) of a small training."""
+    training = TRAINING | {key: value for key, value in changes.items() if key != "stop_after"}
+    model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), stream, CPU)
+    first = state(model)
+    epochs: list[int] = []
+    method = Method(np.ones(N) if weight is None else weight, training)
+    recipe = Recipe.of(training, changes.get("stop_after"))
+    fit(model, data(), PIXELS, method, recipe, stream, lambda epoch, _: epochs.append(epoch), "digits, repeat 3")
+    return first, state(model), epochs
+
+
+def state(model: nn.Module) -> State:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def same(a: State, b: State) -> bool:
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_repeat_gives_the_same_bytes_whatever_ran_before() -> None:
+    first, last, epochs = train(Stream((0,)))
+    torch.manual_seed(99)
+    train(Stream((1,)))
+    torch.rand(7)
+    again = train(Stream((0,)))
+    assert same(first, again[0]) and same(last, again[1])
+    assert not same(first, last)
+    assert epochs == [1, 2, 3]
+
+
+def test_repeats_and_reference_seeds_differ_from_the_first_weights_on() -> None:
+    runs = [train(Stream(key)) for key in ((0,), (1,), (0, "reference", 0), (0, "reference", 1))]
+    for i, one in enumerate(runs):
+        for other in runs[:i]:
+            assert not same(one[0], other[0]) and not same(one[1], other[1])
+
+
+@pytest.mark.parametrize("name", ["ORDER", "AUGMENTATION"])
+def test_another_order_or_augmentation_leaves_the_first_weights(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, last, _ = train(Stream((0,)))
+    monkeypatch.setattr(seeds, name, "another")
+    other_first, other_last, _ = train(Stream((0,)))
+    assert same(first, other_first)
+    assert not same(last, other_last)
+
+
+def test_another_initialisation_leaves_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    visited: list[list[int]] = []
+
+    class Spy(Method):
+        def epoch_rows(self, epoch: int, rng: np.random.Generator) -> np.ndarray:
+            rows = super().epoch_rows(epoch, rng)
+            visited.append(rows.tolist())
+            return rows
+
+    for name in ("initialisation", "another"):
+        monkeypatch.setattr(seeds, "INITIALISATION", name)
+        model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((0,)), CPU)
+        fit(model, data(), PIXELS, Spy(np.ones(N), TRAINING), Recipe.of(TRAINING), Stream((0,)), lambda *_: None, "here")
+    assert visited[:3] == visited[3:]
+    assert visited[0] != visited[1], "every epoch has an order of its own"
+
+
+def test_initialisation_leaves_torchs_own_stream_alone() -> None:
+    before = torch.random.get_rng_state()
+    initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((0,)), CPU)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_pruned_samples_are_never_seen() -> None:
+    """Training on half of the samples is training with the other half weighted 0, and what the pruned ones show does not matter."""
+    weight = np.ones(N, dtype=np.float32)
+    weight[::2] = 0
+    _, expected, _ = train(Stream((0,)), weight)
+    altered = data()
+    altered.images[::2] = 255
+    altered.label[::2] = 2
+    model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((0,)), CPU)
+    fit(model, altered, PIXELS, Method(weight, TRAINING), Recipe.of(TRAINING), Stream((0,)), lambda *_: None, "here")
+    assert same(expected, state(model))
+    assert not same(expected, train(Stream((0,)))[1])
+
+
+def test_a_shorter_training_is_the_beginning_of_the_longer_one() -> None:
+    """A reference run of two epochs on a recipe of three keeps the recipe's schedule."""
+    for schedule in ({"name": "linear"}, {"name": "step", "milestones": [1], "factor": 0.1}):
+        seen: list[State] = []
+        recipe = TRAINING | {"schedule": schedule}
+        model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((0,)), CPU)
+        fit(model, data(), PIXELS, Method(np.ones(N), recipe), Recipe.of(recipe), Stream((0,)), lambda _, m: seen.append(state(m)), "here")
+        _, last, epochs = train(Stream((0,)), schedule=schedule, stop_after=2)
+        assert epochs == [1, 2]
+        assert same(last, seen[1])
+
+
+def test_recipe_takes_its_length_from_the_training_unless_told_otherwise() -> None:
+    assert (Recipe.of(TRAINING).stop_after, Recipe.of(TRAINING, 2).stop_after, Recipe.of(TRAINING, 2).epochs) == (3, 2, 3)
+
+
+@pytest.mark.parametrize("clip", [{"norm": 1e-6}, {"value": 1e-6}])
+def test_gradients_are_clipped(clip: dict[str, float]) -> None:
+    first, last, _ = train(Stream((0,)), gradient_clip=clip, optimizer={"name": "sgd", "lr": 1.0, "momentum": 0.0, "weight_decay": 0.0})
+    moved = max(float((last[name] - first[name]).abs().max()) for name in first if name.endswith(("weight", "bias")))
+    assert 0 < moved <= 1e-6 * 12 * 1.01  # twelve steps of at most 1e-6
+
+
+def test_bf16_trains_close_to_full_precision() -> None:
+    _, full, _ = train(Stream((0,)))
+    _, half, _ = train(Stream((0,)), precision="bf16")
+    assert not same(full, half)
+    for name in full:
+        torch.testing.assert_close(half[name].float(), full[name].float(), atol=0.2, rtol=0.2)
+
+
+@pytest.mark.parametrize("bad_epoch", [1, 2])
+def test_a_loss_that_is_no_number_stops_the_training(bad_epoch: int, assert_one_sentence: Callable[[str], None]) -> None:
+    class Failing(Method):
+        def epoch_rows(self, epoch: int, rng: np.random.Generator) -> np.ndarray:
+            self.epoch = epoch
+            return super().epoch_rows(epoch, rng)
+
+        def loss(self, logits: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+            return super().loss(logits, *others) * (float("nan") if self.epoch == bad_epoch else 1.0)
+
+    model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((3,)), CPU)
+    seen: list[int] = []
+    with pytest.raises(TrainingError) as error:
+        fit(
+            model,
+            data(),
+            PIXELS,
+            Failing(np.ones(N), TRAINING),
+            Recipe.of(TRAINING),
+            Stream((3,)),
+            lambda e, _: seen.append(e),
+            "digits, repeat 3",
+        )
+    text = str(error.value)
+    assert_one_sentence(text)
+    assert text.startswith(f"digits, repeat 3, epoch {bad_epoch}: the training loss became nan")
+    assert seen == list(range(1, bad_epoch)), "a failed epoch must not be reported"
+
+
+def test_an_exploding_training_is_stopped() -> None:
+    optimizer = TRAINING["optimizer"] | {"lr": 1e30}
+    with pytest.raises(TrainingError, match=r"digits, repeat 3, epoch [123]: .* lower training\.optimizer\.lr"):
+        train(Stream((3,)), optimizer=optimizer)
+
+
+def test_augmentation_is_used_only_where_asked_for() -> None:
+    _, augmented, _ = train(Stream((0,)))
+    _, plain, _ = train(Stream((0,)), augmentation={"name": "none"})
+    assert not same(augmented, plain)
+    recipe = replace(Recipe.of(TRAINING), augmentation={"name": "none"})
+    assert recipe.augmentation == {"name": "none"}
