@@ -1,4 +1,4 @@
-"""Modules chosen by name in the configuration: readers, features, networks, methods, scores, figures.
+"""Modules chosen by name in the configuration: readers, features, networks, methods, scores, figures, tables.
 
 They are loaded by name and not imported by their neighbours, so that a change of one reader or score is a change for its own users
 only: the workflow hashes a stage's code together with the plugins that its configuration names (see ``spurprune.codehash``).
@@ -11,7 +11,7 @@ from types import ModuleType
 import spurprune
 from spurprune.errors import ConfigError
 
-KINDS = ("datasets", "features", "models", "methods", "difficulty", "figures")
+KINDS = ("datasets", "features", "models", "methods", "difficulty", "figures", "reporting")
 
 
 def names(kind: str) -> list[str]:

@@ -29,6 +29,20 @@ class Run:
         return f"settings/{self.setting}/runs/{self.method}/{self.plan}/{self.block}"
 
 
+@dataclass(frozen=True, order=True)
+class Difficulty:
+    """One setting's difficulty by one score for one block of repeats."""
+
+    setting: str
+    score: str
+    block: str
+
+    @property
+    def path(self) -> str:
+        """The file's path below the results folder."""
+        return f"settings/{self.setting}/difficulty/{self.score}/{self.block}.parquet"
+
+
 def sweep(strategy: str, score: str, orders: Iterable[str], sparsities: Iterable[str]) -> list[str]:
     """Return the names of the plans of one strategy over orders and sparsities."""
     return [f"{strategy}-{score}-{order}-{sparsity}" for order in orders for sparsity in sparsities]
@@ -74,6 +88,22 @@ def runs_of(figure: Mapping[str, Any], study: Mapping[str, Any], config: Config)
         for plan in plans_of(figure, study)
         for block in study["blocks"]
     ]
+
+
+def difficulties_of(figure: Mapping[str, Any], study: Mapping[str, Any]) -> list[Difficulty]:
+    """Return the difficulty that a figure or table shows itself, besides that by which its runs were pruned."""
+    blocks = study["blocks"]
+    match figure["kind"]:
+        case "difficulty_quartiles":
+            settings, scores = figure["settings"], [figure.get("score", study["score"])]
+        case "stability":
+            settings, scores = figure["settings"], figure["scores"]
+        case "montage":
+            settings, scores = [figure["setting"]], [figure.get("score", study["score"])]
+            blocks = [block for block in blocks if figure["repeat"] in repeats_of(block)]
+        case _:
+            return []
+    return [Difficulty(setting, score, block) for setting in settings for score in scores for block in blocks]
 
 
 def figure_paths(study_name: str, study: Mapping[str, Any]) -> list[str]:

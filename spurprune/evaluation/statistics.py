@@ -50,11 +50,19 @@ def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
 def top_overlap(a: np.ndarray, b: np.ndarray, share: float) -> float:
     """Return which part of the hardest ``share`` of samples by one score is among the hardest by the other; by chance, ``share``.
 
-    Among samples of equal score at the edge, those that come first are taken.
+    Where samples of equal score straddle the edge, it is the expected overlap of two rankings that break their ties at random, each for
+    itself.
     """
     count = max(1, round(share * len(a)))
-    first, second = (set(np.argsort(-score, kind="stable")[:count].tolist()) for score in (a, b))
-    return len(first & second) / count
+    return float(_chance_of_top(a, count) @ _chance_of_top(b, count)) / count
+
+
+def _chance_of_top(score: np.ndarray, count: int) -> np.ndarray:
+    """Return every sample's chance to be among the ``count`` of highest score if ties are broken at random, float64 [N]."""
+    edge = np.partition(score, len(score) - count)[len(score) - count]
+    above, tied = score > edge, score == edge
+    chance: np.ndarray = above + tied * ((count - above.sum()) / tied.sum())
+    return chance
 
 
 def _average_ranks(values: np.ndarray) -> np.ndarray:

@@ -92,6 +92,22 @@ def metrics_of(runs):
     return [f"results/{run.folder}/metrics.parquet" for run in runs]
 
 
+def difficulty_paths(difficulties):
+    """The files of some difficulties."""
+    return [f"results/{difficulty.path}" for difficulty in difficulties]
+
+
+def study_of(wildcards):
+    """The block of the wildcards' study."""
+    return CONFIG.studies[wildcards.study]
+
+
+def table_of(wildcards):
+    """The block of the wildcards' table in canonical order, with its study's title."""
+    study = study_of(wildcards)
+    return canonical({**study["tables"][wildcards.table], "title": study["title"]})
+
+
 def code(stage, *plugin_modules):
     """The hash of a stage's code: its script, everything that imports, and the plugins that the configuration names."""
     modules = [plugins.module_name(kind, name) for kind, name in plugin_modules]
