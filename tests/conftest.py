@@ -11,7 +11,7 @@ from hypothesis import settings
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from spurprune import devices  # noqa: E402 - found through the path above
+from spurprune import devices
 
 devices.set_threads(1)  # as a training job does: idle threads that spin slow down tests, too
 
