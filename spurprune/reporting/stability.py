@@ -152,9 +152,7 @@ def _row(setting: str, comparison: str, score: str, other: str | None, k: int | 
     return StabilityRow(setting, comparison, score, other, k, found.pairs, found.rank_correlation, found.top_overlap)
 
 
-def _sections(
-    setting: str, own: Mapping[str, Mapping[int, Agreement]], mutual: Mapping[tuple[str, str], Agreement]
-) -> list[Section]:
+def _sections(setting: str, own: Mapping[str, Mapping[int, Agreement]], mutual: Mapping[tuple[str, str], Agreement]) -> list[Section]:
     counts = range(1, max(len(by_k) for by_k in own.values()) + 1)
     header = ["Score", *(f"k = {k}" for k in counts)]
     correlations = [[score, *(_correlation(by_k.get(k)) for k in counts)] for score, by_k in own.items()]

@@ -71,7 +71,7 @@ def report(sources: Sequence[Source], options: Mapping[str, Any]) -> Report:
     """Return the summary of all runs in the sources, tables of metrics; a run's blocks may lie in several.
 
     The CSV file has a row for every run and metric. The Markdown file has a section for every setting that compares plans, and one for
-    all settings that were trained on one plan only.
+    all settings that were trained without pruning only.
     """
     values = _by_run(pa.concat_tables(source.table.replace_schema_metadata() for source in sources))
     runs = sorted(values, key=_order)
@@ -103,18 +103,24 @@ def _rows(run: Run, values: Values, unpruned: Values) -> list[SummaryRow]:
     """Return a run's rows; ``unpruned`` holds the values of the same training without pruning, with which no pruning is not compared."""
     plan = plans.parse(run.plan)
     reference = {} if run.plan == NO_PRUNING else unpruned
+    candidates, pruned, pruned_carriers, pruned_share = (float(np.mean(list(values[count].values()))) for count in COUNTS)
     return [
         SummaryRow(
-            *run,
+            run.setting,
+            run.method,
+            run.plan,
             plan.strategy,
             plan.score,
             plan.order,
             plan.sparsity,
-            *(float(np.mean(list(values[count].values()))) for count in COUNTS),
-            split="test",
-            metric=metric,
-            value=estimate(np.array(list(values[metric].values()))),
-            difference=paired_difference(dict(values[metric]), dict(reference.get(metric, {}))),
+            candidates,
+            pruned,
+            pruned_carriers,
+            pruned_share,
+            "test",
+            metric,
+            estimate(np.array(list(values[metric].values()))),
+            paired_difference(dict(values[metric]), dict(reference.get(metric, {}))),
         )
         for metric in METRICS
     ]
@@ -125,15 +131,15 @@ def _sections(rows: Mapping[Run, Sequence[SummaryRow]]) -> list[Section]:
     for run, of_run in rows.items():
         by_setting[run.setting, run.method].append(of_run)
     header = [*HEADER, *(f"Δ {METRICS[metric].lower()}" for metric in COMPARED)]
-    sections = [
-        Section(f"{setting} ({method})", header, [[*_plan_cells(run[0]), *_value_cells(run), *_difference_cells(run)] for run in runs])
-        for (setting, method), runs in by_setting.items()
-        if len(runs) > 1
-    ]
-    alone = [runs[0] for runs in by_setting.values() if len(runs) == 1]
-    if alone:
-        cells = [[run[0].setting, *_plan_cells(run[0]), *_value_cells(run)] for run in alone]
-        sections.append(Section("Settings with a single plan", ["Setting", *HEADER], cells))
+    sections, unpruned = [], []
+    for (setting, method), runs in by_setting.items():
+        if all(run[0].plan == NO_PRUNING for run in runs):
+            unpruned += [[setting, method, *_value_cells(run)] for run in runs]
+        else:
+            cells = [[*_plan_cells(run[0]), *_value_cells(run), *_difference_cells(run)] for run in runs]
+            sections.append(Section(f"{setting} ({method})", header, cells))
+    if unpruned:
+        sections.append(Section("Settings trained without pruning only", ["Setting", "Method", *METRICS.values()], unpruned))
     return sections
 
 
