@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from spurprune import plugins
-from spurprune.datasets.registry import registry
+from spurprune.datasets.registry import DatasetEntry, registry
 from spurprune.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ OPTIONAL = {
     "difficulty_quartiles": ("score",),
     "montage": ("score",),
 }
+SETTING_NAME = r"[a-z0-9][A-Za-z0-9_.-]*"
 # The coordinate that a figure of this kind sweeps over, which the family's grid must hold.
 SWEEPS = {"carrier_count": "carriers.count", "carrier_difficulty": "carriers.start", "difficulty_range": "carriers.start"}
 # The options of each way to choose carriers.
@@ -51,9 +53,9 @@ def check(config: Config) -> None:
         _check_setting(name, setting, config)
     for name in config.select:
         _known(name, config.studies, f"select: '{name}'", "study")
+    _check_blocks(config)
     for name in config.select:
         _check_study(name, config.studies[name], config)
-    _check_blocks(config)
 
 
 def _known(value: str, allowed: Iterable[str], key: str, what: str) -> None:
@@ -65,8 +67,9 @@ def _known(value: str, allowed: Iterable[str], key: str, what: str) -> None:
 
 
 def _check_setting(name: str, setting: Mapping[str, Any], config: Config) -> None:
+    if not re.fullmatch(SETTING_NAME, name):
+        raise ConfigError(f"The setting '{name}' cannot be a folder's name; use letters, digits, '.', '-' and '_', lower-case first.")
     _known(setting["dataset"], registry(), f"{name}.dataset: '{setting['dataset']}'", "dataset")
-    _known(setting["model"]["name"], plugins.names("models"), f"{name}.model.name: '{setting['model']['name']}'", "network")
     entry = registry()[setting["dataset"]]
     for key in ("source_class", "target_class"):
         _known(setting[key], entry.classes, f"{name}.{key}: '{setting[key]}'", f"class of '{setting['dataset']}'")
@@ -74,10 +77,8 @@ def _check_setting(name: str, setting: Mapping[str, Any], config: Config) -> Non
         raise ConfigError(f"{name}.target_class is '{setting['target_class']}', the source class itself; choose another class.")
     for label in setting["aligned"]:
         _known(label, entry.classes, f"{name}.aligned: '{label}'", f"class of '{setting['dataset']}'")
-    if setting["feature"] is not None:
-        feature = setting["feature"]["name"]
-        _known(feature, plugins.names("features"), f"{name}.feature.name: '{feature}'", "feature")
-    elif setting["attribute"] not in entry.attributes:
+    _check_pixels(name, setting, entry)
+    if setting["feature"] is None and setting["attribute"] not in entry.attributes:
         known = ", ".join(entry.attributes) or "none"
         raise ConfigError(
             f"{name}.attribute is '{setting['attribute']}', which '{setting['dataset']}' does not have (it has {known}); "
@@ -85,6 +86,24 @@ def _check_setting(name: str, setting: Mapping[str, Any], config: Config) -> Non
         )
     _check_carriers(name, setting, config, entry.train_class_counts[entry.classes.index(setting["source_class"])])
     _check_training(name, setting)
+
+
+def _check_pixels(name: str, setting: Mapping[str, Any], entry: DatasetEntry) -> None:
+    for key in ("mean", "std"):
+        values = setting["normalisation"][key]
+        if values is not None and len(values) != entry.channels:
+            raise ConfigError(
+                f"{name}.normalisation.{key} is {values}, but '{setting['dataset']}' has {entry.channels} channels; give one number each."
+            )
+    feature = setting["feature"] or {}
+    if feature.get("channel", 0) >= entry.channels:
+        raise ConfigError(
+            f"{name}.feature.channel is {feature['channel']}, but '{setting['dataset']}' has only the channels 0 to {entry.channels - 1}."
+        )
+    if feature.get("width", 0) > setting["image_size"]:
+        raise ConfigError(
+            f"{name}.feature.width is {feature['width']}, but the images are only {setting['image_size']} pixels wide; choose at most that."
+        )
 
 
 def _check_carriers(name: str, setting: Mapping[str, Any], config: Config, class_size: int) -> None:
@@ -124,10 +143,14 @@ def _check_training(name: str, setting: Mapping[str, Any]) -> None:
     for recipe_name, recipe in setting["reference"].items():
         key = f"{name}.reference.{recipe_name}"
         if recipe["epochs"] > training["epochs"]:
-            raise ConfigError(f"{key}.epochs is {recipe['epochs']}, but training has only {training['epochs']} epochs; choose at most that.")
+            raise ConfigError(
+                f"{key}.epochs is {recipe['epochs']}, but training has only {training['epochs']} epochs; choose at most that."
+            )
         _within(f"{key}.record_epochs", recipe["record_epochs"], recipe["epochs"])
         if recipe["shared"] and setting["carriers"].get("draw") != "fixed":
-            raise ConfigError(f"{key}.shared is true, but every repeat draws its own carriers; set carriers.draw to fixed or shared to false.")
+            raise ConfigError(
+                f"{key}.shared is true, but every repeat draws its own carriers; set carriers.draw to fixed or shared to false."
+            )
     for score, source in setting["difficulty"].items():
         key = f"{name}.difficulty.{score}"
         _known(score, plugins.names("difficulty"), key, "score")
@@ -142,7 +165,7 @@ def _check_training(name: str, setting: Mapping[str, Any]) -> None:
 
 
 def _within(key: str, epochs: str | list[int], last: int) -> None:
-    if epochs != "all" and any(epoch > last for epoch in epochs):
+    if not isinstance(epochs, str) and any(epoch > last for epoch in epochs):
         raise ConfigError(f"{key} names epoch {max(epochs)}, but training ends after {last}; choose epochs from 1 to {last}.")
 
 
@@ -188,9 +211,8 @@ def _check_blocks(config: Config) -> None:
             for other, (low, high) in ranges.items():
                 if other != block and first <= high and low <= last:
                     raise ConfigError(
-                        f"studies.{name}.blocks: '{block}' overlaps '{other}'; blocks are never regrouped, so add repeats as one more block."
+                        f"studies.{name}.blocks: '{block}' overlaps '{other}'; blocks are never regrouped, so add repeats as one more."
                     )
             if config.studies[name]["blocks"].count(block) > 1:
                 raise ConfigError(f"studies.{name}.blocks names '{block}' twice; remove one.")
             ranges[block] = (first, last)
-

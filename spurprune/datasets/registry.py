@@ -16,6 +16,7 @@ class DatasetEntry:
     train_class_counts: list[int]
     attributes: list[str]
     image_size: int
+    channels: int
     embedded: bool
     source: str
     licence: str
