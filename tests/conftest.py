@@ -1,17 +1,15 @@
 """What all tests share: where the project lies, and property tests that are the same on every run."""
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
 from spurprune import devices
+
+ROOT = Path(__file__).resolve().parents[1]
 
 devices.set_threads(1)  # as a training job does: idle threads that spin slow down tests, too
 

@@ -12,7 +12,9 @@ PROJECT = {
     "workflow/scripts/prune.py": '"""The rule."""\nimport sys\nfrom spurprune.stages import prune\nprune.run(sys.argv)\n',
     "spurprune/__init__.py": "",
     "spurprune/stages/__init__.py": "",
-    "spurprune/stages/prune.py": "from spurprune import logs\nfrom spurprune.pruning.strategies import count\n\ndef run(x):\n    return count(x)\n",
+    "spurprune/stages/prune.py": (
+        "from spurprune import logs\nfrom spurprune.pruning.strategies import count\n\ndef run(x):\n    return count(x)\n"
+    ),
     "spurprune/pruning/__init__.py": "",
     "spurprune/pruning/strategies.py": "import spurprune.seeds as seeds\n\ndef count(x):\n    return len(x) + seeds.START\n",
     "spurprune/seeds.py": "START = 1\n",

@@ -39,7 +39,7 @@ class Holder:
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(timeout=10)
+        self.process.communicate(timeout=10)
 
 
 @pytest.fixture
@@ -79,8 +79,7 @@ def test_a_lease_ends_with_its_block(environment: dict[str, str], holders: list[
 
 
 def test_jobs_of_different_slurm_allocations_do_not_meet(environment: dict[str, str], holders: list[Holder]) -> None:
-    for job in ("17", "18"):
-        holders.append(Holder(environment | {"CUDA_VISIBLE_DEVICES": "0", "SLURM_JOB_ID": job}))
+    holders.extend(Holder(environment | {"CUDA_VISIBLE_DEVICES": "0", "SLURM_JOB_ID": job}) for job in ("17", "18"))
     assert [holder.device() for holder in holders] == [["0", "0"], ["0", "0"]]
 
 

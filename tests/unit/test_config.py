@@ -1,0 +1,297 @@
+"""Every mistake in the configuration is one sentence that names the key, the value and what is allowed."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from spurprune import config as configuration
+from spurprune import plugins
+from spurprune.config import Config, checks, schema
+from spurprune.config.settings import merge
+from spurprune.datasets.registry import registry
+from spurprune.errors import ConfigError
+
+REMOVED = object()
+
+
+@pytest.fixture(scope="module")
+def parts(root: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(main configuration, settings), unmerged."""
+    main, settings = (yaml.safe_load((root / "tests/unit/example" / f"{name}.yaml").read_text()) for name in ("config", "settings"))
+    return main, settings
+
+
+@pytest.fixture
+def load(root: Path, tmp_path: Path, parts: tuple[dict[str, Any], dict[str, Any]]) -> Callable[..., Config]:
+    """Load the example configuration with some values changed: ``main`` and ``settings`` map paths such as "digits/training/epochs"."""
+
+    def loader(main: dict[str, Any] | None = None, settings: dict[str, Any] | None = None) -> Config:
+        raw, blocks = deepcopy(parts)
+        for block, changes in ((raw, main), (blocks, settings)):
+            for path, value in (changes or {}).items():
+                _put(block, path, value)
+        file = tmp_path / "settings.yaml"
+        file.write_text(yaml.safe_dump(blocks, sort_keys=False))
+        if "setting_files" not in (main or {}):
+            raw["setting_files"] = [str(file)]
+        return configuration.load(raw, root)
+
+    return loader
+
+
+def _put(block: dict[Any, Any], path: str, value: Any) -> None:
+    *parents, last = path.split("/")
+    for parent in parents:
+        block = block.setdefault(parent, {})
+    if value is REMOVED:
+        del block[last]
+    else:
+        block[last] = value
+
+
+FIG4 = "studies/digits/figures/fig4"
+WRONG_MAIN = [
+    # unknown keys, with a suggestion where one is close
+    ("slect", ["digits"], "slect is no known key (did you mean 'select'?); allowed are data, select,"),
+    ("colour", 1, "colour is no known key; allowed are data, select,"),
+    (f"{FIG4}/sparsitys", ["0.10"], "studies.digits.figures.fig4.sparsitys is no known key (did you mean 'sparsities'?); allowed are"),
+    ("setting_defaults/keep_model", True, "digits.keep_model is no known key (did you mean 'keep_models'?); allowed are"),
+    # wrong types and values
+    ("select", "digits", 'select is "digits", but must be a list of different study names'),
+    ("select", [], "select is [], but must be a list of different study names, at least one"),
+    ("threads", "1", 'threads is "1", but must be a whole number'),
+    ("threads", True, "threads is true, but must be a whole number"),
+    ("threads", 0, "threads is 0, but must be at least 1"),
+    ("data/cifar10", 3, "data.cifar10 is 3, but must be a folder"),
+    ("studies", REMOVED, "studies is missing; it is required"),
+    ("studies/digits/title", 3, "studies.digits.title is 3, but must be text"),
+    ("studies/Digits", {}, "studies.Digits is no allowed name; use lower-case letters, digits, '-' and '_'"),
+    ("studies/digits/figures/Fig9", {"kind": "summary"}, "studies.digits.figures.Fig9 is no allowed name; use lower-case letters"),
+    (f"{FIG4}/kind", "carriers", 'studies.digits.figures.fig4.kind is "carriers", but must be one of carrier_count,'),
+    (f"{FIG4}/orders", ["harder"], 'fig4.orders.0 is "harder", but must be one of hardest, easiest'),
+    # sparsities: quoted, in [0, 1), with two to four decimals
+    (f"{FIG4}/sparsities", [0.1], "fig4.sparsities.0 is 0.1, but must be a quoted number in [0, 1) with two to four decimals"),
+    (f"{FIG4}/sparsities", ["1.00"], 'fig4.sparsities.0 is "1.00", but must be a quoted number in [0, 1)'),
+    (f"{FIG4}/sparsities", ["0.10", "-0.10"], 'fig4.sparsities.1 is "-0.10", but must be a quoted number in [0, 1)'),
+    (f"{FIG4}/sparsities", ["0.1"], 'fig4.sparsities.0 is "0.1", but must be a quoted number in [0, 1)'),
+    (f"{FIG4}/sparsities", ["0.10", "0.10"], 'fig4.sparsities is ["0.10", "0.10"], but must be a list of different sparsities'),
+    # blocks
+    ("studies/digits/blocks", ["000-4"], 'blocks.0 is "000-4", but must be a quoted "first-last" pair of three-digit repeats'),
+    ("studies/digits/blocks", [4], "blocks.0 is 4, but must be a quoted"),
+    ("studies/digits/blocks", ["004-000"], "studies.digits.blocks: '004-000' ends before it begins; write the lower repeat first"),
+    ("studies/digits/blocks", ["000-004", "004-007"], "'004-007' overlaps '000-004'; blocks are never regrouped"),
+    ("studies/digits/blocks", ["000-004", "000-009"], "'000-009' overlaps '000-004'"),
+    ("studies/digits/blocks", ["000-004", "000-004"], "studies.digits.blocks names '000-004' twice; remove one"),
+    # names that must exist
+    ("select", ["digit"], "select: 'digit' is no known study (did you mean 'digits'?); known are digits"),
+    ("setting_files", ["config/none.yaml"], "config/none.yaml does not exist; create it or mend 'setting_files'"),
+    ("studies/digits/method", "emr", "studies.digits.method: 'emr' is no known method (did you mean 'erm'?); known are erm"),
+    ("studies/digits/score", "el3n", "score 'el3n' is no known score of 'digits-carriers' (did you mean 'el2n'?); known are el2n,"),
+    (f"{FIG4}/settings", ["digits-window"], "studies.digits.figures.fig4: 'digits-window' is no known setting"),
+    ("studies/digits/figures/fig2/family", "digits-windows", "is no known family of settings (a setting with a grid) (did you mean"),
+    ("studies/digits/figures/fig2/family", "digits-count", "fig2.family is 'digits-count', whose grid does not vary carriers.start"),
+    ("studies/digits/tables/stability/scores", ["el2"], "score 'el2' is no known score of 'digits' (did you mean 'el2n'?)"),
+    # what goes with a kind of figure
+    (f"{FIG4}/sparsities", REMOVED, "fig4.sparsities is missing; a carrier_pruning needs settings, sparsities"),
+    (f"{FIG4}/columns", 3, "fig4.columns does not go with a carrier_pruning, which takes settings, sparsities, orders, score"),
+    ("studies/digits/figures/fig8/strategy", "per_class", 'fig8.strategy is "per_class", but must be one of per_group, per_group_equal'),
+    ("studies/digits/figures/fig9/repeat", 7, "fig9.repeat is 7, which is in none of the study's blocks 000-004"),
+]
+TRAINING = "digits/training"
+WRONG_SETTINGS = [
+    # unknown keys
+    ("digits/dscription", "x", "digits.dscription is no known key (did you mean 'description'?); allowed are aligned,"),
+    (f"{TRAINING}/optimizer/momentun", 0.9, "digits.training.optimizer.momentun is no known key (did you mean 'momentum'?); allowed are"),
+    (f"{TRAINING}/schedule/milestone", [3], "digits.training.schedule.milestone is no known key (did you mean 'milestones'?)"),
+    ("digits/feature/widht", 2, "digits.feature.widht is no known key (did you mean 'width'?); allowed are channel, name, value, width"),
+    ("digits/model/channel", 2, "digits.model.channel is no known key (did you mean 'channels'?); allowed are channels, name"),
+    ("digits/carriers/chose", "all", "digits.carriers.chose is no known key (did you mean 'choose'?)"),
+    ("digits-count/grid", {"carriers.cuont": [3]}, "digits-count.cuont-3.carriers.cuont is no known key (did you mean 'count'?)"),
+    # wrong types and values
+    ("digits", "x", "the setting 'digits' must be a mapping"),
+    ("digits/description", REMOVED, "digits.description is missing; it is required"),
+    ("digits/source_class", 5, "digits.source_class is 5, but must be a class name, quoted if it is a number"),
+    ("digits/aligned", {5: 1}, 'digits.aligned.5 is a key that YAML does not read as text; write it quoted, as "5"'),
+    (f"{TRAINING}/epochs", "16", 'digits.training.epochs is "16", but must be a whole number'),
+    (f"{TRAINING}/epochs", 0, "digits.training.epochs is 0, but must be at least 1"),
+    (f"{TRAINING}/optimizer/lr", 0, "digits.training.optimizer.lr is 0, but must be above 0"),
+    (f"{TRAINING}/optimizer/lr", "1e-3", 'digits.training.optimizer.lr is "1e-3", but must be a number (YAML reads 1e-3 as text'),
+    (f"{TRAINING}/optimizer/momentum", REMOVED, "digits.training.optimizer.momentum is missing; it is required"),
+    (f"{TRAINING}/optimizer/name", "sdg", "but must be {name: sgd, lr, momentum, weight_decay} or {name: adam | adamw,"),
+    (f"{TRAINING}/schedule/name", "cosine", "but must be {name: constant}, {name: linear} or {name: step, milestones: [epochs], factor}"),
+    (f"{TRAINING}/schedule/milestones", 8, "digits.training.schedule.milestones is 8, but must be a list"),
+    (f"{TRAINING}/augmentation", {"name": "flip"}, 'augmentation.name is "flip", but must be one of none, pad_crop_flip'),
+    (f"{TRAINING}/gradient_clip", 1, "digits.training.gradient_clip is 1, but must be null, {norm: above 0} or {value: above 0}"),
+    (f"{TRAINING}/label_smoothing", 1, "digits.training.label_smoothing is 1, but must be below 1"),
+    (f"{TRAINING}/evaluate_epochs", 3, "digits.training.evaluate_epochs is 3, but must be all or a list of epochs"),
+    ("digits/model/channels", [1, 2], "digits.model.channels is [1, 2], but must be a list of three whole numbers"),
+    ("digits/model/name", "small", "but must be {name: small_cnn, channels: [three widths]} or {name: resnet_cifar, depth}"),
+    ("digits/model", {"name": "resnet_cifar", "depth": 18}, "digits.model.depth is 18, but must be one of 8, 14, 20, 32, 44, 56, 110"),
+    ("digits/feature/name", "lines", "but must be null or {name: line, width, value, channel}"),
+    ("digits/feature/value", 256, "digits.feature.value is 256, but must be at most 255"),
+    ("digits/validation", 1.0, "digits.validation is 1.0, but must be official, none, or the share of the training split"),
+    ("digits/keep_models", "yes", 'digits.keep_models is "yes", but must be true or false'),
+    ("digits/reference/Early", {}, "digits.reference.Early is no allowed name; use lower-case letters"),
+    ("digits/normalisation/std", [0], "digits.normalisation.std.0 is 0, but must be above 0"),
+    ("Digits!", {"extends": "digits"}, "The setting 'Digits!' cannot be a folder's name; use letters, digits, '.', '-' and '_'"),
+    # names that must exist
+    ("digits/dataset", "digit", "digits.dataset: 'digit' is no known dataset (did you mean 'digits'?); known are digits, cifar10"),
+    ("digits/source_class", "five", "digits.source_class: 'five' is no known class of 'digits'; known are 0, 1, 2,"),
+    ("digits/aligned", {"x": 1}, "digits.aligned: 'x' is no known class of 'digits'; known are 0, 1, 2,"),
+    ("digits/extends", "nope", "digits.extends is 'nope', which is no setting; known are digits, digits-carriers"),
+    ("digits/difficulty/el3n", {"reference": "early", "epochs": "all"}, "digits.difficulty.el3n is no known score (did you mean 'el2n'?)"),
+    ("digits/difficulty/el2n/reference", "late", "digits.difficulty.el2n.reference: 'late' is no known reference recipe; known are early"),
+    ("digits-window/carriers/base", "nope", "digits-window.width-1.start-0.carriers.base: 'nope' is no known setting; known are digits,"),
+    ("digits-window/carriers/score", "el3n", "carriers.score: 'el3n' is no known score of 'digits' (did you mean 'el2n'?)"),
+    # numbers that must fit each other
+    ("digits/target_class", "5", "digits.target_class is '5', the source class itself; choose another class"),
+    ("digits/carriers/count", 123, "digits.carriers.count is 123, but class '5' of 'digits' has only 122 training samples; choose"),
+    ("digits-window/grid", {"carriers.start": [103]}, "carriers.start + carriers.count is 123, but class '5' of 'digits' has only 122"),
+    ("digits/normalisation/mean", [0.1, 0.2], "digits.normalisation.mean is [0.1, 0.2], but 'digits' has 1 channels"),
+    ("digits/feature/channel", 1, "digits.feature.channel is 1, but 'digits' has only the channels 0 to 0"),
+    ("digits/feature/width", 9, "digits.feature.width is 9, but the images are only 8 pixels wide"),
+    (f"{TRAINING}/evaluate_epochs", [1, 99], "evaluate_epochs names epoch 99, but training ends after"),
+    ("digits/reference/early/epochs", 99, "digits.reference.early.epochs is 99, but training has only"),
+    ("digits/reference/early/record_epochs", [98, 99], "early.record_epochs names epoch 99, but training ends after"),
+    ("digits/difficulty/el2n/epochs", [1], "digits.difficulty.el2n.epochs is [1], but the reference records only"),
+    ("digits/difficulty/aum/epochs", [99], "digits.difficulty.aum.epochs names epoch 99, but training ends after"),
+    ("digits/difficulty/el2n/reference", None, "digits.difficulty.el2n.reference must be null for 'random' and name a reference recipe"),
+    ("digits-carriers/reference/early/shared", True, "reference.early.shared is true, but every repeat draws its own carriers"),
+    # what goes with a way to choose carriers
+    ("digits/carriers/start", 3, "digits.carriers.start does not go with 'choose: random', which takes count, draw"),
+    ("digits/carriers/count", REMOVED, "digits.carriers.count is missing; 'choose: random' takes count, draw"),
+    ("digits/carriers", {"choose": "all"}, "digits.carriers.choose is 'all', but the setting needs a choice of carriers"),
+    ("digits-count/feature", None, "digits-count.count-0.attribute is 'line', which 'digits' does not have (it has none)"),
+    ("digits-window/carriers/base", "digits-window.width-1.start-0", "which is itself derived; name the setting it comes from"),
+    # inheritance and grids
+    ("digits/extends", "digits", "digits.extends leads back to itself (digits → digits); remove one of these"),
+    ("digits/extends", "digits-more-carriers", "(digits → digits-more-carriers → digits-carriers → digits); remove one of these"),
+    ("digits-count/grid", {"carriers.count": 3}, "digits-count.grid must map dotted keys to lists of values"),
+    ("digits-count/grid", {"carrier.count": [3]}, "digits-count.grid: 'carrier.count' leads nowhere"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "value", "expected"), WRONG_MAIN)
+def test_mistakes_in_the_main_file(
+    load: Callable[..., Config], path: str, value: Any, expected: str, assert_one_sentence: Callable[[str], None]
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        load(main={path: value})
+    assert expected in str(error.value)
+    assert_one_sentence(str(error.value))
+
+
+@pytest.mark.parametrize(("path", "value", "expected"), WRONG_SETTINGS)
+def test_mistakes_in_a_setting(
+    load: Callable[..., Config], path: str, value: Any, expected: str, assert_one_sentence: Callable[[str], None]
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        load(settings={path: value})
+    assert expected in str(error.value)
+    assert_one_sentence(str(error.value))
+
+
+def test_overlapping_blocks_of_two_studies_are_refused(load: Callable[..., Config], parts: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    other = deepcopy(parts[0]["studies"]["digits"]) | {"blocks": ["003-007"]}
+    other["figures"]["fig9"]["repeat"] = 3
+    with pytest.raises(ConfigError, match=r"studies\.other\.blocks: '003-007' overlaps '000-004'"):
+        load(main={"studies/other": other, "select": ["digits", "other"]})
+    other["blocks"] = ["000-004", "005-009"]
+    assert load(main={"studies/other": other, "select": ["digits", "other"]}).select == ["digits", "other"]
+    other["blocks"] = ["003-007"]
+    load(main={"studies/other": other})  # a study that is not selected may divide its repeats as it likes
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("digits: {}\ndigits: {}\n", "line 2: 'digits' is declared twice; rename or remove one"),
+        ("digits:\n  training: {epochs: 1}\n  dataset: digits\n  training: {epochs: 2}\n", "line 4: 'training' is declared twice"),
+        ("digits: {training: {epochs: 1, epochs: 2}}\n", "line 1: 'epochs' is declared twice"),
+        ("digits: [\n", "is no valid YAML"),
+        ("- digits\n", "must hold a mapping from names to blocks"),
+        ("", "must hold a mapping from names to blocks"),
+    ],
+)
+def test_a_setting_file_that_repeats_a_key_or_is_no_mapping(
+    load: Callable[..., Config], tmp_path: Path, text: str, expected: str, assert_one_sentence: Callable[[str], None]
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as error:
+        load(main={"setting_files": [str(file)]})
+    assert str(file) in str(error.value) and expected in str(error.value)
+    assert_one_sentence(str(error.value))
+
+
+def test_a_setting_declared_in_two_files(load: Callable[..., Config], tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("digits: {}\n")
+    with pytest.raises(ConfigError) as error:
+        load(main={"setting_files": ["config/settings/digits.yaml", str(file)]})
+    assert str(error.value) == f"The setting 'digits' is declared in config/settings/digits.yaml and again in {file}; rename one."
+    assert_one_sentence(str(error.value))
+
+
+def test_setting_files_are_looked_up_where_the_user_works_then_in_the_project(
+    load: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "tests/unit/example/settings.yaml"
+    monkeypatch.chdir(tmp_path)
+    assert "digits" in load(main={"setting_files": [name]}).settings
+    mine = tmp_path / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("- mine\n")
+    with pytest.raises(ConfigError, match="must hold a mapping"):
+        load(main={"setting_files": [name]})
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "digits-full.yaml", "paper.yaml"])
+def test_the_shipped_configurations_are_valid(root: Path, name: str) -> None:
+    main = yaml.safe_load((root / "config/config.yaml").read_text())
+    config = configuration.load(merge(main, yaml.safe_load((root / "config" / name).read_text())), root)
+    assert config.select and config.settings
+
+
+def test_settings_inherit_and_families_unfold(load: Callable[..., Config]) -> None:
+    config = load(settings={"digits-count/grid": {"carriers.count": [0, 7], "feature.width": [1, 2]}})
+    assert config.family("digits-count") == [f"digits-count.count-{count}.width-{width}" for count in (0, 7) for width in (1, 2)]
+    member = "digits-count.count-7.width-1"
+    assert config.coordinates(member) == {"carriers.count": 7, "feature.width": 1}
+    assert config.coordinates("digits") == {}
+    block = config.settings[member]
+    assert block["carriers"] == {"choose": "random", "count": 7, "draw": "per_repeat"}
+    assert block["feature"] == {"name": "line", "width": 1, "value": 255, "channel": 0}
+    assert block["training"]["precision"] == "fp32", "a default lies under what is inherited"
+    assert "digits-count" not in config.settings and "extends" not in block and "grid" not in block
+    assert config.settings["digits"]["carriers"]["count"] == 0, "a member's values must not leak into its base"
+
+
+def test_a_mapping_of_another_name_replaces_the_old_one_whole() -> None:
+    base = {"optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9}, "carriers": {"choose": "random", "draw": "fixed"}, "list": [1, 2]}
+    assert merge(base, {"optimizer": {"lr": 0.2}})["optimizer"] == {"name": "sgd", "lr": 0.2, "momentum": 0.9}
+    assert merge(base, {"optimizer": {"name": "adam", "lr": 0.2}})["optimizer"] == {"name": "adam", "lr": 0.2}
+    assert merge(base, {"carriers": {"choose": "all"}})["carriers"] == {"choose": "all"}
+    assert merge(base, {"list": [3]})["list"] == [3]
+    assert base["optimizer"] == {"name": "sgd", "lr": 0.1, "momentum": 0.9}
+
+
+def _named(schema_of_section: dict[str, Any]) -> set[str]:
+    return {alternative["properties"]["name"]["const"] for alternative in schema_of_section["oneOf"] if "properties" in alternative}
+
+
+def test_the_schemas_know_exactly_the_plugins_there_are(root: Path) -> None:
+    """A feature, network or figure is declared where its options are; what is declared must exist, and the other way round."""
+    setting, main = (yaml.safe_load((schema.SCHEMAS / f"{name}.schema.yaml").read_text()) for name in ("setting", "config"))
+    assert _named(setting["properties"]["feature"]) == set(plugins.names("features"))
+    assert _named(setting["properties"]["model"]) == set(plugins.names("models"))
+    assert set(registry()) == set(plugins.names("datasets"))
+    kinds = {kind for part in ("figure", "table") for kind in main["$defs"][part]["properties"]["kind"]["enum"]}
+    assert kinds == set(checks.NEEDS)
+    options = set().union(*(main["$defs"][part]["properties"] for part in ("figure", "table"))) - {"kind"}
+    used = {option for needs in (checks.NEEDS, checks.OPTIONAL) for values in needs.values() for option in values}
+    assert used == options
