@@ -16,7 +16,7 @@ except ImportError:  # PyYAML without libyaml
     from yaml import SafeLoader as BaseLoader  # type: ignore[assignment]
 
 
-class StrictLoader(BaseLoader):  # type: ignore[misc, valid-type]
+class StrictLoader(BaseLoader):
     """A YAML loader that refuses a mapping with the same key twice instead of keeping the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
