@@ -1,0 +1,56 @@
+"""Torch only where something trains: the other stages start without it, and without other slow packages."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SLOW = ("torch", "torchvision", "pandas", "matplotlib.pyplot", "sklearn", "scipy.stats", "snakemake")
+STAGES = ["prepare_inputs", "prepare_splits", "score_difficulty", "prune_metadata", "evaluate", "plot", "tabulate", "collect_metrics"]
+
+REPORT = """
+import importlib, json, sys
+from spurprune import plugins
+for name in json.loads(sys.argv[1]):
+    importlib.import_module(name)
+print(json.dumps([name for name in json.loads(sys.argv[2]) if name in sys.modules]))
+"""
+
+
+def slow_imports(modules: list[str], environment: dict[str, str]) -> list[str]:
+    """The slow packages that a fresh interpreter has loaded after importing some modules."""
+    command = [sys.executable, "-c", REPORT, json.dumps(modules), json.dumps(SLOW)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    loaded: list[str] = json.loads(done.stdout)
+    return loaded
+
+
+def test_the_stages_are_all_there(root: Path) -> None:
+    stages = {path.stem for path in (root / "spurprune/stages").glob("[a-z]*.py")}
+    assert stages == {*STAGES, "train_reference", "retrain"}
+    assert stages == {path.stem for path in (root / "workflow/scripts").glob("*.py")}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_that_does_not_train_starts_light(stage: str, child_environment: dict[str, str]) -> None:
+    assert slow_imports([f"spurprune.stages.{stage}"], child_environment) == []
+
+
+@pytest.mark.parametrize("kind", ["difficulty", "figures", "reporting", "datasets", "features"])
+def test_their_plugins_are_light_too(kind: str, child_environment: dict[str, str]) -> None:
+    from spurprune import plugins
+
+    modules = [plugins.module_name(kind, name) for name in plugins.names(kind)]
+    assert modules
+    assert slow_imports(modules, child_environment) == []
+
+
+def test_so_is_what_the_workflow_loads_to_be_parsed(child_environment: dict[str, str]) -> None:
+    modules = ["spurprune.config", "spurprune.studies", "spurprune.codehash", "spurprune.plugins", "spurprune.datasets.registry"]
+    assert slow_imports(modules, child_environment) == []
+
+
+def test_the_check_can_fail(child_environment: dict[str, str]) -> None:
+    assert "torch" in slow_imports(["spurprune.stages.retrain"], child_environment)

@@ -1,0 +1,546 @@
+"""The stages, one after the other, on the embedded digits: two repeats, tiny trainings."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from spurprune import tables
+from spurprune.errors import DataError, PlanError, SpurpruneError, TrainingError
+from spurprune.inputs import open_inputs, read_manifest
+from spurprune.models import small_cnn
+from spurprune.samples import Samples, from_table
+from spurprune.stages import (
+    collect_metrics,
+    evaluate,
+    prepare_inputs,
+    prepare_splits,
+    prune_metadata,
+    retrain,
+    score_difficulty,
+    train_reference,
+)
+from spurprune.tables import Provenance, to_numpy
+from spurprune.training.data import Pixels, load
+from spurprune.training.observe import observe
+
+PROVENANCE = Provenance("digits-test", "000-001", "0+code", "config")
+REPEATS = [0, 1]
+SOURCE, TARGET, CARRIERS = 5, 9, 40
+SAMPLING: dict[str, Any] = {
+    "validation": "official",
+    "source_class": "5",
+    "attribute": "line",
+    "aligned": {"5": 1},
+    "carriers": {"choose": "random", "count": CARRIERS, "draw": "per_repeat"},
+    "drawn": True,
+}
+TRAINING: dict[str, Any] = {
+    "model": {"name": "small_cnn", "channels": [4, 8, 16]},
+    "training": {
+        "epochs": 2,
+        "batch_size": 32,
+        "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4},
+        "schedule": {"name": "constant"},
+        "augmentation": {"name": "none"},
+        "precision": "fp32",
+        "evaluate_epochs": [2],
+        "gradient_clip": None,
+        "label_smoothing": 0.0,
+    },
+    "feature": {"name": "line", "width": 2, "value": 255, "channel": 0},
+    "attribute": "line",
+    "normalisation": {"mean": None, "std": None},
+    "evaluation": {"featured_classes": "source_and_target", "batch_size": 512},
+    "source_class": "5",
+    "target_class": "9",
+}
+RECIPE = {"epochs": 2, "record_epochs": "all", "seeds": 2, "view": "eval", "shared": False}
+
+
+class Folder:
+    """Where the stages of these tests write, and the stages with what stays the same filled in."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.inputs, self.manifest = path / "inputs.npy", path / "manifest.json"
+        self.base, self.samples, self.dynamics, self.el2n = (path / f"{name}.parquet" for name in ("base", "samples", "dynamics", "el2n"))
+
+    def at(self, *names: str) -> Path:
+        """Return the path of any other file."""
+        return self.path.joinpath(*names)
+
+    def split(self, name: str = "samples", repeats: list[int] = REPEATS, difficulty: Path | None = None, **changes: Any) -> Path:
+        """Run prepare_splits with some values changed."""
+        output = self.at(f"{name}.parquet")
+        prepare_splits.run(self.base, self.manifest, difficulty, SAMPLING | changes, repeats, output, PROVENANCE)
+        return output
+
+    def reference(self, name: str = "dynamics", repeats: list[int] = REPEATS, samples: Path | None = None, **changes: Any) -> Path:
+        """Run train_reference with some values of the recipe changed."""
+        output = self.at(f"{name}.parquet")
+        recipe = RECIPE | changes
+        train_reference.run(self.inputs, self.manifest, samples or self.samples, TRAINING, recipe, repeats, 1, output, PROVENANCE)
+        return output
+
+    def score(self, name: str, dynamics: Path | None, samples: Path | None = None, epochs: Any = "all") -> Path:
+        """Run score_difficulty."""
+        output = self.at(f"{name}.parquet")
+        score_difficulty.run(samples or self.samples, dynamics, name.split("-")[0], epochs, REPEATS, output, PROVENANCE)
+        return output
+
+    def prune(self, plan: str, difficulty: Path | None = None, samples: Path | None = None) -> Path:
+        """Run prune_metadata."""
+        output = self.at("plans", f"{plan}.parquet")
+        prune_metadata.run(samples or self.samples, difficulty, self.manifest, plan, "line", "5", REPEATS, output, PROVENANCE)
+        return output
+
+    def train(self, plan: Path, name: str, repeats: list[int] = REPEATS, keep: bool = False, **changes: Any) -> dict[str, Path]:
+        """Run retrain with some values of the training block changed."""
+        inputs = {"inputs": self.inputs, "manifest": self.manifest, "samples": self.samples, "plan": plan}
+        setting = deepcopy(TRAINING)
+        setting["training"] |= changes
+        outputs = {kind: self.at(name, f"{kind}.parquet") for kind in ("predictions", "history")}
+        if keep:
+            outputs["models"] = self.at(name, "models.safetensors")
+        retrain.run(inputs, setting, "erm", repeats, 1, outputs, PROVENANCE)
+        return outputs
+
+    def evaluate(self, predictions: Path, plan: Path, output: Path) -> pa.Table:
+        """Run evaluate and return the metrics."""
+        names = {"setting": "digits-test", "method": "erm", "plan": plan.stem, "block": "000-001"}
+        setting = {key: TRAINING[key] for key in ("source_class", "target_class", "attribute")}
+        evaluate.run(predictions, self.samples, plan, self.manifest, setting, names, REPEATS, output, PROVENANCE)
+        return tables.read(output, tables.METRICS)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """The prepared dataset, samples, dynamics, and the EL2N difficulty."""
+    folder = Folder(tmp_path_factory.mktemp("stages"))
+    prepare_inputs.run("digits", 8, None, folder.inputs, folder.base, folder.manifest, PROVENANCE)
+    folder.split()
+    folder.score("el2n", folder.reference())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def unpruned(folder: Folder) -> dict[str, Path]:
+    """The plan and the files of a run on all samples."""
+    plan = folder.prune("none")
+    return {"plan": plan} | folder.train(plan, "none", keep=True)
+
+
+def samples_of(path: Path) -> dict[int, Samples]:
+    return from_table(tables.read(path, tables.SAMPLES), "line")
+
+
+def carriers_of(samples: Samples) -> list[int]:
+    """The ids of the training samples with the feature."""
+    train = samples.rows("train")
+    ids: list[int] = samples.sample_id[train][samples.attribute[train] == 1].tolist()
+    return ids
+
+
+def of_repeat(path: Path, schema: tables.TableSchema, repeat: int) -> pa.Table:
+    table = tables.read(path, schema)
+    return table.filter(pc.equal(table.column("repeat"), repeat)).replace_schema_metadata()
+
+
+def refused(kind: type[SpurpruneError], action: Callable[[], object], assert_one_sentence: Callable[[str], None]) -> str:
+    with pytest.raises(kind) as error:
+        action()
+    assert_one_sentence(str(error.value))
+    return str(error.value)
+
+
+# prepare_inputs
+
+
+def test_inputs_are_the_clean_digits(folder: Folder) -> None:
+    manifest = read_manifest(folder.manifest)
+    inputs = open_inputs(folder.inputs, manifest)
+    assert manifest.split_counts == {"train": 1200, "validation": 200, "test": 397}
+    assert manifest.count == len(inputs) == 1797 and manifest.shape == (1, 8, 8)
+    split = to_numpy(tables.read(folder.base, tables.BASE).column("split"))
+    train = inputs[split == "train"] / 255
+    np.testing.assert_allclose(manifest.mean, [train.mean()], atol=1e-6)
+    np.testing.assert_allclose(manifest.std, [train.std()], atol=1e-6)
+
+
+def test_channel_statistics_by_hand() -> None:
+    images = np.zeros((3, 2, 1, 2), dtype=np.uint8)
+    images[:2, 0] = 255
+    images[2] = 7  # not among the rows
+    mean, std = prepare_inputs.channel_statistics(images, np.array([0, 1]))
+    assert mean == (1.0, 0.0) and std == (0.0 + 1e-6, 1e-6)
+    images[1, 0] = 0
+    assert prepare_inputs.channel_statistics(images, np.array([0, 1])) == ((0.5, 0.0), (0.5, 1e-6))
+
+
+def test_a_dataset_with_other_counts_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_one_sentence: Callable[[str], None]
+) -> None:
+    from spurprune.datasets import digits
+
+    whole = digits.read(None, 8)
+    monkeypatch.setattr(digits, "read", lambda *_: replace(whole, split_counts={"train": 1199, "validation": 201, "test": 397}))
+    paths = [tmp_path / name for name in ("inputs.npy", "base.parquet", "manifest.json")]
+    text = refused(DataError, lambda: prepare_inputs.run("digits", 8, None, *paths, PROVENANCE), assert_one_sentence)
+    assert "the splits {'train': 1200" in text and "its release has {'train': 1199" in text
+    assert list(tmp_path.iterdir()) == []
+
+
+# prepare_splits
+
+
+def test_carriers_are_drawn_for_each_repeat_among_the_source_class(folder: Folder) -> None:
+    samples = samples_of(folder.samples)
+    assert list(samples) == REPEATS
+    for one in samples.values():
+        assert len(carriers_of(one)) == CARRIERS
+        assert set(one.label[one.attribute == 1]) == {SOURCE} and set(one.split[one.attribute == 1]) == {"train"}
+        assert int((one.aligned == 1).sum()) == CARRIERS and set(one.label[one.aligned == 0]) == {SOURCE}
+        assert (one.group == one.label * 2 + one.attribute).all()
+    assert carriers_of(samples[0]) != carriers_of(samples[1])
+    assert tables.read_metadata(folder.samples, tables.SAMPLES)["counts"] == {"train": 1200, "validation": 200, "test": 397, "carriers": 40}
+
+
+def test_a_repeat_has_the_same_carriers_in_any_block_and_setting(folder: Folder) -> None:
+    alone = samples_of(folder.split("alone", repeats=[1]))
+    assert carriers_of(alone[1]) == carriers_of(samples_of(folder.samples)[1])
+    fewer = samples_of(folder.split("fewer", repeats=[1, 5], carriers={"choose": "random", "count": 7, "draw": "per_repeat"}))
+    assert len(carriers_of(fewer[1])) == 7
+
+
+def test_a_fixed_draw_is_shared_among_repeats_and_recorded(folder: Folder) -> None:
+    path = folder.split("fixed", repeats=[0, 1, -1], carriers={"choose": "random", "count": 7, "draw": "fixed"})
+    drawn = [carriers_of(one) for one in samples_of(path).values()]
+    assert len(drawn) == 3 and drawn[0] == drawn[1] == drawn[2]
+    assert tables.read_metadata(path, tables.SAMPLES)["notes"]["draw"] == "fixed"
+
+
+@pytest.mark.parametrize(
+    ("choice", "ranks"),
+    [({"choose": "easiest"}, (0, 10)), ({"choose": "hardest"}, (112, 122)), ({"choose": "window", "start": 30}, (30, 40))],
+)
+def test_carriers_are_chosen_by_the_base_settings_difficulty(folder: Folder, choice: dict[str, Any], ranks: tuple[int, int]) -> None:
+    path = folder.split("chosen", difficulty=folder.el2n, carriers={"count": 10, "base": "digits", "score": "el2n"} | choice)
+    for repeat, one in samples_of(path).items():
+        difficulty = of_repeat(folder.el2n, tables.DIFFICULTY, repeat)
+        chosen = difficulty.filter(pc.is_in(difficulty.column("sample_id"), pa.array(carriers_of(one))))
+        assert sorted(chosen.column("rank_in_class").to_pylist()) == list(range(*ranks))
+
+
+def test_validation_can_be_held_out_of_training(folder: Folder) -> None:
+    one = samples_of(folder.split("held_out", validation=0.25))[0]
+    assert len(one.rows("validation")) == pytest.approx(350, abs=5) and len(one.rows("train")) == 1400 - len(one.rows("validation"))
+    assert len(one.rows("test")) == 397
+
+
+# train_reference and score_difficulty
+
+
+def test_dynamics_are_recorded_for_every_seed_epoch_and_training_sample(folder: Folder) -> None:
+    table = tables.read(folder.dynamics, tables.DYNAMICS)
+    assert len(table) == 2 * 2 * 2 * 1200
+    tables.require_unique(table, tables.DYNAMICS, "here")
+    train = samples_of(folder.samples)[0]
+    assert set(table.column("sample_id").to_pylist()) == set(train.sample_id[train.rows("train")].tolist())
+    columns = {name: to_numpy(table.column(name)) for name in ("loss", "error", "margin", "correct", "feature_norm")}
+    assert columns["loss"].min() >= 0 and columns["error"].max() <= np.sqrt(2) + 1e-6 and columns["feature_norm"].min() >= 0
+    assert (columns["correct"] == (columns["margin"] > 0))[columns["margin"] != 0].all()
+    np.testing.assert_allclose(columns["error"][columns["loss"] < 1e-4], 0, atol=1e-3)
+
+
+def test_a_reference_runs_bytes_do_not_depend_on_its_block_mates(folder: Folder) -> None:
+    alone = folder.reference("alone_dynamics", repeats=[1])
+    assert of_repeat(alone, tables.DYNAMICS, 1).equals(of_repeat(folder.dynamics, tables.DYNAMICS, 1))
+
+
+def test_only_the_epochs_asked_for_are_recorded_and_they_are_the_same(folder: Folder) -> None:
+    last = tables.read(folder.reference("last", record_epochs=[2]), tables.DYNAMICS).replace_schema_metadata()
+    every = tables.read(folder.dynamics, tables.DYNAMICS).replace_schema_metadata()
+    assert last.equals(every.filter(pc.equal(every.column("epoch"), 2)))
+
+
+def test_the_training_time_view_is_another(folder: Folder) -> None:
+    seen, trained = (
+        to_numpy(tables.read(path, tables.DYNAMICS).column("loss"))
+        for path in (folder.dynamics, folder.reference("training_view", view="training"))
+    )
+    assert seen.shape == trained.shape and np.isfinite(trained).all()
+    assert trained[:1200].mean() > seen[:1200].mean(), "during its first epoch a network knows less than after it"
+
+
+def test_difficulty_is_the_mean_over_reference_seeds(folder: Folder) -> None:
+    table = tables.read(folder.el2n, tables.DIFFICULTY)
+    assert [name for name in table.column_names if name.startswith("seed_")] == ["seed_0", "seed_1"]
+    columns = {name: to_numpy(table.column(name)) for name in table.column_names}
+    np.testing.assert_allclose(columns["score"], (columns["seed_0"] + columns["seed_1"]) / 2)
+    dynamics = of_repeat(folder.dynamics, tables.DYNAMICS, 1)
+    sample = dynamics.column("sample_id").to_pylist()[17]
+    mine = dynamics.filter(pc.equal(dynamics.column("sample_id"), sample))
+    row = (columns["repeat"] == 1) & (columns["sample_id"] == sample)
+    assert columns["score"][row] == pytest.approx(to_numpy(mine.column("error")).mean())
+    for repeat in REPEATS:
+        rank = columns["rank"][columns["repeat"] == repeat]
+        assert sorted(rank.tolist()) == list(range(1200))
+        fives = (columns["repeat"] == repeat) & (columns["label"] == SOURCE)
+        assert sorted(columns["rank_in_class"][fives].tolist()) == list(range(122))
+
+
+def test_epochs_are_chosen_among_those_recorded(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:
+    by_hand = folder.score("el2n-last", folder.dynamics, epochs=[2])
+    last = folder.score("el2n-alone", folder.reference("last2", record_epochs=[2]))
+    assert tables.read(by_hand, tables.DIFFICULTY).column("score").equals(tables.read(last, tables.DIFFICULTY).column("score"))
+    text = refused(DataError, lambda: folder.score("el2n-none", folder.dynamics, epochs=[9]), assert_one_sentence)
+    assert "lacks dynamics of repeat 0" in text
+
+
+def test_one_shared_reference_serves_all_repeats(folder: Folder) -> None:
+    fixed = {"choose": "random", "count": 7, "draw": "fixed"}
+    samples, shared = (folder.split(name, repeats, carriers=fixed) for name, repeats in (("every", REPEATS), ("shared", [-1])))
+    dynamics = folder.reference("shared_dynamics", [-1], shared)
+    path = folder.score("el2n-shared", dynamics, samples)
+    zero, one = (of_repeat(path, tables.DIFFICULTY, repeat) for repeat in REPEATS)
+    assert zero.column("score").equals(one.column("score"))
+    assert tables.read_metadata(path, tables.DIFFICULTY)["notes"]["shared_reference"] is True
+
+
+def test_the_random_score_needs_no_reference(folder: Folder) -> None:
+    path = folder.score("random", None)
+    scores = [to_numpy(of_repeat(path, tables.DIFFICULTY, repeat).column("score")) for repeat in REPEATS]
+    assert scores[0].std() == pytest.approx(12**-0.5, abs=0.02) and not np.array_equal(*scores)
+
+
+def test_dynamics_of_other_samples_or_with_holes_are_refused(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:
+    held_out = folder.split("held_out2", validation=0.25)
+    text = refused(DataError, lambda: folder.score("el2n-other", folder.dynamics, held_out), assert_one_sentence)
+    assert str(folder.dynamics) in text
+    table = tables.read(folder.dynamics, tables.DYNAMICS)
+    bad = pa.compute.if_else(pc.equal(table.column("sample_id"), table.column("sample_id")[5].as_py()), np.nan, table.column("error"))
+    damaged = folder.at("nan.parquet")
+    tables.write(damaged, table.set_column(5, "error", bad.cast(pa.float32())), tables.DYNAMICS, PROVENANCE)
+    text = refused(DataError, lambda: folder.score("el2n-nan", damaged), assert_one_sentence)
+    assert f"the el2n score of sample {table.column('sample_id')[5].as_py()} in repeat 0 is not finite" in text
+
+
+# prune_metadata
+
+
+def test_weights_say_what_is_pruned_and_counts_how_much(folder: Folder) -> None:
+    path = folder.prune("carriers-el2n-hardest-0.25", folder.el2n)
+    samples = samples_of(folder.samples)
+    for repeat in REPEATS:
+        plan = of_repeat(path, tables.PLAN, repeat)
+        gone = plan.filter(pc.equal(plan.column("weight"), 0)).column("sample_id").to_pylist()
+        assert len(gone) == 10 and set(gone) < set(carriers_of(samples[repeat]))
+        difficulty = of_repeat(folder.el2n, tables.DIFFICULTY, repeat)
+        of_carriers = difficulty.filter(pc.is_in(difficulty.column("sample_id"), pa.array(carriers_of(samples[repeat])))).sort_by("score")
+        assert set(gone) == set(of_carriers.column("sample_id").to_pylist()[-10:])
+        reasons = to_numpy(plan.column("reason"))
+        assert {name: int((reasons == name).sum()) for name in prune_metadata.REASONS} == {"no candidate": 1160, "kept": 30, "pruned": 10}
+        assert tables.read_metadata(path, tables.PLAN)["counts"][str(repeat)] == {
+            "candidates": 40,
+            "pruned": 10,
+            "train": 1200,
+            "carriers": 40,
+            "pruned_carriers": 10,
+        }
+
+
+def test_random_pruning_is_nested_and_differs_between_repeats(folder: Folder) -> None:
+    gone: dict[tuple[str, int], set[int]] = {}
+    for plan in ("random-0.10", "random-0.30"):
+        path = folder.prune(plan)
+        for repeat in REPEATS:
+            table = of_repeat(path, tables.PLAN, repeat)
+            gone[plan, repeat] = set(table.filter(pc.equal(table.column("weight"), 0)).column("sample_id").to_pylist())
+    assert all(gone["random-0.10", repeat] < gone["random-0.30", repeat] for repeat in REPEATS)
+    assert gone["random-0.10", 0] != gone["random-0.10", 1]
+
+
+def test_emptying_a_class_is_an_error_that_names_it(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:
+    text = refused(PlanError, lambda: folder.prune("per_class-el2n-hardest-0.9999", folder.el2n), assert_one_sentence)
+    expected = "digits-test, plan 'per_class-el2n-hardest-0.9999', repeat 0: class '0' would lose all its 119 training samples"
+    assert text.startswith(expected) and "lower the sparsity" in text
+    assert not folder.at("plans", "per_class-el2n-hardest-0.9999.parquet").exists()
+
+
+def test_a_plan_that_cannot_be_says_where(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:
+    samples = folder.split("two_tied", aligned={"5": 1, "9": 0})  # 122 fives, 40 of them aligned; 120 nines, all of them
+    text = refused(PlanError, lambda: folder.prune("per_group_equal-el2n-hardest-0.00", folder.el2n, samples), assert_one_sentence)
+    assert text.startswith("digits-test, plan 'per_group_equal-el2n-hardest-0.00', repeat 0: classes cannot end equal at sparsity 0.00")
+    assert "at least 2 of 160 candidates" in text
+
+
+def test_difficulty_of_other_samples_is_refused(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:
+    held_out = folder.split("held_out3", validation=0.25)
+    text = refused(DataError, lambda: folder.prune("global-el2n-hardest-0.10", folder.el2n, held_out), assert_one_sentence)
+    assert f"{folder.el2n} holds scores of other samples than repeat 0's training split" in text
+
+
+# retrain
+
+
+def test_predictions_cover_validation_and_test_in_both_views(folder: Folder, unpruned: dict[str, Path]) -> None:
+    table = tables.read(unpruned["predictions"], tables.PREDICTIONS)
+    tables.require_unique(table, tables.PREDICTIONS, "here")
+    one = samples_of(folder.samples)[0]
+    source_and_target = np.isin(one.label, [SOURCE, TARGET])
+    for repeat in REPEATS:
+        mine = of_repeat(unpruned["predictions"], tables.PREDICTIONS, repeat)
+        for split in ("validation", "test"):
+            for view, members in (("natural", one.split == split), ("featured", (one.split == split) & source_and_target)):
+                rows = (to_numpy(mine.column("split")) == split) & (to_numpy(mine.column("view")) == view)
+                assert sorted(to_numpy(mine.column("sample_id"))[rows].tolist()) == sorted(one.sample_id[members].tolist())
+    assert {len(logits) for logits in table.column("logits").to_pylist()} == {10}
+
+
+def test_a_repeats_bytes_do_not_depend_on_its_block_mates(folder: Folder, unpruned: dict[str, Path]) -> None:
+    alone = folder.train(unpruned["plan"], "alone", repeats=[1])
+    for kind, schema in (("predictions", tables.PREDICTIONS), ("history", tables.HISTORY)):
+        assert of_repeat(alone[kind], schema, 1).equals(of_repeat(unpruned[kind], schema, 1)), kind
+
+
+def test_the_same_run_gives_the_same_files(folder: Folder, unpruned: dict[str, Path]) -> None:
+    again = folder.train(unpruned["plan"], "again", keep=True)
+    for kind, path in again.items():
+        assert path.read_bytes() == unpruned[kind].read_bytes(), kind
+
+
+def test_a_plan_changes_the_run(folder: Folder, unpruned: dict[str, Path]) -> None:
+    plan = folder.prune("per_class-el2n-hardest-0.10", folder.el2n)
+    pruned = folder.train(plan, "pruned")
+    assert not of_repeat(pruned["predictions"], tables.PREDICTIONS, 0).equals(of_repeat(unpruned["predictions"], tables.PREDICTIONS, 0))
+    trained = [row for row in of_repeat(pruned["history"], tables.HISTORY, 0).to_pylist() if row["split"] == "train"]
+    counts = tables.read_metadata(plan, tables.PLAN)["counts"]["0"]
+    assert counts["pruned"] == 120  # a tenth of 116 to 122 samples a class is twelve, rounded
+    assert sum(row["n"] for row in trained) == 1200 - counts["pruned"]
+
+
+def test_history_counts_the_groups_at_the_epochs_asked_for(unpruned: dict[str, Path]) -> None:
+    history = of_repeat(unpruned["history"], tables.HISTORY, 0)
+    assert set(history.column("epoch").to_pylist()) == {2}
+    rows = {(r["split"], r["view"], r["group"]): r for r in history.to_pylist()}
+    assert rows["train", "natural", 2 * SOURCE + 1]["n"] == CARRIERS
+    assert rows["train", "natural", 2 * SOURCE]["n"] == 122 - CARRIERS
+    assert sum(r["n"] for key, r in rows.items() if key[0] == "train") == 1200
+    assert sum(r["n"] for key, r in rows.items() if key[:2] == ("test", "natural")) == 397
+    assert {key[2] for key in rows if key[1] == "featured"} == {2 * SOURCE + 1, 2 * TARGET + 1}
+    assert all(0 <= r["n_correct"] <= r["n"] and 0 <= r["n_as_source"] <= r["n"] and r["loss"] >= 0 for r in rows.values())
+
+
+def test_a_kept_model_gives_the_predictions(folder: Folder, unpruned: dict[str, Path]) -> None:
+    weights = load_file(unpruned["models"])
+    assert {name.split(".")[0] for name in weights} == {"0", "1"}
+    manifest = read_manifest(folder.manifest)
+    model = small_cnn.build(manifest.shape, 10, TRAINING["model"]["channels"])
+    model.load_state_dict({name.removeprefix("1."): value for name, value in weights.items() if name.startswith("1.")})
+    predicted = of_repeat(unpruned["predictions"], tables.PREDICTIONS, 1)
+    for view in ("natural", "featured"):
+        rows = predicted.filter(pc.equal(predicted.column("view").cast(pa.string()), view))
+        ids = to_numpy(rows.column("sample_id"))
+        featured = np.full(len(ids), view == "featured")
+        cpu = torch.device("cpu")
+        data = load(open_inputs(folder.inputs, manifest), ids, ids, ids, featured, TRAINING["feature"], cpu)
+        logits = observe(model, data, Pixels.of(manifest.mean, manifest.std, cpu), 512).logits.numpy()
+        np.testing.assert_allclose(logits, np.array(rows.column("logits").to_pylist()), atol=1e-4, rtol=1e-4)
+
+
+def test_a_loss_that_is_no_number_names_setting_repeat_and_epoch(
+    folder: Folder, unpruned: dict[str, Path], assert_one_sentence: Callable[[str], None]
+) -> None:
+    optimizer = TRAINING["training"]["optimizer"] | {"lr": 1e30}
+    text = refused(TrainingError, lambda: folder.train(unpruned["plan"], "nan", optimizer=optimizer), assert_one_sentence)
+    assert text.startswith("digits-test, repeat 0, epoch 1: the training loss became")
+    assert not folder.at("nan").exists()
+
+
+# evaluate and collect_metrics
+
+
+def test_metrics_by_hand(folder: Folder, unpruned: dict[str, Path]) -> None:
+    table = folder.evaluate(unpruned["predictions"], unpruned["plan"], folder.at("metrics.parquet"))
+    tables.require_unique(table, tables.METRICS, "here")
+    found = {(r["repeat"], r["split"], r["metric"], r["group"]): r for r in table.to_pylist()}
+    for repeat, one in samples_of(folder.samples).items():
+        label = dict(zip(one.sample_id.tolist(), one.label.tolist(), strict=True))
+        mine = of_repeat(unpruned["predictions"], tables.PREDICTIONS, repeat).to_pylist()
+        test = [(r["view"], label[r["sample_id"]], int(np.argmax(r["logits"]))) for r in mine if r["split"] == "test"]
+        natural = [(y, p) for view, y, p in test if view == "natural"]
+        nines = {view: [p for v, y, p in test if v == view and y == TARGET] for view in ("natural", "featured")}
+        as_fives = {view: float(np.mean([p == SOURCE for p in predicted])) for view, predicted in nines.items()}
+        expected = {
+            ("accuracy", None): (397, np.mean([y == p for y, p in natural])),
+            ("spurious_misclassification", None): (len(nines["featured"]), as_fives["featured"]),
+            ("baseline_misclassification", None): (len(nines["natural"]), as_fives["natural"]),
+            ("spurious_accuracy", None): (len(nines["featured"]), np.mean([p == TARGET for p in nines["featured"]])),
+            ("group_accuracy", "9, no line"): (len(nines["natural"]), np.mean([p == TARGET for p in nines["natural"]])),
+            ("group_accuracy", "9, line"): (len(nines["featured"]), np.mean([p == TARGET for p in nines["featured"]])),
+        }
+        for (metric, group), (n, value) in expected.items():
+            row = found[repeat, "test", metric, group]
+            assert (row["n"], row["value"]) == (n, pytest.approx(float(value))), (metric, group)
+        groups = {g: r["value"] for (k, split, m, g), r in found.items() if (k, split, m) == (repeat, "test", "group_accuracy")}
+        assert len(groups) == 12  # ten classes without, and two with the line
+        assert found[repeat, "test", "worst_group_accuracy", None]["value"] == min(groups.values())
+        train = {f"{label}, no line": int((one.label[one.rows("train")] == label).sum()) for label in range(10)} | {"5, line": CARRIERS}
+        train["5, no line"] -= CARRIERS
+        weighted = sum(count / 1200 * groups[group] for group, count in train.items())
+        assert found[repeat, "test", "accuracy_weighted", None]["value"] == pytest.approx(weighted)
+        assert found[repeat, "train", "pruned_share", None]["value"] == 0
+        assert found[repeat, "train", "carriers_samples", None]["value"] == CARRIERS
+    assert {r["metric"] for r in found.values() if r["split"] == "validation"} >= {"accuracy", "spurious_misclassification"}
+
+
+def test_metrics_say_what_was_pruned_and_how(folder: Folder, unpruned: dict[str, Path]) -> None:
+    plan = folder.prune("carriers-el2n-easiest-0.50", folder.el2n)
+    table = folder.evaluate(unpruned["predictions"], plan, folder.at("other.parquet"))
+    row = next(r for r in table.to_pylist() if r["metric"] == "pruned_share")
+    names = ("setting", "method", "plan", "strategy", "score", "order", "sparsity", "block", "repeat", "n")
+    assert [row[name] for name in names] == [
+        "digits-test",
+        "erm",
+        "carriers-el2n-easiest-0.50",
+        "carriers",
+        "el2n",
+        "easiest",
+        "0.50",
+        "000-001",
+        0,
+        1200,
+    ]
+    assert row["value"] == pytest.approx(20 / 1200)
+
+
+def test_predictions_that_are_missing_or_no_numbers_are_refused(
+    folder: Folder, unpruned: dict[str, Path], assert_one_sentence: Callable[[str], None]
+) -> None:
+    table = tables.read(unpruned["predictions"], tables.PREDICTIONS)
+    damaged = folder.at("damaged.parquet")
+    tables.write(damaged, table.slice(1), tables.PREDICTIONS, PROVENANCE)
+    action = lambda: folder.evaluate(damaged, unpruned["plan"], folder.at("no_metrics.parquet"))  # noqa: E731
+    assert f"{damaged} lacks predictions of repeat 0's validation split" in refused(DataError, action, assert_one_sentence)
+    logits = table.column("logits").to_pylist()
+    logits[3] = [float("nan")] * 10
+    tables.write(damaged, table.set_column(4, "logits", pa.array(logits, pa.list_(pa.float32()))), tables.PREDICTIONS, PROVENANCE)
+    sample = table.column("sample_id")[3].as_py()
+    assert f"the logits of sample {sample} in repeat 0 are not finite" in refused(DataError, action, assert_one_sentence)
+    assert not folder.at("no_metrics.parquet").exists()
+
+
+def test_all_metrics_are_put_into_one_file(folder: Folder, unpruned: dict[str, Path]) -> None:
+    paths = [folder.at(f"collected_{name}.parquet") for name in ("a", "b")]
+    parts = [folder.evaluate(unpruned["predictions"], unpruned["plan"], path) for path in paths]
+    collect_metrics.run(paths, folder.at("all.parquet"), PROVENANCE)
+    assert len(tables.read(folder.at("all.parquet"), tables.METRICS)) == sum(len(part) for part in parts)
