@@ -1,0 +1,64 @@
+# `make` runs the whole workflow on the embedded data, `make test` runs the tests, `make help` lists all targets.
+#
+#   make CONFIG=config/digits-full.yaml           another configuration (for `make` and `make plan`)
+#   make OPTIONS="--resources gpu=4" CORES=16     options for Snakemake
+#   make PYTHON=/path/to/python3                  another Python than the newest that is found
+
+CONFIG ?=
+CORES ?= all
+OPTIONS ?=
+PYTHON ?=
+TESTS ?=
+
+BIN := .venv/bin/python -m
+SNAKEMAKE = $(BIN) snakemake $(if $(CONFIG),--configfile $(CONFIG))
+REPORT := results/report.html
+
+.PHONY: all test plan lint format environment lock clean help
+.NOTPARALLEL:
+.DEFAULT_GOAL := all
+
+all: environment ## Run the workflow and write its report
+	@$(SNAKEMAKE) --cores $(CORES) $(OPTIONS)
+	@$(SNAKEMAKE) --cores 1 --report $(REPORT) --quiet
+	@echo
+	@echo "Figures: $$(ls -d results/figures/*/ | tr '\n' ' ')"
+	@echo "Tables:  $$(ls -d results/tables/*/ | tr '\n' ' ')"
+	@echo "Report:  $(REPORT)"
+
+test: environment ## Run all tests, the quick ones first (TESTS="tests/unit -k name" runs some)
+	@$(BIN) pytest $(TESTS)
+
+plan: environment ## Print jobs, trainings and estimated hours of every setting; needs no data
+	@$(BIN) spurprune.planning $(if $(CONFIG),--configfile $(CONFIG))
+
+lint: environment ## Check style, formatting, types and rules
+	$(BIN) ruff check .
+	$(BIN) ruff format --check .
+	$(BIN) snakefmt --check Snakefile workflow
+	$(BIN) mypy
+	$(BIN) snakemake --lint
+
+format: environment ## Format the code and the rules
+	$(BIN) ruff check --fix-only .
+	$(BIN) ruff format .
+	$(BIN) snakefmt Snakefile workflow
+
+environment: ## Set up .venv from requirements.lock, if that or Python changed
+	@sh envs/venv.sh "$(PYTHON)"
+
+lock: environment ## Pin the newest versions that requirements*.in allow
+	rm -rf .venv-lock
+	.venv/bin/python -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --requirement requirements.in --requirement requirements-dev.in
+	echo "$$(head -n 1 requirements.lock)" > requirements.lock.new
+	.venv-lock/bin/python -m pip freeze --all --exclude pip | sed -E '/^(cuda-|nvidia-|triton)/s/$$/ ; sys_platform == "linux"/' >> requirements.lock.new
+	mv requirements.lock.new requirements.lock
+	rm -rf .venv-lock
+
+clean: ## Remove the environment and all caches; results, logs and Snakemake's records of them stay
+	rm -rf .venv .venv-lock .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find spurprune tests workflow -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## List the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1 \t\2/p' Makefile | expand -t 22
