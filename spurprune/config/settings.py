@@ -84,7 +84,10 @@ def _another_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 def resolve(
     declared: Mapping[str, dict[str, Any]], defaults: Mapping[str, Any]
 ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, dict[str, Any]]]]:
-    """Return (settings, families): every setting complete, every ``grid`` expanded into members named after their coordinates."""
+    """Return (settings, families): every setting complete, every ``grid`` expanded into members named after their coordinates.
+
+    The coordinates stand in the order of their keys' names, so that reordering a grid renames nothing.
+    """
     settings: dict[str, dict[str, Any]] = {}
     families: dict[str, dict[str, dict[str, Any]]] = {}
     for name in declared:
@@ -96,6 +99,7 @@ def resolve(
         if not isinstance(grid, dict) or not all(isinstance(v, list) and v for v in grid.values()):
             raise ConfigError(f"{name}.grid must map dotted keys to lists of values, such as 'carriers.count: [10, 20]'.")
         families[name] = {}
+        grid = dict(sorted(grid.items()))
         for values in itertools.product(*grid.values()):
             coordinates = dict(zip(grid, values, strict=True))
             member = ".".join([name, *(f"{key.rsplit('.', 1)[-1]}-{value}" for key, value in coordinates.items())])

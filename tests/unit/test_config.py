@@ -145,7 +145,7 @@ WRONG_SETTINGS = [
     ("digits/extends", "nope", "digits.extends is 'nope', which is no setting; known are digits, digits-carriers"),
     ("digits/difficulty/el3n", {"reference": "early", "epochs": "all"}, "digits.difficulty.el3n is no known score (did you mean 'el2n'?)"),
     ("digits/difficulty/el2n/reference", "late", "digits.difficulty.el2n.reference: 'late' is no known reference recipe; known are early"),
-    ("digits-window/carriers/base", "nope", "digits-window.width-1.start-0.carriers.base: 'nope' is no known setting; known are digits,"),
+    ("digits-window/carriers/base", "nope", "digits-window.start-0.width-1.carriers.base: 'nope' is no known setting; known are digits,"),
     ("digits-window/carriers/score", "el3n", "carriers.score: 'el3n' is no known score of 'digits' (did you mean 'el2n'?)"),
     # numbers that must fit each other
     ("digits/target_class", "5", "digits.target_class is '5', the source class itself; choose another class"),
@@ -166,7 +166,7 @@ WRONG_SETTINGS = [
     ("digits/carriers/count", REMOVED, "digits.carriers.count is missing; 'choose: random' takes count, draw"),
     ("digits/carriers", {"choose": "all"}, "digits.carriers.choose is 'all', but the setting needs a choice of carriers"),
     ("digits-count/feature", None, "digits-count.count-0.attribute is 'line', which 'digits' does not have (it has none)"),
-    ("digits-window/carriers/base", "digits-window.width-1.start-0", "which is itself derived; name the setting it comes from"),
+    ("digits-window/carriers/base", "digits-window.start-0.width-1", "which is itself derived; name the setting it comes from"),
     # inheritance and grids
     ("digits/extends", "digits", "digits.extends leads back to itself (digits → digits); remove one of these"),
     ("digits/extends", "digits-more-carriers", "(digits → digits-more-carriers → digits-carriers → digits); remove one of these"),
@@ -269,6 +269,13 @@ def test_settings_inherit_and_families_unfold(load: Callable[..., Config]) -> No
     assert block["training"]["precision"] == "fp32", "a default lies under what is inherited"
     assert "digits-count" not in config.settings and "extends" not in block and "grid" not in block
     assert config.settings["digits"]["carriers"]["count"] == 0, "a member's values must not leak into its base"
+
+
+def test_reordering_a_grid_renames_no_setting(load: Callable[..., Config]) -> None:
+    grid = {"feature.width": [1, 2], "carriers.start": [0, 102]}
+    one, other = (load(settings={"digits-window/grid": dict(items)}) for items in (grid.items(), reversed(grid.items())))
+    assert one.settings == other.settings and one.families == other.families
+    assert one.family("digits-window")[1] == "digits-window.start-0.width-2"
 
 
 def test_a_mapping_of_another_name_replaces_the_old_one_whole() -> None:

@@ -44,7 +44,7 @@ def test_runs_by_hand(config: Config) -> None:
         f"{carriers}/random-0.10/000-004",
     ]
     assert runs(config, "fig8")[1:] == [f"{carriers}/per_group-el2n-{order}-0.25/000-004" for order in ("hardest", "easiest")]
-    windows = [f"digits-window.width-{w}.start-{s}/runs/erm/none/000-004" for w in (1, 2) for s in (0, 102)]
+    windows = [f"digits-window.start-{s}.width-{w}/runs/erm/none/000-004" for s in (0, 102) for w in (1, 2)]
     assert runs(config, "fig2") == runs(config, "fig3") == windows
     assert runs(config, "fig1") == [f"digits-count.count-{n}/runs/erm/none/000-004" for n in (0, 10)] + [f"{carriers}/none/000-004"]
 
