@@ -1,0 +1,42 @@
+"""The source class's training samples in order of difficulty: what the figures of the difficulty range share."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spurprune.errors import DataError
+from spurprune.figures._base import Material, Ranking, SettingInfo
+from spurprune.samples import Samples
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """One repeat's training samples of the source class, easiest first, so that a position is a rank within the class.
+
+    ``sample_id`` int64 [n], ``is_carrier`` bool [n], ``score`` float64 [n].
+    """
+
+    sample_id: np.ndarray
+    is_carrier: np.ndarray
+    score: np.ndarray
+
+
+def spectra(material: Material, info: SettingInfo, setting: str) -> dict[int, Spectrum]:
+    """Return a setting's spectrum of every repeat; raises DataError if its difficulty was computed for other samples."""
+    source = material.manifests[info.dataset].class_index(info.source_class)
+    result = {}
+    for repeat, samples in material.samples[setting].items():
+        try:
+            result[repeat] = spectrum(samples, material.rankings[setting][repeat], source)
+        except KeyError:
+            raise DataError(f"The difficulty of '{setting}' lacks samples of repeat {repeat}; delete its files and rerun.") from None
+    return result
+
+
+def spectrum(samples: Samples, ranking: Ranking, source: int) -> Spectrum:
+    """Return the spectrum of one repeat; raises KeyError if the ranking lacks a sample of the class."""
+    members = (samples.split == "train") & (samples.label == source)
+    row_of = {int(sample): row for row, sample in enumerate(ranking.sample_id)}
+    rows = np.array([row_of[int(sample)] for sample in samples.sample_id[members]], dtype=np.int64)
+    order = np.argsort(ranking.rank_in_class[rows])
+    return Spectrum(samples.sample_id[members][order], (samples.attribute[members] == 1)[order], ranking.score[rows][order])

@@ -1,0 +1,72 @@
+"""Families whose carriers are chosen by difficulty: misclassification of each member, by strength of the feature."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spurprune.evaluation.statistics import Estimate
+from spurprune.figures._base import Material, MetricKey, SettingInfo, Spec, difference_of, mean_of
+
+SWEPT = "carriers.start"
+MISCLASSIFICATION = "spurious_misclassification"
+
+
+@dataclass(frozen=True)
+class WindowRow:
+    """Spurious misclassification (share in [0, 1]) with carriers from the ``start``-th easiest sample of the source class on.
+
+    ``epoch`` is None after training; ``difference`` is paired, to the family's easiest carriers of the same strength at the same time.
+    """
+
+    strength: str
+    setting: str
+    start: int
+    epoch: int | None
+    misclassification: Estimate
+    difference: Estimate
+
+
+def strengths(spec: Spec) -> dict[str, list[tuple[int, str]]]:
+    """Return a family's members as one list of (start, setting), ascending, for every combination of the grid's other coordinates.
+
+    The keys name the combinations, such as "line width 2", in grid order; a family with no other coordinate has one, named by its
+    description.
+    """
+    lines: dict[str, list[tuple[int, str]]] = {}
+    for name in spec.family:
+        info = spec.settings[name]
+        others = [_in_words(info, key, value) for key, value in info.coordinates.items() if key != SWEPT]
+        lines.setdefault(", ".join(others) or info.description, []).append((info.coordinates[SWEPT], name))
+    return {name: sorted(members) for name, members in lines.items()}
+
+
+def _in_words(info: SettingInfo, key: str, value: Any) -> str:
+    """Return a coordinate in words: "feature.width": 2 is "line width 2" where the feature is a line."""
+    return " ".join([*(info.attribute if word == "feature" else word for word in key.split(".")), str(value)])
+
+
+def final_rows(material: Material, spec: Spec) -> list[WindowRow]:
+    """Return one row a member of the family, after training, by strength in grid order, then by start ascending."""
+    rows = []
+    for strength, members in strengths(spec).items():
+        values = [material.metrics.get(MetricKey(name, "none", MISCLASSIFICATION), {}) for _, name in members]
+        for (start, name), mine in zip(members, values, strict=True):
+            rows.append(WindowRow(strength, name, start, None, mean_of(mine), difference_of(mine, values[0])))
+    return rows
+
+
+def by_strength(rows: Sequence[WindowRow]) -> dict[str, list[WindowRow]]:
+    """Return the rows of every strength, in their order."""
+    lines: dict[str, list[WindowRow]] = {}
+    for row in rows:
+        lines.setdefault(row.strength, []).append(row)
+    return lines
+
+
+def common_words(names: Sequence[str]) -> tuple[str, list[str]]:
+    """Return what names have in common at their beginning, by whole words, and the rest of each: "line width" and ["1", "2"]."""
+    words = [name.split() for name in names]
+    shared = 0
+    while len(names) > 1 and all(len(one) > shared + 1 and one[shared] == words[0][shared] for one in words):
+        shared += 1
+    return " ".join(words[0][:shared]), [" ".join(one[shared:]) for one in words]

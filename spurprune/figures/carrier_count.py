@@ -1,0 +1,134 @@
+"""How many carriers it takes, and when carriers and other samples are learned (the paper's Fig. 1)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from spurprune.evaluation.statistics import Estimate
+from spurprune.figures import _style
+from spurprune.figures._base import (
+    Drawing,
+    Material,
+    MetricKey,
+    SettingInfo,
+    Spec,
+    difference_of,
+    group_label,
+    mean_of,
+    repeats_note,
+    shares_over_epochs,
+)
+from spurprune.figures._words import percent, points
+
+SWEPT = "carriers.count"
+LOOKS = {"correct": _style.CORRECT, "taken": _style.TAKEN, "carriers": _style.CARRIERS, "others": _style.OTHERS}
+
+
+@dataclass(frozen=True)
+class ShareRow:
+    """One point of the figure: a share in [0, 1].
+
+    ``of`` says which: of the target's test samples with the feature, those classified correctly ("correct") or taken for the source
+    class ("taken"), against ``carriers`` in training; or of the source class's training samples with the feature ("carriers") or without
+    it ("others"), those classified correctly after ``epoch``.
+    """
+
+    setting: str
+    of: str
+    carriers: int | None
+    epoch: int | None
+    share: Estimate
+
+
+@dataclass(frozen=True)
+class Learning:
+    """The learning of one setting over epochs: its points, and the paired lead of carriers over others after the first epoch recorded."""
+
+    rows: list[ShareRow]
+    first_lead: Estimate
+
+
+def make(material: Material, spec: Spec) -> Drawing:
+    """Draw accuracy and misclassification against the number of carriers, and the learning of the ``learned`` settings over epochs."""
+    counts = count_rows(material, spec)
+    learning = {name: learning_of(material, spec.settings[name], name) for name in spec.options["learned"]}
+    rows = [*counts, *(row for one in learning.values() for row in one.rows)]
+    return Drawing(rows, draw(counts, learning, spec), findings(counts, learning, spec))
+
+
+def count_rows(material: Material, spec: Spec) -> list[ShareRow]:
+    """Return two rows for every number of carriers in the family, ascending."""
+    rows = []
+    for count, name in sorted((spec.settings[name].coordinates[SWEPT], name) for name in spec.family):
+        for of, metric in (("correct", "spurious_accuracy"), ("taken", "spurious_misclassification")):
+            rows.append(ShareRow(name, of, count, None, mean_of(material.metrics.get(MetricKey(name, "none", metric), {}))))
+    return rows
+
+
+def learning_of(material: Material, info: SettingInfo, setting: str) -> Learning:
+    """Return the training accuracy of a setting's source class over the recorded epochs; no rows where none were recorded."""
+    source = material.manifests[info.dataset].class_index(info.source_class)
+    curves = {
+        of: shares_over_epochs(material.history[setting], "train", "natural", group_label(source, with_feature), "n_correct")
+        for of, with_feature in (("carriers", True), ("others", False))
+    }
+    rows = [ShareRow(setting, of, None, epoch, mean_of(values)) for of, curve in curves.items() for epoch, values in curve.items()]
+    first = min(curves["carriers"], default=0)
+    return Learning(rows, difference_of(curves["carriers"].get(first, {}), curves["others"].get(first, {})))
+
+
+def draw(counts: Sequence[ShareRow], learning: Mapping[str, Learning], spec: Spec) -> Figure:
+    """Draw panel a against the number of carriers and one panel over epochs for every setting in ``learning``."""
+    figure = Figure(figsize=(_style.PAGE, 2.4))
+    width = _style.PAGE / (1 + len(learning))
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[1, len(learning)])[0]
+    info = spec.settings[counts[0].setting]
+    axes = left.subplots()
+    _draw_lines(axes, counts, "carriers")
+    axes.set_xlabel(f"Carriers in class {info.source_class}")
+    axes.set_ylabel(f"Class {info.target_class} with {info.attribute} (%)")
+    _style.fit_percent(axes, [row.share for row in counts], from_zero=True)
+    _style.panel_title(axes, "a", info.description, width)
+    _style.legend(left, {"correct": LOOKS["correct"], f"taken for class {info.source_class}": LOOKS["taken"]})
+    panels = right.subplots(1, len(learning), sharey=True, squeeze=False)[0]
+    for letter, axes, (name, one) in zip(_style.LETTERS[1:], panels, learning.items(), strict=False):
+        _draw_lines(axes, one.rows, "epoch")
+        _style.epoch_axis(axes, [row.epoch for row in one.rows if row.epoch is not None])
+        _style.panel_title(axes, letter, spec.settings[name].description, width)
+    shares = [row.share for one in learning.values() for row in one.rows]
+    panels[0].set_ylabel("Training accuracy (%)")
+    _style.fit_percent(panels[0], shares, from_zero=False)
+    _style.legend(right, {"carriers": LOOKS["carriers"], "other samples of the source class": LOOKS["others"]})
+    _style.note(figure, repeats_note([*(row.share for row in counts), *shares]))
+    return figure
+
+
+def _draw_lines(axes: Axes, rows: Sequence[ShareRow], against: str) -> None:
+    for of in dict.fromkeys(row.of for row in rows):
+        mine = [row for row in rows if row.of == of]
+        _style.line(axes, [getattr(row, against) for row in mine], [row.share for row in mine], LOOKS[of])
+
+
+def findings(counts: Sequence[ShareRow], learning: Mapping[str, Learning], spec: Spec) -> list[str]:
+    """Return what is seen at the ends of the family, and how far carriers are ahead after the first recorded epoch."""
+    told = []
+    info = spec.settings[counts[0].setting]
+    for correct, taken in (counts[:2], counts[-2:]):
+        told.append(
+            f"With {correct.carriers} carriers, {percent(correct.share)} of the test samples of class {info.target_class} with the "
+            f"{info.attribute} are classified correctly and {percent(taken.share)} are taken for class {info.source_class}."
+        )
+    for name, one in learning.items():
+        setting = spec.settings[name]
+        if not one.first_lead.n:
+            told.append(f"{setting.description}: carriers and others cannot be compared over epochs, since none were recorded.")
+            continue
+        first = {row.of: row for row in reversed(one.rows)}
+        told.append(
+            f"{setting.description}: after epoch {first['carriers'].epoch}, {percent(first['carriers'].share)} of the carriers are learned "
+            f"and {percent(first['others'].share)} of the other samples of class {setting.source_class} "
+            f"(paired difference {points(one.first_lead)})."
+        )
+    return told

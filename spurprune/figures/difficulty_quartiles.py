@@ -1,0 +1,94 @@
+"""Where carriers lie in their class's range of difficulty, by quartile (the paper's Fig. 5)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from spurprune.evaluation.statistics import Estimate
+from spurprune.figures import _style
+from spurprune.figures._base import Drawing, Material, MetricKey, Spec, mean_of, repeats_note
+from spurprune.figures._spectrum import Spectrum, spectra
+from spurprune.figures._words import percent
+
+QUARTILES = 4
+EASIER_HALF = "1-2"
+CHANCE = _style.REFERENCES[0]
+NAMES = ("1st\n(easiest)", "2nd", "3rd", "4th\n(hardest)")
+MISCLASSIFICATION = "spurious_misclassification"
+
+
+@dataclass(frozen=True)
+class QuartileRow:
+    """The share of a setting's carriers in some quartiles of the source class's difficulty, in [0, 1].
+
+    ``quartiles`` is "1" (easiest) to "4", or "1-2" for the easier half; ``misclassification`` is the setting's own, without pruning.
+    """
+
+    setting: str
+    quartiles: str
+    carriers_share: Estimate
+    misclassification: Estimate
+
+
+def make(material: Material, spec: Spec) -> Drawing:
+    """Draw the share of carriers in every quartile, one panel a setting, with the chance level."""
+    rows = [row for name in spec.settings for row in quartile_rows(material, spec, name)]
+    return Drawing(rows, draw(rows, spec), findings(rows, spec))
+
+
+def quartile_rows(material: Material, spec: Spec, setting: str) -> list[QuartileRow]:
+    """Return a setting's rows: its quartiles from the easiest, then the easier half."""
+    misclassification = mean_of(material.metrics.get(MetricKey(setting, "none", MISCLASSIFICATION), {}))
+    shares = {repeat: quartile_shares(one) for repeat, one in spectra(material, spec.settings[setting], setting).items()}
+    parts = {str(quartile + 1): slice(quartile, quartile + 1) for quartile in range(QUARTILES)} | {EASIER_HALF: slice(0, QUARTILES // 2)}
+    return [
+        QuartileRow(setting, name, mean_of({repeat: float(one[part].sum()) for repeat, one in shares.items()}), misclassification)
+        for name, part in parts.items()
+    ]
+
+
+def quartile_shares(spectrum: Spectrum) -> np.ndarray:
+    """Return the share of the carriers in each quartile of the class's n samples by rank, float64 [4], easiest first; NaN without carriers.
+
+    The rank r (from 0) lies in the quartile ⌊4r / n⌋ (from 0).
+    """
+    ranks = np.flatnonzero(spectrum.is_carrier)
+    if not len(ranks):
+        return np.full(QUARTILES, np.nan)
+    counts = np.bincount(QUARTILES * ranks // len(spectrum.is_carrier), minlength=QUARTILES)
+    return np.asarray(counts / len(ranks))
+
+
+def draw(rows: Sequence[QuartileRow], spec: Spec) -> Figure:
+    """Draw one panel of bars a setting, side by side on one scale."""
+    figure = Figure(figsize=(_style.COLUMN * min(2, len(spec.settings)), 2.4))
+    panels = figure.subplots(1, len(spec.settings), sharey=True, squeeze=False)[0]
+    bars = [row for row in rows if row.quartiles != EASIER_HALF]
+    for letter, axes, (name, info) in zip(_style.LETTERS, panels, spec.settings.items(), strict=False):
+        mine = [row for row in bars if row.setting == name]
+        _style.bars(axes, NAMES, [row.carriers_share for row in mine], _style.CARRIERS)
+        _style.level(axes, 1 / QUARTILES, CHANCE)
+        axes.set_xlabel(f"Difficulty quartile of class {info.source_class}")
+        title = f"{info.description};\nmisclassified without pruning: {percent(mine[0].misclassification)}"
+        _style.panel_title(axes, letter, title, figure.get_figwidth() / len(panels))
+    panels[0].set_ylabel("Carriers (%)")
+    _style.fit_percent(panels[0], [row.carriers_share for row in bars], from_zero=True)
+    _style.legend(figure, {f"chance level ({100 / QUARTILES:g}%)": CHANCE})
+    _style.note(figure, repeats_note(row.carriers_share for row in bars))
+    return figure
+
+
+def findings(rows: Sequence[QuartileRow], spec: Spec) -> list[str]:
+    """Return for every setting where its carriers lie, beside its misclassification without pruning."""
+    told = []
+    for name, info in spec.settings.items():
+        *quartiles, half = (row for row in rows if row.setting == name)
+        shares = ", ".join(f"{100 * row.carriers_share.mean:.0f}%" for row in quartiles)
+        told.append(
+            f"{info.description}: from the easiest to the hardest quartile lie {shares} of the carriers, {percent(half.carriers_share)} in "
+            f"the easier half (50% by chance). Without pruning, {percent(half.misclassification)} of the test samples of class "
+            f"{info.target_class} with the {info.attribute} are taken for class {info.source_class}."
+        )
+    return told

@@ -1,0 +1,146 @@
+"""The stage plot: from files to a figure, its numbers and its findings; equal inputs give equal bytes."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from spurprune import tables
+from spurprune.errors import DataError
+from spurprune.inputs import Manifest, write_inputs, write_manifest
+from spurprune.samples import Samples, to_table
+from spurprune.stages import plot
+
+PROVENANCE = tables.Provenance("fives", "000-001", "1.0+code", "config")
+FIVES = {
+    "description": "Line on fives",
+    "source_class": "5",
+    "target_class": "9",
+    "attribute": "line",
+    "dataset": "digits-4",
+    "view": "featured",
+    "feature": {"name": "line", "width": 2, "value": 255, "channel": 0},
+    "coordinates": {},
+}
+ENDINGS = {"pdf": "pdf", "png": "png", "csv": "csv", "findings": "txt"}
+
+
+def plain(kind: str, **options: Any) -> dict[str, Any]:
+    return {"title": "A study, a figure", "options": {"kind": kind, **options}, "family": [], "settings": [["fives", FIVES]]}
+
+
+def outputs(folder: Path) -> dict[str, Path]:
+    folder.mkdir()
+    return {name: folder / f"figure.{ending}" for name, ending in ENDINGS.items()}
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> dict[str, list[Path]]:
+    """Metrics of two plans and two repeats; worst-group accuracy does not exist."""
+    paths = []
+    for plan, order, sparsity, taken in (("none", None, None, [0.5, 0.7]), ("carriers-el2n-hardest-0.50", "hardest", "0.50", [0.2, 0.2])):
+        rows = [
+            {"repeat": repeat, "metric": metric, "value": value}
+            for metric, values in (
+                ("spurious_misclassification", taken),
+                ("accuracy", [0.98, 0.99]),
+                ("worst_group_accuracy", [None, None]),
+            )
+            for repeat, value in enumerate(values)
+        ]
+        head = {"setting": "fives", "method": "erm", "plan": plan, "strategy": plan.split("-")[0], "order": order, "sparsity": sparsity}
+        head |= {"score": None, "block": "000-001", "split": "test", "group": None, "n": 40}
+        columns = {name: pa.array([{**head, **row}[name] for row in rows], kind) for name, kind in tables.METRICS.columns.items()}
+        paths.append(tmp_path / plan / "metrics.parquet")
+        tables.write(paths[-1], pa.table(columns), tables.METRICS, PROVENANCE)
+    return {"metrics": paths}
+
+
+@pytest.fixture
+def spectrum(tmp_path: Path) -> dict[str, list[Path]]:
+    """Twelve training samples of class 5, every third a carrier, in a dataset of images of four by four pixels."""
+    folder = tmp_path / "digits-4"
+    folder.mkdir()
+    images = np.random.default_rng(0).integers(0, 255, (12, 1, 4, 4)).astype(np.uint8)
+    classes = tuple("0123456789")
+    write_inputs(folder / "inputs.npy", images)
+    write_manifest(
+        folder / "manifest.json", Manifest("digits", 4, 12, (1, 4, 4), "uint8", classes, {}, {"train": 12}, (0.5,), (0.5,), "", "", "")
+    )
+    known = (np.arange(12) % 3 == 0).astype(np.int16)
+    label = np.full(12, 5, np.int16)
+    one = Samples(0, np.arange(12), np.full(12, "train"), label, known, known.astype(np.int8), (label * 2 + known).astype(np.int16))
+    tables.write(tmp_path / "samples.parquet", to_table([one], "line"), tables.SAMPLES, PROVENANCE)
+    rank = np.arange(12)[::-1].copy()
+    columns = {"repeat": np.zeros(12, np.int16), "sample_id": np.arange(12), "label": label, "score": rank / 12.0, "rank": rank}
+    tables.write(tmp_path / "difficulty.parquet", pa.table({**columns, "rank_in_class": rank}), tables.DIFFICULTY, PROVENANCE)
+    return {
+        "images": [folder / "inputs.npy"],
+        "manifests": [folder / "manifest.json"],
+        "samples": [tmp_path / "samples.parquet"],
+        "difficulty": [tmp_path / "difficulty.parquet"],
+    }
+
+
+def test_a_sweep_from_files(sweep: dict[str, list[Path]], tmp_path: Path) -> None:
+    out = outputs(tmp_path / "out")
+    plot.run(sweep, plain("carrier_pruning"), out, PROVENANCE)
+    assert out["png"].read_bytes().startswith(b"\x89PNG") and out["pdf"].read_bytes().startswith(b"%PDF")
+    rows = list(csv.DictReader(out["csv"].read_text().splitlines()))
+    hardest = next(row for row in rows if row["order"] == "hardest" and row["metric"] == "spurious_misclassification")
+    assert (hardest["sparsity"], hardest["value"], hardest["value_repeats"]) == ("0.5", "0.2", "2")
+    assert float(hardest["difference"]) == pytest.approx(-0.4)
+    missing = next(row for row in rows if row["metric"] == "worst_group_accuracy")
+    assert (missing["value"], missing["value_ci_low"], missing["value_repeats"]) == ("", "", "0")
+    told = out["findings"].read_text().splitlines()
+    assert len(told) == 2 and all(line.startswith("- ") for line in told)
+
+
+def test_the_files_say_where_they_come_from_but_not_when(sweep: dict[str, list[Path]], tmp_path: Path) -> None:
+    out = outputs(tmp_path / "out")
+    plot.run(sweep, plain("carrier_pruning"), out, PROVENANCE)
+    pdf, png = out["pdf"].read_bytes(), out["png"].read_bytes()
+    assert b"A study, a figure" in pdf and b"configuration config, code 1.0+code" in pdf and b"code 1.0+code" in png
+    assert b"CreationDate" not in pdf and b"ModDate" not in pdf and b"tIME" not in png
+
+
+@pytest.mark.parametrize("kind", ["carrier_pruning", "difficulty_quartiles", "montage"])
+def test_equal_inputs_give_equal_bytes(kind: str, sweep: dict[str, list[Path]], spectrum: dict[str, list[Path]], tmp_path: Path) -> None:
+    inputs = sweep if kind == "carrier_pruning" else spectrum if kind == "montage" else {**sweep, **spectrum, "images": []}
+    first, second = outputs(tmp_path / "first"), outputs(tmp_path / "second")
+    for out in (first, second):
+        plot.run(inputs, plain(kind, setting="fives", repeat=0, columns=3), out, PROVENANCE)
+    assert all(first[name].read_bytes() == second[name].read_bytes() for name in ENDINGS)
+
+
+def test_a_montages_numbers_are_ranks_within_the_class(spectrum: dict[str, list[Path]], tmp_path: Path) -> None:
+    out = outputs(tmp_path / "out")
+    plot.run(spectrum, plain("montage", setting="fives", repeat=0, columns=2), out, PROVENANCE)
+    rows = list(csv.DictReader(out["csv"].read_text().splitlines()))
+    assert [(row["row"], row["sample_id"], row["rank_in_class"]) for row in rows] == [
+        ("carriers", "9", "2"),
+        ("carriers", "0", "11"),
+        ("others", "11", "0"),
+        ("others", "1", "10"),
+    ]
+    assert "the 4 carriers of repeat 0 have the ranks 2 to 11 among the 12 training samples of class 5" in out["findings"].read_text()
+
+
+def test_difficulty_of_other_samples_is_refused(spectrum: dict[str, list[Path]], tmp_path: Path, assert_one_sentence: Any) -> None:
+    path = spectrum["difficulty"][0]
+    tables.write(path, tables.read(path, tables.DIFFICULTY).slice(0, 6), tables.DIFFICULTY, PROVENANCE)
+    with pytest.raises(DataError, match="difficulty of 'fives' lacks samples of repeat 0") as error:
+        plot.run(spectrum, plain("montage", setting="fives", repeat=0, columns=2), outputs(tmp_path / "out"), PROVENANCE)
+    assert_one_sentence(str(error.value))
+
+
+def test_the_blocks_of_a_setting_are_joined(spectrum: dict[str, list[Path]], tmp_path: Path) -> None:
+    first = tables.read(spectrum["difficulty"][0], tables.DIFFICULTY)
+    second = first.set_column(0, "repeat", pa.array([1] * 12, pa.int16()))
+    tables.write(tmp_path / "second.parquet", second, tables.DIFFICULTY, PROVENANCE)
+    inputs = {"difficulty": [*spectrum["difficulty"], tmp_path / "second.parquet"]}
+    rankings = plot.read_material(inputs, plot.Spec.of(plain("montage"))).rankings
+    assert {name: sorted(by_repeat) for name, by_repeat in rankings.items()} == {"fives": [0, 1]}

@@ -1,0 +1,15 @@
+"""The rules plot_...: see spurprune.stages.plot."""
+
+from pathlib import Path
+
+from spurprune.logs import stage_log
+from spurprune.stages import plot
+from spurprune.tables import Provenance
+
+with stage_log(snakemake.log[0], "plot"):
+    plot.run(
+        {name: [Path(path) for path in paths] for name, paths in snakemake.input.items()},
+        snakemake.params.spec,
+        {name: Path(path) for name, path in snakemake.output.items()},
+        Provenance.of(snakemake.wildcards, snakemake.params),
+    )
