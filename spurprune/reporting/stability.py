@@ -121,9 +121,12 @@ def disjoint_pairs(seeds: int, k: int) -> list[tuple[list[int], list[int]]]:
 
 
 def _agreement(compared: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]]) -> Agreement:
-    """Return the agreement of pairs of scores, listed by repeat: the mean over a repeat's pairs, then the estimate over repeats."""
-    correlations = [np.mean([rank_correlation(a, b) for a, b in pairs]) for pairs in compared]
-    overlaps = [np.mean([top_overlap(a, b, TOP_SHARE) for a, b in pairs]) for pairs in compared]
+    """Return the agreement of pairs of scores, listed by repeat: the mean over a repeat's pairs, then the estimate over repeats.
+
+    A pair with a score that is the same for all samples has no rank correlation and is left out of that mean.
+    """
+    correlations = [estimate(np.array([rank_correlation(a, b) for a, b in pairs])).mean for pairs in compared]
+    overlaps = [estimate(np.array([top_overlap(a, b, TOP_SHARE) for a, b in pairs])).mean for pairs in compared]
     return Agreement(len(compared[0]), estimate(np.array(correlations)), estimate(np.array(overlaps)))
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spurprune import tables
+from spurprune.errors import DataError
 from spurprune.evaluation.statistics import Estimate, estimate, paired_difference
 from spurprune.pruning import plan as plans
 from spurprune.reporting._report import Report, Section, Source, interval, natural_key
@@ -71,8 +72,10 @@ def report(sources: Sequence[Source], options: Mapping[str, Any]) -> Report:
     """Return the summary of all runs in the sources, tables of metrics; a run's blocks may lie in several.
 
     The CSV file has a row for every run and metric. The Markdown file has a section for every setting that compares plans, and one for
-    all settings that were trained without pruning only.
+    all settings that were trained without pruning only. Raises DataError if there are no runs.
     """
+    if not sources:
+        raise DataError("There are no runs to summarise; give the study figures that compare some, or remove its summary.")
     values = _by_run(pa.concat_tables(source.table.replace_schema_metadata() for source in sources))
     runs = sorted(values, key=_order)
     rows = {run: _rows(run, values[run], values.get(run._replace(plan=NO_PRUNING), {})) for run in runs}

@@ -1,0 +1,193 @@
+"""``make plan``: jobs, trainings and hours of a small study worked out by hand, and agreement with Snakemake's own count."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from spurprune import planning
+from spurprune.config import Config
+from spurprune.errors import ConfigError
+from spurprune.planning import Job, PlanRow
+
+# One setting whose reference is shared among repeats, one that draws its own carriers, one that takes its carriers from the first.
+SETTINGS = """
+clean:
+  description: No carriers
+  dataset: digits
+  image_size: 8
+  source_class: "5"
+  target_class: "9"
+  attribute: line
+  aligned: {"5": 1}
+  feature: {name: line, width: 2, value: 255, channel: 0}
+  carriers: {choose: random, count: 0, draw: fixed}
+  model: {name: small_cnn, channels: [4, 4, 4]}
+  training:
+    epochs: 10
+    batch_size: 64
+    optimizer: {name: sgd, lr: 0.05, momentum: 0.9, weight_decay: 0.0}
+    schedule: {name: step, milestones: [5], factor: 0.1}
+  reference:
+    early: {epochs: 4, record_epochs: [4], seeds: 3, view: eval, shared: true}
+    full: {epochs: 10, record_epochs: all, seeds: 1, view: eval, shared: false}
+  difficulty:
+    el2n: {reference: early, epochs: [4]}
+    aum: {reference: full, epochs: all}
+    random: {reference: null, epochs: all}
+  estimate: {epoch_seconds: 36, device: CPU core}
+drawn:
+  extends: clean
+  carriers: {count: 40, draw: per_repeat}
+  reference: {early: {shared: false}}
+  estimate: {device: H100}
+derived:
+  extends: clean
+  carriers: {choose: easiest, count: 20, base: clean, score: el2n}
+  reference: {early: {shared: false}}
+  keep_models: true
+"""
+STUDY = """
+select: [small]
+setting_files: [SETTINGS]
+studies:
+  small:
+    title: Small
+    blocks: ["000-001", "002-004"]
+    method: erm
+    score: el2n
+    figures:
+      pruning: {kind: carrier_pruning, settings: [drawn], orders: [hardest], sparsities: ["0.10"]}
+      quartiles: {kind: difficulty_quartiles, settings: [derived], score: random}
+    tables:
+      summary: {kind: summary}
+      stability: {kind: stability, settings: [drawn], scores: [aum]}
+"""
+
+
+@pytest.fixture(scope="module")
+def configfile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small study of its own, in files."""
+    folder = tmp_path_factory.mktemp("config")
+    (folder / "settings.yaml").write_text(SETTINGS, encoding="utf-8")
+    (folder / "study.yaml").write_text(STUDY.replace("SETTINGS", str(folder / "settings.yaml")), encoding="utf-8")
+    return folder / "study.yaml"
+
+
+@pytest.fixture(scope="module")
+def config(configfile: Path) -> Config:
+    return planning.load([configfile])
+
+
+def test_jobs_by_rule(config: Config) -> None:
+    counts = Counter(job.rule for job in planning.jobs(config))
+    assert counts == {
+        "prepare_inputs": 1,  # one dataset at one size
+        "prepare_splits": 7,  # drawn, derived and its base clean in two blocks; clean's shared reference
+        "train_reference": 5,  # drawn's early and full in two blocks; clean's early, shared
+        "score_difficulty": 8,  # drawn by el2n (plans) and aum (table), derived by random (figure), clean by el2n (carriers)
+        "prune_metadata": 6,  # drawn: none and hardest; derived: none
+        "retrain": 4,
+        "retrain_keeping_models": 2,
+        "evaluate": 6,
+        "plot_carrier_pruning": 1,
+        "plot_difficulty_quartiles": 1,
+        "tabulate_summary": 1,
+        "tabulate_stability": 1,
+        "collect_metrics": 1,
+        "all": 1,
+    }
+
+
+def test_trainings_and_hours_of_every_setting(config: Config) -> None:
+    # An epoch takes 36 s, a hundredth of an hour.
+    clean, drawn, derived, others = planning.rows(planning.jobs(config), config)
+    assert (clean.name, clean.jobs, clean.trainings, clean.device) == ("clean", 6, 3, "CPU core")
+    assert clean.hours == pytest.approx(3 * 4 / 100)  # 3 seeds, once for all repeats, of 4 epochs
+    assert (drawn.name, drawn.jobs, drawn.trainings, drawn.device) == ("drawn", 22, 30, "H100")
+    assert drawn.hours == pytest.approx((10 * 10 + 15 * 4 + 5 * 10) / 100)  # 5 repeats: 2 plans, 3 early seeds, 1 full one
+    assert (derived.name, derived.jobs, derived.trainings) == ("derived", 10, 5)
+    assert derived.hours == pytest.approx(5 * 10 / 100)
+    assert others == PlanRow("datasets, figures, tables", 7, 0, 0, "")
+
+
+def test_the_printed_plan_has_a_row_a_setting_and_totals(config: Config) -> None:
+    lines = planning.render(planning.jobs(config), config).splitlines()
+    cells = [re.split(r" {2,}", line) for line in lines]
+    assert cells[2] == ["setting", "jobs", "trainings", "hours", "device"]
+    assert cells[5] == ["drawn", "22", "30", "2.100", "H100"]
+    assert cells[9] == ["total", "45", "38", "2.720"]
+    assert "0.620 hours on one CPU core + 2.100 hours on one H100" in lines[11]
+    assert "retrain_keeping_models 2" in lines[12]
+
+
+def test_an_hour_of_a_large_plan_has_one_decimal(config: Config) -> None:
+    assert "12,345.7" in planning.render([Job("retrain", "drawn", 1, 12345.678)], config)
+
+
+def test_a_config_file_is_merged_as_snakemake_does(tmp_path: Path) -> None:
+    from snakemake.utils import update_config
+
+    base = {"a": {"x": 1, "y": [1, 2]}, "b": 1, "c": {"z": 1}}
+    over = {"a": {"y": [3], "w": {"v": 1}}, "b": {"u": 2}, "c": 5}
+    merged = planning._merged(base, over)
+    update_config(base, over)
+    assert merged == base == {"a": {"x": 1, "y": [3], "w": {"v": 1}}, "b": {"u": 2}, "c": 5}
+
+
+def test_a_wrong_configuration_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, assert_one_sentence: Callable[[str], None]
+) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text("select: [nothing]\n", encoding="utf-8")
+    assert planning.main(["--configfile", str(path)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == "" and "nothing" in captured.err
+    assert_one_sentence(captured.err.strip())
+
+
+def test_a_missing_config_file_is_named(assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(ConfigError, match=r"no/such\.yaml does not exist") as error:
+        planning.load([Path("no/such.yaml")])
+    assert_one_sentence(str(error.value))
+
+
+@pytest.fixture(scope="module")
+def project(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project without any results."""
+    copy = tmp_path_factory.mktemp("project")
+    for name in ("config", "envs", "profiles", "spurprune", "workflow"):
+        shutil.copytree(root / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(root / "Snakefile", copy)
+    return copy
+
+
+def dry_run(project: Path, *arguments: str) -> dict[str, int]:
+    """Return the number of jobs of every rule that Snakemake would run."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "rules", "--cores", "1", *arguments]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    table = re.findall(r"^([a-z_]+) +([0-9]+)$", done.stdout + done.stderr, flags=re.MULTILINE)
+    return {rule: int(count) for rule, count in table if rule != "total"}
+
+
+@pytest.mark.parametrize("given", [None, "config/paper.yaml", "small"])
+def test_the_jobs_are_those_that_snakemake_counts(project: Path, configfile: Path, given: str | None) -> None:
+    paths = [] if given is None else [configfile if given == "small" else project / given]
+    counted = dry_run(project, *(["--configfile", str(paths[0])] if paths else []))
+    assert counted == Counter(job.rule for job in planning.jobs(planning.load(paths)))
+
+
+def test_the_plan_needs_neither_results_nor_data(project: Path) -> None:
+    command = [sys.executable, "-m", "spurprune.planning", "--configfile", "config/paper.yaml"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    studies = yaml.safe_load((project / "config" / "paper.yaml").read_text(encoding="utf-8"))["select"]
+    assert done.stdout.startswith(f"Plan of the studies: {', '.join(studies)}\n")
+    assert {path.name for path in project.iterdir()} <= {"config", "envs", "profiles", "spurprune", "workflow", "Snakefile", ".snakemake"}

@@ -1,0 +1,162 @@
+"""The summary table, on metrics of a few runs worked out by hand."""
+
+import csv
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spurprune import tables
+from spurprune.errors import DataError
+from spurprune.reporting import summary
+from spurprune.reporting._report import Report, Source
+from spurprune.stages import tabulate
+
+T_ONE_DEGREE = 12.706204736174694  # Student's t, 97.5%, one degree of freedom
+HARDEST = "carriers-el2n-hardest-0.25"
+
+# (setting, plan, repeat): accuracy, weighted accuracy, worst-group accuracy, spurious misclassification, candidates, pruned
+VALUES: dict[tuple[str, str, int], tuple[float | None, ...]] = {
+    ("s", "none", 0): (0.90, 0.91, 0.50, 0.40, 0, 0),
+    ("s", "none", 1): (0.80, 0.81, None, 0.50, 0, 0),
+    ("s", HARDEST, 0): (0.95, 0.96, 0.70, 0.10, 40, 10),
+    ("s", HARDEST, 1): (0.95, 0.96, 0.70, 0.20, 41, 10),
+    ("s.count-10", "none", 0): (0.97, 0.97, 0.60, 0.00, 0, 0),
+    ("s.count-5", "none", 0): (0.98, 0.98, 0.60, 0.00, 0, 0),
+}
+
+
+def metrics_rows(setting: str, plan: str, repeat: int) -> list[dict[str, Any]]:
+    accuracy, weighted, worst, spurious, candidates, pruned = VALUES[setting, plan, repeat]
+    head = {"setting": setting, "method": "erm", "plan": plan, "strategy": plan.split("-")[0], "block": f"{repeat:03d}-{repeat:03d}"}
+    test = {
+        "accuracy": accuracy,
+        "accuracy_weighted": weighted,
+        "worst_group_accuracy": worst,
+        "spurious_misclassification": spurious,
+        "group_accuracy": 0.123,
+    }
+    assert pruned is not None
+    train = {
+        "candidates_samples": candidates,
+        "pruned_samples": pruned,
+        "pruned_carriers_samples": pruned,
+        "train_samples": 1200,
+        "pruned_share": pruned / 1200,
+    }
+    validation = {"accuracy": 0.111}
+    splits = {"test": test, "train": train, "validation": validation}
+    return [
+        {**head, "repeat": repeat, "split": split, "metric": metric, "n": 100, "value": value, "group": None}
+        for split, values in splits.items()
+        for metric, value in values.items()
+    ]
+
+
+def metrics_table(*runs: tuple[str, str, int]) -> pa.Table:
+    rows = [row for run in runs for row in metrics_rows(*run)]
+    return pa.table({name: pa.array([row.get(name) for row in rows], kind) for name, kind in tables.METRICS.columns.items()})
+
+
+def sources(order: list[tuple[str, str, int]] | None = None) -> list[Source]:
+    return [Source(metrics_table(run), run[0], {}) for run in order or list(VALUES)]
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return summary.report(sources(), {"kind": "summary", "title": "T"})
+
+
+def row_of(report: Report, setting: str, plan: str, metric: str) -> summary.SummaryRow:
+    (row,) = [row for row in report.rows if (row.setting, row.plan, row.metric) == (setting, plan, metric)]
+    return row
+
+
+def test_one_row_a_run_and_metric_in_a_readable_order(report: Report) -> None:
+    runs = [("s", "none"), ("s", HARDEST), ("s.count-5", "none"), ("s.count-10", "none")]
+    assert [(row.setting, row.plan, row.metric) for row in report.rows] == [(*run, metric) for run in runs for metric in summary.METRICS]
+    assert {row.split for row in report.rows} == {"test"}
+
+
+def test_means_and_intervals_over_repeats_of_all_blocks(report: Report) -> None:
+    value = row_of(report, "s", "none", "accuracy").value
+    assert value.mean == pytest.approx(0.85) and value.n == 2
+    assert value.high - value.mean == pytest.approx(T_ONE_DEGREE * 0.05)  # sd/√2 of (.9, .8) is .05
+
+
+def test_differences_to_no_pruning_are_paired_by_repeat(report: Report) -> None:
+    accuracy = row_of(report, "s", HARDEST, "accuracy").difference
+    assert accuracy.mean == pytest.approx(0.10) and accuracy.n == 2  # of .05 and .15
+    assert accuracy.mean - accuracy.low == pytest.approx(T_ONE_DEGREE * 0.05)
+    spurious = row_of(report, "s", HARDEST, "spurious_misclassification").difference
+    assert (spurious.mean, spurious.low, spurious.high) == pytest.approx((-0.30, -0.30, -0.30))
+    assert row_of(report, "s", "none", "accuracy").difference.n == 0
+
+
+def test_a_metric_that_does_not_exist_in_a_repeat_is_left_out(report: Report) -> None:
+    value = row_of(report, "s", "none", "worst_group_accuracy").value
+    assert (value.mean, value.n) == (0.5, 1) and math.isnan(value.low)
+    difference = row_of(report, "s", HARDEST, "worst_group_accuracy").difference
+    assert difference.mean == pytest.approx(0.2) and difference.n == 1
+
+
+def test_what_the_plan_did_stands_in_every_row(report: Report) -> None:
+    row = row_of(report, "s", HARDEST, "accuracy")
+    assert (row.strategy, row.score, row.order, row.sparsity) == ("carriers", "el2n", "hardest", "0.25")
+    assert (row.candidates, row.pruned, row.pruned_carriers) == (40.5, 10, 10)
+    assert row.pruned_share == pytest.approx(10 / 1200)
+    unpruned = row_of(report, "s", "none", "accuracy")
+    assert (unpruned.strategy, unpruned.score, unpruned.order, unpruned.sparsity) == ("none", None, None, None)
+
+
+def test_markdown_shows_per_cent_with_intervals_and_marks_clear_differences(report: Report) -> None:
+    compared, unpruned = report.sections
+    assert compared.heading == "s (erm)" and compared.header[-2:] == ["Δ accuracy", "Δ spurious misclassification"]
+    none, hardest = compared.rows
+    assert none[:5] == ["no pruning", "0", "0", "0", "0.0%"] and none[-2:] == ["–", "–"]
+    assert hardest[:5] == ["carriers, hardest 25% by el2n", "40.5", "10", "10", "0.8%"]
+    assert hardest[5:9] == ["95.0 ± 0.0", "96.0 ± 0.0", "70.0 ± 0.0", "15.0 ± 63.5"]
+    assert hardest[9:] == ["+10.0 ± 63.5", "**-30.0 ± 0.0**"]
+    assert [row[:3] for row in unpruned.rows] == [["s.count-5", "erm", "98.0"], ["s.count-10", "erm", "97.0"]]
+    assert "n = 1 to 2" in report.introduction
+
+
+@given(st.permutations(list(VALUES)))
+def test_the_order_of_the_inputs_changes_nothing(order: list[tuple[str, str, int]]) -> None:
+    # As text, since a missing value (NaN) equals nothing.
+    assert repr(summary.report(sources(order), {})) == repr(summary.report(sources(), {}))
+
+
+def test_no_runs_are_refused(assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(DataError, match="no runs") as error:
+        summary.report([], {})
+    assert_one_sentence(str(error.value))
+
+
+def test_the_stage_writes_equal_bytes_from_equal_metrics(tmp_path: Path) -> None:
+    paths = []
+    for number, run in enumerate(VALUES):
+        paths.append(tmp_path / f"{number}.parquet")
+        tables.write(paths[-1], metrics_table(run), tables.METRICS, tables.Provenance(run[0], "", "0", "0"))
+    options = {"kind": "summary", "title": "Digits"}
+    written = []
+    for name, order in (("a", paths), ("b", paths[::-1])):
+        tabulate.run(order, options, tmp_path / f"{name}.csv", tmp_path / f"{name}.md")
+        written.append(((tmp_path / f"{name}.csv").read_bytes(), (tmp_path / f"{name}.md").read_bytes()))
+    assert written[0] == written[1]
+    rows = list(csv.DictReader((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()))
+    assert len(rows) == 16 and rows[4]["difference"] == repr(float(rows[4]["difference"]))
+    assert (tmp_path / "a.md").read_text(encoding="utf-8").startswith("# Digits\n")
+
+
+def test_a_damaged_input_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.parquet"
+    path.write_bytes(b"not Parquet")
+    with pytest.raises(DataError, match=r"metrics\.parquet is damaged"):
+        tabulate.run([path], {"kind": "summary", "title": "T"}, tmp_path / "a.csv", tmp_path / "a.md")
+    assert not (tmp_path / "a.csv").exists()
