@@ -52,11 +52,12 @@ def to_markdown(title: str, report: Report) -> str:
 def interval(value: Estimate, scale: float = 1, digits: int = 2, sign: bool = False) -> str:
     """Return an estimate as text: "41.2 ± 8.3", the mean alone where there is no interval, a dash where there is no value.
 
-    ``sign`` writes a plus before positive means, as suits a difference.
+    ``sign`` writes a plus before positive means, as suits a difference; what rounds to zero has no sign.
     """
     if not value.n:
         return NOT_KNOWN
     mean = f"{value.mean * scale:{'+' if sign else ''}.{digits}f}"
+    mean = mean.lstrip("+-") if float(mean) == 0 else mean.replace("-", "−")
     return mean if math.isnan(value.low) else f"{mean} ± {(value.high - value.mean) * scale:.{digits}f}"
 
 

@@ -54,7 +54,8 @@ def test_intervals_in_words() -> None:
     assert interval(estimate) == "0.41 ± 0.10"
     assert interval(estimate, 100, 1) == "41.2 ± 10.0"
     assert interval(estimate, 100, 1, sign=True) == "+41.2 ± 10.0"
-    assert interval(Estimate(-0.05, -0.07, -0.03, 5), 100, 1, sign=True) == "-5.0 ± 2.0"
+    assert interval(Estimate(-0.05, -0.07, -0.03, 5), 100, 1, sign=True) == "−5.0 ± 2.0"
+    assert interval(Estimate(-0.0001, -0.02, 0.0198, 5), 100, 1, sign=True) == "0.0 ± 2.0"
     assert interval(Estimate(0.412, math.nan, math.nan, 1), 100, 1) == "41.2"
     assert interval(NOTHING) == NOT_KNOWN
 

@@ -101,7 +101,7 @@ def test_scores_are_compared_by_their_means() -> None:
     assert [row.top_overlap.mean for row in rows] == [0, 0, 0]
     matrix = report.sections[-1]
     assert matrix.header == ["Score", "el2n", "aum", "loss"]
-    assert matrix.rows == [["el2n", "–", "0.99", "-1.00"], ["aum", "0.00", "–", "-0.99"], ["loss", "0.00", "0.00", "–"]]
+    assert matrix.rows == [["el2n", "–", "0.99", "−1.00"], ["aum", "0.00", "–", "−0.99"], ["loss", "0.00", "0.00", "–"]]
 
 
 def test_settings_and_scores_stand_in_the_order_asked_for() -> None:

@@ -121,7 +121,7 @@ def test_markdown_shows_per_cent_with_intervals_and_marks_clear_differences(repo
     assert none[:5] == ["no pruning", "0", "0", "0", "0.0%"] and none[-2:] == ["–", "–"]
     assert hardest[:5] == ["carriers, hardest 25% by el2n", "40.5", "10", "10", "0.8%"]
     assert hardest[5:9] == ["95.0 ± 0.0", "96.0 ± 0.0", "70.0 ± 0.0", "15.0 ± 63.5"]
-    assert hardest[9:] == ["+10.0 ± 63.5", "**-30.0 ± 0.0**"]
+    assert hardest[9:] == ["+10.0 ± 63.5", "**−30.0 ± 0.0**"]
     assert [row[:3] for row in unpruned.rows] == [["s.count-5", "erm", "98.0"], ["s.count-10", "erm", "97.0"]]
     assert "n = 1 to 2" in report.introduction
 
