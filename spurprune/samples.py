@@ -57,7 +57,9 @@ def alignment(label: np.ndarray, attribute: np.ndarray, aligned: dict[int, int])
     return result
 
 
-def choose_carriers(choose: str, candidates: np.ndarray, count: int, rng: np.random.Generator, rank: np.ndarray | None, start: int) -> np.ndarray:
+def choose_carriers(
+    choose: str, candidates: np.ndarray, count: int, rng: np.random.Generator, rank: np.ndarray | None, start: int
+) -> np.ndarray:
     """Return the positions of the samples that get the feature, sorted.
 
     ``candidates`` are the positions of the source class's training samples; ``rank`` their difficulty ranks in the same order, where a

@@ -281,8 +281,7 @@ def to_numpy(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """Return a column as a NumPy array; dictionary columns come as arrays of str."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    array = column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
-    return array
+    return column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
 
 
 def labels(values: Sequence[str] | np.ndarray, dictionary: Sequence[str]) -> pa.DictionaryArray:

@@ -32,7 +32,9 @@ def read(source: Path | None, image_size: int) -> RawDataset:
             f"CIFAR-10 is not at {folder}: unpack the python version of the release there (a folder with data_batch_1 to data_batch_5, "
             "test_batch and batches.meta), or set data.cifar10 to the folder that holds it."
         )
-    images, split, label = [], [], []
+    images: list[np.ndarray] = []
+    split: list[str] = []
+    label: list[np.ndarray] = []
     for name, files in FILES.items():
         parts = [_batch(folder / file) for file in files]
         part_labels = np.concatenate([y for _, y in parts])
@@ -66,6 +68,6 @@ def _batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
         data, label = np.asarray(fields["data"]), np.asarray(fields["labels"], dtype=np.int64)
     except KeyError as error:
         raise DataError(f"{path} lacks the field {error} of a CIFAR-10 batch; place an original copy.") from error
-    if data.shape != (BATCH, 3072) or data.dtype != np.uint8 or label.shape != (BATCH,) or not (0 <= label.min() and label.max() < 10):
+    if data.shape != (BATCH, 3072) or data.dtype != np.uint8 or label.shape != (BATCH,) or label.min() < 0 or label.max() > 9:
         raise DataError(f"{path} holds {data.dtype} {data.shape} images, a CIFAR-10 batch uint8 ({BATCH}, 3072); place an original copy.")
     return data.reshape(BATCH, 3, 32, 32), label

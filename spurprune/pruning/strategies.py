@@ -93,7 +93,8 @@ def _equal_classes(sparsity: str, label: np.ndarray, candidates: np.ndarray, fir
     for c, n in sizes.items():
         if n - size > available[c]:
             raise PlanError(
-                f"classes cannot end equal at sparsity {sparsity}: class {c} would lose {n - size} samples, but only {available[c]} are candidates."
+                f"classes cannot end equal at sparsity {sparsity}: class {c} would lose {n - size} samples, "
+                f"but only {available[c]} are candidates."
             )
         members = np.flatnonzero(candidates & (label == c))
         pruned[members[np.argsort(first[members], kind="stable")[: n - size]]] = True

@@ -37,9 +37,7 @@ class Workbench:
         """Return the images of some rows on the device: carriers with their feature, or in the ``featured`` view all with it."""
         attribute = np.ones_like(samples.attribute[rows]) if view == "featured" else samples.attribute[rows]
         group = group_of(samples.label[rows], attribute)
-        return load(
-            self.inputs, samples.sample_id[rows], samples.label[rows], group, attribute == 1, self.setting["feature"], self.device
-        )
+        return load(self.inputs, samples.sample_id[rows], samples.label[rows], group, attribute == 1, self.setting["feature"], self.device)
 
 
 def open_workbench(inputs: Path, manifest: Path, samples: Path, setting: dict[str, Any], threads: int) -> Workbench:

@@ -23,9 +23,9 @@ def run(
 ) -> None:
     """Write the samples of every repeat.
 
-    ``setting`` holds validation, source_class, attribute, aligned, carriers and ``drawn``, whether the feature is laid over carriers that are
-    drawn here or is an attribute of the dataset; ``difficulty`` is the base setting's, where
-    the carriers are chosen by difficulty. Raises DataError if an invariant does not hold.
+    ``setting`` holds validation, source_class, attribute, aligned, carriers and ``drawn``, whether the feature is laid over carriers that
+    are drawn here or is an attribute of the dataset; ``difficulty`` is the base setting's, where the carriers are chosen by difficulty.
+    Raises DataError if an invariant does not hold.
     """
     info = read_manifest(manifest)
     rows = tables.read(base, tables.BASE)

@@ -42,7 +42,8 @@ def run(
         one = by_repeat[repeat]
         train = one.rows("train")
         label, group = one.label[train], one.group[train]
-        candidates = strategies.candidates_of(plan.strategy, label, one.attribute[train], one.aligned[train], info.class_index(source_class))
+        source = info.class_index(source_class)
+        candidates = strategies.candidates_of(plan.strategy, label, one.attribute[train], one.aligned[train], source)
         rank = _ranks(ranks, repeat, one.sample_id[train], str(difficulty))
         try:
             pruned = strategies.prune(plan, label, group, candidates, rank)

@@ -153,4 +153,6 @@ def _history_table(recorded: History) -> pa.Table:
     columns: dict[str, Any] = {name: [record[name] for record in recorded] for name in names}
     columns["split"] = labels(columns["split"], SPLITS)
     columns["view"] = labels(columns["view"], VIEWS)
-    return pa.table({name: columns[name] if name in ("split", "view") else pa.array(columns[name], tables.HISTORY.columns[name]) for name in names})
+    return pa.table(
+        {name: columns[name] if name in ("split", "view") else pa.array(columns[name], tables.HISTORY.columns[name]) for name in names}
+    )

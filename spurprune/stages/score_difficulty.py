@@ -18,7 +18,13 @@ ARRAYS = ("loss", "error", "margin", "correct", "feature_norm")
 
 
 def run(
-    samples: Path, dynamics: Path | None, score: str, epochs: str | list[int], repeats: list[int], output: Path, provenance: tables.Provenance
+    samples: Path,
+    dynamics: Path | None,
+    score: str,
+    epochs: str | list[int],
+    repeats: list[int],
+    output: Path,
+    provenance: tables.Provenance,
 ) -> None:
     """Score every training sample of every repeat: mean over reference seeds, per-seed columns, ranks overall and within the class.
 
@@ -34,8 +40,8 @@ def run(
         rows = table.filter(pc.equal(table.column("repeat"), repeat))
         sample_id, label = to_numpy(rows.column("sample_id")), to_numpy(rows.column("label"))
         if recorded is None:
-            empty = np.zeros((1, 1, len(sample_id)), dtype=np.float32)
-            data = Dynamics(*(empty for _ in ARRAYS), seed=seeds.stream_seed(seeds.DIFFICULTY, repeat))
+            none = np.zeros((1, 1, len(sample_id)), dtype=np.float32)
+            data = Dynamics(none, none, none, none, none, seed=seeds.stream_seed(seeds.DIFFICULTY, repeat))
         else:
             shared = pc.any(pc.equal(recorded.column("repeat"), SHARED_REPEAT)).as_py()
             data = to_arrays(recorded, SHARED_REPEAT if shared else repeat, sample_id, epochs, str(dynamics))
@@ -62,7 +68,7 @@ def run(
 
 
 def to_arrays(table: pa.Table, repeat: int, sample_id: np.ndarray, epochs: str | list[int], where: str) -> Dynamics:
-    """Return one repeat's dynamics as arrays [seeds, epochs, samples] in the order of ``sample_id``; raises DataError if rows are missing."""
+    """Return one repeat's dynamics, arrays [seeds, epochs, samples] in the order of ``sample_id``; raises DataError if rows are missing."""
     table = table.filter(pc.equal(table.column("repeat"), repeat))
     if epochs != "all":
         table = table.filter(pc.is_in(table.column("epoch"), pa.array(epochs, pa.int16())))
@@ -76,5 +82,6 @@ def to_arrays(table: pa.Table, repeat: int, sample_id: np.ndarray, epochs: str |
     if not (found == sample_id[order]).all():
         raise DataError(f"{where} holds dynamics of other samples than the setting's training split; delete the file and rerun.")
     back = np.argsort(order)
-    arrays = [to_numpy(table.column(name)).reshape(num_seeds, num_epochs, -1)[:, :, back] for name in ARRAYS]
-    return Dynamics(*arrays)
+    columns = (to_numpy(table.column(name)).reshape(num_seeds, num_epochs, -1)[:, :, back] for name in ARRAYS)
+    loss, error, margin, correct, feature_norm = columns
+    return Dynamics(loss, error, margin, correct, feature_norm)

@@ -14,7 +14,6 @@ from spurprune.methods.erm import Method
 from spurprune.models._base import Network
 from spurprune.samples import Samples
 from spurprune.stages._trainings import Workbench, open_workbench
-from spurprune.training.data import DeviceImages
 from spurprune.training.loop import Recipe, Stream, fit, initialise
 from spurprune.training.observe import dynamics_of, observe
 
@@ -48,13 +47,17 @@ def run(
     tables.write(output, table, tables.DYNAMICS, replace(provenance, counts=counts, notes={"recipe": recipe}))
 
 
-def _one_run(bench: Workbench, samples: Samples, recipe: dict[str, Any], repeat: int, seed: int, progress: Progress, where: str) -> list[pa.Table]:
+def _one_run(
+    bench: Workbench, samples: Samples, recipe: dict[str, Any], repeat: int, seed: int, progress: Progress, where: str
+) -> list[pa.Table]:
     rows = samples.rows("train")
     data = bench.images(samples, rows)
     stream = Stream((repeat, "reference", seed))
     model = initialise(bench.build_network(), stream, bench.device)
     wanted = range(1, recipe["epochs"] + 1) if recipe["record_epochs"] == "all" else recipe["record_epochs"]
-    method: Method = _Recorder(len(rows), bench, model) if recipe["view"] == "training" else Method(np.ones(len(rows)), bench.setting["training"])
+    method: Method = (
+        _Recorder(len(rows), bench, model) if recipe["view"] == "training" else Method(np.ones(len(rows)), bench.setting["training"])
+    )
     parts: list[pa.Table] = []
 
     def after_epoch(epoch: int, model: torch.nn.Module) -> None:

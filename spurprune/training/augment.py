@@ -12,10 +12,8 @@ def pad_crop_flip(images: Tensor, padding: int, generator: torch.Generator) -> T
     """
     n, _, height, width = images.shape
     padded = torch.nn.functional.pad(images, (padding,) * 4)
-    draw = {"generator": generator, "device": images.device}
-    top = torch.randint(0, 2 * padding + 1, (n, 1), **draw)
-    left = torch.randint(0, 2 * padding + 1, (n, 1), **draw)
-    flip = torch.rand((n, 1), **draw) < 0.5
+    top, left = torch.randint(0, 2 * padding + 1, (2, n, 1), generator=generator, device=images.device)
+    flip = torch.rand((n, 1), generator=generator, device=images.device) < 0.5
     rows = top + torch.arange(height, device=images.device)
     ascending = torch.arange(width, device=images.device).expand(n, width)
     columns = left + torch.where(flip, width - 1 - ascending, ascending)

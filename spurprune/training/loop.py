@@ -62,7 +62,7 @@ def initialise(build: Callable[[], nn.Module], stream: Stream, device: torch.dev
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream.seed(seeds.INITIALISATION))
         model = build()
-    return model.to(device, memory_format=torch.channels_last)
+    return model.to(device).to(memory_format=torch.channels_last)
 
 
 def fit(
@@ -110,7 +110,8 @@ def fit(
             step += 1
         if not math.isfinite(total.item()):
             raise TrainingError(
-                f"{where}, epoch {epoch}: the training loss became {total.item()}; lower training.optimizer.lr or set training.gradient_clip."
+                f"{where}, epoch {epoch}: the training loss became {total.item()}; "
+                "lower training.optimizer.lr or set training.gradient_clip."
             )
         after_epoch(epoch, model)
 

@@ -1,16 +1,12 @@
 """Helpers for the rules: the validated configuration, paths, parameters. No rules here."""
 
-import os
 import re
 import sys
 from pathlib import Path
 
 ROOT = Path(workflow.basedir)
+# Snakemake hands its search path on to the jobs' own Python processes.
 sys.path.insert(0, str(ROOT))
-# The jobs' own Python processes find the package the same way, on this machine and on a cluster's nodes.
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
-)
 
 from snakemake.exceptions import WorkflowError
 from spurprune import config as spurprune_config
@@ -134,22 +130,13 @@ def training_code(wildcards, stage, *more):
 
 def of_kind(section, kind):
     """A pattern for the names of the figures or tables of one kind in the selected studies."""
-    names = {
-        name
-        for study in CONFIG.select
-        for name, item in CONFIG.studies[study][section].items()
-        if item["kind"] == kind
-    }
+    names = {name for study in CONFIG.select for name, item in CONFIG.studies[study][section].items() if item["kind"] == kind}
     return "|".join(sorted(names)) or "no-such-name"
 
 
 def items_with_paths(list_paths):
     """The paths below results/ that a function lists for every selected study."""
-    return [
-        f"results/{path}"
-        for name in CONFIG.select
-        for path in list_paths(name, CONFIG.studies[name])
-    ]
+    return [f"results/{path}" for name in CONFIG.select for path in list_paths(name, CONFIG.studies[name])]
 
 
 FIGURES = items_with_paths(studies.figure_paths)

@@ -9,20 +9,20 @@ rule train_reference:
         samples="results/settings/{setting}/samples/{block}.parquet",
     output:
         dynamics="results/settings/{setting}/reference/{recipe}/{block}/dynamics.parquet",
+    log:
+        "logs/train_reference/{setting}/{recipe}/{block}.log",
+    benchmark:
+        "logs/benchmarks/train_reference/{setting}/{recipe}/{block}.jsonl"
+    conda:
+        "../../envs/train.yaml"
+    threads: CONFIG.threads
+    resources:
+        gpu=1,
     params:
         setting=reference_block,
         recipe=lambda wildcards: canonical(setting_of(wildcards)["reference"][wildcards.recipe]),
         repeats=repeats,
         code=lambda wildcards: training_code(wildcards, "train_reference"),
-    log:
-        "logs/train_reference/{setting}/{recipe}/{block}.log",
-    benchmark:
-        "logs/benchmarks/train_reference/{setting}/{recipe}/{block}.jsonl"
-    threads: CONFIG.threads
-    resources:
-        gpu=1,
-    conda:
-        "../../envs/train.yaml"
     script:
         "../scripts/train_reference.py"
 
@@ -34,13 +34,13 @@ rule score_difficulty:
         dynamics=dynamics_of_score,
     output:
         difficulty="results/settings/{setting}/difficulty/{score}/{block}.parquet",
-    params:
-        epochs=lambda wildcards: setting_of(wildcards)["difficulty"][wildcards.score]["epochs"],
-        repeats=repeats,
-        code=lambda wildcards: code("score_difficulty", ("difficulty", wildcards.score)),
     log:
         "logs/score_difficulty/{setting}/{score}/{block}.log",
     conda:
         "../../envs/base.yaml"
+    params:
+        epochs=lambda wildcards: setting_of(wildcards)["difficulty"][wildcards.score]["epochs"],
+        repeats=repeats,
+        code=lambda wildcards: code("score_difficulty", ("difficulty", wildcards.score)),
     script:
         "../scripts/score_difficulty.py"

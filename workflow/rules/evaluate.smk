@@ -10,14 +10,14 @@ rule evaluate:
         manifest=lambda wildcards: f"{dataset_folder(wildcards)}/manifest.json",
     output:
         metrics="results/settings/{setting}/runs/{method}/{plan}/{block}/metrics.parquet",
-    params:
-        setting=lambda wildcards: block_of(wildcards, "source_class", "target_class", "attribute"),
-        repeats=repeats,
-        code=code("evaluate"),
     log:
         "logs/evaluate/{setting}/{method}/{plan}/{block}.log",
     conda:
         "../../envs/base.yaml"
+    params:
+        setting=lambda wildcards: block_of(wildcards, "source_class", "target_class", "attribute"),
+        repeats=repeats,
+        code=code("evaluate"),
     script:
         "../scripts/evaluate.py"
 
@@ -28,11 +28,11 @@ rule collect_metrics:
         metrics=metrics_of(studies.all_runs(CONFIG)),
     output:
         metrics="results/metrics.parquet",
-    params:
-        code=code("collect_metrics"),
     log:
         "logs/collect_metrics.log",
     conda:
         "../../envs/base.yaml"
+    params:
+        code=code("collect_metrics"),
     script:
         "../scripts/collect_metrics.py"

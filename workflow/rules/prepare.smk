@@ -7,17 +7,13 @@ rule prepare_inputs:
         inputs="results/datasets/{dataset}-{size}/inputs.npy",
         base="results/datasets/{dataset}-{size}/base.parquet",
         manifest="results/datasets/{dataset}-{size}/manifest.json",
-    params:
-        source=lambda wildcards: (
-            None
-            if registry()[wildcards.dataset].embedded
-            else CONFIG.data[wildcards.dataset]
-        ),
-        code=lambda wildcards: code("prepare_inputs", ("datasets", wildcards.dataset)),
     log:
         "logs/prepare_inputs/{dataset}-{size}.log",
     conda:
         "../../envs/base.yaml"
+    params:
+        source=lambda wildcards: (None if registry()[wildcards.dataset].embedded else CONFIG.data[wildcards.dataset]),
+        code=lambda wildcards: code("prepare_inputs", ("datasets", wildcards.dataset)),
     script:
         "../scripts/prepare_inputs.py"
 
@@ -30,13 +26,13 @@ rule prepare_splits:
         difficulty=base_difficulty,
     output:
         samples="results/settings/{setting}/samples/{block}.parquet",
-    params:
-        setting=samples_block,
-        repeats=repeats,
-        code=code("prepare_splits"),
     log:
         "logs/prepare_splits/{setting}/{block}.log",
     conda:
         "../../envs/base.yaml"
+    params:
+        setting=samples_block,
+        repeats=repeats,
+        code=code("prepare_splits"),
     script:
         "../scripts/prepare_splits.py"

@@ -9,13 +9,13 @@ rule prune_metadata:
         manifest=lambda wildcards: f"{dataset_folder(wildcards)}/manifest.json",
     output:
         plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
-    params:
-        setting=lambda wildcards: block_of(wildcards, "attribute", "source_class"),
-        repeats=repeats,
-        code=code("prune_metadata"),
     log:
         "logs/prune_metadata/{setting}/{plan}/{block}.log",
     conda:
         "../../envs/base.yaml"
+    params:
+        setting=lambda wildcards: block_of(wildcards, "attribute", "source_class"),
+        repeats=repeats,
+        code=code("prune_metadata"),
     script:
         "../scripts/prune_metadata.py"

@@ -4,9 +4,7 @@
 rule tabulate_summary:
     """Every run of a study with its metrics on the test split, and how they differ from no pruning."""
     input:
-        lambda wildcards: metrics_of(
-            studies.runs_of(table_of(wildcards), study_of(wildcards), CONFIG)
-        ),
+        lambda wildcards: metrics_of(studies.runs_of(table_of(wildcards), study_of(wildcards), CONFIG)),
     output:
         csv=report(
             "results/tables/{study}/{table}.csv",
@@ -16,24 +14,22 @@ rule tabulate_summary:
             caption="../report/summary.rst",
         ),
         markdown="results/tables/{study}/{table}.md",
-    params:
-        table=table_of,
-        code=code("tabulate", ("reporting", "summary")),
     log:
         "logs/tabulate/{study}/{table}.log",
     wildcard_constraints:
         table=of_kind("tables", "summary"),
     conda:
         "../../envs/base.yaml"
+    params:
+        table=table_of,
+        code=code("tabulate", ("reporting", "summary")),
     script:
         "../scripts/tabulate.py"
 
 
 use rule tabulate_summary as tabulate_stability with:
     input:
-        lambda wildcards: difficulty_paths(
-            studies.difficulties_of(table_of(wildcards), study_of(wildcards))
-        ),
+        lambda wildcards: difficulty_paths(studies.difficulties_of(table_of(wildcards), study_of(wildcards))),
     output:
         csv=report(
             "results/tables/{study}/{table}.csv",
@@ -43,8 +39,8 @@ use rule tabulate_summary as tabulate_stability with:
             caption="../report/stability.rst",
         ),
         markdown="results/tables/{study}/{table}.md",
+    wildcard_constraints:
+        table=of_kind("tables", "stability"),
     params:
         table=table_of,
         code=code("tabulate", ("reporting", "stability")),
-    wildcard_constraints:
-        table=of_kind("tables", "stability"),

@@ -11,21 +11,21 @@ rule retrain:
     output:
         predictions="results/settings/{setting}/runs/{method}/{plan}/{block}/predictions.parquet",
         history="results/settings/{setting}/runs/{method}/{plan}/{block}/history.parquet",
-    params:
-        setting=lambda wildcards: training_block(wildcards, "source_class", "target_class"),
-        repeats=repeats,
-        code=lambda wildcards: training_code(wildcards, "retrain", ("methods", wildcards.method)),
     log:
         "logs/retrain/{setting}/{method}/{plan}/{block}.log",
     benchmark:
         "logs/benchmarks/retrain/{setting}/{method}/{plan}/{block}.jsonl"
     wildcard_constraints:
         setting=settings_that(keep_models=False),
+    conda:
+        "../../envs/train.yaml"
     threads: CONFIG.threads
     resources:
         gpu=1,
-    conda:
-        "../../envs/train.yaml"
+    params:
+        setting=lambda wildcards: training_block(wildcards, "source_class", "target_class"),
+        repeats=repeats,
+        code=lambda wildcards: training_code(wildcards, "retrain", ("methods", wildcards.method)),
     script:
         "../scripts/retrain.py"
 
