@@ -1,0 +1,120 @@
+"""A copy of the project in a folder of its own, to be run, edited and planned as a user would."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+SOURCES = ("Snakefile", "workflow", "spurprune", "config", "profiles", "envs", "tests/workflow")
+REDUCED = "tests/workflow/config.yaml"
+SETTINGS = "tests/workflow/settings.yaml"
+IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".DS_Store")
+
+
+class Project:
+    """A copy of the project; snakemake runs in its folder, with its default profile."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def copy_sources(cls, root: Path, path: Path) -> "Project":
+        """Copy what the workflow consists of, without results."""
+        for name in SOURCES:
+            source, target = root / name, path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=IGNORED)
+            else:
+                shutil.copy2(source, target)
+        return cls(path)
+
+    def copy(self, path: Path, keep_times: bool = True) -> "Project":
+        """Copy everything, results and Snakemake's metadata included; without ``keep_times`` every file is as new as its copy."""
+        shutil.copytree(self.path, path, copy_function=shutil.copy2 if keep_times else shutil.copy)
+        return Project(path)
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start snakemake, the leader of its own process group, both its streams joined."""
+        environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")}
+        command = [sys.executable, "-m", "snakemake", *arguments]
+        return subprocess.Popen(
+            command, cwd=self.path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        )
+
+    def snakemake(self, *arguments: str, reduced: bool = True) -> tuple[int, str]:
+        """Run snakemake; return (exit status, what it printed). ``reduced`` adds the reduced configuration."""
+        process = self.start(*arguments, *(("--configfile", REDUCED) if reduced else ()))
+        text, _ = process.communicate(timeout=600)
+        return process.returncode, text
+
+    def run(self, *arguments: str) -> str:
+        """Run snakemake on two cores, which must succeed; return what it printed."""
+        status, text = self.snakemake(*arguments, "--cores", "2")
+        assert status == 0, text
+        return text
+
+    def plan(self, *arguments: str, reduced: bool = True) -> dict[str, int]:
+        """Return how many jobs of each rule a dry run announces; empty if there is nothing to do."""
+        status, text = self.snakemake(*arguments, "--dry-run", reduced=reduced)
+        assert status == 0, text
+        return job_counts(text)
+
+    def run_and_kill(self, ready: Callable[[], bool], *arguments: str) -> None:
+        """Start a run and kill its whole process group, as a crash would, once it is ``ready``; it must not have ended before."""
+        process = self.start(*arguments, "--configfile", REDUCED, "--cores", "2")
+        deadline = time.monotonic() + 300
+        while not ready() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        killed = process.poll() is None
+        if killed:
+            os.killpg(process.pid, signal.SIGKILL)
+        text, _ = process.communicate(timeout=60)
+        assert killed, f"the run ended before it was killed:\n{text}"
+
+    def replace(self, name: str, old: str, new: str) -> None:
+        """Replace a text that occurs once in a file."""
+        path = self.path / name
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{name} holds {old!r} {text.count(old)} times"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def append(self, name: str, text: str) -> None:
+        """Append a text to a file."""
+        with open(self.path / name, "a", encoding="utf-8") as file:
+            file.write(text)
+
+    def configure(self, name: str, keys: str, value: Any) -> None:
+        """Set the value at keys such as "small/training/epochs" in a YAML file."""
+        path = self.path / name
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        *parents, last = keys.split("/")
+        block = content
+        for parent in parents:
+            block = block.setdefault(parent, {})
+        block[last] = value
+        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+    def files(self) -> dict[str, bytes]:
+        """Return the content of all results by path below results/."""
+        results = self.path / "results"
+        return {path.relative_to(results).as_posix(): path.read_bytes() for path in sorted(results.rglob("*")) if path.is_file()}
+
+
+def job_counts(text: str) -> dict[str, int]:
+    """Return the counts in snakemake's table "Job stats", without the total."""
+    table = re.search(r"^Job stats:\njob +count\n[- ]+\n((?:\w+ +\d+\n)+)", text, re.MULTILINE)
+    if table is None:
+        assert "Nothing to be done" in text, text
+        return {}
+    counts = {name: int(count) for name, count in (line.split() for line in table[1].splitlines())}
+    assert counts.pop("total") == sum(counts.values())
+    return counts
