@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from spurprune.evaluation.statistics import Estimate
 
 COLUMN, PAGE = 3.3, 6.9  # widths of one column and of two, in inches
-CHARACTER = 0.055  # mean width of a title's character, in inches
+CHARACTER = 0.052  # mean width of a title's character, in inches
 DOTS_PER_INCH = 300
 NOTE_COLOUR = "#555555"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -166,7 +166,7 @@ def epoch_axis(axes: Axes, epochs: Sequence[int]) -> None:
 
 def panel_title(axes: Axes, letter: str, text: str, inches: float) -> None:
     """Title a panel with its letter and a text, at the left, wrapped to the panel's width (with its axis, in inches)."""
-    axes.set_title(f"$\\bf{{{letter}}}$  {textwrap.fill(text, int((inches - 0.4) / CHARACTER))}", loc="left")
+    axes.set_title(f"$\\bf{{{letter}}}$  {textwrap.fill(text, int((inches - 0.35) / CHARACTER))}", loc="left")
 
 
 def bars(axes: Axes, names: Sequence[str], shares: Sequence[Estimate], look: Look) -> None:

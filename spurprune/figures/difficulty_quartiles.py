@@ -71,7 +71,7 @@ def draw(rows: Sequence[QuartileRow], spec: Spec) -> Figure:
         _style.bars(axes, NAMES, [row.carriers_share for row in mine], _style.CARRIERS)
         _style.level(axes, 1 / QUARTILES, CHANCE)
         axes.set_xlabel(f"Difficulty quartile of class {info.source_class}")
-        title = f"{info.description};\nmisclassified without pruning: {percent(mine[0].misclassification)}"
+        title = f"{info.description}; misclassified without pruning: {percent(mine[0].misclassification)}"
         _style.panel_title(axes, letter, title, figure.get_figwidth() / len(panels))
     panels[0].set_ylabel("Carriers (%)")
     _style.fit_percent(panels[0], [row.carriers_share for row in bars], from_zero=True)

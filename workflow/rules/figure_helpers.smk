@@ -9,7 +9,7 @@ def figure_outputs(kind):
         caption=f"../report/{kind}.rst",
         category="{study}",
         subcategory="Figures",
-        labels={"figure": "{figure}"},
+        labels={"figure": "{figure}", "shows": kind.replace("_", " ")},
     )
     return {"pdf": f"{path}.pdf", "png": shown, "csv": f"{path}.csv", "findings": f"{path}.txt"}
 
