@@ -129,9 +129,10 @@ def training_code(wildcards, stage, *more):
 
 
 def of_kind(section, kind):
-    """A pattern for the names of the figures or tables of one kind in the selected studies."""
-    names = {name for study in CONFIG.select for name, item in CONFIG.studies[study][section].items() if item["kind"] == kind}
-    return "|".join(sorted(names)) or "no-such-name"
+    """A pattern for the names of the figures or tables of one kind, each in its own study's folder: studies may share names."""
+    items = {study: CONFIG.studies[study][section] for study in CONFIG.select}
+    names = [f"(?<=/{study}/){name}" for study, named in items.items() for name, item in named.items() if item["kind"] == kind]
+    return "|".join(names) or "no-such-name"
 
 
 def items_with_paths(list_paths):
