@@ -47,8 +47,14 @@ class Progress:
         """Announce ``total`` units of work."""
         self.total, self.what, self.unit = total, what, unit
         self.done = 0
+        self.reached: dict[str, int] = {}
         self.started = time.monotonic()
         self.bar = tqdm(total=total, desc=what, unit=unit, file=sys.stderr, disable=not sys.stderr.isatty(), leave=False)
+
+    def reach(self, part: str, count: int) -> None:
+        """Note that a part of the work has come to ``count`` units; what it had done before a restart counts as well."""
+        self.step(count - self.reached.get(part, 0))
+        self.reached[part] = count
 
     def step(self, count: int = 1) -> None:
         """Note ``count`` units as done."""

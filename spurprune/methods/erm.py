@@ -22,3 +22,10 @@ class Method:
     def loss(self, logits: Tensor, label: Tensor, group: Tensor, rows: Tensor) -> Tensor:
         """Return the mean cross-entropy of the batch."""
         return functional.cross_entropy(logits, label, label_smoothing=self.label_smoothing)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return nothing: ERM learns nothing besides the network."""
+        return {}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on as before: ERM has no state."""

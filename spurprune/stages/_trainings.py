@@ -15,6 +15,8 @@ from spurprune.models._base import Network
 from spurprune.samples import Samples, from_table, group_of
 from spurprune.training.data import DeviceImages, Pixels, load
 
+CHECKPOINTS = Path("checkpoints")  # in the working directory, beside results/ and logs/
+
 
 @dataclass(frozen=True)
 class Workbench:

@@ -1,5 +1,6 @@
 """retrain: one training a repeat by one method on one plan; predictions, history, and the models where they are kept."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,14 @@ from spurprune.errors import DataError
 from spurprune.logs import Progress
 from spurprune.models._base import Network
 from spurprune.samples import SPLITS, Samples
-from spurprune.stages._trainings import Workbench, open_workbench
+from spurprune.stages._trainings import CHECKPOINTS, Workbench, open_workbench
 from spurprune.tables import labels, to_numpy
+from spurprune.training.checkpoints import JobCheckpoints, Record
 from spurprune.training.data import DeviceImages
 from spurprune.training.loop import Recipe, Stream, fit, initialise
 from spurprune.training.observe import group_summary, observe
 
 VIEWS = ("natural", "featured")
-History = list[dict[str, Any]]
 
 
 def run(
@@ -43,8 +44,10 @@ def run(
     models = outputs.get("models")
     bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
     weights = tables.read(inputs["plan"], tables.PLAN, ["repeat", "sample_id", "weight"])
+    identity = {"stage": "retrain", "method": method, "config": provenance.config_hash, "code": provenance.code_version}
+    checkpoints = JobCheckpoints.of(CHECKPOINTS, identity, [inputs["manifest"], inputs["samples"], inputs["plan"]])
     predicted: list[pa.Table] = []
-    recorded: History = []
+    recorded: list[Record] = []
     kept: dict[str, torch.Tensor] = {}
     progress = Progress(len(repeats) * setting["training"]["epochs"], f"{len(repeats)} trainings of {provenance.setting}", "epoch")
     for repeat in repeats:
@@ -52,7 +55,8 @@ def run(
         train = one.rows("train")
         weight = _weights(weights, repeat, one.sample_id[train], str(inputs["plan"]))
         where = f"{provenance.setting}, repeat {repeat}"
-        model = _train(bench, one, train, weight, method, repeat, recorded, progress, where)
+        model, records = _train(bench, one, train, weight, method, progress, checkpoints, where)
+        recorded.extend({"repeat": repeat, **record} for record in records)
         for split in ("validation", "test"):
             for view in VIEWS:
                 predicted.extend(_predict(bench, model, one, repeat, split, view))
@@ -64,8 +68,11 @@ def run(
     tables.write(outputs["history"], _history_table(recorded), tables.HISTORY, provenance)
     if models is not None:
         temporary = models.with_name(f".{models.name}.partial")
-        save_file(kept, temporary, metadata={"setting": provenance.setting, "code_version": provenance.code_version})
+        # One entry, since safetensors writes several in any order.
+        metadata = json.dumps({"setting": provenance.setting, "code_version": provenance.code_version}, sort_keys=True)
+        save_file(kept, temporary, metadata={"spurprune": metadata})
         temporary.replace(models)
+    checkpoints.remove()
 
 
 def _weights(weights: pa.Table, repeat: int, sample_id: np.ndarray, where: str) -> np.ndarray:
@@ -84,11 +91,10 @@ def _train(
     train: np.ndarray,
     weight: np.ndarray,
     method: str,
-    repeat: int,
-    recorded: History,
     progress: Progress,
+    checkpoints: JobCheckpoints,
     where: str,
-) -> Network:
+) -> tuple[Network, list[Record]]:
     setting = bench.setting
     data = bench.images(samples, train)
     kept = torch.from_numpy(np.flatnonzero(weight > 0)).to(bench.device)
@@ -100,22 +106,24 @@ def _train(
     source = bench.manifest.class_index(setting["source_class"])
     batch_size = setting["evaluation"]["batch_size"]
 
-    def after_epoch(epoch: int, model: torch.nn.Module) -> None:
-        progress.step()
+    def observe_epoch(epoch: int, model: torch.nn.Module) -> list[Record]:
+        progress.reach(where, epoch)
         if not (wanted == "all" or epoch in wanted):
-            return
+            return []
         assert isinstance(model, Network)
-        for split, view, images in watched:
-            logits = observe(model, images, bench.pixels, batch_size).logits
-            for record in group_summary(logits, images.label, images.group, source):
-                recorded.append({"repeat": repeat, "epoch": epoch, "split": split, "view": view, **record})
+        return [
+            {"epoch": epoch, "split": split, "view": view, **record}
+            for split, view, images in watched
+            for record in group_summary(observe(model, images, bench.pixels, batch_size).logits, images.label, images.group, source)
+        ]
 
-    stream = Stream((repeat,))
+    stream = Stream((samples.repeat,))
     model = initialise(bench.build_network(), stream, bench.device)
     learner = plugins.load("methods", method).Method(weight, setting["training"])
-    fit(model, data, bench.pixels, learner, Recipe.of(setting["training"]), stream, after_epoch, where)
+    recipe = Recipe.of(setting["training"])
+    records = fit(model, data, bench.pixels, learner, recipe, stream, observe_epoch, where, checkpoints)
     assert isinstance(model, Network)
-    return model
+    return model, records
 
 
 def _views(bench: Workbench, samples: Samples, split: str) -> list[tuple[str, np.ndarray]]:
@@ -148,7 +156,7 @@ def _predict(bench: Workbench, model: Network, samples: Samples, repeat: int, sp
     ]
 
 
-def _history_table(recorded: History) -> pa.Table:
+def _history_table(recorded: list[Record]) -> pa.Table:
     names = list(tables.HISTORY.columns)
     columns: dict[str, Any] = {name: [record[name] for record in recorded] for name in names}
     columns["split"] = labels(columns["split"], SPLITS)

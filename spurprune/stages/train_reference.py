@@ -13,7 +13,8 @@ from spurprune.logs import Progress
 from spurprune.methods.erm import Method
 from spurprune.models._base import Network
 from spurprune.samples import Samples
-from spurprune.stages._trainings import Workbench, open_workbench
+from spurprune.stages._trainings import CHECKPOINTS, Workbench, open_workbench
+from spurprune.training.checkpoints import JobCheckpoints, Record
 from spurprune.training.loop import Recipe, Stream, fit, initialise
 from spurprune.training.observe import dynamics_of, observe
 
@@ -36,19 +37,28 @@ def run(
     logits are those of its own training step. Raises TrainingError if a loss is not finite.
     """
     bench = open_workbench(inputs, manifest, samples, setting, threads)
+    identity = {"stage": "train_reference", "recipe": recipe, "config": provenance.config_hash, "code": provenance.code_version}
+    checkpoints = JobCheckpoints.of(CHECKPOINTS, identity, [manifest, samples])
     jobs = [(repeat, seed) for repeat in repeats for seed in range(recipe["seeds"])]
-    parts = []
     progress = Progress(len(jobs) * recipe["epochs"], f"{len(jobs)} reference runs of {provenance.setting}", "epoch")
+    parts = []
     for repeat, seed in jobs:
         where = f"{provenance.setting}, repeat {repeat}, reference seed {seed}"
-        parts.extend(_one_run(bench, bench.samples[repeat], recipe, repeat, seed, progress, where))
-    table = pa.concat_tables(parts)
+        parts.extend(_one_run(bench, bench.samples[repeat], recipe, repeat, seed, progress, checkpoints, where))
     counts = {"samples": len(bench.samples[repeats[0]].rows("train")), "reference_seeds": recipe["seeds"]}
-    tables.write(output, table, tables.DYNAMICS, replace(provenance, counts=counts, notes={"recipe": recipe}))
+    tables.write(output, pa.concat_tables(parts), tables.DYNAMICS, replace(provenance, counts=counts, notes={"recipe": recipe}))
+    checkpoints.remove()
 
 
 def _one_run(
-    bench: Workbench, samples: Samples, recipe: dict[str, Any], repeat: int, seed: int, progress: Progress, where: str
+    bench: Workbench,
+    samples: Samples,
+    recipe: dict[str, Any],
+    repeat: int,
+    seed: int,
+    progress: Progress,
+    checkpoints: JobCheckpoints,
+    where: str,
 ) -> list[pa.Table]:
     rows = samples.rows("train")
     data = bench.images(samples, rows)
@@ -58,22 +68,22 @@ def _one_run(
     method: Method = (
         _Recorder(len(rows), bench, model) if recipe["view"] == "training" else Method(np.ones(len(rows)), bench.setting["training"])
     )
-    parts: list[pa.Table] = []
 
-    def after_epoch(epoch: int, model: torch.nn.Module) -> None:
-        progress.step()
+    def observe_epoch(epoch: int, model: torch.nn.Module) -> list[Record]:
+        progress.reach(where, epoch)
         if epoch not in wanted:
-            return
+            return []
         assert isinstance(model, Network)
         if isinstance(method, _Recorder):
             logits, norm = method.logits, method.feature_norm
         else:
             seen = observe(model, data, bench.pixels, bench.setting["evaluation"]["batch_size"])
             logits, norm = seen.logits, seen.feature_norm
-        parts.append(_table(repeat, seed, epoch, samples.sample_id[rows], dynamics_of(logits, data.label), norm.cpu().numpy()))
+        return [{"epoch": epoch, **dynamics_of(logits, data.label), "feature_norm": norm.cpu().numpy()}]
 
-    fit(model, data, bench.pixels, method, Recipe.of(bench.setting["training"], recipe["epochs"]), stream, after_epoch, where)
-    return parts
+    recipe_to_fit = Recipe.of(bench.setting["training"], recipe["epochs"])
+    records = fit(model, data, bench.pixels, method, recipe_to_fit, stream, observe_epoch, where, checkpoints)
+    return [_table(repeat, seed, samples.sample_id[rows], record) for record in records]
 
 
 class _Recorder(Method):
@@ -97,7 +107,8 @@ class _Recorder(Method):
         return super().loss(logits, label, group, rows)
 
 
-def _table(repeat: int, seed: int, epoch: int, sample_id: np.ndarray, dynamics: dict[str, np.ndarray], norm: np.ndarray) -> pa.Table:
-    constant = {"repeat": repeat, "reference_seed": seed, "epoch": epoch}
+def _table(repeat: int, seed: int, sample_id: np.ndarray, record: Record) -> pa.Table:
+    constant = {"repeat": repeat, "reference_seed": seed, "epoch": record["epoch"]}
     columns = {name: np.full(len(sample_id), value, dtype=np.int16) for name, value in constant.items()}
-    return pa.table(columns | {"sample_id": sample_id} | dynamics | {"feature_norm": norm})
+    dynamics = {name: value for name, value in record.items() if name != "epoch"}
+    return pa.table(columns | {"sample_id": sample_id} | dynamics)

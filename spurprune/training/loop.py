@@ -13,6 +13,7 @@ from spurprune import seeds
 from spurprune.errors import TrainingError
 from spurprune.training import optim
 from spurprune.training.augment import augment
+from spurprune.training.checkpoints import JobCheckpoints, Record, TrainingState
 from spurprune.training.data import DeviceImages, Pixels
 
 
@@ -24,6 +25,12 @@ class TrainingMethod(Protocol):
 
     def loss(self, logits: Tensor, label: Tensor, group: Tensor, rows: Tensor) -> Tensor:
         """Return the scalar to minimise for one batch."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what the method has learned so far and needs to go on, by name; empty for most."""
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from what ``state`` returned."""
 
 
 @dataclass(frozen=True)
@@ -72,48 +79,95 @@ def fit(
     method: TrainingMethod,
     recipe: Recipe,
     stream: Stream,
-    after_epoch: Callable[[int, nn.Module], None],
+    observe_epoch: Callable[[int, nn.Module], list[Record]],
     where: str,
-) -> None:
-    """Train ``model`` in place on ``data`` and call ``after_epoch(epoch, model)`` after each epoch, counted from 1.
+    checkpoints: JobCheckpoints | None = None,
+) -> list[Record]:
+    """Train ``model`` in place on ``data`` and return what ``observe_epoch(epoch, model)`` recorded after each epoch, from 1 on.
 
-    Every epoch draws its order and its augmentation from streams of its own, so training that is stopped between epochs goes on alike.
-    Raises TrainingError naming ``where`` and the epoch if the loss is not finite.
+    Every epoch draws its order, its augmentation and its dropout from streams of its own, so a training that was killed and goes on
+    from its last checkpoint ends in the same bytes as one that was not. Raises TrainingError naming ``where`` and the epoch if the
+    loss is not finite, or if the device runs out of memory.
     """
     device = data.label.device
     optimizer = optim.build(model, recipe.optimizer)
-    generator = torch.Generator(device)
+    records: list[Record] = []
+    done = step = 0
+    training = "-".join(str(part) for part in stream.key)
+    state = checkpoints.load(training, device) if checkpoints else None
+    if state is not None:
+        done, step, records = state.epoch, state.step, state.records
+        restore(state.tensors, model, optimizer, method)
+    for epoch in range(done + 1, recipe.stop_after + 1):
+        try:
+            total, step = _one_epoch(model, data, pixels, method, recipe, stream, optimizer, epoch, step)
+        except torch.OutOfMemoryError as error:
+            raise TrainingError(
+                f"{where}, epoch {epoch}: {device} ran out of memory; lower training.batch_size or leave the device to this job alone."
+            ) from error
+        if not math.isfinite(total):
+            raise TrainingError(
+                f"{where}, epoch {epoch}: the training loss became {total}; lower training.optimizer.lr or set training.gradient_clip."
+            )
+        records.extend(observe_epoch(epoch, model))
+        if checkpoints and checkpoints.is_due():
+            checkpoints.save(training, TrainingState(epoch, step, capture(model, optimizer, method), records))
+    return records
+
+
+def _one_epoch(
+    model: nn.Module,
+    data: DeviceImages,
+    pixels: Pixels,
+    method: TrainingMethod,
+    recipe: Recipe,
+    stream: Stream,
+    optimizer: optim.Optimizer,
+    epoch: int,
+    step: int,
+) -> tuple[float, int]:
+    """Train for one epoch; return (sum of the batches' losses, number of steps so far)."""
+    device = data.label.device
     autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=recipe.precision == "bf16")
-    aug_name = recipe.augmentation["name"]
     options = {key: value for key, value in recipe.augmentation.items() if key != "name"}
     parameters = list(model.parameters())
-    step = 0
-    torch.manual_seed(stream.seed(seeds.DROPOUT))
-    for epoch in range(1, recipe.stop_after + 1):
-        model.train()
-        rows = method.epoch_rows(epoch, np.random.default_rng(stream.seed(seeds.ORDER, epoch)))
-        generator.manual_seed(stream.seed(seeds.AUGMENTATION, epoch))
-        batches = torch.from_numpy(rows).to(device).split(recipe.batch_size)
-        total_steps = recipe.epochs * len(batches)
-        total = torch.zeros((), device=device)
-        for batch in batches:
-            rate = optim.learning_rate(recipe.optimizer["lr"], recipe.schedule, epoch, step, total_steps)
-            images = augment(data.images[batch], aug_name, options, generator)
-            with autocast:
-                logits = model(pixels.normalise(images))
-                loss = method.loss(logits.float(), data.label[batch], data.group[batch], batch)
-            loss.backward()
-            if recipe.gradient_clip is not None:
-                _clip(parameters, recipe.gradient_clip)
-            optimizer.step(rate)
-            total += loss.detach()
-            step += 1
-        if not math.isfinite(total.item()):
-            raise TrainingError(
-                f"{where}, epoch {epoch}: the training loss became {total.item()}; "
-                "lower training.optimizer.lr or set training.gradient_clip."
-            )
-        after_epoch(epoch, model)
+    generator = torch.Generator(device).manual_seed(stream.seed(seeds.AUGMENTATION, epoch))
+    torch.manual_seed(stream.seed(seeds.DROPOUT, epoch))
+    rows = method.epoch_rows(epoch, np.random.default_rng(stream.seed(seeds.ORDER, epoch)))
+    batches = torch.from_numpy(rows).to(device).split(recipe.batch_size)
+    total_steps = recipe.epochs * len(batches)
+    total = torch.zeros((), device=device)
+    model.train()
+    for batch in batches:
+        rate = optim.learning_rate(recipe.optimizer["lr"], recipe.schedule, epoch, step, total_steps)
+        images = augment(data.images[batch], recipe.augmentation["name"], options, generator)
+        with autocast:
+            logits = model(pixels.normalise(images))
+            loss = method.loss(logits.float(), data.label[batch], data.group[batch], batch)
+        loss.backward()
+        if recipe.gradient_clip is not None:
+            _clip(parameters, recipe.gradient_clip)
+        optimizer.step(rate)
+        total += loss.detach()
+        step += 1
+    return total.item(), step
+
+
+def capture(model: nn.Module, optimizer: optim.Optimizer, method: TrainingMethod) -> dict[str, Tensor]:
+    """Return every tensor that training goes on from: the network's, the optimiser's and the method's, by name."""
+    parts = {"model": model.state_dict(), "optimizer": optimizer.state(), "method": method.state()}
+    return {f"{part}.{name}": value for part, tensors in parts.items() for name, value in tensors.items()}
+
+
+def restore(tensors: dict[str, Tensor], model: nn.Module, optimizer: optim.Optimizer, method: TrainingMethod) -> None:
+    """Put the tensors that ``capture`` returned back in place."""
+
+    def part(prefix: str) -> dict[str, Tensor]:
+        return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
+
+    model.load_state_dict(part("model."))
+    optimizer.restore(part("optimizer."))
+    method.restore(part("method."))
 
 
 def _clip(parameters: list[nn.Parameter], clip: dict[str, float]) -> None:

@@ -14,6 +14,12 @@ class Optimizer(Protocol):
     def step(self, lr: float) -> None:
         """Update the parameters from their gradients at learning rate ``lr``, then drop the gradients."""
 
+    def state(self) -> dict[str, Tensor]:
+        """Return the optimiser's memory (momentum and the like), by name."""
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from what ``state`` returned."""
+
 
 class SGD:
     """torch's fused SGD with momentum and coupled L2 weight decay, through its functional form.
@@ -48,6 +54,14 @@ class SGD:
             self.buffers[i] = buffer
             self.parameters[i].grad = None
 
+    def state(self) -> dict[str, Tensor]:
+        """Return the momentum buffers by the number of their parameter."""
+        return {str(i): buffer for i, buffer in enumerate(self.buffers) if buffer is not None}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from the momentum buffers that ``state`` returned."""
+        self.buffers = [_laid_out_like(p, state[str(i)]) if str(i) in state else None for i, p in enumerate(self.parameters)]
+
 
 class TorchOptimizer:
     """An optimiser of ``torch.optim``, its learning rate given at each step."""
@@ -61,6 +75,25 @@ class TorchOptimizer:
             group["lr"] = lr
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the moments and step counts, by parameter number and name."""
+        memory = self.optimizer.state_dict()["state"]
+        return {f"{i}.{name}": value for i, values in memory.items() for name, value in values.items()}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from what ``state`` returned."""
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        memory: dict[int, dict[str, Tensor]] = {}
+        for key, value in state.items():
+            i, name = key.split(".", 1)
+            memory.setdefault(int(i), {})[name] = _laid_out_like(parameters[int(i)], value)
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": memory})
+
+
+def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
+    """Return the value in the parameter's memory format, which the fused kernels rely on; a step count is returned as it is."""
+    return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
 
 
 def build(model: nn.Module, optimizer: dict[str, Any]) -> Optimizer:

@@ -46,7 +46,7 @@ def train(stream: Stream, weight: np.ndarray | None = None, **changes: Any) -> t
     epochs: list[int] = []
     method = Method(np.ones(N) if weight is None else weight, training)
     recipe = Recipe.of(training, changes.get("stop_after"))
-    fit(model, data(), PIXELS, method, recipe, stream, lambda epoch, _: epochs.append(epoch), "digits, repeat 3")
+    fit(model, data(), PIXELS, method, recipe, stream, lambda epoch, _: epochs.append(epoch) or [], "digits, repeat 3")
     return first, state(model), epochs
 
 
@@ -97,7 +97,7 @@ def test_another_initialisation_leaves_the_order(monkeypatch: pytest.MonkeyPatch
     for name in ("initialisation", "another"):
         monkeypatch.setattr(seeds, "INITIALISATION", name)
         model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((0,)), CPU)
-        fit(model, data(), PIXELS, Spy(np.ones(N), TRAINING), Recipe.of(TRAINING), Stream((0,)), lambda *_: None, "here")
+        fit(model, data(), PIXELS, Spy(np.ones(N), TRAINING), Recipe.of(TRAINING), Stream((0,)), lambda *_: [], "here")
     assert visited[:3] == visited[3:]
     assert visited[0] != visited[1], "every epoch has an order of its own"
 
@@ -117,7 +117,7 @@ def test_pruned_samples_are_never_seen() -> None:
     altered.images[::2] = 255
     altered.label[::2] = 2
     model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((0,)), CPU)
-    fit(model, altered, PIXELS, Method(weight, TRAINING), Recipe.of(TRAINING), Stream((0,)), lambda *_: None, "here")
+    fit(model, altered, PIXELS, Method(weight, TRAINING), Recipe.of(TRAINING), Stream((0,)), lambda *_: [], "here")
     assert same(expected, state(model))
     assert not same(expected, train(Stream((0,)))[1])
 
@@ -129,7 +129,7 @@ def test_a_shorter_training_is_the_beginning_of_the_longer_one(schedule: dict[st
     recipe = TRAINING | {"schedule": schedule}
     model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((0,)), CPU)
     method = Method(np.ones(N), recipe)
-    fit(model, data(), PIXELS, method, Recipe.of(recipe), Stream((0,)), lambda _, m: seen.append(state(m)), "here")
+    fit(model, data(), PIXELS, method, Recipe.of(recipe), Stream((0,)), lambda _, m: seen.append(state(m)) or [], "here")
     _, last, epochs = train(Stream((0,)), schedule=schedule, stop_after=2)
     assert epochs == [1, 2]
     assert same(last, seen[1])
@@ -174,7 +174,7 @@ def test_a_loss_that_is_no_number_stops_the_training(bad_epoch: int, assert_one_
             Failing(np.ones(N), TRAINING),
             Recipe.of(TRAINING),
             Stream((3,)),
-            lambda e, _: seen.append(e),
+            lambda e, _: seen.append(e) or [],
             "digits, repeat 3",
         )
     text = str(error.value)
