@@ -16,8 +16,7 @@ from spurprune import studies
 from spurprune.config import Config
 from spurprune.config.settings import read_yaml
 from spurprune.errors import ConfigError, SpurpruneError
-from spurprune.pruning import plan as plans
-from spurprune.studies import Difficulty
+from spurprune.studies import Reference
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS_AN_HOUR = 3600
@@ -50,18 +49,18 @@ def jobs(config: Config) -> list[Job]:
     runs = studies.all_runs(config)
     plan_files = {(run.setting, run.plan, run.block) for run in runs}
     difficulties = {found for item, study in items for found in studies.difficulties_of(item, study)}
-    difficulties |= {Difficulty(setting, score, block) for setting, plan, block in plan_files if (score := plans.parse(plan).score)}
+    difficulties |= {found for plan_file in plan_files if (found := studies.plan_difficulty(*plan_file))}
     samples = {(run.setting, run.block) for run in runs} | {(one.setting, one.block) for one in difficulties}
     # A base setting takes its own carriers from no other, so one step reaches all of them.
-    bases = {base for setting, block in samples if (base := _base_difficulty(setting, block, config))}
+    bases = {base for setting, block in samples if (base := studies.base_difficulty(setting, block, config))}
     difficulties |= bases
-    references = {found for one in difficulties if (found := _reference(one, config))}
-    samples |= {(base.setting, base.block) for base in bases} | {(setting, block) for setting, _, block in references}
+    references = {reference for one in difficulties if (reference := studies.reference_of(one, config))}
+    samples |= {(base.setting, base.block) for base in bases} | {(one.setting, one.block) for one in references}
     datasets = {(config.settings[setting]["dataset"], config.settings[setting]["image_size"]) for setting, _ in samples}
     return [
         *(Job("prepare_inputs") for _ in datasets),
         *(Job("prepare_splits", setting) for setting, _ in samples),
-        *(_reference_job(setting, recipe, block, config) for setting, recipe, block in references),
+        *(_reference_job(one, config) for one in references),
         *(Job("score_difficulty", one.setting) for one in difficulties),
         *(Job("prune_metadata", setting) for setting, _, _ in plan_files),
         *(_run_job(run, config) for run in runs),
@@ -142,24 +141,10 @@ def _items(study: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [*study["figures"].values(), *study["tables"].values()]
 
 
-def _base_difficulty(setting: str, block: str, config: Config) -> Difficulty | None:
-    """Return the difficulty by which a setting's carriers are chosen, if they are."""
-    carriers = config.settings[setting]["carriers"]
-    return Difficulty(carriers["base"], carriers["score"], block) if "base" in carriers else None
-
-
-def _reference(difficulty: Difficulty, config: Config) -> tuple[str, str, str] | None:
-    """Return the (setting, recipe, block) of the reference runs that a difficulty is computed from; None if it needs none."""
-    setting = config.settings[difficulty.setting]
-    recipe = setting["difficulty"][difficulty.score]["reference"]
-    if recipe is None:
-        return None
-    return difficulty.setting, recipe, "shared" if setting["reference"][recipe]["shared"] else difficulty.block
-
-
-def _reference_job(setting: str, recipe: str, block: str, config: Config) -> Job:
-    reference = config.settings[setting]["reference"][recipe]
-    return _training_job("train_reference", setting, reference["seeds"] * len(studies.repeats_of(block)), reference["epochs"], config)
+def _reference_job(reference: Reference, config: Config) -> Job:
+    recipe = config.settings[reference.setting]["reference"][reference.recipe]
+    trainings = recipe["seeds"] * len(studies.repeats_of(reference.block))
+    return _training_job("train_reference", reference.setting, trainings, recipe["epochs"], config)
 
 
 def _run_job(run: studies.Run, config: Config) -> Job:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spurprune.config import Config
+from spurprune.pruning import plan as plans
 
 NO_PRUNING = "none"
 SHARED_REPEAT = -1  # the repeat number under which what is shared among repeats is stored
@@ -41,6 +42,41 @@ class Difficulty:
     def path(self) -> str:
         """The file's path below the results folder."""
         return f"settings/{self.setting}/difficulty/{self.score}/{self.block}.parquet"
+
+
+@dataclass(frozen=True, order=True)
+class Reference:
+    """The reference runs of one recipe for one block of a setting; the block is "shared" where all repeats share them."""
+
+    setting: str
+    recipe: str
+    block: str
+
+    @property
+    def path(self) -> str:
+        """The dynamics' file below the results folder."""
+        return f"settings/{self.setting}/reference/{self.recipe}/{self.block}/dynamics.parquet"
+
+
+def base_difficulty(setting: str, block: str, config: Config) -> Difficulty | None:
+    """Return the difficulty by which a setting's carriers are chosen, its base setting's, if they are."""
+    carriers = config.settings[setting]["carriers"]
+    return Difficulty(carriers["base"], carriers["score"], block) if "base" in carriers else None
+
+
+def plan_difficulty(setting: str, plan: str, block: str) -> Difficulty | None:
+    """Return the difficulty that a plan prunes by, if any."""
+    score = plans.parse(plan).score
+    return Difficulty(setting, score, block) if score else None
+
+
+def reference_of(difficulty: Difficulty, config: Config) -> Reference | None:
+    """Return the reference runs that a difficulty is computed from; None if it needs none."""
+    setting = config.settings[difficulty.setting]
+    recipe = setting["difficulty"][difficulty.score]["reference"]
+    if recipe is None:
+        return None
+    return Reference(difficulty.setting, recipe, "shared" if setting["reference"][recipe]["shared"] else difficulty.block)
 
 
 def sweep(strategy: str, score: str, orders: Iterable[str], sparsities: Iterable[str]) -> list[str]:

@@ -12,7 +12,7 @@ from snakemake.exceptions import WorkflowError
 from spurprune import config as spurprune_config
 from spurprune import plugins, studies
 from spurprune.codehash import code_hash
-from spurprune.config import canonical
+from spurprune.config import blocks, canonical
 from spurprune.datasets.registry import registry
 from spurprune.errors import SpurpruneError
 from spurprune.pruning import plan as plans
@@ -28,53 +28,14 @@ def setting_of(wildcards):
     return CONFIG.settings[wildcards.setting]
 
 
-def block_of(wildcards, *keys):
-    """Some keys of the setting's block in canonical order: one plain value, so that Snakemake sees every change of it."""
-    return canonical({key: setting_of(wildcards)[key] for key in keys})
+def part_of(*keys):
+    """A parameter function: some keys of the wildcards' setting, as one plain value."""
+    return lambda wildcards: blocks.part(setting_of(wildcards), *keys)
 
 
-def samples_block(wildcards):
-    """What decides a setting's samples: how a feature looks does not, only whether its carriers are drawn."""
-    keys = ("validation", "source_class", "attribute", "aligned", "carriers")
-    return block_of(wildcards, *keys) | {"drawn": setting_of(wildcards)["feature"] is not None}
-
-
-def base_difficulty(wildcards):
-    """The base setting's difficulty, for a setting whose carriers are chosen by it."""
-    carriers = setting_of(wildcards)["carriers"]
-    if "base" not in carriers:
-        return []
-    return f"results/settings/{carriers['base']}/difficulty/{carriers['score']}/{wildcards.block}.parquet"
-
-
-def dynamics_of_score(wildcards):
-    """The dynamics that a score is computed from; a shared reference lies in the block 'shared'."""
-    setting = setting_of(wildcards)
-    recipe = setting["difficulty"][wildcards.score]["reference"]
-    if recipe is None:
-        return []
-    block = "shared" if setting["reference"][recipe]["shared"] else wildcards.block
-    return f"results/settings/{wildcards.setting}/reference/{recipe}/{block}/dynamics.parquet"
-
-
-def difficulty_of_plan(wildcards):
-    """The difficulty that a plan prunes by, if any."""
-    score = plans.parse(wildcards.plan).score
-    if score is None:
-        return []
-    return f"results/settings/{wildcards.setting}/difficulty/{score}/{wildcards.block}.parquet"
-
-
-def training_block(wildcards, *more):
-    """What decides a training: the network, the recipe, how the feature looks and how the inputs are normalised."""
-    return block_of(wildcards, "model", "training", "feature", "attribute", "normalisation", "evaluation", *more)
-
-
-def reference_block(wildcards):
-    """What decides a reference run: a training's block without the epochs at which a run is evaluated."""
-    block = training_block(wildcards)
-    block["training"] = {k: v for k, v in block["training"].items() if k != "evaluate_epochs"}
-    return block
+def path_of(found):
+    """The file of a difficulty or a reference below results/, or none where there is none."""
+    return f"results/{found.path}" if found else []
 
 
 def settings_that(keep_models):

@@ -19,7 +19,7 @@ rule train_reference:
     resources:
         gpu=1,
     params:
-        setting=reference_block,
+        setting=lambda wildcards: blocks.reference(setting_of(wildcards)),
         recipe=lambda wildcards: canonical(setting_of(wildcards)["reference"][wildcards.recipe]),
         repeats=repeats,
         code=lambda wildcards: training_code(wildcards, "train_reference"),
@@ -31,7 +31,7 @@ rule score_difficulty:
     """Turn training dynamics into one number a sample: mean over reference seeds, ranks overall and within the class."""
     input:
         samples="results/settings/{setting}/samples/{block}.parquet",
-        dynamics=dynamics_of_score,
+        dynamics=lambda wildcards: path_of(studies.reference_of(studies.Difficulty(wildcards.setting, wildcards.score, wildcards.block), CONFIG)),
     output:
         difficulty="results/settings/{setting}/difficulty/{score}/{block}.parquet",
     log:

@@ -15,7 +15,7 @@ rule evaluate:
     conda:
         "../../envs/base.yaml"
     params:
-        setting=lambda wildcards: block_of(wildcards, "source_class", "target_class", "attribute"),
+        setting=part_of("source_class", "target_class", "attribute"),
         repeats=repeats,
         code=code("evaluate"),
     script:

@@ -23,7 +23,7 @@ rule prepare_splits:
     input:
         base=lambda wildcards: f"{dataset_folder(wildcards)}/base.parquet",
         manifest=lambda wildcards: f"{dataset_folder(wildcards)}/manifest.json",
-        difficulty=base_difficulty,
+        difficulty=lambda wildcards: path_of(studies.base_difficulty(wildcards.setting, wildcards.block, CONFIG)),
     output:
         samples="results/settings/{setting}/samples/{block}.parquet",
     log:
@@ -31,7 +31,7 @@ rule prepare_splits:
     conda:
         "../../envs/base.yaml"
     params:
-        setting=samples_block,
+        setting=lambda wildcards: blocks.samples(setting_of(wildcards)),
         repeats=repeats,
         code=code("prepare_splits"),
     script:

@@ -5,7 +5,7 @@ rule prune_metadata:
     """Give every training sample its weight by one plan: 0 = pruned, 1 = kept."""
     input:
         samples="results/settings/{setting}/samples/{block}.parquet",
-        difficulty=difficulty_of_plan,
+        difficulty=lambda wildcards: path_of(studies.plan_difficulty(wildcards.setting, wildcards.plan, wildcards.block)),
         manifest=lambda wildcards: f"{dataset_folder(wildcards)}/manifest.json",
     output:
         plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
@@ -14,7 +14,7 @@ rule prune_metadata:
     conda:
         "../../envs/base.yaml"
     params:
-        setting=lambda wildcards: block_of(wildcards, "attribute", "source_class"),
+        setting=part_of("attribute", "source_class"),
         repeats=repeats,
         code=code("prune_metadata"),
     script:

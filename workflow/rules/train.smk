@@ -23,7 +23,7 @@ rule retrain:
     resources:
         gpu=1,
     params:
-        setting=lambda wildcards: training_block(wildcards, "source_class", "target_class"),
+        setting=lambda wildcards: blocks.training(setting_of(wildcards)),
         repeats=repeats,
         code=lambda wildcards: training_code(wildcards, "retrain", ("methods", wildcards.method)),
     script:

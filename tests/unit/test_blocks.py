@@ -1,0 +1,55 @@
+"""What decides a stage's result: what must make it stale is in its block, and what must not is not."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from spurprune.config import blocks
+
+SETTING: dict[str, Any] = {
+    "description": "",
+    "validation": "official",
+    "source_class": "5",
+    "target_class": "9",
+    "attribute": "line",
+    "aligned": {"5": 1},
+    "feature": {"name": "line", "width": 2},
+    "carriers": {"count": 40, "choose": "random"},
+    "normalisation": {"mean": None, "std": None},
+    "model": {"name": "small_cnn"},
+    "training": {"epochs": 3, "evaluate_epochs": [1], "optimizer": {"lr": 0.1, "weight_decay": 0.2}},
+    "evaluation": {"batch_size": 4},
+    "estimate": {"epoch_seconds": 1.0},
+}
+
+
+def changed(**values: Any) -> dict[str, Any]:
+    return copy.deepcopy(SETTING) | values
+
+
+@pytest.mark.parametrize(
+    ("values", "samples", "reference", "training"),
+    [
+        ({"description": "other", "estimate": {"epoch_seconds": 2.0}}, False, False, False),
+        ({"carriers": {"choose": "random", "count": 41}}, True, False, False),
+        ({"feature": {"name": "line", "width": 3}}, False, True, True),
+        ({"target_class": "8"}, False, False, True),
+        ({"training": SETTING["training"] | {"evaluate_epochs": "all"}}, False, False, True),
+        ({"training": SETTING["training"] | {"optimizer": {"lr": 0.2, "weight_decay": 0.1}}}, False, True, True),
+    ],
+)
+def test_a_block_changes_with_what_decides_it(values: dict[str, Any], samples: bool, reference: bool, training: bool) -> None:
+    for function, expected in ((blocks.samples, samples), (blocks.reference, reference), (blocks.training, training)):
+        assert (function(changed(**values)) != function(SETTING)) is expected, function.__name__
+
+
+def test_the_order_of_keys_does_not_matter() -> None:
+    reordered = {key: SETTING[key] for key in reversed(SETTING)}
+    assert str(blocks.training(reordered)) == str(blocks.training(SETTING))
+
+
+def test_blocks_leave_the_setting_alone() -> None:
+    before = copy.deepcopy(SETTING)
+    blocks.reference(SETTING)
+    assert before == SETTING
