@@ -31,7 +31,9 @@ rule score_difficulty:
     """Turn training dynamics into one number a sample: mean over reference seeds, ranks overall and within the class."""
     input:
         samples="results/settings/{setting}/samples/{block}.parquet",
-        dynamics=lambda wildcards: path_of(studies.reference_of(studies.Difficulty(wildcards.setting, wildcards.score, wildcards.block), CONFIG)),
+        dynamics=lambda wildcards: path_of(
+            studies.reference_of(studies.Difficulty(wildcards.setting, wildcards.score, wildcards.block), CONFIG)
+        ),
     output:
         difficulty="results/settings/{setting}/difficulty/{score}/{block}.parquet",
     log:
