@@ -8,9 +8,15 @@ from tests.workflow.project import Project
 
 
 @pytest.fixture(scope="session")
-def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+def sources(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project without results, as it is when the tests begin, so that edits in the meantime do not mix two versions."""
+    return Project.copy_sources(root, tmp_path_factory.mktemp("sources") / "project")
+
+
+@pytest.fixture(scope="session")
+def finished(sources: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The project after a whole run of the reduced configuration; not to be changed."""
-    project = Project.copy_sources(root, tmp_path_factory.mktemp("finished") / "project")
+    project = sources.copy(tmp_path_factory.mktemp("finished") / "project")
     project.run()
     return project
 
@@ -22,6 +28,6 @@ def project(finished: Project, tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def fresh(root: Path, tmp_path: Path) -> Project:
+def fresh(sources: Project, tmp_path: Path) -> Project:
     """A copy of the project without results."""
-    return Project.copy_sources(root, tmp_path / "project")
+    return sources.copy(tmp_path / "project")

@@ -99,6 +99,22 @@ def test_when_a_run_is_evaluated_does_not_touch_its_reference(project: Project) 
     assert project.plan() == {"retrain": 4, "evaluate": 4, "plot_general_pruning": 1} | END
 
 
+def test_a_reference_that_the_repeats_share_is_trained_once(project: Project) -> None:
+    project.configure(SETTINGS, "small/reference/early/shared", True)
+    for other in ("small-fives", "small-ones", "small-window"):
+        project.configure(SETTINGS, f"{other}/reference", {"early": {"shared": False}})
+    windows = {"prepare_splits": 1 + 2} | runs(2)  # the shared samples, and the windows that lie elsewhere now
+    one = {"train_reference": 1, "score_difficulty": 1, "plot_difficulty_range": 1, "tabulate_stability": 1}
+    assert project.plan() == windows | one | END
+    project.configure(REDUCED, "studies/small/blocks", ["000-001", "002-002"])
+    assert project.plan()["train_reference"] == 1 + 2, "another block trains the other settings' references only"
+
+
+def test_models_are_kept_where_they_are_asked_for(project: Project) -> None:
+    project.configure(SETTINGS, "small-ones/keep_models", True)
+    assert project.plan("results/settings/small-ones/runs/erm/none/000-001/models.safetensors") == {"retrain_keeping_models": 1}
+
+
 def test_what_nobody_reads_reruns_nothing(project: Project) -> None:
     project.configure(SETTINGS, "small/description", "Clean")
     project.configure(SETTINGS, "small/estimate/epoch_seconds", 2.0)
