@@ -17,6 +17,7 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 FILES = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
 BATCH = 10_000  # images a file, 1,000 a class over the test file and 5,000 over the training files
 PER_CLASS = {"train": 5_000, "test": 1_000}
+SPLIT_COUNTS = {"train": 50_000, "validation": 0, "test": 10_000}
 
 
 def read(source: Path | None, image_size: int) -> RawDataset:
@@ -45,7 +46,7 @@ def read(source: Path | None, image_size: int) -> RawDataset:
         label.append(part_labels)
         split.extend([name] * len(part_labels))
     pixels = np.concatenate(images)
-    log.info("CIFAR-10 from %s, sha256 of the training pixels %s", folder, hashlib.sha256(pixels[:50_000].data).hexdigest())
+    log.info("CIFAR-10 from %s, sha256 of the training pixels %s", folder, hashlib.sha256(pixels[: SPLIT_COUNTS["train"]].data).hexdigest())
     base = pa.table(
         {
             "sample_id": np.arange(len(pixels), dtype=np.int64),
@@ -54,8 +55,7 @@ def read(source: Path | None, image_size: int) -> RawDataset:
             "key": [f"{file}[{i}]" for files in FILES.values() for file in files for i in range(BATCH)],
         }
     )
-    counts_by_split = {"train": 50_000, "validation": 0, "test": 10_000}
-    return RawDataset(pixels, base, CLASSES, counts_by_split, "CIFAR-10 python version (Krizhevsky 2009)", "none stated; for research")
+    return RawDataset(pixels, base, CLASSES, SPLIT_COUNTS, "CIFAR-10 python version (Krizhevsky 2009)", "none stated; for research")
 
 
 def _batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -68,6 +68,8 @@ def _batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
         data, label = np.asarray(fields["data"]), np.asarray(fields["labels"], dtype=np.int64)
     except KeyError as error:
         raise DataError(f"{path} lacks the field {error} of a CIFAR-10 batch; place an original copy.") from error
-    if data.shape != (BATCH, 3072) or data.dtype != np.uint8 or label.shape != (BATCH,) or label.min() < 0 or label.max() > 9:
+    if label.shape != (BATCH,) or not (0 <= label.min() and label.max() < len(CLASSES)):
+        raise DataError(f"{path} holds labels that are not {BATCH} numbers from 0 to 9; place an original copy.")
+    if data.shape != (BATCH, 3072) or data.dtype != np.uint8:
         raise DataError(f"{path} holds {data.dtype} {data.shape} images, a CIFAR-10 batch uint8 ({BATCH}, 3072); place an original copy.")
     return data.reshape(BATCH, 3, 32, 32), label
