@@ -165,8 +165,10 @@ def epoch_axis(axes: Axes, epochs: Sequence[int]) -> None:
 
 
 def panel_title(axes: Axes, letter: str, text: str, inches: float) -> None:
-    """Title a panel with its letter and a text, at the left, wrapped to the panel's width (with its axis, in inches)."""
-    axes.set_title(f"$\\bf{{{letter}}}$  {textwrap.fill(text, int((inches - 0.35) / CHARACTER))}", loc="left")
+    """Title a panel with its letter and a text, at the left; its lines are wrapped to the room in inches from the panel's left end."""
+    room = int((inches - 0.4) / CHARACTER)  # less the vertical axis' numbers and label
+    first, *others = (textwrap.fill(one, room, initial_indent="" if number else "  ") for number, one in enumerate(text.split("\n")))
+    axes.set_title("\n".join([f"$\\bf{{{letter}}}${first}", *others]), loc="left")
 
 
 def bars(axes: Axes, names: Sequence[str], shares: Sequence[Estimate], look: Look) -> None:

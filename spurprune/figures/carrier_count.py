@@ -90,7 +90,7 @@ def draw(counts: Sequence[ShareRow], learning: Mapping[str, Learning], spec: Spe
     axes.set_xlabel(f"Carriers in class {info.source_class}")
     axes.set_ylabel(f"Class {info.target_class} with {info.attribute} (%)")
     _style.fit_percent(axes, [row.share for row in counts], from_zero=True)
-    _style.panel_title(axes, "a", info.description, width)
+    _style.panel_title(axes, "a", info.description, width + 0.3)  # beside the next panel's vertical axis
     _style.legend(left, {"correct": LOOKS["correct"], f"taken for class {info.source_class}": LOOKS["taken"]})
     panels = right.subplots(1, len(learning), sharey=True, squeeze=False)[0]
     for letter, axes, (name, one) in zip(_style.LETTERS[1:], panels, learning.items(), strict=False):

@@ -1,5 +1,6 @@
 """Where carriers lie in their class's range of difficulty, by quartile (the paper's Fig. 5)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -62,18 +63,23 @@ def quartile_shares(spectrum: Spectrum) -> np.ndarray:
 
 
 def draw(rows: Sequence[QuartileRow], spec: Spec) -> Figure:
-    """Draw one panel of bars a setting, side by side on one scale."""
-    figure = Figure(figsize=(_style.COLUMN * min(2, len(spec.settings)), 2.4))
-    panels = figure.subplots(1, len(spec.settings), sharey=True, squeeze=False)[0]
+    """Draw one panel of bars a setting, two side by side, all on one scale."""
+    columns, lines = min(2, len(spec.settings)), math.ceil(len(spec.settings) / 2)
+    figure = Figure(figsize=(_style.COLUMN * columns, 1.9 * lines + 0.5))
+    grid = figure.subplots(lines, columns, sharey=True, squeeze=False)
+    panels = list(grid.flat)
     bars = [row for row in rows if row.quartiles != EASIER_HALF]
     for letter, axes, (name, info) in zip(_style.LETTERS, panels, spec.settings.items(), strict=False):
         mine = [row for row in bars if row.setting == name]
         _style.bars(axes, NAMES, [row.carriers_share for row in mine], _style.CARRIERS)
         _style.level(axes, 1 / QUARTILES, CHANCE)
         axes.set_xlabel(f"Difficulty quartile of class {info.source_class}")
-        title = f"{info.description}; misclassified without pruning: {percent(mine[0].misclassification)}"
-        _style.panel_title(axes, letter, title, figure.get_figwidth() / len(panels))
-    panels[0].set_ylabel("Carriers (%)")
+        title = f"{info.description}\nmisclassified without pruning: {percent(mine[0].misclassification)}"
+        _style.panel_title(axes, letter, title, _style.COLUMN)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("Carriers (%)")
+    for axes in panels[len(spec.settings) :]:
+        axes.remove()
     _style.fit_percent(panels[0], [row.carriers_share for row in bars], from_zero=True)
     _style.legend(figure, {f"chance level ({100 / QUARTILES:g}%)": CHANCE})
     _style.note(figure, repeats_note(row.carriers_share for row in bars))
