@@ -36,5 +36,10 @@ rule figures:
         FIGURES,
 
 
+onstart:
+    if not visible_devices():
+        print("No GPU is visible, so trainings run on the CPU.", file=sys.stderr)
+
+
 onsuccess:
     shell("echo; echo 'Figures: results/figures   Tables: results/tables   All metrics: results/metrics.parquet'")

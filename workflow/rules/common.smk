@@ -14,6 +14,7 @@ from spurprune import plugins, studies
 from spurprune.codehash import code_hash
 from spurprune.config import blocks, canonical
 from spurprune.datasets.registry import registry
+from spurprune.devices import visible_devices
 from spurprune.errors import SpurpruneError
 from spurprune.pruning import plan as plans
 
