@@ -12,6 +12,7 @@ from spurprune.config import Config
 from spurprune.pruning import plan as plans
 
 NO_PRUNING = "none"
+FIGURE_ENDINGS = ("pdf", "png", "csv", "txt")  # the figure twice, the numbers behind it, what is seen in it
 SHARED_REPEAT = -1  # the repeat number under which what is shared among repeats is stored
 
 
@@ -100,11 +101,20 @@ def plans_of(figure: Mapping[str, Any], study: Mapping[str, Any]) -> list[str]:
             return [NO_PRUNING]
 
 
+def members_of(figure: Mapping[str, Any], config: Config) -> list[str]:
+    """Return the members of a figure's family that it draws: all, or of ``carrier_difficulty`` the easiest and the hardest carriers."""
+    if "family" not in figure:
+        return []
+    members = config.family(figure["family"])
+    if figure["kind"] != "carrier_difficulty":
+        return members
+    starts = {name: config.coordinates(name)["carriers.start"] for name in members}
+    return [name for name in members if starts[name] in (min(starts.values()), max(starts.values()))]
+
+
 def settings_of(figure: Mapping[str, Any], config: Config) -> list[str]:
     """Return the settings whose runs a figure draws; a family stands for all its members."""
-    named: list[str] = []
-    if "family" in figure:
-        named.extend(config.family(figure["family"]))
+    named = members_of(figure, config)
     named.extend(figure.get("settings", []))
     named.extend(figure.get("learned", []))
     if figure["kind"] in ("montage", "stability"):
@@ -144,7 +154,7 @@ def difficulties_of(figure: Mapping[str, Any], study: Mapping[str, Any]) -> list
 
 def figure_paths(study_name: str, study: Mapping[str, Any]) -> list[str]:
     """Return the paths of a study's figures below the results folder."""
-    return [f"figures/{study_name}/{name}.{ending}" for name in study["figures"] for ending in ("pdf", "png", "csv")]
+    return [f"figures/{study_name}/{name}.{ending}" for name in study["figures"] for ending in FIGURE_ENDINGS]
 
 
 def table_paths(study_name: str, study: Mapping[str, Any]) -> list[str]:

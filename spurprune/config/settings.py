@@ -65,12 +65,12 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``base`` overridden by ``over``, mappings merged key by key, everything else replaced.
 
     A mapping with another ``name`` (another optimiser, say) or another ``choose`` replaces the old one whole, since the old one's
-    options would not fit it.
+    options would not fit it; so does ``aligned``, whose keys are classes.
     """
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
-        if isinstance(value, Mapping) and isinstance(old, Mapping) and not _another_kind(old, value):
+        if isinstance(value, Mapping) and isinstance(old, Mapping) and key != "aligned" and not _another_kind(old, value):
             merged[key] = merge(old, value)
         else:
             merged[key] = deepcopy(value)

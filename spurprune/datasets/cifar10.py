@@ -68,7 +68,7 @@ def _batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
         data, label = np.asarray(fields["data"]), np.asarray(fields["labels"], dtype=np.int64)
     except KeyError as error:
         raise DataError(f"{path} lacks the field {error} of a CIFAR-10 batch; place an original copy.") from error
-    if label.shape != (BATCH,) or not (0 <= label.min() and label.max() < len(CLASSES)):
+    if label.shape != (BATCH,) or not (label.min() >= 0 and label.max() < len(CLASSES)):
         raise DataError(f"{path} holds labels that are not {BATCH} numbers from 0 to 9; place an original copy.")
     if data.shape != (BATCH, 3072) or data.dtype != np.uint8:
         raise DataError(f"{path} holds {data.dtype} {data.shape} images, a CIFAR-10 batch uint8 ({BATCH}, 3072); place an original copy.")

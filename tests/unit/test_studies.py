@@ -75,7 +75,7 @@ def test_more_blocks_are_more_runs_and_leave_the_others(config: Config) -> None:
 
 def test_paths_of_figures_and_tables(config: Config) -> None:
     study = {"figures": {"fig1": {}}, "tables": {"summary": {}}}
-    assert studies.figure_paths("digits", study) == [f"figures/digits/fig1.{ending}" for ending in ("pdf", "png", "csv")]
+    assert studies.figure_paths("digits", study) == [f"figures/digits/fig1.{ending}" for ending in ("pdf", "png", "csv", "txt")]
     assert studies.table_paths("digits", study) == [f"tables/digits/summary.{ending}" for ending in ("csv", "md")]
 
 

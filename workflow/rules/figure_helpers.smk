@@ -104,7 +104,7 @@ def figure_spec(wildcards):
         {
             "title": f"{study_of(wildcards)['title']}, {wildcards.figure}",
             "options": figure,
-            "family": CONFIG.family(figure["family"]) if "family" in figure else [],
+            "family": studies.members_of(figure, CONFIG),
             "settings": [(name, setting_told(name)) for name in figure_settings(wildcards)],
         }
     )
