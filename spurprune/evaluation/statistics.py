@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 CONFIDENCE = 0.95
 
@@ -29,6 +28,8 @@ def estimate(values: np.ndarray) -> Estimate:
     mean = float(values.mean())
     if n == 1:
         return Estimate(mean, math.nan, math.nan, 1)
+    from scipy.special import stdtrit  # here, since it takes a tenth of a second that most stages can start without
+
     half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2) * values.std(ddof=1) / math.sqrt(n))
     return Estimate(mean, mean - half, mean + half, n)
 
