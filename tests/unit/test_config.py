@@ -124,7 +124,7 @@ WRONG_SETTINGS = [
     (f"{TRAINING}/optimizer/name", "sdg", "but must be {name: sgd, lr, momentum, weight_decay} or {name: adam | adamw,"),
     (f"{TRAINING}/schedule/name", "cosine", "but must be {name: constant}, {name: linear} or {name: step, milestones: [epochs], factor}"),
     (f"{TRAINING}/schedule/milestones", 8, "digits.training.schedule.milestones is 8, but must be a list"),
-    (f"{TRAINING}/augmentation", {"name": "flip"}, 'augmentation is {"name": "flip"}, but must be {name: none} or {name: pad_crop_flip[, padding]}'),
+    (f"{TRAINING}/augmentation", {"name": "flip"}, 'augmentation is {"name": "flip"}, but must be {name: none} or {name: pad_crop_flip'),
     (f"{TRAINING}/gradient_clip", 1, "digits.training.gradient_clip is 1, but must be null, {norm: above 0} or {value: above 0}"),
     (f"{TRAINING}/label_smoothing", 1, "digits.training.label_smoothing is 1, but must be below 1"),
     (f"{TRAINING}/evaluate_epochs", 3, "digits.training.evaluate_epochs is 3, but must be all or a list of epochs"),

@@ -81,6 +81,16 @@ def test_inputs_are_opened_memory_mapped_and_read_only(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_inputs_are_replaced_at_once(tmp_path: Path) -> None:
+    """Who has the old array mapped keeps it: a rename, not a rewrite."""
+    path = tmp_path / "inputs.npy"
+    write_inputs(path, IMAGES)
+    mapped = open_inputs(path, MANIFEST)
+    write_inputs(path, np.zeros_like(IMAGES))
+    assert np.array_equal(mapped, IMAGES)
+    assert not open_inputs(path, MANIFEST).any()
+
+
 @pytest.mark.parametrize("kept", [0, 5, 40, 150, -1])
 def test_a_truncated_array_is_refused(tmp_path: Path, kept: int, assert_one_sentence: Callable[[str], None]) -> None:
     path = tmp_path / "inputs.npy"

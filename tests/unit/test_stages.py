@@ -97,15 +97,17 @@ class Folder:
         score_difficulty.run(samples or self.samples, dynamics, name.split("-")[0], epochs, REPEATS, output, PROVENANCE)
         return output
 
-    def prune(self, plan: str, difficulty: Path | None = None, samples: Path | None = None) -> Path:
+    def prune(self, plan: str, difficulty: Path | None = None, samples: Path | None = None, target: str = "plans") -> Path:
         """Run prune_metadata."""
-        output = self.at("plans", f"{plan}.parquet")
+        output = self.at(target, f"{plan}.parquet")
         prune_metadata.run(samples or self.samples, difficulty, self.manifest, plan, "line", "5", REPEATS, output, PROVENANCE)
         return output
 
-    def train(self, plan: Path, name: str, repeats: list[int] = REPEATS, keep: bool = False, **changes: Any) -> dict[str, Path]:
+    def train(
+        self, plan: Path, name: str, repeats: list[int] = REPEATS, keep: bool = False, samples: Path | None = None, **changes: Any
+    ) -> dict[str, Path]:
         """Run retrain with some values of the training block changed."""
-        inputs = {"inputs": self.inputs, "manifest": self.manifest, "samples": self.samples, "plan": plan}
+        inputs = {"inputs": self.inputs, "manifest": self.manifest, "samples": samples or self.samples, "plan": plan}
         setting = deepcopy(TRAINING)
         setting["training"] |= changes
         outputs = {kind: self.at(name, f"{kind}.parquet") for kind in ("predictions", "history")}
@@ -306,13 +308,21 @@ def test_epochs_are_chosen_among_those_recorded(folder: Folder, assert_one_sente
     assert "lacks dynamics of repeat 0" in text
 
 
-def test_one_shared_reference_serves_all_repeats(folder: Folder) -> None:
+def test_reference_runs_differ_between_repeats_and_seeds_even_on_the_same_samples(folder: Folder) -> None:
+    samples = folder.split("same", carriers={"choose": "random", "count": 7, "draw": "fixed"})
+    table = tables.read(folder.reference("same_dynamics", samples=samples, record_epochs=[2]), tables.DYNAMICS)
+    losses = to_numpy(table.column("loss")).reshape(4, 1200)  # two repeats of two seeds
+    assert len({run.tobytes() for run in losses}) == 4
+
+
+def test_one_shared_reference_serves_all_repeats_which_break_ties_apart(folder: Folder) -> None:
     fixed = {"choose": "random", "count": 7, "draw": "fixed"}
     samples, shared = (folder.split(name, repeats, carriers=fixed) for name, repeats in (("every", REPEATS), ("shared", [-1])))
     dynamics = folder.reference("shared_dynamics", [-1], shared)
-    path = folder.score("el2n-shared", dynamics, samples)
+    path = folder.score("forgetting-shared", dynamics, samples)
     zero, one = (of_repeat(path, tables.DIFFICULTY, repeat) for repeat in REPEATS)
     assert zero.column("score").equals(one.column("score"))
+    assert not zero.column("rank").equals(one.column("rank"))
     assert tables.read_metadata(path, tables.DIFFICULTY)["notes"]["shared_reference"] is True
 
 
@@ -464,6 +474,24 @@ def test_a_loss_that_is_no_number_names_setting_repeat_and_epoch(
     text = refused(TrainingError, lambda: folder.train(unpruned["plan"], "nan", optimizer=optimizer), assert_one_sentence)
     assert text.startswith("digits-test, repeat 0, epoch 1: the training loss became")
     assert not folder.at("nan").exists()
+
+
+def test_the_order_of_rows_in_a_file_does_not_matter(folder: Folder) -> None:
+    """Files are matched by sample_id: shuffled samples get the same scores and weights, and train on the same samples."""
+    table = tables.read(folder.samples, tables.SAMPLES)
+    samples = folder.at("shuffled.parquet")
+    tables.write(samples, table.take(np.random.default_rng(0).permutation(len(table))), tables.SAMPLES, PROVENANCE)
+    difficulty = folder.score("el2n-shuffled", folder.dynamics, samples)
+    plan = folder.prune("carriers-el2n-hardest-0.50", difficulty, samples)
+    expected = {"difficulty": folder.el2n, "plan": folder.prune("carriers-el2n-hardest-0.50", folder.el2n, target="ordered")}
+    keys = [("repeat", "ascending"), ("sample_id", "ascending")]
+    for found, kind, schema in ((difficulty, "difficulty", tables.DIFFICULTY), (plan, "plan", tables.PLAN)):
+        ours, theirs = (tables.read(path, schema).replace_schema_metadata().sort_by(keys) for path in (found, expected[kind]))
+        value = "score" if kind == "difficulty" else "weight"
+        assert ours.column(value).equals(theirs.column(value))
+    history = tables.read(folder.train(plan, "shuffled", samples=samples)["history"], tables.HISTORY).to_pylist()
+    trained = {(r["repeat"], r["group"]): r["n"] for r in history if r["split"] == "train"}
+    assert all(trained[repeat, 2 * SOURCE + 1] == CARRIERS // 2 and trained[repeat, 2 * SOURCE] == 122 - CARRIERS for repeat in REPEATS)
 
 
 # evaluate and collect_metrics

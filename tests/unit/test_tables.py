@@ -104,6 +104,16 @@ def test_a_failing_write_leaves_the_old_file_and_no_other(
     assert list(plan_file.parent.iterdir()) == [plan_file]
 
 
+def test_a_file_is_replaced_at_once(plan_file: Path) -> None:
+    """Who has the old file open goes on reading it; who opens it gets the whole new one: a rename, not a rewrite."""
+    before = plan_file.read_bytes()
+    with plan_file.open("rb") as reader:
+        tables.write(plan_file, plan_table(weight=np.zeros(3, dtype=np.float32)), tables.PLAN, PROVENANCE)
+        assert reader.read() == before
+    assert tables.read(plan_file, tables.PLAN).column("weight").to_pylist() == [0, 0, 0]
+    assert list(plan_file.parent.iterdir()) == [plan_file]
+
+
 def test_a_killed_write_leaves_nothing_under_the_files_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "plan.parquet"
 

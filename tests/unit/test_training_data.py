@@ -6,7 +6,7 @@ import torch
 from spurprune.training.data import Pixels, load
 
 CPU = torch.device("cpu")
-INPUTS = np.arange(5 * 3 * 8 * 8, dtype=np.int64).astype(np.uint8).reshape(5, 3, 8, 8) // 2
+INPUTS = np.random.default_rng(0).integers(0, 255, (5, 3, 8, 8), dtype=np.uint8)
 FEATURE = {"name": "line", "width": 1, "value": 255, "channel": 0}
 IDS = np.array([4, 0, 2, 0])
 
