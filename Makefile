@@ -48,16 +48,16 @@ environment: ## Set up .venv from requirements.lock, if that or Python changed
 	@sh envs/venv.sh "$(PYTHON)"
 
 lock: environment ## Pin the newest versions that requirements*.in allow
-	rm -rf .venv-lock
-	.venv/bin/python -m venv .venv-lock
-	.venv-lock/bin/python -m pip install --quiet --requirement requirements.in --requirement requirements-dev.in
-	echo "$$(head -n 1 requirements.lock)" > requirements.lock.new
-	.venv-lock/bin/python -m pip freeze --all --exclude pip | sed -E '/^(cuda-|nvidia-|triton)/s/$$/ ; sys_platform == "linux"/' >> requirements.lock.new
-	mv requirements.lock.new requirements.lock
-	rm -rf .venv-lock
+	.venv/bin/python -m venv --clear .venv/lock
+	.venv/lock/bin/python -m pip install --quiet --requirement requirements.in --requirement requirements-dev.in
+	head -n 1 requirements.lock > .venv/requirements.lock
+	.venv/lock/bin/python -m pip freeze --all --exclude pip | \
+		sed -E '/^(cuda-|nvidia-|triton)/s/$$/ ; sys_platform == "linux"/' >> .venv/requirements.lock
+	mv .venv/requirements.lock requirements.lock
+	rm -rf .venv/lock
 
 clean: ## Remove the environment and all caches; results, logs and Snakemake's records of them stay
-	rm -rf .venv .venv-lock .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find spurprune tests workflow -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## List the targets
