@@ -1,6 +1,7 @@
 """Every score by hand; larger is always harder."""
 
 import math
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -37,8 +38,8 @@ def correctness(*histories: str) -> Dynamics:
         (forgetting, [0.0, 1.0]),
     ],
 )
-def test_scores_by_hand(score: object, expected: list[float]) -> None:
-    result = score.score(DYNAMICS)  # type: ignore[attr-defined]
+def test_scores_by_hand(score: ModuleType, expected: list[float]) -> None:
+    result = score.score(DYNAMICS)
     assert result.shape == (1, 2) and result.dtype == np.float64
     np.testing.assert_allclose(result[0], expected, rtol=1e-6)
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -107,19 +108,19 @@ def test_an_array_of_objects_is_never_loaded(tmp_path: Path, assert_one_sentence
 
 @pytest.mark.parametrize("change", [{"count": 7}, {"shape": (3, 4, 4)}, {"dtype": "int32"}])
 def test_an_array_that_is_not_the_manifests_is_refused(
-    tmp_path: Path, change: dict[str, object], assert_one_sentence: Callable[[str], None]
+    tmp_path: Path, change: dict[str, Any], assert_one_sentence: Callable[[str], None]
 ) -> None:
     path = tmp_path / "inputs.npy"
     write_inputs(path, IMAGES)
-    text = refused(lambda: open_inputs(path, replace(MANIFEST, **change)), assert_one_sentence)  # type: ignore[arg-type]
+    text = refused(lambda: open_inputs(path, replace(MANIFEST, **change)), assert_one_sentence)
     assert "uint8 (6, 1, 4, 4)" in text and "its manifest says" in text
 
 
 def test_a_failing_write_leaves_no_half_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_one_sentence: Callable[[str], None]
 ) -> None:
-    def disk_full(out: object, inputs: np.ndarray, **options: object) -> None:
-        out.write(b"half")  # type: ignore[attr-defined]
+    def disk_full(out: BinaryIO, inputs: np.ndarray, **options: object) -> None:
+        out.write(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "save", disk_full)

@@ -557,7 +557,10 @@ def test_predictions_that_are_missing_or_no_numbers_are_refused(
     table = tables.read(unpruned["predictions"], tables.PREDICTIONS)
     damaged = folder.at("damaged.parquet")
     tables.write(damaged, table.slice(1), tables.PREDICTIONS, PROVENANCE)
-    action = lambda: folder.evaluate(damaged, unpruned["plan"], folder.at("no_metrics.parquet"))  # noqa: E731
+
+    def action() -> pa.Table:
+        return folder.evaluate(damaged, unpruned["plan"], folder.at("no_metrics.parquet"))
+
     assert f"{damaged} lacks predictions of repeat 0's validation split" in refused(DataError, action, assert_one_sentence)
     logits = table.column("logits").to_pylist()
     logits[3] = [float("nan")] * 10
