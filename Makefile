@@ -20,7 +20,7 @@ REPORT := results/report.html
 
 all: environment ## Run the workflow and write its report
 	@$(SNAKEMAKE) --cores $(CORES) $(OPTIONS)
-	@$(SNAKEMAKE) --cores 1 --report $(REPORT) --quiet
+	@$(SNAKEMAKE) --cores 1 --report $(REPORT) --quiet all
 	@echo
 	@echo "Figures: $$(ls -d results/figures/*/ | tr '\n' ' ')"
 	@echo "Tables:  $$(ls -d results/tables/*/ | tr '\n' ' ')"
