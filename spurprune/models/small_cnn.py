@@ -1,4 +1,4 @@
-"""A small convolutional network for small images: three 3×3 convolutions with batch norm, a pooling, a linear classifier."""
+"""A small convolutional network for small images: three 3×3 convolutions with batch norm, two poolings, a linear classifier."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,14 @@ from spurprune.models._base import Network
 
 
 class SmallCNN(Network):
-    """Input float [N, C, H, W] with H, W >= 2; features [N, channels[2]]; logits [N, num_classes]."""
+    """Input float [N, C, H, W] with H, W >= 4; features [N, channels[2]]; logits [N, num_classes]."""
 
     def __init__(self, in_channels: int, num_classes: int, channels: Sequence[int]) -> None:
         super().__init__()
         first, second, third = channels
         self.body = nn.Sequential(
             *_convolution(in_channels, first),
+            nn.MaxPool2d(2),
             *_convolution(first, second),
             nn.MaxPool2d(2),
             *_convolution(second, third),
