@@ -1,18 +1,21 @@
-"""Small text files, written so that a killed job leaves nothing half-written."""
+"""Files, written so that a killed job leaves nothing half-written."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from spurprune.errors import DataError
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text to a temporary name and rename it; raises DataError if the file cannot be written."""
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` to write to, and rename it when the block ends; raises DataError if that is not possible."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
+            yield temporary
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -20,3 +23,9 @@ def write_text(path: Path, text: str) -> None:
         raise DataError(
             f"{path} could not be written ({error.strerror or error}); free some space or mend the folder, then rerun."
         ) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text; raises DataError if the file cannot be written."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")

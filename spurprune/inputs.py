@@ -1,7 +1,6 @@
 """The datasets' inputs: one memory-mapped array a dataset, its base table and its manifest."""
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from spurprune.errors import DataError, first_sentence
+from spurprune.files import replacing, write_text
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,7 @@ class Manifest:
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write a manifest as JSON, by rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    temporary.write_text(json.dumps(asdict(manifest), indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    write_text(path, json.dumps(asdict(manifest), indent=2, sort_keys=True) + "\n")
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -69,17 +67,8 @@ def read_manifest(path: Path) -> Manifest:
 
 def write_inputs(path: Path, inputs: np.ndarray) -> None:
     """Write the inputs array as ``.npy``, by rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with open(temporary, "wb") as out:
-            np.save(out, inputs, allow_pickle=False)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise DataError(
-            f"{path} could not be written ({error.strerror or error}); free some space or mend the folder, then rerun."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, open(temporary, "wb") as out:
+        np.save(out, inputs, allow_pickle=False)
 
 
 def open_inputs(path: Path, manifest: Manifest) -> np.ndarray:

@@ -5,7 +5,6 @@ and renamed, so a killed job leaves nothing half-written; they carry no timestam
 """
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ import pyarrow.parquet as pq
 from spurprune import __version__
 from spurprune.canonical import config_hash
 from spurprune.errors import DataError, first_sentence
+from spurprune.files import replacing
 
 METADATA_KEY = b"spurprune"
 
@@ -192,17 +192,8 @@ def write(path: Path, table: pa.Table, schema: TableSchema, provenance: Provenan
     table = conform(table, schema, str(path))
     metadata = {"table": schema.name, "version": schema.version, **asdict(provenance)}
     table = table.replace_schema_metadata({METADATA_KEY: json.dumps(metadata, sort_keys=True).encode()})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    with replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", row_group_size=1 << 20)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise DataError(
-            f"{path} could not be written ({error.strerror or error}); free some space or mend the folder, then rerun."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read(path: Path, schema: TableSchema, columns: Sequence[str] | None = None) -> pa.Table:
@@ -282,6 +273,18 @@ def to_numpy(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     return column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+
+
+def values_of(table: pa.Table, column: str, repeat: int, sample_id: np.ndarray, where: str) -> np.ndarray:
+    """Return one repeat's values of a column in the order of ``sample_id``; raises DataError if the table holds other samples."""
+    rows = table.filter(pc.equal(table.column("repeat"), repeat)).sort_by("sample_id")
+    order = np.argsort(sample_id)
+    if not np.array_equal(to_numpy(rows.column("sample_id")), sample_id[order]):
+        raise DataError(f"{where} holds other samples than repeat {repeat}'s training split; delete the file and rerun.")
+    values = to_numpy(rows.column(column))
+    result = np.empty_like(values)
+    result[order] = values
+    return result
 
 
 def labels(values: Sequence[str] | np.ndarray, dictionary: Sequence[str]) -> pa.DictionaryArray:

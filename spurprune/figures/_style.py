@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from spurprune.evaluation.statistics import Estimate
+from spurprune.files import replacing
 
 COLUMN, PAGE = 3.3, 6.9  # widths of one column and of two, in inches
 CHARACTER = 0.052  # mean width of a title's character, in inches
@@ -200,5 +201,7 @@ def note(figure: Figure, text: str) -> None:
 def save(figure: Figure, pdf: Path, png: Path, title: str, subject: str) -> None:
     """Write a figure as PDF and PNG (300 dots per inch) without timestamps, so that equal figures are equal bytes."""
     words: Mapping[str, str | None] = {"Creator": "spurprune", "Title": title, "Subject": subject, "CreationDate": None}
-    figure.savefig(pdf, format="pdf", metadata=words)
-    figure.savefig(png, format="png", metadata={"Software": "spurprune", "Title": title, "Description": subject})
+    with replacing(pdf) as temporary:
+        figure.savefig(temporary, format="pdf", metadata=words)
+    with replacing(png) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": "spurprune", "Title": title, "Description": subject})

@@ -5,15 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from spurprune import seeds, tables
-from spurprune.errors import DataError, PlanError
+from spurprune.errors import PlanError
 from spurprune.inputs import read_manifest
 from spurprune.pruning import plan as plans
 from spurprune.pruning import strategies
 from spurprune.samples import from_table
-from spurprune.tables import to_numpy
 
 REASONS = ("no candidate", "kept", "pruned")
 
@@ -83,10 +81,4 @@ def _ranks(ranks: pa.Table | None, repeat: int, sample_id: np.ndarray, where: st
     """Return the overall ranks in the order of ``sample_id``; a random order where the plan needs no difficulty."""
     if ranks is None:
         return seeds.generator(seeds.PRUNING, repeat).permutation(len(sample_id))
-    rows = ranks.filter(pc.equal(ranks.column("repeat"), repeat)).sort_by("sample_id")
-    order = np.argsort(sample_id)
-    if not np.array_equal(to_numpy(rows.column("sample_id")), sample_id[order]):
-        raise DataError(f"{where} holds scores of other samples than repeat {repeat}'s training split; delete the file and rerun.")
-    result = np.empty(len(sample_id), dtype=np.int64)
-    result[order] = to_numpy(rows.column("rank"))
-    return result
+    return tables.values_of(ranks, "rank", repeat, sample_id, where)

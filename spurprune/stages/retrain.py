@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 from safetensors.torch import save_file
 
 from spurprune import plugins, tables
-from spurprune.errors import DataError
+from spurprune.files import replacing
 from spurprune.logs import Progress
 from spurprune.models._base import Network
 from spurprune.samples import SPLITS, Samples
@@ -53,7 +52,7 @@ def run(
     for repeat in repeats:
         one = bench.samples[repeat]
         train = one.rows("train")
-        weight = _weights(weights, repeat, one.sample_id[train], str(inputs["plan"]))
+        weight = tables.values_of(weights, "weight", repeat, one.sample_id[train], str(inputs["plan"]))
         where = f"{provenance.setting}, repeat {repeat}"
         model, records = _train(bench, one, train, weight, method, progress, checkpoints, where)
         recorded.extend({"repeat": repeat, **record} for record in records)
@@ -67,22 +66,11 @@ def run(
     tables.write(outputs["predictions"], pa.concat_tables(predicted), tables.PREDICTIONS, provenance)
     tables.write(outputs["history"], _history_table(recorded), tables.HISTORY, provenance)
     if models is not None:
-        temporary = models.with_name(f".{models.name}.partial")
         # One entry, since safetensors writes several in any order.
         metadata = json.dumps({"setting": provenance.setting, "code_version": provenance.code_version}, sort_keys=True)
-        save_file(kept, temporary, metadata={"spurprune": metadata})
-        temporary.replace(models)
+        with replacing(models) as temporary:
+            save_file(kept, temporary, metadata={"spurprune": metadata})
     checkpoints.remove()
-
-
-def _weights(weights: pa.Table, repeat: int, sample_id: np.ndarray, where: str) -> np.ndarray:
-    rows = weights.filter(pc.equal(weights.column("repeat"), repeat)).sort_by("sample_id")
-    order = np.argsort(sample_id)
-    if not np.array_equal(to_numpy(rows.column("sample_id")), sample_id[order]):
-        raise DataError(f"{where} holds other samples than repeat {repeat}'s training split; delete the file and rerun.")
-    result = np.empty(len(sample_id), dtype=np.float32)
-    result[order] = to_numpy(rows.column("weight"))
-    return result
 
 
 def _train(

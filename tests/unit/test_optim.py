@@ -78,14 +78,14 @@ def test_kernels_are_decayed_and_biases_and_normalisation_are_not() -> None:
     decayed, plain = optim.decay_groups(model, 0.3)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     assert (decayed["weight_decay"], plain["weight_decay"]) == (0.3, 0.0)
-    assert [names[id(p)] for p in decayed["params"]] == ["body.0.weight", "body.3.weight", "body.7.weight", "classifier.weight"]
+    assert [names[id(p)] for p in decayed["params"]] == ["body.0.weight", "body.4.weight", "body.8.weight", "classifier.weight"]
     assert sorted(names[id(p)] for p in plain["params"]) == [
         "body.1.bias",
         "body.1.weight",
-        "body.4.bias",
-        "body.4.weight",
-        "body.8.bias",
-        "body.8.weight",
+        "body.5.bias",
+        "body.5.weight",
+        "body.9.bias",
+        "body.9.weight",
         "classifier.bias",
     ]
 

@@ -280,7 +280,8 @@ def test_the_training_time_view_is_another(folder: Folder) -> None:
         for path in (folder.dynamics, folder.reference("training_view", view="training"))
     )
     assert seen.shape == trained.shape and np.isfinite(trained).all()
-    assert trained[:1200].mean() > seen[:1200].mean(), "during its first epoch a network knows less than after it"
+    assert np.isclose(trained, seen).mean() < 0.01
+    assert trained[:1200].mean() > trained[1200:2400].mean(), "what a sample costs falls from the first epoch to the second"
 
 
 def test_difficulty_is_the_mean_over_reference_seeds(folder: Folder) -> None:
@@ -396,7 +397,7 @@ def test_a_plan_that_cannot_be_says_where(folder: Folder, assert_one_sentence: C
 def test_difficulty_of_other_samples_is_refused(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:
     held_out = folder.split("held_out3", validation=0.25)
     text = refused(DataError, lambda: folder.prune("global-el2n-hardest-0.10", folder.el2n, held_out), assert_one_sentence)
-    assert f"{folder.el2n} holds scores of other samples than repeat 0's training split" in text
+    assert f"{folder.el2n} holds other samples than repeat 0's training split" in text
 
 
 # retrain
