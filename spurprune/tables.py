@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from spurprune import __version__
@@ -262,9 +261,9 @@ def require_unique(table: pa.Table, schema: TableSchema, where: str) -> None:
         if pa.types.is_dictionary(field_.type):
             keys = keys.set_column(position, field_.name, keys.column(position).cast(field_.type.value_type))
     counted = keys.group_by(list(schema.key), use_threads=False).aggregate([([], "count_all")])
-    twice = counted.filter(pc.greater(counted.column("count_all"), 1))
+    twice = np.flatnonzero(to_numpy(counted.column("count_all")) > 1)
     if len(twice):
-        row = twice.select(list(schema.key)).slice(0, 1).to_pylist()[0]
+        row = counted.select(list(schema.key)).slice(int(twice[0]), 1).to_pylist()[0]
         raise DataError(f"{where}: two rows of the {schema.name} table share {row}.")
 
 
@@ -277,13 +276,13 @@ def to_numpy(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
 
 def values_of(table: pa.Table, column: str, repeat: int, sample_id: np.ndarray, where: str) -> np.ndarray:
     """Return one repeat's values of a column in the order of ``sample_id``; raises DataError if the table holds other samples."""
-    rows = table.filter(pc.equal(table.column("repeat"), repeat)).sort_by("sample_id")
-    order = np.argsort(sample_id)
-    if not np.array_equal(to_numpy(rows.column("sample_id")), sample_id[order]):
+    this = to_numpy(table.column("repeat")) == repeat
+    found, values = to_numpy(table.column("sample_id"))[this], to_numpy(table.column(column))[this]
+    order, order_found = np.argsort(sample_id), np.argsort(found)
+    if not np.array_equal(found[order_found], sample_id[order]):
         raise DataError(f"{where} holds other samples than repeat {repeat}'s training split; delete the file and rerun.")
-    values = to_numpy(rows.column(column))
     result = np.empty_like(values)
-    result[order] = values
+    result[order] = values[order_found]
     return result
 
 

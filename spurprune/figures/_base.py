@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from matplotlib.figure import Figure
 
 from spurprune.evaluation.statistics import Estimate, estimate, paired_difference
 from spurprune.inputs import Manifest
 from spurprune.samples import ATTRIBUTE_VALUES, Samples
+from spurprune.tables import to_numpy
 
 TAKEN_LABEL = "Class {target} with {attribute}\ntaken for class {source} (%)"  # an axis of spurious misclassification
 
@@ -98,7 +98,7 @@ class Drawing:
 
 def index_metrics(table: pa.Table, split: str = "test") -> dict[MetricKey, dict[int, float]]:
     """Return the metrics of whole splits in a table of schema ``tables.METRICS``; those of single groups are left out."""
-    rows = table.filter(pc.and_(pc.equal(table.column("split"), split), pc.is_null(table.column("group"))))
+    rows = table.filter(pa.array((to_numpy(table.column("split")) == split) & to_numpy(table.column("group").is_null())))
     index: dict[MetricKey, dict[int, float]] = {}
     columns = ("setting", "plan", "metric", "repeat", "value")
     for setting, plan, metric, repeat, value in zip(*(rows.column(name).to_pylist() for name in columns), strict=True):
@@ -123,9 +123,8 @@ def group_label(class_label: int, with_feature: bool) -> int:
 
 def shares_over_epochs(history: pa.Table, split: str, view: str, group: int, count: str) -> dict[int, dict[int, float]]:
     """Return the share ``count`` / n of one group after every recorded epoch, by epoch and repeat; ``count`` is a column's name."""
-    where = pc.equal(history.column("split").cast(pa.string()), split)
-    where = pc.and_(where, pc.equal(history.column("view").cast(pa.string()), view))
-    rows = history.filter(pc.and_(where, pc.equal(history.column("group"), group)))
+    wanted = {"split": split, "view": view, "group": group}
+    rows = history.filter(pa.array(np.all([to_numpy(history.column(name)) == value for name, value in wanted.items()], axis=0)))
     shares: dict[int, dict[int, float]] = {}
     for epoch, repeat, part, n in zip(*(rows.column(name).to_pylist() for name in ("epoch", "repeat", count, "n")), strict=True):
         shares.setdefault(epoch, {})[repeat] = part / n
