@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from spurprune import seeds
 from spurprune.errors import DataError
-from spurprune.tables import labels, to_numpy
+from spurprune.tables import labels, rows_of, to_numpy
 
 SPLITS = ("train", "validation", "test")
 ATTRIBUTE_VALUES = 2  # without and with the spurious feature; group = label * ATTRIBUTE_VALUES + attribute
@@ -114,21 +114,18 @@ def to_table(samples: list[Samples], attribute: str) -> pa.Table:
 
 def from_table(table: pa.Table, attribute: str) -> dict[int, Samples]:
     """Return the samples of every repeat in a table of schema ``tables.SAMPLES``, by repeat."""
-    columns = {name: to_numpy(table.column(name)) for name in ("repeat", "sample_id", "split", "label")}
-    filled = {
-        "attribute": to_numpy(table.column(f"attribute_{attribute}").fill_null(-1)),
-        "aligned": to_numpy(table.column("aligned").cast(pa.int8()).fill_null(-1)),
-        "group": to_numpy(table.column("group").fill_null(-1)),
-    }
-    result = {}
-    for repeat in np.unique(columns["repeat"]).tolist():
-        rows = columns["repeat"] == repeat
-        result[repeat] = Samples(
-            repeat,
-            *(columns[name][rows] for name in ("sample_id", "split", "label")),
-            *(filled[name][rows] for name in ("attribute", "aligned", "group")),
-        )
-    return result
+    repeats = np.unique(to_numpy(table.column("repeat"))).tolist()
+    return {repeat: _one_repeat(rows_of(table, repeat), repeat, attribute) for repeat in repeats}
+
+
+def _one_repeat(rows: pa.Table, repeat: int, attribute: str) -> Samples:
+    return Samples(
+        repeat,
+        *(to_numpy(rows.column(name)) for name in ("sample_id", "split", "label")),
+        to_numpy(rows.column(f"attribute_{attribute}").fill_null(-1)),
+        to_numpy(rows.column("aligned").cast(pa.int8()).fill_null(-1)),
+        to_numpy(rows.column("group").fill_null(-1)),
+    )
 
 
 def check(samples: Samples, split_counts: dict[str, int], where: str) -> None:

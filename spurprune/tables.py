@@ -268,21 +268,41 @@ def require_unique(table: pa.Table, schema: TableSchema, where: str) -> None:
 
 
 def to_numpy(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    """Return a column as a NumPy array; dictionary columns come as arrays of str."""
+    """Return a column as a NumPy array that may be changed; dictionary columns come as arrays of str."""
     if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    return column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+        if column.null_count:
+            column = column.cast(column.type.value_type)
+        else:
+            return _words(column.chunks if isinstance(column, pa.ChunkedArray) else [column])
+    values = column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+    return np.require(values, requirements="W")  # a copy only where the column's memory is shared, which torch would warn of
+
+
+def _words(chunks: Sequence[pa.DictionaryArray]) -> np.ndarray:
+    """Return dictionary-encoded strings as an array of objects that share one str a word: casting makes one a row, ten times slower."""
+    parts = [np.array(chunk.dictionary.to_pylist(), dtype=object)[chunk.indices.to_numpy(zero_copy_only=False)] for chunk in chunks]
+    return np.concatenate(parts) if parts else np.empty(0, dtype=object)
+
+
+def rows_of(table: pa.Table, repeat: int) -> pa.Table:
+    """Return one repeat's rows in their order, without a copy where they stand together, as the stages write them."""
+    mine = np.flatnonzero(to_numpy(table.column("repeat")) == repeat)
+    if len(mine) and mine[-1] - mine[0] + 1 == len(mine):
+        return table.slice(int(mine[0]), len(mine))
+    return table.take(pa.array(mine))
 
 
 def values_of(table: pa.Table, column: str, repeat: int, sample_id: np.ndarray, where: str) -> np.ndarray:
     """Return one repeat's values of a column in the order of ``sample_id``; raises DataError if the table holds other samples."""
-    this = to_numpy(table.column("repeat")) == repeat
-    found, values = to_numpy(table.column("sample_id"))[this], to_numpy(table.column(column))[this]
-    order, order_found = np.argsort(sample_id), np.argsort(found)
-    if not np.array_equal(found[order_found], sample_id[order]):
+    rows = rows_of(table, repeat)
+    found, values = to_numpy(rows.column("sample_id")), to_numpy(rows.column(column))
+    if np.array_equal(found, sample_id):
+        return values
+    theirs, ours = np.argsort(found), np.argsort(sample_id)
+    if not np.array_equal(found[theirs], sample_id[ours]):
         raise DataError(f"{where} holds other samples than repeat {repeat}'s training split; delete the file and rerun.")
     result = np.empty_like(values)
-    result[order] = values[order_found]
+    result[ours] = values[theirs]
     return result
 
 

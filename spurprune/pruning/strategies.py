@@ -48,7 +48,7 @@ def prune(plan: Plan, label: np.ndarray, group: np.ndarray, candidates: np.ndarr
     first = -rank if plan.order != "easiest" else rank  # ascending: the first go first
     for members in _strata(plan, label, group, candidates):
         count = pruned_count(len(members), plan.sparsity)
-        pruned[members[np.argsort(first[members], kind="stable")[:count]]] = True
+        pruned[_foremost(members, first, count)] = True
     if plan.strategy == "per_group_equal":
         pruned = _equal_classes(plan.sparsity, label, candidates, first)
     return pruned
@@ -66,7 +66,21 @@ def _strata(plan: Plan, label: np.ndarray, group: np.ndarray, candidates: np.nda
             by = group
         case _:
             return []
-    return [positions[by[positions] == value] for value in np.unique(by[positions])]
+    value = by[positions]
+    order = np.argsort(value, kind="stable")  # one pass for short integers, however many strata there are
+    starts = np.flatnonzero(np.diff(value[order])) + 1
+    return np.split(positions[order], starts)
+
+
+def _foremost(members: np.ndarray, order: np.ndarray, count: int) -> np.ndarray:
+    """Return the ``count`` of ``members`` (positions, ascending) that stand first in ``order``, equals by position; without sorting."""
+    if count in (0, len(members)):
+        return members[:count]
+    value = order[members]
+    last = np.partition(value, count - 1)[count - 1]
+    chosen = value < last
+    chosen[np.flatnonzero(value == last)[: count - int(chosen.sum())]] = True
+    return members[chosen]
 
 
 def _equal_classes(sparsity: str, label: np.ndarray, candidates: np.ndarray, first: np.ndarray) -> np.ndarray:
@@ -87,8 +101,8 @@ def _equal_classes(sparsity: str, label: np.ndarray, candidates: np.ndarray, fir
             f"classes cannot end equal at sparsity {sparsity}: that takes at least {least} of {total} candidates, "
             f"a sparsity of {least / total:.4f} or more."
         )
-    while sum(n - size for n in sizes.values()) < wanted:
-        size -= 1
+    if sizes:
+        size = min(size, (sum(sizes.values()) - wanted) // len(sizes))
     pruned = np.zeros(len(label), dtype=bool)
     for c, n in sizes.items():
         if n - size > available[c]:
@@ -97,5 +111,5 @@ def _equal_classes(sparsity: str, label: np.ndarray, candidates: np.ndarray, fir
                 f"but only {available[c]} are candidates."
             )
         members = np.flatnonzero(candidates & (label == c))
-        pruned[members[np.argsort(first[members], kind="stable")[: n - size]]] = True
+        pruned[_foremost(members, first, n - size)] = True
     return pruned

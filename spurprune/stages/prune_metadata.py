@@ -47,12 +47,11 @@ def run(
             pruned = strategies.prune(plan, label, group, candidates, rank)
         except PlanError as error:
             raise PlanError(f"{provenance.setting}, plan '{plan_name}', repeat {repeat}: {error}") from error
-        for value in np.unique(label):
-            if pruned[label == value].all():
-                raise PlanError(
-                    f"{provenance.setting}, plan '{plan_name}', repeat {repeat}: class '{info.classes[int(value)]}' would lose all its "
-                    f"{int((label == value).sum())} training samples; lower the sparsity."
-                )
+        for value in np.setdiff1d(label, label[~pruned]):
+            raise PlanError(
+                f"{provenance.setting}, plan '{plan_name}', repeat {repeat}: class '{info.classes[int(value)]}' would lose all its "
+                f"{int((label == value).sum())} training samples; lower the sparsity."
+            )
         counts.append(
             {
                 "candidates": int(candidates.sum()),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from spurprune.errors import PlanError
 from spurprune.pruning.plan import Plan
-from spurprune.pruning.strategies import candidates_of, prune, pruned_count
+from spurprune.pruning.strategies import _foremost, candidates_of, prune, pruned_count
 
 SPARSITY = st.integers(0, 9999).map(lambda n: f"0.{n:04d}")
 SOURCE = 0
@@ -97,6 +97,15 @@ def test_pruning_by_hand() -> None:
         Plan("random", sparsity="0.25"): [3, 7],
     }
     assert {plan: np.flatnonzero(pruned_by(plan, data)).tolist() for plan in expected} == expected
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.integers(0, 30))
+def test_the_foremost_are_those_that_a_stable_sort_puts_first(order: list[int], count: int) -> None:
+    value, members = np.array(order), np.arange(0, 2 * len(order), 2)
+    spread = np.full(2 * len(order), -1)
+    spread[members] = value
+    expected = np.sort(members[np.argsort(value, kind="stable")[:count]])
+    np.testing.assert_array_equal(_foremost(members, spread, min(count, len(members))), expected)
 
 
 @given(training_sets(), st.sampled_from(["per_class", "random"]), st.sampled_from(["hardest", "easiest"]), SPARSITY)

@@ -260,6 +260,40 @@ def test_labels_come_from_values_or_codes() -> None:
         tables.labels(["training"], names)
 
 
+def test_dictionary_columns_become_words_whatever_their_chunks() -> None:
+    one, other = (tables.labels(words, names) for words, names in ((["a", "b", "a"], ("a", "b")), (["c", "a"], ("c", "a"))))
+    assert tables.to_numpy(one).tolist() == ["a", "b", "a"]
+    assert tables.to_numpy(pa.chunked_array([one, other])).tolist() == ["a", "b", "a", "c", "a"]
+    assert tables.to_numpy(pa.chunked_array([one]).slice(1, 2)).tolist() == ["b", "a"]
+    assert tables.to_numpy(pa.array(["a", None], pa.dictionary(pa.int8(), pa.string()))).tolist() == ["a", None]
+    assert tables.to_numpy(one.slice(0, 0)).tolist() == [] == tables.to_numpy(pa.chunked_array([], one.type)).tolist()
+
+
+def test_arrays_of_columns_may_be_changed_without_changing_the_table() -> None:
+    column = pa.array([1, 2, 3])
+    for given in (column, pa.chunked_array([column]), pa.chunked_array([column, column])):
+        tables.to_numpy(given)[0] = 9
+        assert given[0].as_py() == 1
+
+
+@pytest.mark.parametrize("repeats", [[0, 0, 1, 1], [1, 1, 0, 0], [0, 1, 0, 1], [1, 0, 0, 1]])
+def test_rows_of_one_repeat_keep_their_order(repeats: list[int]) -> None:
+    table = pa.table({"repeat": np.array(repeats, dtype=np.int16), "sample_id": [7, 5, 9, 6]})
+    for repeat in (0, 1, 2):
+        expected = [i for r, i in zip(repeats, (7, 5, 9, 6), strict=True) if r == repeat]
+        assert tables.rows_of(table, repeat).column("sample_id").to_pylist() == expected
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 1, 0, 2]])
+def test_values_are_lined_up_with_the_samples(order: list[int], assert_one_sentence: Callable[[str], None]) -> None:
+    ids = np.array([7, 5, 9, 6])
+    table = pa.table({"repeat": np.array([0, 0, 0, 0, 1], dtype=np.int16), "sample_id": [7, 5, 9, 6, 7], "rank": [70, 50, 90, 60, -1]})
+    assert tables.values_of(table, "rank", 0, ids[order], "here").tolist() == (ids[order] * 10).tolist()
+    for other in (ids[order][:3], np.array([7, 5, 9, 8]), np.array([7, 5, 9, 6, 4])):
+        text = refused(lambda other=other: tables.values_of(table, "rank", 0, other, "here"), assert_one_sentence)
+        assert text.startswith("here holds other samples than repeat 0's training split")
+
+
 def test_every_stages_key_consists_of_declared_columns() -> None:
     schemas = [value for value in vars(tables).values() if isinstance(value, TableSchema)]
     assert {schema.name for schema in schemas} >= {
