@@ -20,6 +20,20 @@ PER_CLASS = {"train": 5_000, "test": 1_000}
 SPLIT_COUNTS = {"train": 50_000, "validation": 0, "test": 10_000}
 
 
+def locate(source: Path) -> list[Path]:
+    """Return the release's six files of images in ``source``/cifar-10-batches-py; raises DataError if any is missing."""
+    folder = source / "cifar-10-batches-py"
+    paths = [folder / file for files in FILES.values() for file in files]
+    missing = [path.name for path in paths if not path.is_file()]
+    if missing:
+        lacks = f" (it lacks {', '.join(missing)})" if folder.is_dir() else ""
+        raise DataError(
+            f"CIFAR-10 is not at {folder}{lacks}: unpack the python version of the release there (a folder with data_batch_1 to "
+            "data_batch_5, test_batch and batches.meta), or set data.cifar10 to the folder that holds it."
+        )
+    return paths
+
+
 def read(source: Path | None, image_size: int) -> RawDataset:
     """Read ``source``/cifar-10-batches-py, 32×32 images in the files' order, 50,000 training then 10,000 test.
 
@@ -27,12 +41,7 @@ def read(source: Path | None, image_size: int) -> RawDataset:
     """
     if image_size != 32:
         raise DataError(f"CIFAR-10 holds 32×32 images, so image_size must be 32, not {image_size}.")
-    folder = Path(source or ".") / "cifar-10-batches-py"
-    if not folder.is_dir():
-        raise DataError(
-            f"CIFAR-10 is not at {folder}: unpack the python version of the release there (a folder with data_batch_1 to data_batch_5, "
-            "test_batch and batches.meta), or set data.cifar10 to the folder that holds it."
-        )
+    folder = locate(Path(source or "."))[0].parent
     images: list[np.ndarray] = []
     split: list[str] = []
     label: list[np.ndarray] = []

@@ -53,6 +53,13 @@ def test_missing_data_says_what_to_place_where(tmp_path: Path, assert_one_senten
     assert_one_sentence(str(error.value))
 
 
+def test_an_incomplete_release_says_what_it_lacks(release: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    (release / "cifar-10-batches-py" / "data_batch_4").unlink()
+    with pytest.raises(DataError, match=r"CIFAR-10 is not at .*cifar-10-batches-py \(it lacks data_batch_4\): unpack") as error:
+        cifar10.read(release, 32)
+    assert_one_sentence(str(error.value))
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
