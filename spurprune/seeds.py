@@ -17,6 +17,7 @@ DIFFICULTY = "difficulty"  # the random control score
 INITIALISATION = "initialisation"  # a network's first weights
 ORDER = "order"  # the order of samples in an epoch
 AUGMENTATION = "augmentation"  # crops and flips
+OBSERVATION = "observation"  # crops and flips of samples that are looked at, not trained on
 DROPOUT = "dropout"  # stochastic layers
 
 

@@ -91,7 +91,7 @@ def resolve(
     settings: dict[str, dict[str, Any]] = {}
     families: dict[str, dict[str, dict[str, Any]]] = {}
     for name in declared:
-        block = _inherit(name, declared, defaults, ())
+        block = _as_variant(name, _inherit(name, declared, defaults, ()))
         grid = declared[name].get("grid")
         if grid is None:
             settings[name] = block
@@ -118,6 +118,17 @@ def _inherit(name: str, declared: Mapping[str, dict[str, Any]], defaults: Mappin
     base = defaults if base_name is None else _inherit(base_name, declared, defaults, (*chain, name))
     own = {key: value for key, value in block.items() if key not in ("extends", "grid")}
     return merge(base, own)
+
+
+def _as_variant(name: str, block: dict[str, Any]) -> dict[str, Any]:
+    """Return the block with what the chosen one of its ``variants`` changes; ``variant`` is null in a setting that declares none."""
+    variants = block.pop("variants", None)
+    if variants is None:
+        return block | {"variant": None}
+    if block["variant"] not in variants:
+        raise ConfigError(f"{name}.variant is '{block['variant']}', which is not declared; choose one of {', '.join(variants)}.")
+    changed = merge(block, variants[block["variant"]])
+    return changed | {"description": f"{changed['description']} ({block['variant']} variant)"}
 
 
 def _with(block: Mapping[str, Any], coordinates: Mapping[str, Any], family: str) -> dict[str, Any]:

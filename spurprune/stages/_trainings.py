@@ -13,7 +13,9 @@ from spurprune.inputs import Manifest, open_inputs, read_manifest
 from spurprune.logs import log
 from spurprune.models._base import Network
 from spurprune.samples import Samples, from_table, group_of
-from spurprune.training.data import DeviceImages, Pixels, load
+from spurprune.training.compiler import can_compile
+from spurprune.training.data import Data, Pixels, load
+from spurprune.training.loop import Recipe
 
 CHECKPOINTS = Path("checkpoints")  # in the working directory, beside results/ and logs/
 
@@ -28,6 +30,7 @@ class Workbench:
     setting: dict[str, Any]
     device: torch.device
     pixels: Pixels
+    compiled: bool
 
     def build_network(self) -> Callable[[], Network]:
         """Return a function that builds the setting's network with fresh weights."""
@@ -35,8 +38,16 @@ class Workbench:
         build = plugins.load("models", self.setting["model"]["name"]).build
         return lambda: build(self.manifest.shape, self.manifest.num_classes, **options)
 
-    def images(self, samples: Samples, rows: np.ndarray, view: str = "natural") -> DeviceImages:
-        """Return the images of some rows on the device: carriers with their feature, or in the ``featured`` view all with it."""
+    def recipe(self, stop_after: int | None = None) -> Recipe:
+        """Return the setting's training recipe, as this machine can follow it."""
+        return Recipe.of(self.setting["training"], stop_after, self.compiled)
+
+    def notes(self) -> dict[str, Any]:
+        """Return what a training's provenance says of the machine."""
+        return {"torch": torch.__version__, "device": str(self.device), "compiled": self.compiled}
+
+    def data(self, samples: Samples, rows: np.ndarray, view: str = "natural") -> Data:
+        """Return some rows ready for the network: carriers with their feature, or in the ``featured`` view all with it."""
         attribute = np.ones_like(samples.attribute[rows]) if view == "featured" else samples.attribute[rows]
         group = group_of(samples.label[rows], attribute)
         return load(self.inputs, samples.sample_id[rows], samples.label[rows], group, attribute == 1, self.setting["feature"], self.device)
@@ -59,4 +70,5 @@ def open_workbench(inputs: Path, manifest: Path, samples: Path, setting: dict[st
         setting,
         device,
         Pixels.of(mean, std, device),
+        setting["training"]["compile"] and can_compile(device),
     )

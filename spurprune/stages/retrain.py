@@ -18,8 +18,8 @@ from spurprune.samples import SPLITS, Samples
 from spurprune.stages._trainings import CHECKPOINTS, Workbench, open_workbench
 from spurprune.tables import labels, to_numpy
 from spurprune.training.checkpoints import JobCheckpoints, Record
-from spurprune.training.data import DeviceImages
-from spurprune.training.loop import Recipe, Stream, fit, initialise
+from spurprune.training.data import Data
+from spurprune.training.loop import Stream, Training, fit, initialise
 from spurprune.training.observe import group_summary, observe
 
 VIEWS = ("natural", "featured")
@@ -62,7 +62,7 @@ def run(
         if models is not None:
             kept |= {f"{repeat}.{name}": value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     counts = {"repeats": len(repeats), "train": int(to_numpy(weights.column("weight")).sum()) // len(repeats)}
-    provenance = replace(provenance, counts=counts, notes={"method": method, "torch": torch.__version__, "device": str(bench.device)})
+    provenance = replace(provenance, counts=counts, notes={"method": method} | bench.notes())
     tables.write(outputs["predictions"], pa.concat_tables(predicted), tables.PREDICTIONS, provenance)
     tables.write(outputs["history"], _history_table(recorded), tables.HISTORY, provenance)
     if models is not None:
@@ -84,13 +84,12 @@ def _train(
     where: str,
 ) -> tuple[Network, list[Record]]:
     setting = bench.setting
-    data = bench.images(samples, train)
+    data = bench.data(samples, train)
     kept = torch.from_numpy(np.flatnonzero(weight > 0)).to(bench.device)
-    kept_data = DeviceImages(data.images[kept], data.label[kept], data.group[kept])
-    watched: list[tuple[str, str, DeviceImages]] = [("train", "natural", kept_data)]
+    watched: list[tuple[str, str, Data]] = [("train", "natural", data.subset(kept))]
     wanted = setting["training"]["evaluate_epochs"]
     if wanted:
-        watched.extend(("test", view, bench.images(samples, rows, view)) for view, rows in _views(bench, samples, "test") if len(rows))
+        watched.extend(("test", view, bench.data(samples, rows, view)) for view, rows in _views(bench, samples, "test") if len(rows))
     source = bench.manifest.class_index(setting["source_class"])
     batch_size = setting["evaluation"]["batch_size"]
 
@@ -101,15 +100,14 @@ def _train(
         assert isinstance(model, Network)
         return [
             {"epoch": epoch, "split": split, "view": view, **record}
-            for split, view, images in watched
-            for record in group_summary(observe(model, images, bench.pixels, batch_size).logits, images.label, images.group, source)
+            for split, view, part in watched
+            for record in group_summary(observe(model, part, bench.pixels, batch_size).logits, part.label, part.group, source)
         ]
 
     stream = Stream((samples.repeat,))
     model = initialise(bench.build_network(), stream, bench.device)
     learner = plugins.load("methods", method).Method(weight, setting["training"])
-    recipe = Recipe.of(setting["training"])
-    records = fit(model, data, bench.pixels, learner, recipe, stream, observe_epoch, where, checkpoints)
+    records = fit(model, Training(data, bench.pixels, learner, bench.recipe(), stream, where), observe_epoch, checkpoints)
     assert isinstance(model, Network)
     return model, records
 
@@ -128,7 +126,7 @@ def _predict(bench: Workbench, model: Network, samples: Samples, repeat: int, sp
     rows = dict(_views(bench, samples, split)).get(view, np.empty(0, dtype=np.int64))
     if not len(rows):
         return []
-    seen = observe(model, bench.images(samples, rows, view), bench.pixels, bench.setting["evaluation"]["batch_size"])
+    seen = observe(model, bench.data(samples, rows, view), bench.pixels, bench.setting["evaluation"]["batch_size"])
     logits = seen.logits.cpu().numpy()
     offsets = pa.array(np.arange(len(rows) + 1, dtype=np.int32) * logits.shape[1])
     return [

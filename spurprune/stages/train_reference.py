@@ -1,5 +1,6 @@
 """train_reference: ERM runs as long as their use needs, recording every training sample's dynamics."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,15 +9,16 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from spurprune import tables
+from spurprune import seeds, tables
 from spurprune.logs import Progress
 from spurprune.methods.erm import Method
 from spurprune.models._base import Network
 from spurprune.samples import Samples
 from spurprune.stages._trainings import CHECKPOINTS, Workbench, open_workbench
+from spurprune.training.augment import augment
 from spurprune.training.checkpoints import JobCheckpoints, Record
-from spurprune.training.loop import Recipe, Stream, fit, initialise
-from spurprune.training.observe import dynamics_of, observe
+from spurprune.training.loop import Stream, Training, fit, initialise
+from spurprune.training.observe import dynamics_of, observe, unchanged
 
 
 def run(
@@ -33,8 +35,9 @@ def run(
     """Train ``recipe["seeds"]`` reference runs for every repeat and write their dynamics at the epochs to record.
 
     ``setting`` holds model, training, feature, attribute, normalisation and evaluation; ``recipe`` is one of its reference recipes. With
-    ``view: eval`` the samples are looked at in eval mode without augmentation after the epoch; with ``view: training`` each sample's
-    logits are those of its own training step. Raises TrainingError if a loss is not finite.
+    ``view: eval`` the samples are looked at in eval mode without augmentation after the epoch, with ``view: eval_augmented`` augmented
+    as in training (as the paper's code does); with ``view: training`` each sample's logits are those of its own training step. Raises
+    TrainingError if a loss is not finite.
     """
     bench = open_workbench(inputs, manifest, samples, setting, threads)
     identity = {"stage": "train_reference", "recipe": recipe, "config": provenance.config_hash, "code": provenance.code_version}
@@ -46,7 +49,9 @@ def run(
         where = f"{provenance.setting}, repeat {repeat}, reference seed {seed}"
         parts.extend(_one_run(bench, bench.samples[repeat], recipe, repeat, seed, progress, checkpoints, where))
     counts = {"samples": len(bench.samples[repeats[0]].rows("train")), "reference_seeds": recipe["seeds"]}
-    tables.write(output, pa.concat_tables(parts), tables.DYNAMICS, replace(provenance, counts=counts, notes={"recipe": recipe}))
+    tables.write(
+        output, pa.concat_tables(parts), tables.DYNAMICS, replace(provenance, counts=counts, notes={"recipe": recipe} | bench.notes())
+    )
     checkpoints.remove()
 
 
@@ -61,7 +66,7 @@ def _one_run(
     where: str,
 ) -> list[pa.Table]:
     rows = samples.rows("train")
-    data = bench.images(samples, rows)
+    data = bench.data(samples, rows)
     stream = Stream((repeat, "reference", seed))
     model = initialise(bench.build_network(), stream, bench.device)
     wanted = range(1, recipe["epochs"] + 1) if recipe["record_epochs"] == "all" else recipe["record_epochs"]
@@ -77,13 +82,25 @@ def _one_run(
         if isinstance(method, _Recorder):
             logits, norm = method.logits, method.feature_norm
         else:
-            seen = observe(model, data, bench.pixels, bench.setting["evaluation"]["batch_size"])
+            seen = observe(
+                model, data, bench.pixels, bench.setting["evaluation"]["batch_size"], _view(bench, recipe["view"], stream, epoch)
+            )
             logits, norm = seen.logits, seen.feature_norm
         return [{"epoch": epoch, **dynamics_of(logits, data.label), "feature_norm": norm.cpu().numpy()}]
 
-    recipe_to_fit = Recipe.of(bench.setting["training"], recipe["epochs"])
-    records = fit(model, data, bench.pixels, method, recipe_to_fit, stream, observe_epoch, where, checkpoints)
+    training = Training(data, bench.pixels, method, bench.recipe(recipe["epochs"]), stream, where)
+    records = fit(model, training, observe_epoch, checkpoints)
     return [_table(repeat, seed, samples.sample_id[rows], record) for record in records]
+
+
+def _view(bench: Workbench, view: str, stream: Stream, epoch: int) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return what is done to a batch before it is looked at: nothing, or the recipe's augmentation, drawn from a stream of its own."""
+    if view == "eval":
+        return unchanged
+    augmentation = bench.setting["training"]["augmentation"]
+    options = {key: value for key, value in augmentation.items() if key != "name"}
+    generator = torch.Generator(bench.device).manual_seed(stream.seed(seeds.OBSERVATION, epoch))
+    return lambda images: augment(images, augmentation["name"], options, generator)
 
 
 class _Recorder(Method):

@@ -1,14 +1,22 @@
-"""Samples on the device: uint8 images that become normalised, augmented float batches there, with no per-sample Python."""
+"""Samples for training: inputs that become normalised, augmented float batches on the device, with no per-sample Python.
 
-from collections.abc import Sequence
+On a CPU every batch is read from the memory-mapped array, so a dataset larger than memory trains, and concurrent jobs share one copy of
+it in the page cache. On a GPU the inputs are resident on the device where they fit, and are read the same way where they do not.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from spurprune import plugins
+
+CHUNK_BYTES = 1 << 26  # what is copied to a device at once, so that the host never holds more than this
+RESIDENT_SHARE = 0.5  # of the device's free memory that inputs may fill; the rest is the network's
 
 
 @dataclass(frozen=True)
@@ -31,19 +39,98 @@ class Pixels:
         return x.contiguous(memory_format=self.memory_format)
 
 
-@dataclass(frozen=True)
-class DeviceImages:
-    """Images resident on the device with what belongs to them, all over the same rows.
+class Inputs(Protocol):
+    """The inputs of some samples, with the spurious feature laid over its carriers."""
 
-    ``images`` uint8 [N, C, H, W] with the spurious feature already laid over its carriers, ``label`` int64 [N], ``group`` int64 [N].
+    def batch(self, rows: Tensor) -> Tensor:
+        """Return the inputs of some rows (int64) on the device, in the dataset's own type (images: uint8 [N, C, H, W])."""
+
+
+@dataclass(frozen=True)
+class ResidentInputs:
+    """Inputs that lie on the device as they are."""
+
+    values: Tensor
+
+    def batch(self, rows: Tensor) -> Tensor:
+        """Return the inputs of some rows."""
+        return self.values[rows]
+
+
+@dataclass(frozen=True)
+class MappedInputs:
+    """Inputs read from the dataset's memory-mapped array as they are asked for; nothing is kept.
+
+    ``sample_id`` int64 [N] are positions in ``array``; ``overlay`` puts the feature into inputs in place and returns them, ``featured``
+    bool [N] tells into which.
     """
 
-    images: Tensor
+    array: np.ndarray
+    sample_id: np.ndarray
+    featured: np.ndarray
+    overlay: Callable[[np.ndarray], np.ndarray] | None
+    device: torch.device
+
+    def batch(self, rows: Tensor) -> Tensor:
+        """Return the inputs of some rows, copied to the device."""
+        return torch.from_numpy(self.read(rows.cpu().numpy())).to(self.device)
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Return a copy of the inputs of some rows on the host."""
+        inputs: np.ndarray = np.asarray(self.array)[self.sample_id[rows]]
+        featured = self.featured[rows]
+        if self.overlay is not None and featured.any():
+            inputs[featured] = self.overlay(inputs[featured])
+        return inputs
+
+    @property
+    def nbytes(self) -> int:
+        """The size of all rows together, in bytes."""
+        return len(self.sample_id) * self.array[0].nbytes
+
+    def resident(self) -> ResidentInputs:
+        """Return all rows as they are, on the device, copied there in parts."""
+        n, rows_at_once = len(self.sample_id), max(1, CHUNK_BYTES // self.array[0].nbytes)
+        dtype = torch.from_numpy(self.array[:0].copy()).dtype
+        values = torch.empty((n, *self.array.shape[1:]), dtype=dtype, device=self.device)
+        for start in range(0, n, rows_at_once):
+            part = self.read(np.arange(start, min(start + rows_at_once, n)))
+            values[start : start + len(part)] = torch.from_numpy(part).to(self.device)
+        return ResidentInputs(values)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Samples ready for training or evaluation.
+
+    ``rows`` int64 [N] says where in ``inputs`` each sample lies; ``label`` int64 [N]; ``group`` int64 [N]; all three on the device.
+    """
+
+    inputs: Inputs
+    rows: Tensor
     label: Tensor
     group: Tensor
 
+    @classmethod
+    def of(cls, values: Tensor, label: Tensor, group: Tensor) -> "Data":
+        """Return data whose inputs are a tensor on the device."""
+        return cls(ResidentInputs(values), torch.arange(len(label), device=label.device), label, group)
+
     def __len__(self) -> int:
         return len(self.label)
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches come to lie."""
+        return self.label.device
+
+    def batch(self, rows: Tensor) -> Tensor:
+        """Return the inputs of some samples, given by their place in this data, on the device."""
+        return self.inputs.batch(self.rows[rows])
+
+    def subset(self, rows: Tensor) -> "Data":
+        """Return some of the samples; their inputs are not copied."""
+        return Data(self.inputs, self.rows[rows], self.label[rows], self.group[rows])
 
 
 def load(
@@ -54,19 +141,30 @@ def load(
     featured: np.ndarray,
     feature: dict[str, Any] | None,
     device: torch.device,
-) -> DeviceImages:
-    """Copy the images of some samples to the device and lay the feature over those that are ``featured`` (bool [N]).
+) -> Data:
+    """Return some samples of a dataset, the feature laid over those that are ``featured`` (bool [N]).
 
-    ``inputs`` is the dataset's memory-mapped array, indexed by ``sample_id``; it is read in order, once.
+    ``inputs`` is the dataset's memory-mapped array, indexed by ``sample_id``.
     """
-    order = np.argsort(sample_id, kind="stable")
-    images = np.empty((len(sample_id), *inputs.shape[1:]), dtype=inputs.dtype)
-    images[order] = inputs[sample_id[order]]
-    if feature is not None and featured.any():
-        options = {key: value for key, value in feature.items() if key != "name"}
-        images[featured] = plugins.load("features", feature["name"]).apply_(images[featured], **options)
-    return DeviceImages(
-        torch.from_numpy(images).to(device),
+    mapped = MappedInputs(inputs, sample_id, featured, _overlay(feature), device)
+    return Data(
+        mapped.resident() if fits(mapped.nbytes, device) else mapped,
+        torch.arange(len(sample_id), device=device),
         torch.from_numpy(label.astype(np.int64)).to(device),
         torch.from_numpy(group.astype(np.int64)).to(device),
     )
+
+
+def _overlay(feature: dict[str, Any] | None) -> Callable[[np.ndarray], np.ndarray] | None:
+    if feature is None:
+        return None
+    options = {key: value for key, value in feature.items() if key != "name"}
+    return partial(plugins.load("features", feature["name"]).apply_, **options)
+
+
+def fits(nbytes: int, device: torch.device) -> bool:
+    """Return whether inputs of this size are to be resident: on a GPU, if its memory allows; on a CPU the page cache serves better."""
+    if device.type != "cuda":
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return nbytes <= RESIDENT_SHARE * free

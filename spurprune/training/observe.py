@@ -1,5 +1,6 @@
 """Looking at a network without changing it: logits and feature norms of samples, in eval mode unless asked otherwise."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor
 
 from spurprune.models._base import Network
-from spurprune.training.data import DeviceImages, Pixels
+from spurprune.training.data import Data, Pixels
 
 
 @dataclass(frozen=True)
@@ -18,14 +19,22 @@ class Observation:
     feature_norm: Tensor
 
 
+def unchanged(images: Tensor) -> Tensor:
+    """Return the images as they are: no augmentation."""
+    return images
+
+
 @torch.no_grad()
-def observe(model: Network, data: DeviceImages, pixels: Pixels, batch_size: int) -> Observation:
-    """Run the network over all rows in eval mode, without augmentation, in full precision, and leave it in the mode it was in."""
+def observe(model: Network, data: Data, pixels: Pixels, batch_size: int, augment: Callable[[Tensor], Tensor] = unchanged) -> Observation:
+    """Run the network over all samples in eval mode, in full precision, and leave it in the mode it was in.
+
+    ``augment`` maps a batch of uint8 images to what is looked at.
+    """
     was_training = model.training
     model.eval()
     logits, norms = [], []
-    for images in data.images.split(batch_size):
-        features = model.features(pixels.normalise(images))
+    for rows in torch.arange(len(data), device=data.device).split(batch_size):
+        features = model.features(pixels.normalise(augment(data.batch(rows))))
         logits.append(model.classifier(features))
         norms.append(features.norm(dim=1))
     model.train(was_training)

@@ -25,8 +25,8 @@ from safetensors.torch import save_file
 from spurprune.methods.erm import Method
 from spurprune.models import small_cnn
 from spurprune.training.checkpoints import JobCheckpoints
-from spurprune.training.data import DeviceImages, Pixels
-from spurprune.training.loop import Recipe, Stream, fit, initialise
+from spurprune.training.data import Data, Pixels
+from spurprune.training.loop import Recipe, Stream, Training, fit, initialise
 
 torch.set_num_threads(1)
 optimizer, folder, output = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
@@ -38,7 +38,7 @@ training = {
 }
 n, device = 640, torch.device("cpu")
 images = torch.randint(0, 256, (n, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-data = DeviceImages(images, torch.arange(n) % 4, torch.zeros(n, dtype=torch.int64))
+data = Data.of(images, torch.arange(n) % 4, torch.zeros(n, dtype=torch.int64))
 pixels = Pixels.of([0.0], [1.0], device)
 model = initialise(lambda: small_cnn.build((1, 8, 8), 4, [8, 8, 8]), Stream((0,)), device)
 checkpoints = JobCheckpoints(folder, save_every_seconds=0.0)
@@ -48,7 +48,7 @@ def observe_epoch(epoch, model):
     return [{"epoch": epoch, "weight": weight.numpy().copy(), "norm": float(weight.norm())}]
 
 print("started", flush=True)
-records = fit(model, data, pixels, Method(np.ones(n), training), Recipe.of(training), Stream((0,)), observe_epoch, "here", checkpoints)
+records = fit(model, Training(data, pixels, Method(np.ones(n), training), Recipe.of(training), Stream((0,)), "here"), observe_epoch, checkpoints)
 assert [record["epoch"] for record in records] == list(range(1, 13))
 weights = {f"record.{r['epoch']}": torch.from_numpy(r["weight"]) * r["norm"] for r in records}
 save_file({name: value.contiguous() for name, value in (model.state_dict() | weights).items()}, output)

@@ -250,7 +250,7 @@ def test_setting_files_are_looked_up_where_the_user_works_then_in_the_project(
         load(main={"setting_files": [name]})
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "digits-full.yaml", "paper.yaml"])
+@pytest.mark.parametrize("name", ["config.yaml", "digits-full.yaml", "cifar10-short.yaml", "paper.yaml"])
 def test_the_shipped_configurations_are_valid(root: Path, name: str) -> None:
     main = yaml.safe_load((root / "config/config.yaml").read_text())
     config = configuration.load(merge(main, yaml.safe_load((root / "config" / name).read_text())), root)
@@ -269,6 +269,31 @@ def test_settings_inherit_and_families_unfold(load: Callable[..., Config]) -> No
     assert block["training"]["precision"] == "fp32", "a default lies under what is inherited"
     assert "digits-count" not in config.settings and "extends" not in block and "grid" not in block
     assert config.settings["digits"]["carriers"]["count"] == 0, "a member's values must not leak into its base"
+
+
+VARIANTS = {"paper": {}, "code": {"feature": {"value": 191}, "reference": {"early": {"view": "eval_augmented"}}}}
+
+
+@pytest.mark.parametrize(("variant", "value", "view"), [("paper", 255, "eval"), ("code", 191, "eval_augmented")])
+def test_a_variant_changes_what_it_declares_in_all_that_extend_it(load: Callable[..., Config], variant: str, value: int, view: str) -> None:
+    main = {"setting_defaults/variant": variant}
+    config = load(main=main, settings={"digits/variants": VARIANTS, "digits-count/grid": {"carriers.count": [7], "feature.width": [1]}})
+    member = config.settings["digits-count.count-7.width-1"]
+    assert member["feature"] == {"name": "line", "width": 1, "value": value, "channel": 0}
+    assert member["reference"]["early"]["view"] == view
+    assert member["variant"] == variant and member["description"].endswith(f" ({variant} variant)")
+    assert "variants" not in member
+
+
+def test_settings_without_variants_take_no_notice_of_them(load: Callable[..., Config]) -> None:
+    assert load(main={"setting_defaults/variant": "code"}).settings == load().settings
+    assert load().settings["digits"]["variant"] is None
+
+
+def test_a_variant_must_be_declared(load: Callable[..., Config], assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(ConfigError, match=r"digits\.variant is 'text', which is not declared; choose one of paper, code\.") as error:
+        load(main={"setting_defaults/variant": "text"}, settings={"digits/variants": VARIANTS})
+    assert_one_sentence(str(error.value))
 
 
 def test_reordering_a_grid_renames_no_setting(load: Callable[..., Config]) -> None:

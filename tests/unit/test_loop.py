@@ -12,8 +12,8 @@ from spurprune import seeds
 from spurprune.errors import TrainingError
 from spurprune.methods.erm import Method
 from spurprune.models import small_cnn
-from spurprune.training.data import DeviceImages, Pixels
-from spurprune.training.loop import Recipe, Stream, fit, initialise
+from spurprune.training.data import Data, Pixels
+from spurprune.training.loop import Recipe, Stream, Training, fit, initialise
 
 CPU = torch.device("cpu")
 PIXELS = Pixels.of([0.5], [0.25], CPU)
@@ -32,10 +32,10 @@ N = 30
 State = dict[str, torch.Tensor]
 
 
-def data() -> DeviceImages:
+def data() -> Data:
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (N, 1, 8, 8), dtype=torch.uint8, generator=generator)
-    return DeviceImages(images, torch.arange(N) % 3, torch.zeros(N, dtype=torch.int64))
+    return Data.of(images, torch.arange(N) % 3, torch.zeros(N, dtype=torch.int64))
 
 
 def train(stream: Stream, weight: np.ndarray | None = None, **changes: Any) -> tuple[State, State, list[int]]:
@@ -46,7 +46,7 @@ def train(stream: Stream, weight: np.ndarray | None = None, **changes: Any) -> t
     epochs: list[int] = []
     method = Method(np.ones(N) if weight is None else weight, training)
     recipe = Recipe.of(training, changes.get("stop_after"))
-    fit(model, data(), PIXELS, method, recipe, stream, lambda epoch, _: epochs.append(epoch) or [], "digits, repeat 3")
+    fit(model, Training(data(), PIXELS, method, recipe, stream, "digits, repeat 3"), lambda epoch, _: epochs.append(epoch) or [])
     return first, state(model), epochs
 
 
@@ -97,7 +97,7 @@ def test_another_initialisation_leaves_the_order(monkeypatch: pytest.MonkeyPatch
     for name in ("initialisation", "another"):
         monkeypatch.setattr(seeds, "INITIALISATION", name)
         model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((0,)), CPU)
-        fit(model, data(), PIXELS, Spy(np.ones(N), TRAINING), Recipe.of(TRAINING), Stream((0,)), lambda *_: [], "here")
+        fit(model, Training(data(), PIXELS, Spy(np.ones(N), TRAINING), Recipe.of(TRAINING), Stream((0,)), "here"), lambda *_: [])
     assert visited[:3] == visited[3:]
     assert visited[0] != visited[1], "every epoch has an order of its own"
 
@@ -114,10 +114,10 @@ def test_pruned_samples_are_never_seen() -> None:
     weight[::2] = 0
     _, expected, _ = train(Stream((0,)), weight)
     altered = data()
-    altered.images[::2] = 255
+    altered.inputs.values[::2] = 255
     altered.label[::2] = 2
     model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((0,)), CPU)
-    fit(model, altered, PIXELS, Method(weight, TRAINING), Recipe.of(TRAINING), Stream((0,)), lambda *_: [], "here")
+    fit(model, Training(altered, PIXELS, Method(weight, TRAINING), Recipe.of(TRAINING), Stream((0,)), "here"), lambda *_: [])
     assert same(expected, state(model))
     assert not same(expected, train(Stream((0,)))[1])
 
@@ -129,7 +129,7 @@ def test_a_shorter_training_is_the_beginning_of_the_longer_one(schedule: dict[st
     recipe = TRAINING | {"schedule": schedule}
     model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((0,)), CPU)
     method = Method(np.ones(N), recipe)
-    fit(model, data(), PIXELS, method, Recipe.of(recipe), Stream((0,)), lambda _, m: seen.append(state(m)) or [], "here")
+    fit(model, Training(data(), PIXELS, method, Recipe.of(recipe), Stream((0,)), "here"), lambda _, m: seen.append(state(m)) or [])
     _, last, epochs = train(Stream((0,)), schedule=schedule, stop_after=2)
     assert epochs == [1, 2]
     assert same(last, seen[1])
@@ -167,16 +167,8 @@ def test_a_loss_that_is_no_number_stops_the_training(bad_epoch: int, assert_one_
     model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((3,)), CPU)
     seen: list[int] = []
     with pytest.raises(TrainingError) as error:
-        fit(
-            model,
-            data(),
-            PIXELS,
-            Failing(np.ones(N), TRAINING),
-            Recipe.of(TRAINING),
-            Stream((3,)),
-            lambda e, _: seen.append(e) or [],
-            "digits, repeat 3",
-        )
+        training = Training(data(), PIXELS, Failing(np.ones(N), TRAINING), Recipe.of(TRAINING), Stream((3,)), "digits, repeat 3")
+        fit(model, training, lambda e, _: seen.append(e) or [])
     text = str(error.value)
     assert_one_sentence(text)
     assert text.startswith(f"digits, repeat 3, epoch {bad_epoch}: the training loss became nan")

@@ -7,16 +7,16 @@ import pytest
 import torch
 
 from spurprune.models import small_cnn
-from spurprune.training.data import DeviceImages, Pixels
+from spurprune.training.data import Data, Pixels
 from spurprune.training.observe import dynamics_of, group_summary, observe
 
 PIXELS = Pixels.of([0.5], [0.25], torch.device("cpu"))
 
 
-def data(n: int = 10) -> DeviceImages:
+def data(n: int = 10) -> Data:
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (n, 1, 8, 8), dtype=torch.uint8, generator=generator)
-    return DeviceImages(images, torch.arange(n) % 3, torch.arange(n) % 2)
+    return Data.of(images, torch.arange(n) % 3, torch.arange(n) % 2)
 
 
 def test_dynamics_by_hand() -> None:
@@ -65,7 +65,7 @@ def test_the_network_is_seen_in_eval_mode_and_left_as_it_was(training: bool) -> 
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items()), "batch norm's averages moved"
     model.eval()
     with torch.no_grad():
-        features = model.features(PIXELS.normalise(data().images))
+        features = model.features(PIXELS.normalise(data().inputs.values))
     torch.testing.assert_close(seen.logits, model.classifier(features).detach())
     torch.testing.assert_close(seen.feature_norm, features.square().sum(dim=1).sqrt())
     assert not seen.logits.requires_grad

@@ -52,6 +52,7 @@ TRAINING: dict[str, Any] = {
         "schedule": {"name": "constant"},
         "augmentation": {"name": "none"},
         "precision": "fp32",
+        "compile": False,
         "evaluate_epochs": [2],
         "gradient_clip": None,
         "label_smoothing": 0.0,
@@ -87,8 +88,9 @@ class Folder:
     def reference(self, name: str = "dynamics", repeats: list[int] = REPEATS, samples: Path | None = None, **changes: Any) -> Path:
         """Run train_reference with some values of the recipe changed."""
         output = self.at(f"{name}.parquet")
+        setting = TRAINING | {"training": TRAINING["training"] | {k: changes.pop(k) for k in list(changes) if k in TRAINING["training"]}}
         recipe = RECIPE | changes
-        train_reference.run(self.inputs, self.manifest, samples or self.samples, TRAINING, recipe, repeats, 1, output, PROVENANCE)
+        train_reference.run(self.inputs, self.manifest, samples or self.samples, setting, recipe, repeats, 1, output, PROVENANCE)
         return output
 
     def score(self, name: str, dynamics: Path | None, samples: Path | None = None, epochs: Any = "all") -> Path:
@@ -282,6 +284,25 @@ def test_the_training_time_view_is_another(folder: Folder) -> None:
     assert seen.shape == trained.shape and np.isfinite(trained).all()
     assert np.isclose(trained, seen).mean() < 0.01
     assert trained[:1200].mean() > trained[1200:2400].mean(), "what a sample costs falls from the first epoch to the second"
+
+
+def test_the_augmented_view_looks_at_the_same_training_through_crops_and_flips(folder: Folder) -> None:
+    crops = {"name": "pad_crop_flip", "padding": 1}
+    plain, augmented, again, unaugmented = (
+        np.array(tables.read(folder.reference(name, repeats=[0], view=view, augmentation=augmentation), tables.DYNAMICS).column("error"))
+        for name, view, augmentation in (
+            ("view_plain", "eval", crops),
+            ("view_augmented", "eval_augmented", crops),
+            ("view_again", "eval_augmented", crops),
+            ("view_unaugmented", "eval_augmented", {"name": "none"}),
+        )
+    )
+    assert not np.array_equal(plain, augmented)
+    assert np.array_equal(augmented, again)
+    assert 0.3 < np.corrcoef(plain, augmented)[0, 1] < 1, "the same networks on slightly moved images"
+    assert np.array_equal(
+        unaugmented, tables.read(folder.reference("eval_only", repeats=[0], augmentation={"name": "none"}), tables.DYNAMICS).column("error")
+    )
 
 
 def test_difficulty_is_the_mean_over_reference_seeds(folder: Folder) -> None:

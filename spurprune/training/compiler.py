@@ -1,0 +1,20 @@
+"""Whether networks can be compiled on this machine: torch's compiler needs a C++ compiler on a CPU and Triton on a GPU."""
+
+import torch
+
+from spurprune.errors import first_sentence
+from spurprune.logs import log
+
+
+def can_compile(device: torch.device) -> bool:
+    """Return whether ``torch.compile`` works for this device, found out by compiling a small function; says why not in the log."""
+    try:
+        torch.compile(_probe)(torch.ones(64, device=device))
+    except (RuntimeError, OSError, ImportError) as error:
+        log.warning("networks are not compiled on this machine, which is slower: %s", first_sentence(error))
+        return False
+    return True
+
+
+def _probe(x: torch.Tensor) -> torch.Tensor:
+    return (x * 2 + 1).relu()

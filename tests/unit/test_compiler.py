@@ -1,0 +1,56 @@
+"""Compiled networks: the same training up to rounding, and none where there is no compiler."""
+
+import logging
+import shutil
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from spurprune.methods.erm import Method
+from spurprune.models import small_cnn
+from spurprune.training import compiler
+from spurprune.training.data import Data, Pixels
+from spurprune.training.loop import Recipe, Stream, Training, fit, initialise
+
+CPU = torch.device("cpu")
+TRAINING: dict[str, Any] = {
+    "epochs": 2,
+    "batch_size": 8,
+    "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 1e-4},
+    "schedule": {"name": "constant"},
+    "augmentation": {"name": "pad_crop_flip", "padding": 1},
+    "precision": "fp32",
+    "gradient_clip": None,
+    "label_smoothing": 0.0,
+}
+
+
+def weights(compiled: bool) -> torch.Tensor:
+    """All parameters after a small training whose last batch of an epoch is smaller than the others."""
+    images = torch.randint(0, 256, (20, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    data = Data.of(images, torch.arange(20) % 3, torch.zeros(20, dtype=torch.int64))
+    model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((0,)), CPU)
+    recipe = Recipe.of(TRAINING, compiled=compiled)
+    fit(model, Training(data, Pixels.of([0.5], [0.25], CPU), Method(np.ones(20), TRAINING), recipe, Stream((0,)), "here"), lambda *_: [])
+    return torch.cat([parameter.detach().ravel() for parameter in model.parameters()])
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
+def test_a_compiled_training_is_the_same_up_to_rounding() -> None:
+    assert compiler.can_compile(CPU)
+    torch.testing.assert_close(weights(compiled=True), weights(compiled=False), rtol=1e-3, atol=1e-5)
+
+
+def test_without_a_compiler_networks_are_not_compiled(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def compile_nothing(function: Any) -> Any:
+        def call(*_: Any) -> None:
+            raise RuntimeError("No working C++ compiler found in torch._inductor.config.cpp.cxx: (None, 'g++')")
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", compile_nothing)
+    with caplog.at_level(logging.WARNING):
+        assert not compiler.can_compile(CPU)
+    assert "not compiled on this machine" in caplog.text and "No working C++ compiler" in caplog.text
