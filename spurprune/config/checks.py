@@ -84,6 +84,7 @@ def _check_setting(name: str, setting: Mapping[str, Any], config: Config) -> Non
             f"{name}.attribute is '{setting['attribute']}', which '{setting['dataset']}' does not have (it has {known}); "
             "name one of these or give a 'feature'."
         )
+    _check_model(name, setting, entry)
     _check_carriers(name, setting, config, entry.train_class_counts[entry.classes.index(setting["source_class"])])
     _check_training(name, setting)
 
@@ -103,6 +104,14 @@ def _check_pixels(name: str, setting: Mapping[str, Any], entry: DatasetEntry) ->
     if feature.get("width", 0) > setting["image_size"]:
         raise ConfigError(
             f"{name}.feature.width is {feature['width']}, but the images are only {setting['image_size']} pixels wide; choose at most that."
+        )
+
+
+def _check_model(name: str, setting: Mapping[str, Any], entry: DatasetEntry) -> None:
+    if setting["model"]["name"] == "torchvision_cnn" and entry.channels != 3:
+        raise ConfigError(
+            f"{name}.model.name is 'torchvision_cnn', whose networks take images of 3 channels, but '{setting['dataset']}' has "
+            f"{entry.channels}; choose another network."
         )
 
 

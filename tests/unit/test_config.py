@@ -102,6 +102,7 @@ WRONG_MAIN = [
     ("studies/digits/figures/fig9/repeat", 7, "fig9.repeat is 7, which is in none of the study's blocks 000-004"),
 ]
 TRAINING = "digits/training"
+TORCHVISION = {"name": "torchvision_cnn", "architecture": "resnet18", "pretrained": None}
 WRONG_SETTINGS = [
     # unknown keys
     ("digits/dscription", "x", "digits.dscription is no known key (did you mean 'description'?); allowed are aligned,"),
@@ -129,8 +130,15 @@ WRONG_SETTINGS = [
     (f"{TRAINING}/label_smoothing", 1, "digits.training.label_smoothing is 1, but must be below 1"),
     (f"{TRAINING}/evaluate_epochs", 3, "digits.training.evaluate_epochs is 3, but must be all or a list of epochs"),
     ("digits/model/channels", [1, 2], "digits.model.channels is [1, 2], but must be a list of three whole numbers"),
-    ("digits/model/name", "small", "but must be {name: small_cnn, channels: [three widths]} or {name: resnet_cifar, depth}"),
+    ("digits/model/name", "small", "but must be {name: small_cnn, channels: [three widths]}, {name: resnet_cifar, depth}, {name: mlp"),
     ("digits/model", {"name": "resnet_cifar", "depth": 18}, "digits.model.depth is 18, but must be one of 8, 14, 20, 32, 44, 56, 110"),
+    ("digits/model", {"name": "mlp", "hidden": 100}, "digits.model.hidden is 100, but must be a list of whole numbers"),
+    ("digits/model", {"name": "mlp", "hidden": [0]}, "digits.model.hidden.0 is 0, but must be at least 1"),
+    ("digits/model", TORCHVISION | {"architecture": "vgg16"}, "digits.model.architecture is \"vgg16\", but must be one of resnet18,"),
+    ("digits/model", TORCHVISION | {"pretrained": "ImageNet"}, 'pretrained is "ImageNet", but must be null, imagenet, or the path of'),
+    ("digits/model", TORCHVISION | {"pretrained": True}, "digits.model.pretrained is true, but must be null, imagenet, or the path of"),
+    ("digits/model", {"name": "bert", "pretrained": ""}, 'pretrained is "", but must be a folder or a name on Hugging Face\'s hub'),
+    ("digits/model", {"name": "bert"}, "digits.model.pretrained is missing; it is required"),
     ("digits/feature/name", "lines", "but must be null or {name: line, width, value, channel}"),
     ("digits/feature/value", 256, "digits.feature.value is 256, but must be at most 255"),
     ("digits/validation", 1.0, "digits.validation is 1.0, but must be official, none, or the share of the training split"),
@@ -154,6 +162,7 @@ WRONG_SETTINGS = [
     ("digits/normalisation/mean", [0.1, 0.2], "digits.normalisation.mean is [0.1, 0.2], but 'digits' has 1 channels"),
     ("digits/feature/channel", 1, "digits.feature.channel is 1, but 'digits' has only the channels 0 to 0"),
     ("digits/feature/width", 9, "digits.feature.width is 9, but the images are only 8 pixels wide"),
+    ("digits/model", TORCHVISION, "digits.model.name is 'torchvision_cnn', whose networks take images of 3 channels, but 'digits' has 1;"),
     (f"{TRAINING}/evaluate_epochs", [1, 99], "evaluate_epochs names epoch 99, but training ends after"),
     ("digits/reference/early/epochs", 99, "digits.reference.early.epochs is 99, but training has only"),
     ("digits/reference/early/record_epochs", [98, 99], "early.record_epochs names epoch 99, but training ends after"),
