@@ -32,13 +32,15 @@ def observe(model: Network, data: Data, pixels: Pixels, batch_size: int, augment
     """
     was_training = model.training
     model.eval()
-    logits, norms = [], []
+    # Into one tensor each: small results kept between large temporaries would keep those temporaries' memory from being used again.
+    logits = torch.empty((len(data), model.classifier.out_features), device=data.device)
+    feature_norm = torch.empty(len(data), device=data.device)
     for rows in torch.arange(len(data), device=data.device).split(batch_size):
         features = model.features(pixels.normalise(augment(data.batch(rows))))
-        logits.append(model.classifier(features))
-        norms.append(features.norm(dim=1))
+        logits[rows] = model.classifier(features)
+        feature_norm[rows] = features.norm(dim=1)
     model.train(was_training)
-    return Observation(torch.cat(logits).float(), torch.cat(norms).float())
+    return Observation(logits, feature_norm)
 
 
 def dynamics_of(logits: Tensor, label: Tensor) -> dict[str, np.ndarray]:

@@ -1,0 +1,81 @@
+"""A dataset larger than what a training may hold: inputs are read as batches ask for them and never kept."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+N, SHAPE = 300_000, (3, 32, 32)
+
+SCRIPT = f"""
+import sys
+import numpy as np
+import torch
+from spurprune.methods.erm import Method
+from spurprune.models import small_cnn
+from spurprune.training.data import Pixels, load
+from spurprune.training.loop import Recipe, Stream, Training, fit, initialise
+from spurprune.training.observe import observe
+
+torch.set_num_threads(1)
+N, SHAPE, CPU = {N}, {SHAPE}, torch.device("cpu")
+
+
+def anonymous():
+    for line in open("/proc/self/status"):
+        if line.startswith("RssAnon"):
+            return int(line.split()[1]) * 1024
+
+
+class Watching(Method):
+    peak = 0
+
+    def loss(self, logits, label, group, rows):
+        self.peak = max(self.peak, anonymous())
+        return super().loss(logits, label, group, rows)
+
+
+class Average(torch.nn.Module):
+    # The cheapest network that sees every pixel: memory is looked at, not learning.
+    def __init__(self):
+        super().__init__()
+        self.classifier = torch.nn.Linear(SHAPE[0], 2)
+
+    def features(self, x):
+        return x.mean(dim=(2, 3))
+
+    def forward(self, x):
+        return self.classifier(self.features(x))
+
+
+inputs = np.load(sys.argv[1], mmap_mode="r")
+ids = np.arange(N)
+training = {{
+    "epochs": 1, "batch_size": 1024, "optimizer": {{"name": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.0}},
+    "schedule": {{"name": "constant"}}, "augmentation": {{"name": "none"}}, "precision": "fp32", "gradient_clip": None, "label_smoothing": 0.0,
+}}
+feature = {{"name": "line", "width": 2, "value": 255, "channel": 0}}
+data = load(inputs, ids, ids % 2, ids % 2, ids % 10 == 0, feature, CPU)
+before = anonymous()
+method = Watching(np.ones(N), training)
+model = initialise(Average, Stream((0,)), CPU)
+fit(model, Training(data, Pixels.of([0.5] * 3, [0.25] * 3, CPU), method, Recipe.of(training), Stream((0,)), "here"), lambda *_: [])
+observe(model, data, Pixels.of([0.5] * 3, [0.25] * 3, CPU), 1024)
+print(before, max(method.peak, anonymous()))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's account of a process's memory")
+def test_training_on_a_large_file_holds_a_small_part_of_it(tmp_path: Path) -> None:
+    """10 GB of inputs must train within 3 GB beyond the page cache: here 0.9 GB, as a sparse file, within a fifth of it."""
+    import numpy as np
+
+    path = tmp_path / "inputs.npy"
+    inputs = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(N, *SHAPE))
+    size = inputs.nbytes
+    del inputs
+    assert path.stat().st_blocks * 512 < size / 100, "the file is to be sparse"
+    shown = subprocess.run([sys.executable, "-c", SCRIPT, str(path)], capture_output=True, text=True, check=True)
+    before, peak = map(int, shown.stdout.split())
+    assert peak - before < 0.2 * size
