@@ -1,7 +1,17 @@
 """Augmentation of a batch on the device, each image by its own draw."""
 
+import math
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import Tensor
+
+PADDING = 4  # pixels; He et al. 2016, Sec. 4.2
+# The defaults of torchvision's RandomResizedCrop, from Szegedy et al. 2015, Sec. 6, and how often it tries to fit a box in.
+SCALE = (0.08, 1.0)
+RATIO = (3 / 4, 4 / 3)
+ATTEMPTS = 10
 
 
 def pad_crop_flip(images: Tensor, padding: int, generator: torch.Generator) -> Tensor:
@@ -22,8 +32,86 @@ def pad_crop_flip(images: Tensor, padding: int, generator: torch.Generator) -> T
     return padded.permute(0, 2, 3, 1)[batch[:, None, None], rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
-def augment(images: Tensor, name: str, options: dict[str, int], generator: torch.Generator) -> Tensor:
+def random_boxes(
+    n: int, size: tuple[int, int], scale: Sequence[float], ratio: Sequence[float], generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return top, left, height and width, int64 [n] each, of random boxes within an image of ``size`` (height, width).
+
+    Distributed as torchvision's ``RandomResizedCrop.get_params``: the share of the image's area uniform in ``scale``, the logarithm of
+    width / height uniform in those of ``ratio``, the place uniform; the first of ten attempts that fits in, or else the largest box in
+    the centre whose width / height is within ``ratio``. On the generator's device.
+    """
+    height, width = size
+    uniform = torch.rand((4, n, ATTEMPTS), generator=generator, device=generator.device, dtype=torch.float64)
+    area = height * width * (scale[0] + uniform[0] * (scale[1] - scale[0]))
+    aspect = torch.exp(math.log(ratio[0]) + uniform[1] * (math.log(ratio[1]) - math.log(ratio[0])))
+    box_width, box_height = torch.sqrt(area * aspect).round(), torch.sqrt(area / aspect).round()
+    fits = (box_width > 0) & (box_width <= width) & (box_height > 0) & (box_height <= height)
+    first = fits.to(torch.uint8).argmax(dim=1, keepdim=True)  # the first of equal maxima
+    box_height, box_width, down, right = (x.gather(1, first)[:, 0] for x in (box_height, box_width, uniform[2], uniform[3]))
+    top, left = (down * (height - box_height + 1)).floor(), (right * (width - box_width + 1)).floor()
+    central = _central_box(height, width, ratio)
+    drawn = (top, left, box_height, box_width)
+    top, left, box_height, box_width = (torch.where(fits.any(dim=1), x.long(), instead) for x, instead in zip(drawn, central, strict=True))
+    return top, left, box_height, box_width
+
+
+def _central_box(height: int, width: int, ratio: Sequence[float]) -> tuple[int, int, int, int]:
+    """Return top, left, height and width of the largest central box whose width / height is within ``ratio``."""
+    box_height, box_width = height, width
+    if width / height < ratio[0]:
+        box_height = round(width / ratio[0])
+    elif width / height > ratio[1]:
+        box_width = round(height * ratio[1])
+    return (height - box_height) // 2, (width - box_width) // 2, box_height, box_width
+
+
+def resized_crop(images: Tensor, boxes: tuple[Tensor, Tensor, Tensor, Tensor], flip: Tensor) -> Tensor:
+    """Return uint8 images [N, C, H, W], each cut to its box (top, left, height, width; int64 [N]) and resized to H × W.
+
+    Bilinear within the box, as torchvision's ``resized_crop``; without antialiasing, which would change nothing, since a box is never
+    larger than the image. Images where ``flip`` (bool [N]) is true are mirrored. Values are rounded to whole grey levels, so that what
+    follows takes the same pixels with and without augmentation.
+    """
+    _, _, height, width = images.shape
+    top, left, box_height, box_width = boxes
+    rows = _places(top, box_height, height)
+    columns = _places(left, box_width, width)
+    columns = torch.where(flip[:, None], columns.flip(1), columns)
+    # grid_sample counts places from -1, the image's left or upper edge, to 1, the opposite one.
+    x, y = (2 * columns + 1) / width - 1, (2 * rows + 1) / height - 1
+    grid = torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), dim=3)
+    resized = torch.nn.functional.grid_sample(images.to(torch.float32), grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return resized.round_().to(torch.uint8)
+
+
+def _places(start: Tensor, length: Tensor, size: int) -> Tensor:
+    """Return where ``size`` pixels lie that cover ``length`` pixels from ``start`` on (int64 [N] each): float32 [N, size], in pixels."""
+    start, length = start[:, None], length[:, None]
+    within = (torch.arange(size, device=start.device) + 0.5) * (length / size) - 0.5
+    return start + torch.minimum(within.clamp(min=0), length - 1)
+
+
+def random_resized_crop_flip(images: Tensor, scale: Sequence[float], ratio: Sequence[float], generator: torch.Generator) -> Tensor:
+    """Return uint8 images [N, C, H, W] cut to random boxes, resized to H × W, and flipped with probability ½.
+
+    As torchvision's ``RandomResizedCrop((H, W), scale, ratio)`` and ``RandomHorizontalFlip()`` on the images as they are stored.
+    ``generator`` lives on the images' device.
+    """
+    n, _, height, width = images.shape
+    boxes = random_boxes(n, (height, width), scale, ratio, generator)
+    flip = torch.rand(n, generator=generator, device=images.device) < 0.5
+    return resized_crop(images, boxes, flip)
+
+
+def augment(images: Tensor, name: str, options: dict[str, Any], generator: torch.Generator) -> Tensor:
     """Return a batch augmented as the configuration's ``augmentation`` says."""
-    if name == "none":
-        return images
-    return pad_crop_flip(images, options.get("padding", 4), generator)
+    match name:
+        case "none":
+            return images
+        case "pad_crop_flip":
+            return pad_crop_flip(images, options.get("padding", PADDING), generator)
+        case "random_resized_crop_flip":
+            return random_resized_crop_flip(images, options.get("scale", SCALE), options.get("ratio", RATIO), generator)
+        case _:
+            raise ValueError(f"no such augmentation: {name}")
