@@ -93,11 +93,10 @@ def _train(
     source = bench.manifest.class_index(setting["source_class"])
     batch_size = setting["evaluation"]["batch_size"]
 
-    def observe_epoch(epoch: int, model: torch.nn.Module) -> list[Record]:
+    def observe_epoch(epoch: int, model: Network) -> list[Record]:
         progress.reach(where, epoch)
         if not (wanted == "all" or epoch in wanted):
             return []
-        assert isinstance(model, Network)
         return [
             {"epoch": epoch, "split": split, "view": view, **record}
             for split, view, part in watched
@@ -108,7 +107,6 @@ def _train(
     model = initialise(bench.build_network(), stream, bench.device)
     learner = plugins.load("methods", method).Method(weight, setting["training"])
     records = fit(model, Training(data, bench.pixels, learner, bench.recipe(), stream, where), observe_epoch, checkpoints)
-    assert isinstance(model, Network)
     return model, records
 
 

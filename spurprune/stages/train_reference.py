@@ -74,11 +74,10 @@ def _one_run(
         _Recorder(len(rows), bench, model) if recipe["view"] == "training" else Method(np.ones(len(rows)), bench.setting["training"])
     )
 
-    def observe_epoch(epoch: int, model: torch.nn.Module) -> list[Record]:
+    def observe_epoch(epoch: int, model: Network) -> list[Record]:
         progress.reach(where, epoch)
         if epoch not in wanted:
             return []
-        assert isinstance(model, Network)
         if isinstance(method, _Recorder):
             logits, norm = method.logits, method.feature_norm
         else:
@@ -106,9 +105,8 @@ def _view(bench: Workbench, view: str, stream: Stream, epoch: int) -> Callable[[
 class _Recorder(Method):
     """ERM that keeps each sample's logits and feature norm from its own training step: the training-time view."""
 
-    def __init__(self, n: int, bench: Workbench, model: torch.nn.Module) -> None:
+    def __init__(self, n: int, bench: Workbench, model: Network) -> None:
         super().__init__(np.ones(n), bench.setting["training"])
-        assert isinstance(model, Network)
         self.logits = torch.zeros((n, bench.manifest.num_classes), device=bench.device)
         self.feature_norm = torch.zeros(n, device=bench.device)
         self._batch_norm = torch.zeros(0, device=bench.device)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ from spurprune.training import optim
 from spurprune.training.augment import augment
 from spurprune.training.checkpoints import JobCheckpoints, Record, TrainingState
 from spurprune.training.data import Data, Pixels
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 class TrainingMethod(Protocol):
@@ -69,12 +71,13 @@ class Stream:
         return seeds.stream_seed(name, *self.key, *parts)
 
 
-def initialise(build: Callable[[], nn.Module], stream: Stream, device: torch.device) -> nn.Module:
+def initialise(build: Callable[[], Model], stream: Stream, device: torch.device) -> Model:
     """Return a network with weights drawn from the initialisation stream, on the device, channels last."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream.seed(seeds.INITIALISATION))
         model = build()
-    return model.to(device).to(memory_format=torch.channels_last)
+    model.to(device).to(memory_format=torch.channels_last)
+    return model
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,9 @@ class Training:
 
 
 def fit(
-    model: nn.Module,
+    model: Model,
     training: Training,
-    observe_epoch: Callable[[int, nn.Module], list[Record]],
+    observe_epoch: Callable[[int, Model], list[Record]],
     checkpoints: JobCheckpoints | None = None,
 ) -> list[Record]:
     """Train ``model`` in place and return what ``observe_epoch(epoch, model)`` recorded after each epoch, from 1 on.

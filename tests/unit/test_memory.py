@@ -53,7 +53,8 @@ inputs = np.load(sys.argv[1], mmap_mode="r")
 ids = np.arange(N)
 training = {{
     "epochs": 1, "batch_size": 1024, "optimizer": {{"name": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.0}},
-    "schedule": {{"name": "constant"}}, "augmentation": {{"name": "none"}}, "precision": "fp32", "gradient_clip": None, "label_smoothing": 0.0,
+    "schedule": {{"name": "constant"}}, "augmentation": {{"name": "none"}}, "precision": "fp32",
+    "gradient_clip": None, "label_smoothing": 0.0,
 }}
 feature = {{"name": "line", "width": 2, "value": 255, "channel": 0}}
 data = load(inputs, ids, ids % 2, ids % 2, ids % 10 == 0, feature, CPU)
