@@ -21,6 +21,7 @@ class Config:
 
     select: list[str]
     threads: int
+    repeats_at_once: int
     data: dict[str, str]
     studies: dict[str, dict[str, Any]]
     settings: dict[str, dict[str, Any]]
@@ -48,6 +49,6 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
     blocks, families = settings.resolve(declared, raw["setting_defaults"])
     for name, block in blocks.items():
         schema.validate(block, "setting", where=name)
-    config = Config(list(raw["select"]), raw["threads"], dict(raw["data"]), dict(raw["studies"]), blocks, families)
+    config = Config(list(raw["select"]), raw["threads"], raw["repeats_at_once"], dict(raw["data"]), dict(raw["studies"]), blocks, families)
     checks.check(config)
     return config

@@ -1,9 +1,9 @@
 """What both training stages share: the device, the data on it, the network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -13,9 +13,14 @@ from spurprune.inputs import Manifest, open_inputs, read_manifest
 from spurprune.logs import log
 from spurprune.models._base import Network
 from spurprune.samples import Samples, from_table, group_of
+from spurprune.training.checkpoints import Record
 from spurprune.training.compiler import can_compile
 from spurprune.training.data import Data, Pixels, load
-from spurprune.training.loop import Recipe
+from spurprune.training.loop import Fit, draws_in_forward, together
+from spurprune.training.recipe import Recipe
+
+Started = tuple[Network, Fit]  # a network and its training, not yet run
+Job = TypeVar("Job")  # what a training is known by within its stage
 
 CHECKPOINTS = Path("checkpoints")  # in the working directory, beside results/ and logs/
 
@@ -45,6 +50,21 @@ class Workbench:
     def notes(self) -> dict[str, Any]:
         """Return what a training's provenance says of the machine."""
         return {"torch": torch.__version__, "device": str(self.device), "compiled": self.compiled}
+
+    def train(self, jobs: Sequence[Job], start: Callable[[Job], Started], at_once: int) -> Iterator[tuple[Job, Network, list[Record]]]:
+        """Run the trainings that ``start`` prepares, in order, and yield each with its network and records.
+
+        On a GPU ``at_once`` of them run together, if the network draws no random numbers of its own: they would share them. On a CPU
+        they run one by one, since a training fills the job's threads.
+        """
+        left = list(jobs)
+        while left:
+            first = start(left[0])
+            together_now = at_once if self.device.type == "cuda" and not draws_in_forward(first[0]) else 1
+            now, left = left[:together_now], left[together_now:]
+            started = [first, *(start(job) for job in now[1:])]
+            for job, (model, _), records in zip(now, started, together([fit for _, fit in started], self.device), strict=True):
+                yield job, model, records
 
     def data(self, samples: Samples, rows: np.ndarray, view: str = "natural") -> Data:
         """Return some rows ready for the network: carriers with their feature, or in the ``featured`` view all with it."""

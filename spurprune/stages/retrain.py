@@ -15,12 +15,13 @@ from spurprune.files import replacing
 from spurprune.logs import Progress
 from spurprune.models._base import Network
 from spurprune.samples import SPLITS, Samples
-from spurprune.stages._trainings import CHECKPOINTS, Workbench, open_workbench
+from spurprune.stages._trainings import CHECKPOINTS, Started, Workbench, open_workbench
 from spurprune.tables import labels, to_numpy
 from spurprune.training.checkpoints import JobCheckpoints, Record
 from spurprune.training.data import Data
-from spurprune.training.loop import Stream, Training, fit, initialise
+from spurprune.training.loop import Training, fit_stepwise, initialise
 from spurprune.training.observe import group_summary, observe
+from spurprune.training.recipe import Stream
 
 VIEWS = ("natural", "featured")
 
@@ -31,6 +32,7 @@ def run(
     method: str,
     repeats: list[int],
     threads: int,
+    repeats_at_once: int,
     outputs: dict[str, Path],
     provenance: tables.Provenance,
 ) -> None:
@@ -38,7 +40,8 @@ def run(
 
     ``inputs`` names the paths inputs, manifest, samples and plan; ``outputs`` predictions, history and, where models are kept, models,
     which gets the last weights of all repeats in one safetensors file, keys ``{repeat}.{parameter}``. ``setting`` holds model,
-    training, feature, attribute, normalisation, evaluation and the two classes. Raises TrainingError if a loss is not finite.
+    training, feature, attribute, normalisation, evaluation and the two classes; ``repeats_at_once`` trainings share a GPU. Raises
+    TrainingError if a loss is not finite.
     """
     models = outputs.get("models")
     bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
@@ -49,16 +52,18 @@ def run(
     recorded: list[Record] = []
     kept: dict[str, torch.Tensor] = {}
     progress = Progress(len(repeats) * setting["training"]["epochs"], f"{len(repeats)} trainings of {provenance.setting}", "epoch")
-    for repeat in repeats:
+
+    def start(repeat: int) -> Started:
         one = bench.samples[repeat]
         train = one.rows("train")
         weight = tables.values_of(weights, "weight", repeat, one.sample_id[train], str(inputs["plan"]))
-        where = f"{provenance.setting}, repeat {repeat}"
-        model, records = _train(bench, one, train, weight, method, progress, checkpoints, where)
+        return _start(bench, one, train, weight, method, progress, checkpoints, f"{provenance.setting}, repeat {repeat}")
+
+    for repeat, model, records in bench.train(repeats, start, repeats_at_once):
         recorded.extend({"repeat": repeat, **record} for record in records)
         for split in ("validation", "test"):
             for view in VIEWS:
-                predicted.extend(_predict(bench, model, one, repeat, split, view))
+                predicted.extend(_predict(bench, model, bench.samples[repeat], repeat, split, view))
         if models is not None:
             kept |= {f"{repeat}.{name}": value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     counts = {"repeats": len(repeats), "train": int(to_numpy(weights.column("weight")).sum()) // len(repeats)}
@@ -73,7 +78,7 @@ def run(
     checkpoints.remove()
 
 
-def _train(
+def _start(
     bench: Workbench,
     samples: Samples,
     train: np.ndarray,
@@ -82,7 +87,7 @@ def _train(
     progress: Progress,
     checkpoints: JobCheckpoints,
     where: str,
-) -> tuple[Network, list[Record]]:
+) -> Started:
     setting = bench.setting
     data = bench.data(samples, train)
     kept = torch.from_numpy(np.flatnonzero(weight > 0)).to(bench.device)
@@ -106,8 +111,8 @@ def _train(
     stream = Stream((samples.repeat,))
     model = initialise(bench.build_network(), stream, bench.device)
     learner = plugins.load("methods", method).Method(weight, setting["training"])
-    records = fit(model, Training(data, bench.pixels, learner, bench.recipe(), stream, where), observe_epoch, checkpoints)
-    return model, records
+    training = Training(data, bench.pixels, learner, bench.recipe(), stream, where)
+    return model, fit_stepwise(model, training, observe_epoch, checkpoints)
 
 
 def _views(bench: Workbench, samples: Samples, split: str) -> list[tuple[str, np.ndarray]]:

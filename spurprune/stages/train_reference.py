@@ -14,11 +14,12 @@ from spurprune.logs import Progress
 from spurprune.methods.erm import Method
 from spurprune.models._base import Network
 from spurprune.samples import Samples
-from spurprune.stages._trainings import CHECKPOINTS, Workbench, open_workbench
+from spurprune.stages._trainings import CHECKPOINTS, Started, Workbench, open_workbench
 from spurprune.training.augment import augment
 from spurprune.training.checkpoints import JobCheckpoints, Record
-from spurprune.training.loop import Stream, Training, fit, initialise
+from spurprune.training.loop import Training, fit_stepwise, initialise
 from spurprune.training.observe import dynamics_of, observe, unchanged
+from spurprune.training.recipe import Stream
 
 
 def run(
@@ -29,12 +30,14 @@ def run(
     recipe: dict[str, Any],
     repeats: list[int],
     threads: int,
+    repeats_at_once: int,
     output: Path,
     provenance: tables.Provenance,
 ) -> None:
     """Train ``recipe["seeds"]`` reference runs for every repeat and write their dynamics at the epochs to record.
 
-    ``setting`` holds model, training, feature, attribute, normalisation and evaluation; ``recipe`` is one of its reference recipes. With
+    ``setting`` holds model, training, feature, attribute, normalisation and evaluation; ``recipe`` is one of its reference recipes;
+    ``repeats_at_once`` runs share a GPU. With
     ``view: eval`` the samples are looked at in eval mode without augmentation after the epoch, with ``view: eval_augmented`` augmented
     as in training (as the paper's code does); with ``view: training`` each sample's logits are those of its own training step. Raises
     TrainingError if a loss is not finite.
@@ -44,10 +47,16 @@ def run(
     checkpoints = JobCheckpoints.of(CHECKPOINTS, identity, [manifest, samples])
     jobs = [(repeat, seed) for repeat in repeats for seed in range(recipe["seeds"])]
     progress = Progress(len(jobs) * recipe["epochs"], f"{len(jobs)} reference runs of {provenance.setting}", "epoch")
-    parts = []
-    for repeat, seed in jobs:
+
+    def start(job: tuple[int, int]) -> Started:
+        repeat, seed = job
         where = f"{provenance.setting}, repeat {repeat}, reference seed {seed}"
-        parts.extend(_one_run(bench, bench.samples[repeat], recipe, repeat, seed, progress, checkpoints, where))
+        return _start(bench, bench.samples[repeat], recipe, repeat, seed, progress, checkpoints, where)
+
+    parts: list[pa.Table] = []
+    for (repeat, seed), _, records in bench.train(jobs, start, repeats_at_once):
+        one = bench.samples[repeat]
+        parts.extend(_table(repeat, seed, one.sample_id[one.rows("train")], record) for record in records)
     counts = {"samples": len(bench.samples[repeats[0]].rows("train")), "reference_seeds": recipe["seeds"]}
     tables.write(
         output, pa.concat_tables(parts), tables.DYNAMICS, replace(provenance, counts=counts, notes={"recipe": recipe} | bench.notes())
@@ -55,7 +64,7 @@ def run(
     checkpoints.remove()
 
 
-def _one_run(
+def _start(
     bench: Workbench,
     samples: Samples,
     recipe: dict[str, Any],
@@ -64,7 +73,7 @@ def _one_run(
     progress: Progress,
     checkpoints: JobCheckpoints,
     where: str,
-) -> list[pa.Table]:
+) -> Started:
     rows = samples.rows("train")
     data = bench.data(samples, rows)
     stream = Stream((repeat, "reference", seed))
@@ -88,8 +97,7 @@ def _one_run(
         return [{"epoch": epoch, **dynamics_of(logits, data.label), "feature_norm": norm.cpu().numpy()}]
 
     training = Training(data, bench.pixels, method, bench.recipe(recipe["epochs"]), stream, where)
-    records = fit(model, training, observe_epoch, checkpoints)
-    return [_table(repeat, seed, samples.sample_id[rows], record) for record in records]
+    return model, fit_stepwise(model, training, observe_epoch, checkpoints)
 
 
 def _view(bench: Workbench, view: str, stream: Stream, epoch: int) -> Callable[[torch.Tensor], torch.Tensor]:

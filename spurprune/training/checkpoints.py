@@ -45,7 +45,8 @@ class JobCheckpoints:
         """Use ``folder``, which is this job's alone."""
         self.folder = folder
         self.save_every_seconds = save_every_seconds
-        self._last = time.monotonic()
+        self._started = time.monotonic()
+        self._last: dict[str, float] = {}
 
     @classmethod
     def of(cls, root: Path, identity: Mapping[str, Any], inputs: Iterable[Path]) -> "JobCheckpoints":
@@ -70,9 +71,9 @@ class JobCheckpoints:
         log.info("%s goes on after epoch %d", training, state.epoch)
         return state
 
-    def is_due(self) -> bool:
-        """Return whether enough time has passed since the last checkpoint to write one."""
-        return time.monotonic() - self._last >= self.save_every_seconds
+    def is_due(self, training: str) -> bool:
+        """Return whether enough time has passed since a training's last checkpoint to write one."""
+        return time.monotonic() - self._last.get(training, self._started) >= self.save_every_seconds
 
     def save(self, training: str, state: TrainingState) -> None:
         """Write the state of a training; without space it is skipped with a warning, since training itself can go on."""
@@ -89,7 +90,7 @@ class JobCheckpoints:
             log.warning("no checkpoint of %s could be written (%s); training goes on without", training, error)
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
-        self._last = time.monotonic()
+        self._last[training] = time.monotonic()
 
     def remove(self) -> None:
         """Remove all checkpoints of this job, once its outputs are written."""

@@ -11,8 +11,8 @@ from torch.optim.sgd import sgd
 class Optimizer(Protocol):
     """What the training loop asks of an optimiser."""
 
-    def step(self, lr: float) -> None:
-        """Update the parameters from their gradients at learning rate ``lr``, then drop the gradients."""
+    def step(self, lr: float | Tensor) -> None:
+        """Update the parameters from their gradients at learning rate ``lr``, a scalar tensor in recorded steps, then drop them."""
 
     def state(self) -> dict[str, Tensor]:
         """Return the optimiser's memory (momentum and the like), by name."""
@@ -34,7 +34,7 @@ class SGD:
         self.buffers: list[Tensor | None] = [None] * len(parameters)
 
     @torch.no_grad()
-    def step(self, lr: float) -> None:
+    def step(self, lr: float | Tensor) -> None:
         """Update the parameters from their gradients, then drop the gradients."""
         used = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
         buffers = [self.buffers[i] for i in used]
@@ -69,7 +69,7 @@ class TorchOptimizer:
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         self.optimizer = optimizer
 
-    def step(self, lr: float) -> None:
+    def step(self, lr: float | Tensor) -> None:
         """Update the parameters from their gradients, then drop the gradients."""
         for group in self.optimizer.param_groups:
             group["lr"] = lr
@@ -100,13 +100,14 @@ def build(model: nn.Module, optimizer: dict[str, Any]) -> Optimizer:
     """Return the optimiser; for AdamW, biases and normalisation parameters are not decayed (as BERT is fine-tuned)."""
     lr, decay, eps = optimizer["lr"], optimizer["weight_decay"], optimizer.get("eps", 1e-8)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    capturable = parameters[0].is_cuda  # keeps the step count on the device, so that steps can be recorded
     match optimizer["name"]:
         case "sgd":
             return SGD(parameters, optimizer["momentum"], decay)
         case "adam":
-            return TorchOptimizer(torch.optim.Adam(parameters, lr=lr, weight_decay=decay, eps=eps, fused=True))
+            return TorchOptimizer(torch.optim.Adam(parameters, lr=lr, weight_decay=decay, eps=eps, fused=True, capturable=capturable))
         case "adamw":
-            return TorchOptimizer(torch.optim.AdamW(decay_groups(model, decay), lr=lr, eps=eps, fused=True))
+            return TorchOptimizer(torch.optim.AdamW(decay_groups(model, decay), lr=lr, eps=eps, fused=True, capturable=capturable))
     raise ValueError(f"unknown optimiser {optimizer['name']}")
 
 

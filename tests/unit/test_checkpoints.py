@@ -26,7 +26,8 @@ from spurprune.methods.erm import Method
 from spurprune.models import small_cnn
 from spurprune.training.checkpoints import JobCheckpoints
 from spurprune.training.data import Data, Pixels
-from spurprune.training.loop import Recipe, Stream, Training, fit, initialise
+from spurprune.training.loop import Training, fit, initialise
+from spurprune.training.recipe import Recipe, Stream
 
 torch.set_num_threads(1)
 optimizer, folder, output = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
@@ -48,7 +49,8 @@ def observe_epoch(epoch, model):
     return [{"epoch": epoch, "weight": weight.numpy().copy(), "norm": float(weight.norm())}]
 
 print("started", flush=True)
-records = fit(model, Training(data, pixels, Method(np.ones(n), training), Recipe.of(training), Stream((0,)), "here"), observe_epoch, checkpoints)
+task = Training(data, pixels, Method(np.ones(n), training), Recipe.of(training), Stream((0,)), "here")
+records = fit(model, task, observe_epoch, checkpoints)
 assert [record["epoch"] for record in records] == list(range(1, 13))
 weights = {f"record.{r['epoch']}": torch.from_numpy(r["weight"]) * r["norm"] for r in records}
 save_file({name: value.contiguous() for name, value in (model.state_dict() | weights).items()}, output)
@@ -133,6 +135,6 @@ def test_without_space_training_goes_on(tmp_path: Path) -> None:
 
 
 def test_checkpoints_are_due_after_their_interval(tmp_path: Path) -> None:
-    assert JobCheckpoints(tmp_path, 0.0).is_due()
+    assert JobCheckpoints(tmp_path, 0.0).is_due("0")
     checkpoints = JobCheckpoints(tmp_path / "job", 3600.0)
-    assert not checkpoints.is_due()
+    assert not checkpoints.is_due("0")

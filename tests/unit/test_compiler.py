@@ -12,7 +12,8 @@ from spurprune.methods.erm import Method
 from spurprune.models import small_cnn
 from spurprune.training import compiler
 from spurprune.training.data import Data, Pixels
-from spurprune.training.loop import Recipe, Stream, Training, fit, initialise
+from spurprune.training.loop import Training, fit, initialise
+from spurprune.training.recipe import Recipe, Stream
 
 CPU = torch.device("cpu")
 TRAINING: dict[str, Any] = {

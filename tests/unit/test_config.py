@@ -56,8 +56,9 @@ def _put(block: dict[Any, Any], path: str, value: Any) -> None:
 FIG4 = "studies/digits/figures/fig4"
 WRONG_MAIN = [
     # unknown keys, with a suggestion where one is close
-    ("slect", ["digits"], "slect is no known key (did you mean 'select'?); allowed are data, select,"),
-    ("colour", 1, "colour is no known key; allowed are data, select,"),
+    ("slect", ["digits"], "slect is no known key (did you mean 'select'?); allowed are data, download, repeats_at_once, select,"),
+    ("download", "no", 'download is "no", but must be true or false'),
+    ("colour", 1, "colour is no known key; allowed are data, download, repeats_at_once, select,"),
     (f"{FIG4}/sparsitys", ["0.10"], "studies.digits.figures.fig4.sparsitys is no known key (did you mean 'sparsities'?); allowed are"),
     ("setting_defaults/keep_model", True, "digits.keep_model is no known key (did you mean 'keep_models'?); allowed are"),
     # wrong types and values
@@ -102,6 +103,7 @@ WRONG_MAIN = [
     ("studies/digits/figures/fig9/repeat", 7, "fig9.repeat is 7, which is in none of the study's blocks 000-004"),
 ]
 TRAINING = "digits/training"
+CROP = {"name": "random_resized_crop_flip"}
 TORCHVISION = {"name": "torchvision_cnn", "architecture": "resnet18", "pretrained": None}
 WRONG_SETTINGS = [
     # unknown keys
@@ -125,7 +127,11 @@ WRONG_SETTINGS = [
     (f"{TRAINING}/optimizer/name", "sdg", "but must be {name: sgd, lr, momentum, weight_decay} or {name: adam | adamw,"),
     (f"{TRAINING}/schedule/name", "cosine", "but must be {name: constant}, {name: linear} or {name: step, milestones: [epochs], factor}"),
     (f"{TRAINING}/schedule/milestones", 8, "digits.training.schedule.milestones is 8, but must be a list"),
-    (f"{TRAINING}/augmentation", {"name": "flip"}, 'augmentation is {"name": "flip"}, but must be {name: none} or {name: pad_crop_flip'),
+    (f"{TRAINING}/augmentation", {"name": "flip"}, 'augmentation is {"name": "flip"}, but must be {name: none}, {name: pad_crop_flip'),
+    (f"{TRAINING}/augmentation", CROP | {"scale": [0, 1]}, "digits.training.augmentation.scale.0 is 0, but must be above 0"),
+    (f"{TRAINING}/augmentation", CROP | {"scale": [0.5, 1.5]}, "digits.training.augmentation.scale.1 is 1.5, but must be at most 1"),
+    (f"{TRAINING}/augmentation", CROP | {"scale": [1]}, "scale is [1], but must be a list of the lowest and the highest share of the area"),
+    (f"{TRAINING}/augmentation", CROP | {"padding": 4}, "digits.training.augmentation.padding is no known key; allowed are name, ratio"),
     (f"{TRAINING}/gradient_clip", 1, "digits.training.gradient_clip is 1, but must be null, {norm: above 0} or {value: above 0}"),
     (f"{TRAINING}/label_smoothing", 1, "digits.training.label_smoothing is 1, but must be below 1"),
     (f"{TRAINING}/evaluate_epochs", 3, "digits.training.evaluate_epochs is 3, but must be all or a list of epochs"),
@@ -163,6 +169,8 @@ WRONG_SETTINGS = [
     ("digits/feature/channel", 1, "digits.feature.channel is 1, but 'digits' has only the channels 0 to 0"),
     ("digits/feature/width", 9, "digits.feature.width is 9, but the images are only 8 pixels wide"),
     ("digits/model", TORCHVISION, "digits.model.name is 'torchvision_cnn', whose networks take images of 3 channels, but 'digits' has 1;"),
+    (f"{TRAINING}/augmentation", CROP | {"scale": [0.9, 0.8]}, "digits.training.augmentation.scale is [0.9, 0.8]; write the lower one"),
+    (f"{TRAINING}/augmentation", CROP | {"ratio": [2, 1]}, "digits.training.augmentation.ratio is [2, 1]; write the lower one first"),
     (f"{TRAINING}/evaluate_epochs", [1, 99], "evaluate_epochs names epoch 99, but training ends after"),
     ("digits/reference/early/epochs", 99, "digits.reference.early.epochs is 99, but training has only"),
     ("digits/reference/early/record_epochs", [98, 99], "early.record_epochs names epoch 99, but training ends after"),

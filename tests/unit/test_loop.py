@@ -13,7 +13,8 @@ from spurprune.errors import TrainingError
 from spurprune.methods.erm import Method
 from spurprune.models import small_cnn
 from spurprune.training.data import Data, Pixels
-from spurprune.training.loop import Recipe, Stream, Training, fit, initialise
+from spurprune.training.loop import Training, fit, initialise
+from spurprune.training.recipe import Recipe, Stream
 
 CPU = torch.device("cpu")
 PIXELS = Pixels.of([0.5], [0.25], CPU)
@@ -166,8 +167,8 @@ def test_a_loss_that_is_no_number_stops_the_training(bad_epoch: int, assert_one_
 
     model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((3,)), CPU)
     seen: list[int] = []
+    training = Training(data(), PIXELS, Failing(np.ones(N), TRAINING), Recipe.of(TRAINING), Stream((3,)), "digits, repeat 3")
     with pytest.raises(TrainingError) as error:
-        training = Training(data(), PIXELS, Failing(np.ones(N), TRAINING), Recipe.of(TRAINING), Stream((3,)), "digits, repeat 3")
         fit(model, training, lambda e, _: seen.append(e) or [])
     text = str(error.value)
     assert_one_sentence(text)

@@ -15,7 +15,8 @@ import torch
 from spurprune.methods.erm import Method
 from spurprune.models import small_cnn
 from spurprune.training.data import Pixels, load
-from spurprune.training.loop import Recipe, Stream, Training, fit, initialise
+from spurprune.training.loop import Training, fit, initialise
+from spurprune.training.recipe import Recipe, Stream
 from spurprune.training.observe import observe
 
 torch.set_num_threads(1)

@@ -12,8 +12,9 @@ from spurprune.methods.erm import Method
 from spurprune.models import small_cnn
 from spurprune.tables import to_numpy
 from spurprune.training.data import Data, Pixels, load
-from spurprune.training.loop import Recipe, Stream, Training, fit, initialise
+from spurprune.training.loop import Training, fit, initialise
 from spurprune.training.observe import dynamics_of, observe
+from spurprune.training.recipe import Recipe, Stream
 
 CPU = torch.device("cpu")
 PIXELS = Pixels.of([0.0], [1.0], CPU)

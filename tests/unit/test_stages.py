@@ -90,7 +90,7 @@ class Folder:
         output = self.at(f"{name}.parquet")
         setting = TRAINING | {"training": TRAINING["training"] | {k: changes.pop(k) for k in list(changes) if k in TRAINING["training"]}}
         recipe = RECIPE | changes
-        train_reference.run(self.inputs, self.manifest, samples or self.samples, setting, recipe, repeats, 1, output, PROVENANCE)
+        train_reference.run(self.inputs, self.manifest, samples or self.samples, setting, recipe, repeats, 1, 1, output, PROVENANCE)
         return output
 
     def score(self, name: str, dynamics: Path | None, samples: Path | None = None, epochs: Any = "all") -> Path:
@@ -115,7 +115,7 @@ class Folder:
         outputs = {kind: self.at(name, f"{kind}.parquet") for kind in ("predictions", "history")}
         if keep:
             outputs["models"] = self.at(name, "models.safetensors")
-        retrain.run(inputs, setting, "erm", repeats, 1, outputs, PROVENANCE)
+        retrain.run(inputs, setting, "erm", repeats, 1, 1, outputs, PROVENANCE)
         return outputs
 
     def evaluate(self, predictions: Path, plan: Path, output: Path) -> pa.Table:

@@ -10,6 +10,7 @@ CPU = torch.device("cpu")
 INPUTS = np.random.default_rng(0).integers(0, 255, (5, 3, 8, 8), dtype=np.uint8)
 FEATURE = {"name": "line", "width": 1, "value": 255, "channel": 0}
 
+
 def everything(data: Data) -> np.ndarray:
     return data.batch(torch.arange(len(data))).numpy()
 

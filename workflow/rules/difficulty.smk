@@ -18,6 +18,7 @@ rule train_reference:
     threads: CONFIG.threads
     resources:
         gpu=1,
+        repeats_at_once=CONFIG.repeats_at_once,
     params:
         setting=lambda wildcards: blocks.reference(setting_of(wildcards)),
         recipe=lambda wildcards: canonical(setting_of(wildcards)["reference"][wildcards.recipe]),

@@ -22,6 +22,7 @@ rule retrain:
     threads: CONFIG.threads
     resources:
         gpu=1,
+        repeats_at_once=CONFIG.repeats_at_once,
     params:
         setting=lambda wildcards: blocks.training(setting_of(wildcards)),
         repeats=repeats,

@@ -16,6 +16,7 @@ with stage_log(snakemake.log[0], "retrain"), devices.leased_device():
         snakemake.wildcards.method,
         list(snakemake.params.repeats),
         snakemake.threads,
+        snakemake.resources.repeats_at_once,
         {name: Path(path) for name, path in snakemake.output.items()},
         Provenance.of(snakemake.wildcards, snakemake.params),
     )

@@ -18,6 +18,7 @@ with stage_log(snakemake.log[0], "train_reference"), devices.leased_device():
         snakemake.params.recipe,
         list(snakemake.params.repeats),
         snakemake.threads,
+        snakemake.resources.repeats_at_once,
         Path(snakemake.output.dynamics),
         Provenance.of(snakemake.wildcards, snakemake.params),
     )

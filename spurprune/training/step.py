@@ -1,0 +1,122 @@
+"""One optimisation step, as Python runs it and as a GPU plays it again."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from spurprune.errors import first_sentence
+from spurprune.logs import log
+from spurprune.training import optim
+from spurprune.training.augment import augment
+from spurprune.training.data import Data, Pixels, ResidentInputs
+from spurprune.training.recipe import Recipe, TrainingMethod
+
+WARM_UP_STEPS = 3  # before a step is recorded: libraries choose their kernels, optimisers make their memory
+
+StepFunction = Callable[[Tensor, "float | Tensor"], None]  # takes a batch's rows (int64) and the learning rate
+
+
+class Step:
+    """Augment a batch, run the network, and update its weights. ``total`` sums the losses since it was last zeroed."""
+
+    def __init__(
+        self, model: nn.Module, data: Data, pixels: Pixels, method: TrainingMethod, recipe: Recipe, optimizer: optim.Optimizer
+    ) -> None:
+        self.data, self.method, self.recipe, self.optimizer = data, method, recipe, optimizer
+        self.parameters = list(model.parameters())
+        self.forward = _forward(model, pixels, recipe)
+        self.augmentation = {key: value for key, value in recipe.augmentation.items() if key != "name"}
+        self.generator = torch.Generator(data.device)
+        self.total = torch.zeros((), device=data.device)
+
+    def __call__(self, rows: Tensor, rate: float | Tensor) -> None:
+        """Take one step on the samples at ``rows``."""
+        images = augment(self.data.batch(rows), self.recipe.augmentation["name"], self.augmentation, self.generator)
+        with torch.autocast(rows.device.type, dtype=torch.bfloat16, enabled=self.recipe.precision == "bf16", cache_enabled=False):
+            logits = self.forward(images)
+            loss = self.method.loss(logits.float(), self.data.label[rows], self.data.group[rows], rows)
+        loss.backward()
+        if self.recipe.gradient_clip is not None:
+            _clip(self.parameters, self.recipe.gradient_clip)
+        self.optimizer.step(rate)
+        self.total += loss.detach()
+
+
+class RecordedStep:
+    """A step that is recorded once and then played, so that a GPU does not wait for Python between small kernels.
+
+    ``record`` takes a function of no arguments and returns one that does the same again; for CUDA that is ``cuda_graph``. The first
+    batches, and an epoch's last, smaller one, run as they are.
+    """
+
+    def __init__(self, step: Step, batch_size: int, record: Callable[[Callable[[], None], torch.Generator], Callable[[], None]]) -> None:
+        device = step.data.device
+        self.step, self.record = step, record
+        self.rows = torch.zeros(batch_size, dtype=torch.int64, device=device)
+        self.rate = torch.zeros((), device=device)
+        self.warm_up = WARM_UP_STEPS
+        self.play: Callable[[], None] | None = None
+
+    def __call__(self, rows: Tensor, rate: float | Tensor) -> None:
+        """Take one step on the samples at ``rows``."""
+        if len(rows) != len(self.rows):
+            self.step(rows, rate)
+            return
+        if self.warm_up:
+            self.warm_up -= 1
+            self.step(rows, rate)
+            return
+        self.rows.copy_(rows)
+        self.rate.fill_(rate)
+        if self.play is None:
+            self.play = self._recorded()
+        self.play()
+
+    def _recorded(self) -> Callable[[], None]:
+        def step() -> None:
+            self.step(self.rows, self.rate)
+
+        try:
+            return self.record(step, self.step.generator)
+        except RuntimeError as error:
+            log.warning("training steps cannot be recorded for this network, so they run one by one: %s", first_sentence(error))
+            return step
+
+
+def cuda_graph(function: Callable[[], None], generator: torch.Generator) -> Callable[[], None]:
+    """Record a function's CUDA work, with the random numbers it draws from ``generator``, and return what plays it; runs nothing."""
+    graph = torch.cuda.CUDAGraph()
+    graph.register_generator_state(generator)
+    with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
+        function()
+    return graph.replay
+
+
+def as_fast_as_possible(step: Step) -> StepFunction:
+    """Return the step recorded where that is possible: on a GPU, with the inputs resident there."""
+    inputs = step.data.inputs
+    return RecordedStep(step, step.recipe.batch_size, cuda_graph) if isinstance(inputs, ResidentInputs) and inputs.values.is_cuda else step
+
+
+def _forward(model: nn.Module, pixels: Pixels, recipe: Recipe) -> Callable[[Tensor], Tensor]:
+    """Return the function from a batch of uint8 images to logits, compiled where the recipe says so.
+
+    Only whole batches go through the compiled one: an epoch's last, smaller batch would be compiled once more.
+    """
+
+    def eager(images: Tensor) -> Tensor:
+        logits: Tensor = model(pixels.normalise(images))
+        return logits
+
+    if not recipe.compiled:
+        return eager
+    compiled = torch.compile(eager, dynamic=False)
+    return lambda images: compiled(images) if len(images) == recipe.batch_size else eager(images)
+
+
+def _clip(parameters: list[nn.Parameter], clip: dict[str, float]) -> None:
+    if "norm" in clip:
+        nn.utils.clip_grad_norm_(parameters, clip["norm"])
+    else:
+        nn.utils.clip_grad_value_(parameters, clip["value"])

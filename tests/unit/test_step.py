@@ -1,0 +1,130 @@
+"""Steps that are recorded and played, and trainings that take turns: the same bytes as a plain training. CUDA graphs need a GPU."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from spurprune.methods.erm import Method
+from spurprune.models import small_cnn
+from spurprune.training import loop, optim
+from spurprune.training.data import Data, Pixels
+from spurprune.training.loop import Training, draws_in_forward, fit, fit_stepwise, initialise, together
+from spurprune.training.recipe import Recipe, Stream
+from spurprune.training.step import WARM_UP_STEPS, RecordedStep, Step
+
+N, BATCH = 30, 8
+CPU = torch.device("cpu")
+# Rates that single precision holds exactly: in a recorded step the rate is a tensor.
+TRAINING: dict[str, Any] = {
+    "epochs": 4,
+    "batch_size": BATCH,
+    "optimizer": {"name": "sgd", "lr": 0.125, "momentum": 0.5, "weight_decay": 2**-10},
+    "schedule": {"name": "step", "milestones": [2], "factor": 0.5},
+    "augmentation": {"name": "pad_crop_flip", "padding": 1},
+    "precision": "fp32",
+    "gradient_clip": {"norm": 1.0},
+    "label_smoothing": 0.0,
+}
+
+
+def prepared(seed: int, device: torch.device = CPU, **changes: Any) -> tuple[small_cnn.SmallCNN, Training]:
+    training = TRAINING | changes
+    images = torch.randint(0, 256, (N, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)).to(device)
+    data = Data.of(images, torch.arange(N, device=device) % 3, torch.zeros(N, dtype=torch.int64, device=device))
+    model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((seed,)), device)
+    pixels = Pixels.of([0.5], [0.25], device)
+    return model, Training(data, pixels, Method(np.ones(N), training), Recipe.of(training), Stream((seed,)), f"repeat {seed}")
+
+
+def weights(model: nn.Module) -> torch.Tensor:
+    return torch.cat([value.detach().double().cpu().ravel() for value in model.state_dict().values()])
+
+
+def trained(seed: int, device: torch.device = CPU, **changes: Any) -> torch.Tensor:
+    model, training = prepared(seed, device, **changes)
+    fit(model, training, lambda *_: [])
+    return weights(model)
+
+
+OPTIMIZERS = [
+    {"name": "sgd", "lr": 0.125, "momentum": 0.5, "weight_decay": 2**-10},
+    {"name": "sgd", "lr": 0.125, "momentum": 0.0, "weight_decay": 0.0},
+]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_recorded_training_ends_in_the_same_bytes(optimizer: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is played is the step on fixed memory into which each batch and rate are copied; here Python plays it."""
+    expected = trained(0, optimizer=optimizer)
+    recordings: list[int] = []
+
+    def record(function: Callable[[], None], generator: torch.Generator) -> Callable[[], None]:
+        recordings.append(1)
+        return function
+
+    monkeypatch.setattr(loop, "as_fast_as_possible", lambda step: RecordedStep(step, BATCH, record))
+    assert torch.equal(trained(0, optimizer=optimizer), expected)
+    assert recordings == [1], "a training is recorded once"
+
+
+def test_first_and_smaller_batches_run_as_they_are() -> None:
+    model, training = prepared(0)
+    step = Step(model, training.data, training.pixels, training.method, training.recipe, optim.build(model, training.recipe.optimizer))
+    played: list[list[int]] = []
+    recorded = RecordedStep(step, BATCH, lambda function, _: lambda: played.append(recorded.rows.tolist()))
+    batches = [torch.arange(BATCH) + i for i in range(WARM_UP_STEPS + 2)]
+    for batch in batches:
+        recorded(batch, 0.125)
+        recorded(torch.arange(3), 0.125)
+    assert played == [batch.tolist() for batch in batches[WARM_UP_STEPS:]]
+
+
+def test_a_step_that_cannot_be_recorded_runs_as_it_is(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def record(function: Callable[[], None], generator: torch.Generator) -> Callable[[], None]:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    expected = trained(0)
+    monkeypatch.setattr(loop, "as_fast_as_possible", lambda step: RecordedStep(step, BATCH, record))
+    assert torch.equal(trained(0), expected)
+    assert "cannot be recorded" in caplog.text and "not permitted" in caplog.text
+
+
+def test_trainings_that_take_turns_do_not_touch_each_other() -> None:
+    """The second is longer, so that it goes on alone."""
+    alone = [trained(0), trained(1, epochs=6), trained(2)]
+    jobs = [prepared(0), prepared(1, epochs=6), prepared(2)]
+    seen: list[tuple[int, int]] = []
+
+    def observe(i: int) -> Callable[[int, nn.Module], list[dict[str, int]]]:
+        return lambda epoch, _: seen.append((i, epoch)) or [{"training": i, "epoch": epoch}]  # type: ignore[func-returns-value]
+
+    records = together([fit_stepwise(model, training, observe(i)) for i, (model, training) in enumerate(jobs)], CPU)
+    assert [weights(model).tolist() for model, _ in jobs] == [one.tolist() for one in alone]
+    assert [[(r["training"], r["epoch"]) for r in one] for one in records] == [
+        [(i, e) for e in range(1, n + 1)] for i, n in enumerate((4, 6, 4))
+    ]
+    assert seen[:4] == [(0, 1), (1, 1), (2, 1), (0, 2)], "they advance side by side"
+
+
+def test_networks_that_draw_random_numbers_are_recognised() -> None:
+    assert not draws_in_forward(small_cnn.build((1, 8, 8), 3, [2, 2, 4]))
+    assert draws_in_forward(nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.1)))
+    assert not draws_in_forward(nn.Sequential(nn.Dropout(0.0)))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_cuda_graphs_train_as_plain_steps_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU sums may be taken in another order, so weights agree within 1e-4 after these few steps."""
+    device = torch.device("cuda")
+    graphed = trained(0, device)
+    jobs = [prepared(seed, device) for seed in range(2)]
+    together([fit_stepwise(model, training, lambda *_: []) for model, training in jobs], device)
+    monkeypatch.setattr(loop, "as_fast_as_possible", lambda step: step)
+    plain = [trained(seed, device) for seed in range(2)]
+    torch.testing.assert_close(graphed, plain[0], rtol=1e-4, atol=1e-4)
+    for (model, _), expected in zip(jobs, plain, strict=True):
+        torch.testing.assert_close(weights(model), expected, rtol=1e-4, atol=1e-4)
