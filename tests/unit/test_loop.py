@@ -176,6 +176,24 @@ def test_a_loss_that_is_no_number_stops_the_training(bad_epoch: int, assert_one_
     assert seen == list(range(1, bad_epoch)), "a failed epoch must not be reported"
 
 
+@pytest.mark.parametrize("when", ["training", "observing"])
+def test_a_device_without_memory_is_named(when: str, assert_one_sentence: Callable[[str], None]) -> None:
+    class Large(Method):
+        def loss(self, *arguments: torch.Tensor) -> torch.Tensor:
+            if when == "training":
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+            return super().loss(*arguments)
+
+    def observe_epoch(epoch: int, _: nn.Module) -> list[dict[str, Any]]:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((3,)), CPU)
+    training = Training(data(), PIXELS, Large(np.ones(N), TRAINING), Recipe.of(TRAINING), Stream((3,)), "digits, repeat 3")
+    with pytest.raises(TrainingError, match=r"digits, repeat 3, epoch 1: cpu ran out of memory; lower training\.batch_size") as error:
+        fit(model, training, observe_epoch)
+    assert_one_sentence(str(error.value))
+
+
 def test_an_exploding_training_is_stopped() -> None:
     optimizer = TRAINING["optimizer"] | {"lr": 1e30}
     with pytest.raises(TrainingError, match=r"digits, repeat 3, epoch [123]: .* lower training\.optimizer\.lr"):
