@@ -121,7 +121,9 @@ def from_table(table: pa.Table, attribute: str) -> dict[int, Samples]:
 def _one_repeat(rows: pa.Table, repeat: int, attribute: str) -> Samples:
     return Samples(
         repeat,
-        *(to_numpy(rows.column(name)) for name in ("sample_id", "split", "label")),
+        to_numpy(rows.column("sample_id")),
+        to_numpy(rows.column("split")),
+        to_numpy(rows.column("label")),
         to_numpy(rows.column(f"attribute_{attribute}").fill_null(-1)),
         to_numpy(rows.column("aligned").cast(pa.int8()).fill_null(-1)),
         to_numpy(rows.column("group").fill_null(-1)),
