@@ -13,6 +13,10 @@ class DataError(SpurpruneError):
     """An input or intermediate file is missing, damaged, foreign, or breaks an invariant."""
 
 
+class DownloadError(DataError):
+    """A file could not be fetched from any of its addresses; the text names each and what went wrong."""
+
+
 class PlanError(SpurpruneError):
     """A pruning plan cannot be carried out, for instance because it would empty a class."""
 

@@ -9,20 +9,27 @@ from spurprune.errors import DataError
 
 
 @contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system says against writing ``path`` into a DataError that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{path} could not be written ({error.strerror or error}); free some space or mend the folder, then rerun."
+        ) from error
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` to write to, and rename it when the block ends; raises DataError if that is not possible."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"{path} could not be written ({error.strerror or error}); free some space or mend the folder, then rerun."
-        ) from error
 
 
 def write_text(path: Path, text: str) -> None:

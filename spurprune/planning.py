@@ -15,6 +15,7 @@ from spurprune import config as configuration
 from spurprune import studies
 from spurprune.config import Config
 from spurprune.config.settings import read_yaml
+from spurprune.datasets.registry import registry
 from spurprune.errors import ConfigError, SpurpruneError
 from spurprune.studies import Reference
 
@@ -57,7 +58,9 @@ def jobs(config: Config) -> list[Job]:
     references = {reference for one in difficulties if (reference := studies.reference_of(one, config))}
     samples |= {(base.setting, base.block) for base in bases} | {(one.setting, one.block) for one in references}
     datasets = {(config.settings[setting]["dataset"], config.settings[setting]["image_size"]) for setting, _ in samples}
+    downloaded = {dataset for dataset, _ in datasets if registry()[dataset].downloads}
     return [
+        *(Job("download") for _ in downloaded),
         *(Job("prepare_inputs") for _ in datasets),
         *(Job("prepare_splits", setting) for setting, _ in samples),
         *(_reference_job(one, config) for one in references),

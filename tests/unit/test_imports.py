@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 SLOW = ("torch", "torchvision", "pandas", "matplotlib.pyplot", "sklearn", "scipy.stats", "snakemake")
-STAGES = ["prepare_inputs", "prepare_splits", "score_difficulty", "prune_metadata", "evaluate", "plot", "tabulate", "collect_metrics"]
+STAGES = [
+    "download",
+    "prepare_inputs",
+    "prepare_splits",
+    "score_difficulty",
+    "prune_metadata",
+    "evaluate",
+    "plot",
+    "tabulate",
+    "collect_metrics",
+]
 
 REPORT = """
 import importlib, json, sys

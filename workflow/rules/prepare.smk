@@ -3,6 +3,8 @@
 
 rule prepare_inputs:
     """Decode a dataset once into a memory-mapped array, with its base table and manifest."""
+    input:
+        record=download_record,
     output:
         inputs="results/datasets/{dataset}-{size}/inputs.npy",
         base="results/datasets/{dataset}-{size}/base.parquet",

@@ -1,0 +1,154 @@
+"""The stage download: data that are there are left alone, others are fetched, and what cannot be had is said in one sentence."""
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from spurprune.datasets import cifar10
+from spurprune.datasets.registry import Download, registry
+from spurprune.errors import DataError
+from spurprune.stages import download
+from tests.site import Site, serving
+
+FILES = {f"cifar-10-batches-py/{name}": name.encode() for names in cifar10.FILES.values() for name in names}
+
+
+def archive() -> bytes:
+    """An archive with the release's files; what they hold is the reader's concern."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as packed:
+        for name, content in FILES.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            packed.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A site that offers CIFAR-10 in the registry's place; its first address leads nowhere."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr("spurprune.downloads.time.sleep", lambda seconds: None)
+    with serving() as served:
+        content = archive()
+        served.files["/cifar.tar.gz"] = content
+        one = Download(
+            urls=(served.url("/old/cifar.tar.gz"), served.url("/cifar.tar.gz")),
+            file="cifar.tar.gz",
+            unpack=True,
+            size=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+        )
+        known = {"cifar10": replace(registry()["cifar10"], downloads=(one,))}
+        monkeypatch.setattr(download, "registry", lambda: known)
+        yield served
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Path:
+    return tmp_path / "results" / "downloads" / "cifar10.json"
+
+
+def recorded(record: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+    return content
+
+
+def place(folder: Path, files: dict[str, bytes]) -> None:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def test_missing_data_are_downloaded_and_recorded(site: Site, tmp_path: Path, record: Path) -> None:
+    folder = tmp_path / "data"
+    download.run("cifar10", folder, True, record)
+    assert {name: (folder / name).read_bytes() for name in FILES} == FILES
+    content = recorded(record)
+    assert content["downloads"] == [
+        {
+            "file": "cifar.tar.gz",
+            "url": site.url("/cifar.tar.gz"),
+            "sha256": hashlib.sha256(archive()).hexdigest(),
+            "size": len(archive()),
+            "unpacked": True,
+        }
+    ]
+    assert content["files"][0] == {
+        "file": "cifar-10-batches-py/data_batch_1",
+        "size": len("data_batch_1"),
+        "sha256": hashlib.sha256(b"data_batch_1").hexdigest(),
+    }
+    assert [one["file"] for one in content["files"]] == list(FILES)
+    assert (content["dataset"], content["folder"]) == ("cifar10", str(folder))
+    assert content["licence"] == registry()["cifar10"].licence
+
+    site.requests.clear()
+    download.run("cifar10", folder, True, record)
+    assert site.requests == [] and recorded(record)["downloads"] == []
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_data_that_a_person_placed_are_left_alone(site: Site, tmp_path: Path, record: Path, allowed: bool) -> None:
+    place(tmp_path, FILES)
+    download.run("cifar10", tmp_path, allowed, record)
+    assert site.requests == []
+    assert recorded(record)["downloads"] == [] and len(recorded(record)["files"]) == 6
+
+
+def test_an_archive_that_a_person_placed_is_unpacked_without_a_network(site: Site, tmp_path: Path, record: Path) -> None:
+    place(tmp_path, {"cifar.tar.gz": archive()})
+    download.run("cifar10", tmp_path, True, record)
+    assert site.requests == []
+    assert recorded(record)["downloads"][0]["url"] is None
+    assert (tmp_path / "cifar-10-batches-py" / "test_batch").read_bytes() == b"test_batch"
+
+
+def test_what_a_person_placed_of_it_is_kept(site: Site, tmp_path: Path, record: Path) -> None:
+    place(tmp_path, {"cifar-10-batches-py/data_batch_2": b"mine"})
+    download.run("cifar10", tmp_path, True, record)
+    assert (tmp_path / "cifar-10-batches-py" / "data_batch_2").read_bytes() == b"mine"
+    assert (tmp_path / "cifar-10-batches-py" / "data_batch_3").read_bytes() == b"data_batch_3"
+
+
+def test_what_cannot_be_fetched_must_be_placed(
+    site: Site, tmp_path: Path, record: Path, assert_one_sentence: Callable[[str], None]
+) -> None:
+    site.files.clear()
+    folder = tmp_path / "data"
+    with pytest.raises(DataError) as error:
+        download.run("cifar10", folder, True, record)
+    text = str(error.value)
+    assert text.startswith(f"CIFAR-10 is not at {folder}/cifar-10-batches-py: unpack the python version of the release there ")
+    assert "or set data.cifar10 to the folder that holds it; cifar.tar.gz could not be downloaded (" in text
+    assert f"{site.url('/cifar.tar.gz')}: HTTP status 404 Not Found" in text
+    assert_one_sentence(text)
+    assert not record.exists()
+
+
+def test_downloads_can_be_switched_off(site: Site, tmp_path: Path, record: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(DataError, match=r"CIFAR-10 is not at .*; downloads are switched off \(download: false\)\.$") as error:
+        download.run("cifar10", tmp_path / "data", False, record)
+    assert_one_sentence(str(error.value))
+    assert site.requests == [] and not (tmp_path / "data").exists() and not record.exists()
+
+
+def test_an_archive_that_lacks_what_is_needed_is_noticed(site: Site, tmp_path: Path, record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(cifar10.FILES, "extra", ["data_batch_6"])
+    with pytest.raises(DataError, match=r"CIFAR-10 is not at .* \(it lacks data_batch_6\)"):
+        download.run("cifar10", tmp_path, True, record)
+    assert not record.exists()
+
+
+def test_every_dataset_that_is_not_embedded_has_a_folder(root: Path) -> None:
+    given = yaml.safe_load((root / "config" / "config.yaml").read_text(encoding="utf-8"))["data"]
+    assert set(given) == {name for name, entry in registry().items() if not entry.embedded}
