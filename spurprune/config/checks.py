@@ -149,6 +149,7 @@ def _check_carriers(name: str, setting: Mapping[str, Any], config: Config, class
 def _check_training(name: str, setting: Mapping[str, Any]) -> None:
     training = setting["training"]
     _within(f"{name}.training.evaluate_epochs", training["evaluate_epochs"], training["epochs"])
+    _check_augmentation(name, setting)
     for recipe_name, recipe in setting["reference"].items():
         key = f"{name}.reference.{recipe_name}"
         if recipe["epochs"] > training["epochs"]:
@@ -171,6 +172,16 @@ def _check_training(name: str, setting: Mapping[str, Any]) -> None:
             if recorded != "all" and source["epochs"] != "all" and not set(source["epochs"]) <= set(recorded):
                 raise ConfigError(f"{key}.epochs is {source['epochs']}, but the reference records only {recorded}; choose among these.")
             _within(f"{key}.epochs", source["epochs"], setting["reference"][source["reference"]]["epochs"])
+
+
+def _check_augmentation(name: str, setting: Mapping[str, Any]) -> None:
+    augmentation = setting["training"]["augmentation"]
+    if setting["model"]["name"] == "bert" and augmentation["name"] != "none":
+        raise ConfigError(f"{name}.training.augmentation is '{augmentation['name']}', which is for images; with 'bert' use {{name: none}}.")
+    for key in ("scale", "ratio"):
+        low, high = augmentation.get(key, (0, 0))
+        if low > high:
+            raise ConfigError(f"{name}.training.augmentation.{key} is [{low}, {high}]; write the lower one first.")
 
 
 def _within(key: str, epochs: str | list[int], last: int) -> None:
