@@ -77,10 +77,11 @@ def test_a_loss_that_is_no_number_names_setting_repeat_and_epoch(project: Projec
     assert not (project.path / run / "predictions.parquet").exists()
 
 
-def test_data_that_a_person_must_place_is_asked_for_when_it_is_needed(fresh: Project) -> None:
+def test_data_that_may_not_be_downloaded_are_asked_for_when_they_are_needed(fresh: Project) -> None:
+    fresh.configure("config/config.yaml", "download", False)
     arguments = ("--configfile", "config/paper.yaml")
     status, text = fresh.snakemake("results/datasets/cifar10-32/inputs.npy", *arguments, "--cores", "2", reduced=False)
     assert status != 0
-    sentences = [line for line in text.splitlines() if line.startswith("prepare_inputs: ")]
+    sentences = [line for line in text.splitlines() if line.startswith("download: ")]
     assert len(sentences) == 1 and "CIFAR-10 is not at resources/cifar10/cifar-10-batches-py" in sentences[0]
     assert "Traceback" not in text
