@@ -22,6 +22,7 @@ class Config:
     select: list[str]
     threads: int
     repeats_at_once: int
+    damaged_images: str
     data: dict[str, str]
     studies: dict[str, dict[str, Any]]
     settings: dict[str, dict[str, Any]]
@@ -49,6 +50,6 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
     blocks, families = settings.resolve(declared, raw["setting_defaults"])
     for name, block in blocks.items():
         schema.validate(block, "setting", where=name)
-    config = Config(list(raw["select"]), raw["threads"], raw["repeats_at_once"], dict(raw["data"]), dict(raw["studies"]), blocks, families)
+    config = Config(list(raw["select"]), raw["threads"], raw["repeats_at_once"], raw["damaged_images"], dict(raw["data"]), dict(raw["studies"]), blocks, families)
     checks.check(config)
     return config

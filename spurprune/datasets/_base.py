@@ -5,16 +5,19 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from spurprune.datasets._images import ImageFiles
+
 
 @dataclass(frozen=True)
 class RawDataset:
     """A dataset as its reader found it.
 
-    ``inputs`` is uint8 [N, channels, height, width]; ``base`` has one row a sample in the same order (schema ``tables.BASE``);
+    ``inputs`` are uint8 images [N, channels, height, width], images that are still files, or int32 tokens [N, 2 + length] (length,
+    position of the second sentence, token ids); ``base`` has one row a sample in the same order (schema ``tables.BASE``);
     ``split_counts`` are the counts that the release declares, against which the rows are checked.
     """
 
-    inputs: np.ndarray
+    inputs: np.ndarray | ImageFiles
     base: pa.Table
     classes: tuple[str, ...]
     split_counts: dict[str, int]

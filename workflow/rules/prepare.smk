@@ -13,7 +13,9 @@ rule prepare_inputs:
         "logs/prepare_inputs/{dataset}-{size}.log",
     conda:
         "../../envs/base.yaml"
+    threads: 8
     params:
+        damaged_images=CONFIG.damaged_images,
         source=lambda wildcards: (None if registry()[wildcards.dataset].embedded else CONFIG.data[wildcards.dataset]),
         code=lambda wildcards: code("prepare_inputs", ("datasets", wildcards.dataset)),
     script:

@@ -11,6 +11,8 @@ with stage_log(snakemake.log[0], "prepare_inputs"):
         snakemake.wildcards.dataset,
         int(snakemake.wildcards.size),
         snakemake.params.source,
+        snakemake.params.damaged_images,
+        snakemake.threads,
         Path(snakemake.output.inputs),
         Path(snakemake.output.base),
         Path(snakemake.output.manifest),

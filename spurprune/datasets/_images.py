@@ -1,0 +1,134 @@
+"""Images that are still files: decoded in parallel, once, into one memory-mapped array; an interrupted decoding goes on where it was."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from spurprune.errors import DataError, first_sentence
+from spurprune.files import write_text
+from spurprune.logs import Progress, log
+
+CHUNK = 256  # images between two notes of how far the decoding has come
+
+
+class DamagedImageError(DataError):
+    """An image that is missing or cannot be decoded."""
+
+
+Preparation = Callable[[Image.Image], Image.Image]
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Images below ``root`` in the order of the dataset's samples, each to become uint8 [3, size, size].
+
+    ``prepare`` maps an RGB picture to one of ``size`` × ``size`` pixels; ``preparation`` says what it does, so that a decoding that was
+    interrupted goes on only with the same.
+    """
+
+    root: Path
+    names: Sequence[str]
+    size: int
+    prepare: Preparation
+    preparation: str
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read(self, row: int) -> np.ndarray:
+        """Return one image, uint8 [3, size, size]; raises DamagedImageError that names its file."""
+        path = self.root / self.names[row]
+        try:
+            with Image.open(path) as picture:
+                pixels = np.asarray(self.prepare(picture.convert("RGB")))
+        except FileNotFoundError:
+            raise DamagedImageError(
+                f"The image {path} is missing; place a complete copy of the dataset, or set damaged_images to skip."
+            ) from None
+        except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise DamagedImageError(
+                f"The image {path} is damaged ({first_sentence(error)}); place an original copy, or set damaged_images to skip."
+            ) from error
+        if pixels.shape != (self.size, self.size, 3):
+            raise ValueError(f"{path} was prepared to {pixels.shape}, not to {self.size} pixels a side")
+        return pixels.transpose(2, 0, 1)
+
+    def identity(self) -> str:
+        """Return a hash of what decides the decoded array: files by name and size, and what is done to them."""
+        files = [(name, path.stat().st_size if (path := self.root / name).exists() else None) for name in self.names]
+        return hashlib.sha256(json.dumps([self.preparation, self.size, files]).encode()).hexdigest()
+
+
+def decode(images: ImageFiles, output: Path, threads: int, skip_damaged: bool) -> list[int]:
+    """Decode all images into ``output`` (.npy, by rename) and return the rows of those left out, empty unless ``skip_damaged``.
+
+    What is left out makes the array shorter. While it lasts the work lies beside the output, in ``.NAME.decoding`` files; the same
+    call goes on with it. Raises DamagedImageError at the first damaged image otherwise.
+    """
+    partial, notes = output.with_name(f".{output.name}.decoding"), output.with_name(f".{output.name}.decoding.json")
+    identity = images.identity()
+    done, damaged = _noted(notes, identity) if partial.exists() else (0, [])
+    if done:
+        log.info("decoding goes on after %d images", done)
+        array: np.ndarray = np.lib.format.open_memmap(partial, mode="r+")
+    else:
+        array = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=(len(images), 3, images.size, images.size))
+    progress = Progress(len(images), f"decoding {len(images)} images", "image")
+    progress.step(done)
+    with ThreadPoolExecutor(threads) as pool:
+        for start in range(done, len(images), CHUNK):
+            rows = range(start, min(start + CHUNK, len(images)))
+            damaged.extend(_decode_rows(images, rows, array, pool, skip_damaged))
+            array.flush()
+            write_text(notes, json.dumps({"identity": identity, "done": rows.stop, "damaged": damaged}))
+            progress.step(len(rows))
+    if damaged:
+        array = _without(array, damaged, partial)
+    del array
+    os.replace(partial, output)
+    notes.unlink()
+    return damaged
+
+
+def _decode_rows(images: ImageFiles, rows: range, array: np.ndarray, pool: ThreadPoolExecutor, skip_damaged: bool) -> list[int]:
+    """Decode some rows into the array and return those that are damaged."""
+
+    def one(row: int) -> int | None:
+        try:
+            array[row] = images.read(row)
+        except DamagedImageError as error:
+            if not skip_damaged:
+                raise
+            log.warning("left out: %s", error)
+            return row
+        return None
+
+    return [row for row in pool.map(one, rows) if row is not None]
+
+
+def _noted(notes: Path, identity: str) -> tuple[int, list[int]]:
+    """Return (number of images decoded, rows of damaged ones) of an interrupted decoding of the same images, else none."""
+    try:
+        found = json.loads(notes.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return 0, []
+    return (found["done"], found["damaged"]) if found.get("identity") == identity else (0, [])
+
+
+def _without(array: np.ndarray, rows: Sequence[int], path: Path) -> np.ndarray:
+    """Write the array without some rows to ``path`` and return it there, memory-mapped."""
+    kept = np.setdiff1d(np.arange(len(array)), rows)
+    shorter = path.with_name(f"{path.name}.shorter")
+    result = np.lib.format.open_memmap(shorter, mode="w+", dtype=array.dtype, shape=(len(kept), *array.shape[1:]))
+    for start in range(0, len(kept), CHUNK):
+        result[start : start + CHUNK] = array[kept[start : start + CHUNK]]
+    result.flush()
+    os.replace(shorter, path)
+    return result

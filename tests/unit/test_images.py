@@ -1,0 +1,110 @@
+"""Decoding image files: in order, in parallel, resumed where it was, a damaged image named."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spurprune.datasets import _images
+from spurprune.datasets._images import DamagedImageError, ImageFiles, decode
+
+N, SIZE = 20, 4
+
+
+def shrink(picture: Image.Image) -> Image.Image:
+    return picture.resize((SIZE, SIZE), Image.Resampling.BOX)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> ImageFiles:
+    """Pictures of one colour each, larger than what is kept of them; every second one is grey or has a palette."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for i in range(N):
+        picture = Image.new("RGB", (8, 8), (i, 2 * i, 255 - i))
+        picture.convert("L" if i % 4 == 1 else "P" if i % 4 == 3 else "RGB").save(folder / f"{i}.png")
+    return ImageFiles(folder, [f"{i}.png" for i in range(N)], SIZE, shrink, "shrink to 4 by 4")
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_images, "CHUNK", 8)
+
+
+def expected(images: ImageFiles) -> np.ndarray:
+    pictures = [np.asarray(shrink(Image.open(images.root / name).convert("RGB"))) for name in images.names]
+    return np.stack(pictures).transpose(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_images_come_in_order_whatever_the_number_of_threads(images: ImageFiles, tmp_path: Path, threads: int) -> None:
+    output = tmp_path / "inputs.npy"
+    assert decode(images, output, threads, skip_damaged=False) == []
+    found = np.load(output, mmap_mode="r")
+    assert found.dtype == np.uint8 and np.array_equal(found, expected(images))
+    assert found[2, :, 0, 0].tolist() == [2, 4, 253]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["inputs.npy", "pictures"]
+
+
+@pytest.mark.parametrize("harm", ["truncated", "text", "missing"])
+def test_a_damaged_image_is_named_and_the_rest_goes_on_later(
+    images: ImageFiles, tmp_path: Path, harm: str, assert_one_sentence: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, victim = tmp_path / "inputs.npy", images.root / "13.png"
+    whole, target = victim.read_bytes(), expected(images)
+    {"truncated": lambda: victim.write_bytes(whole[:40]), "text": lambda: victim.write_text("no image"), "missing": victim.unlink}[harm]()
+    with pytest.raises(DamagedImageError) as error:
+        decode(images, output, 2, skip_damaged=False)
+    assert_one_sentence(str(error.value))
+    assert str(victim) in str(error.value) and "damaged_images" in str(error.value)
+    assert not output.exists()
+    victim.write_bytes(whole)
+    read: list[int] = []
+    original = ImageFiles.read
+    monkeypatch.setattr(ImageFiles, "read", lambda self, row: (read.append(row), original(self, row))[1])
+    decode(images, output, 2, skip_damaged=False)
+    assert np.array_equal(np.load(output), target)
+    # The harm changed the file's size and with it the images' identity, so all are decoded again.
+    assert sorted(read) == list(range(N))
+
+
+def test_an_interrupted_decoding_goes_on(images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = tmp_path / "inputs.npy"
+    original, read = ImageFiles.read, []
+
+    def interrupted(self: ImageFiles, row: int) -> np.ndarray:
+        if row == 17:
+            raise KeyboardInterrupt
+        return original(self, row)
+
+    monkeypatch.setattr(ImageFiles, "read", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        decode(images, output, 1, skip_damaged=False)
+    monkeypatch.setattr(ImageFiles, "read", lambda self, row: (read.append(row), original(self, row))[1])
+    decode(images, output, 1, skip_damaged=False)
+    assert read == [16, 17, 18, 19], "the two whole chunks are not decoded again"
+    assert np.array_equal(np.load(output), expected(images))
+
+
+def test_another_preparation_starts_anew(images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = ImageFiles.read
+    monkeypatch.setattr(ImageFiles, "read", lambda self, row: original(self, row) if row < 10 else (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        decode(images, tmp_path / "inputs.npy", 1, skip_damaged=False)
+    monkeypatch.undo()
+    dark = ImageFiles(images.root, images.names, SIZE, lambda picture: shrink(picture).point(lambda v: v // 2), "shrink and darken")
+    decode(dark, tmp_path / "inputs.npy", 1, skip_damaged=False)
+    assert np.array_equal(np.load(tmp_path / "inputs.npy"), expected(images) // 2)
+
+
+def test_damaged_images_are_left_out_if_asked_for(images: ImageFiles, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    target = np.delete(expected(images), [3, 19], axis=0)
+    (images.root / "3.png").write_bytes(b"")
+    (images.root / "19.png").unlink()
+    with caplog.at_level(logging.WARNING):
+        assert decode(images, tmp_path / "inputs.npy", 2, skip_damaged=True) == [3, 19]
+    assert np.array_equal(np.load(tmp_path / "inputs.npy"), target)
+    assert "3.png" in caplog.text and "19.png" in caplog.text
