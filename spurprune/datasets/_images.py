@@ -77,7 +77,7 @@ def decode(images: ImageFiles, output: Path, threads: int, skip_damaged: bool) -
     done, damaged = _noted(notes, identity) if partial.exists() else (0, [])
     if done:
         log.info("decoding goes on after %d images", done)
-        array: np.ndarray = np.lib.format.open_memmap(partial, mode="r+")
+        array = np.lib.format.open_memmap(partial, mode="r+")
     else:
         array = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=(len(images), 3, images.size, images.size))
     progress = Progress(len(images), f"decoding {len(images)} images", "image")
@@ -90,7 +90,7 @@ def decode(images: ImageFiles, output: Path, threads: int, skip_damaged: bool) -
             write_text(notes, json.dumps({"identity": identity, "done": rows.stop, "damaged": damaged}))
             progress.step(len(rows))
     if damaged:
-        array = _without(array, damaged, partial)
+        _shorten(array, damaged, partial)
     del array
     os.replace(partial, output)
     notes.unlink()
@@ -122,8 +122,8 @@ def _noted(notes: Path, identity: str) -> tuple[int, list[int]]:
     return (found["done"], found["damaged"]) if found.get("identity") == identity else (0, [])
 
 
-def _without(array: np.ndarray, rows: Sequence[int], path: Path) -> np.ndarray:
-    """Write the array without some rows to ``path`` and return it there, memory-mapped."""
+def _shorten(array: np.ndarray, rows: Sequence[int], path: Path) -> None:
+    """Write the array without some rows to ``path``, by rename."""
     kept = np.setdiff1d(np.arange(len(array)), rows)
     shorter = path.with_name(f"{path.name}.shorter")
     result = np.lib.format.open_memmap(shorter, mode="w+", dtype=array.dtype, shape=(len(kept), *array.shape[1:]))
@@ -131,4 +131,3 @@ def _without(array: np.ndarray, rows: Sequence[int], path: Path) -> np.ndarray:
         result[start : start + CHUNK] = array[kept[start : start + CHUNK]]
     result.flush()
     os.replace(shorter, path)
-    return result
