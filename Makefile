@@ -14,7 +14,7 @@ BIN := .venv/bin/python -m
 SNAKEMAKE = $(BIN) snakemake $(if $(CONFIG),--configfile $(CONFIG))
 REPORT := results/report.html
 
-.PHONY: all test plan lint format environment lock clean help
+.PHONY: all test benchmarks plan lint format environment lock clean help
 .NOTPARALLEL:
 .DEFAULT_GOAL := all
 
@@ -28,6 +28,13 @@ all: environment ## Run the workflow and write its report
 
 test: environment ## Run all tests, the quick ones first (TESTS="tests/unit -k name" runs some)
 	@$(BIN) pytest $(TESTS)
+
+benchmarks: environment ## Measure speed and memory on a machine that does nothing else (see benchmarks/README.md)
+	$(BIN) benchmarks.training
+	$(BIN) benchmarks.el2n
+	$(BIN) benchmarks.tables
+	$(BIN) benchmarks.memory
+	$(BIN) benchmarks.report
 
 plan: environment ## Print jobs, trainings and estimated hours of every setting; needs no data
 	@$(BIN) spurprune.planning $(if $(CONFIG),--configfile $(CONFIG))
@@ -58,7 +65,7 @@ lock: environment ## Pin the newest versions that requirements*.in allow
 
 clean: ## Remove the environment and all caches; results, logs and Snakemake's records of them stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find spurprune tests workflow -name __pycache__ -type d -prune -exec rm -rf {} +
+	find spurprune benchmarks tests workflow -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## List the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1 \t\2/p' Makefile | expand -t 22

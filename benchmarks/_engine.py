@@ -1,0 +1,105 @@
+"""The package's training engine as the benchmarks drive it. Whatever of its interface may change is met in this file alone."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from benchmarks._common import MEAN, STD, Images
+from spurprune.methods.erm import Method
+from spurprune.models import resnet_cifar
+from spurprune.models._base import Network
+from spurprune.training.compiler import can_compile
+from spurprune.training.data import Data, Pixels, load
+from spurprune.training.loop import Training, fit, initialise
+from spurprune.training.observe import dynamics_of, observe
+from spurprune.training.recipe import Recipe, Stream
+
+TRAINING: dict[str, Any] = {  # the textbook loop's recipe, as a setting's `training` block
+    "batch_size": 64,
+    "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4},
+    "schedule": {"name": "constant"},
+    "augmentation": {"name": "pad_crop_flip", "padding": 4},
+    "precision": "fp32",
+    "compile": False,
+    "gradient_clip": None,
+    "label_smoothing": 0.0,
+}
+EVALUATION_BATCH = 512  # as config/config.yaml has it
+
+
+def device() -> torch.device:
+    """Return the device that the training stages would choose."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def data_of(images: Images) -> Data:
+    """Return images as the training stages load them."""
+    return load_array(images.pixels, images.label)
+
+
+def load_array(inputs: np.ndarray, label: np.ndarray) -> Data:
+    """Return all rows of an array of images [N, 3, 32, 32], which may be memory-mapped, as the training stages load them."""
+    n = len(label)
+    return load(inputs, np.arange(n), label, label * 2, np.zeros(n, dtype=bool), None, device())
+
+
+def why_not(changes: Mapping[str, Any]) -> str | None:
+    """Return why the engine cannot train with these changes to the recipe, or None if it can."""
+    unknown = sorted(set(changes) - set(TRAINING))
+    if unknown:
+        return f"the engine has no option '{unknown[0]}'"
+    if changes.get("compile") and not can_compile(device()):
+        return "networks cannot be compiled on this machine"
+    return None
+
+
+def train(
+    data: Data, epochs: int, after_epoch: Callable[[], None], changes: Mapping[str, Any], weight: np.ndarray | None = None
+) -> Network:
+    """Train ResNet-20 by the engine's loop, calling ``after_epoch`` after each epoch; return the network.
+
+    ``weight`` [N] tells how often an epoch visits each image, by default once.
+    """
+    training = TRAINING | dict(changes) | {"epochs": epochs}
+    exact = training["precision"] == "fp32"  # as the training stages do
+    torch.set_float32_matmul_precision("highest" if exact else "high")
+    torch.backends.cudnn.allow_tf32 = not exact
+    stream = Stream(("benchmark",))
+    model = initialise(lambda: resnet_cifar.build((3, 32, 32), 10, depth=20), stream, data.device)
+
+    def observe_epoch(epoch: int, model: torch.nn.Module) -> list[dict[str, Any]]:
+        after_epoch()
+        return []
+
+    recipe = Recipe.of(training, compiled=training["compile"])
+    method = Method(np.ones(len(data)) if weight is None else weight, training)
+    fit(model, Training(data, pixels(), method, recipe, stream, "benchmark"), observe_epoch)
+    assert isinstance(model, Network)
+    return model
+
+
+def el2n(model: Network, data: Data) -> np.ndarray:
+    """Return the EL2N scores of all images, float32 [N]."""
+    return dynamics_of(observe(model, data, pixels(), EVALUATION_BATCH).logits, data.label)["error"]
+
+
+def save(model: Network, path: Path) -> None:
+    """Write a network's weights."""
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, path)
+
+
+def restore(path: Path) -> Network:
+    """Return the network whose weights ``save`` wrote, in the engine's memory format."""
+    model = resnet_cifar.build((3, 32, 32), 10, depth=20)
+    model.load_state_dict(load_file(path))
+    placed: Network = model.to(device()).to(memory_format=torch.channels_last)
+    return placed
+
+
+def pixels() -> Pixels:
+    """Return CIFAR-10's normalisation on the device."""
+    return Pixels.of(MEAN, STD, device())

@@ -1,0 +1,110 @@
+"""What the measured processes of `benchmarks.tables` do, each once in a fresh process, so that its peak memory is its own."""
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from benchmarks._worker import Turn
+from spurprune import tables
+from spurprune.difficulty._ranks import ranks, ranks_within
+from spurprune.inputs import Manifest, write_manifest
+from spurprune.samples import Samples, alignment, group_of, to_table
+from spurprune.stages import prune_metadata
+from spurprune.tables import Provenance, TableSchema
+
+PROVENANCE = Provenance("benchmark", "000-000", "0", "0")
+CLASSES = 10
+CARRIER_SHARE = 0.01
+
+
+def dynamics(turn: Turn, path: Path, samples: int, seeds: int, epochs: int) -> None:
+    """Write and read the dynamics of one repeat."""
+    rng = np.random.default_rng(0)
+    keys = np.indices((1, seeds, epochs, samples), dtype=np.int16 if samples < 2**15 else np.int64).reshape(4, -1)
+    n = keys.shape[1]
+    columns = {
+        "repeat": keys[0].astype(np.int16),
+        "reference_seed": keys[1].astype(np.int16),
+        "epoch": keys[2].astype(np.int16) + np.int16(1),
+        "sample_id": keys[3].astype(np.int64),
+        "loss": rng.exponential(size=n).astype(np.float32),
+        "error": rng.uniform(0, 2**0.5, n).astype(np.float32),
+        "margin": rng.normal(2, 3, n).astype(np.float32),
+        "correct": rng.random(n) < 0.8,
+        "feature_norm": rng.gamma(9, 1, n).astype(np.float32),
+    }
+    turn(_write_and_read(path, pa.table(columns), tables.DYNAMICS))
+
+
+def predictions(turn: Turn, path: Path, samples: int, classes: int, repeats: int) -> None:
+    """Write and read the predictions of some repeats: logits of test samples in the natural view."""
+    n = samples * repeats
+    logits = np.random.default_rng(0).normal(0, 3, n * classes).astype(np.float32)
+    columns = {
+        "repeat": np.repeat(np.arange(repeats, dtype=np.int16), samples),
+        "sample_id": np.tile(np.arange(samples), repeats),
+        "split": tables.labels(np.zeros(n, dtype=np.int8), ("test",)),
+        "view": tables.labels(np.zeros(n, dtype=np.int8), ("natural",)),
+        "logits": pa.ListArray.from_arrays(pa.array(np.arange(n + 1, dtype=np.int32) * classes), pa.array(logits)),
+    }
+    turn(_write_and_read(path, pa.table(columns), tables.PREDICTIONS))
+
+
+def _write_and_read(path: Path, table: pa.Table, schema: TableSchema) -> dict[str, float]:
+    """Return the seconds of writing, of reading, and of the schema checks that are part of both; rows; and the file's size."""
+    checked = _seconds(lambda: tables.conform(table, schema, str(path)))
+    written = _seconds(lambda: tables.write(path, table, schema, PROVENANCE))
+    back = _seconds(lambda: tables.read(path, schema))
+    times = {"write_seconds": written, "read_seconds": back, "seconds": written + back, "check_seconds": 2 * checked}
+    return times | {"rows": len(table), "file_mb": path.stat().st_size / 1e6}
+
+
+def make_prunable(turn: Turn, folder: Path, rows: int, repeats: int) -> None:
+    """Write samples, difficulty and manifest of ``repeats`` repeats, all training samples, ``rows`` rows together."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    n = rows // repeats
+    label = rng.integers(0, CLASSES, n).astype(np.int16)
+    sample_id = np.arange(n)
+    split = np.full(n, "train", dtype=object)
+    samples, difficulty = [], []
+    for repeat in range(repeats):
+        attribute = ((label == 0) & (rng.random(n) < CARRIER_SHARE)).astype(np.int16)
+        aligned = alignment(label, attribute, {0: 1})
+        samples.append(Samples(repeat, sample_id, split, label, attribute, aligned, group_of(label, attribute)))
+        score = rng.uniform(0, 2**0.5, n)
+        rank = ranks(score, rng)
+        columns = {"repeat": np.full(n, repeat, dtype=np.int16), "sample_id": sample_id, "label": label, "score": score, "rank": rank}
+        difficulty.append(pa.table(columns | {"rank_in_class": ranks_within(rank, label), "seed_0": score}))
+    tables.write(folder / "samples.parquet", to_table(samples, "line"), tables.SAMPLES, PROVENANCE)
+    tables.write(folder / "difficulty.parquet", pa.concat_tables(difficulty), tables.DIFFICULTY, PROVENANCE)
+    classes = tuple(f"class {i}" for i in range(CLASSES))
+    manifest = Manifest("benchmark", 32, n, (3, 32, 32), "uint8", classes, {}, {"train": n}, (0.5,) * 3, (0.25,) * 3, "", "synthetic", "")
+    write_manifest(folder / "manifest.json", manifest)
+    turn({})
+
+
+def prune(turn: Turn, folder: Path, plan: str, repeats: int) -> None:
+    """Prune as the stage does: read samples and difficulty, choose, write the plan. Imports and the process's start are not timed."""
+    needs_difficulty = not plan.startswith(("none", "random"))
+    paths = folder / "samples.parquet", folder / "difficulty.parquet" if needs_difficulty else None, folder / "manifest.json"
+    output = folder / "plan.parquet"
+    seconds = _seconds(lambda: prune_metadata.run(*paths, plan, "line", "class 0", list(range(repeats)), output, PROVENANCE))
+    turn({"seconds": seconds, "peak_mb": _peak_mb()})
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def _peak_mb() -> float:
+    """Return the largest resident set of this process so far; a child starts at its parent's, which is small here."""
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kibibytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

@@ -1,0 +1,159 @@
+"""From the results' JSON files to docs/benchmarks.md: ``python -m benchmarks.report`` replaces the page's generated parts."""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks._common import RESULTS, Result, read
+
+PAGE = RESULTS.parents[1] / "docs/benchmarks.md"
+BLOCK = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def training(result: Result) -> str:
+    """Return the training benchmark's tables."""
+    rows = [
+        (
+            one["name"],
+            "as torch sets them" if one["threads"] is None else f"{one['processes']} × {one['threads']}",
+            _spread(one["images_per_second"], 0),
+            _spread(one["ratio_to_textbook"], 2),
+            f"{one['gflops']:.0f}",
+            f"{one['share_of_peak']:.0%}",
+        )
+        for one in result["variants"]
+    ]
+    header = ("loop", "processes × threads", "images/s", "to textbook", "GFLOP/s", "of peak")
+    peaks = [
+        (name, *(_spread(result["peak_gflops"][precision][name], 0) for precision in result["peak_gflops"]))
+        for name in next(iter(result["peak_gflops"].values()))
+    ]
+    sizes = result["sizes"]
+    lines = [
+        f"{_machine(result)} {result['images']}, {sizes['images_per_round']:,} images a round, batches of {sizes['batch_size']}, "
+        f"{sizes['rounds']} rounds: median (lowest–highest).",
+        "",
+        *_table(header, rows),
+        "",
+        f"ResNet-20 takes {result['flop_per_image'] / 1e6:.1f} MFLOP an image, forward and backward. What the machine can do, GFLOP/s:",
+        "",
+        *_table(("operation", *result["peak_gflops"]), peaks),
+    ]
+    lines += [f"\nNot measured: {name} ({reason})." for name, reason in result["skipped"].items()]
+    return "\n".join(lines) + "\n"
+
+
+def el2n(result: Result) -> str:
+    """Return the EL2N benchmark's table."""
+    sizes = result["sizes"]
+    rows = [
+        (
+            name,
+            f"{sizes['subset' if name in result['ratio'] else 'images']:,}",
+            _spread(speed, 0),
+            _spread(result["seconds_for_all"][name], 1),
+            _spread(result["ratio"][name], 1) if name in result["ratio"] else "",
+        )
+        for name, speed in result["images_per_second"].items()
+    ]
+    header = ("way", "images measured", "images/s", f"seconds for {sizes['images']:,}", "times the package's")
+    lines = [
+        f"{_machine(result)} {result['images']}, ResNet-20, {sizes['threads']} threads, {sizes['rounds']} rounds: median (lowest–highest).",
+        "",
+        *_table(header, rows),
+        "",
+        f"The seconds one by one are extrapolated linearly. On the {sizes['subset']:,} images scored in all ways, no score differs by more "
+        f"than {result['largest_difference']:.0e}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def tables(result: Result) -> str:
+    """Return the tables of the benchmark of tables."""
+    stored = [
+        (
+            name,
+            f"{one['rows']['median']:,.0f}",
+            f"{one['file_mb']['median']:.0f} MB",
+            *(_spread(one[key], 2) for key in ("write_seconds", "read_seconds", "seconds", "check_seconds")),
+        )
+        for name, one in result["stored"].items()
+    ]
+    pruning = [
+        (f"`{one['plan']}`", str(one["repeats"]), _spread(one["seconds"], 2), _spread(one["peak_mb"], 0)) for one in result["pruning"]
+    ]
+    lines = [
+        f"{_machine(result)} One thread for NumPy, {result['sizes']['rounds']} rounds, each in a fresh process: median (lowest–highest).",
+        "",
+        *_table(("table", "rows", "file", "write, s", "read, s", "together, s", "of this checks, s"), stored),
+        "",
+        f"Pruning {result['sizes']['rows_to_prune']:,} rows, from files to file:",
+        "",
+        *_table(("plan", "repeats", "seconds", "peak memory, MB"), pruning),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def memory(result: Result) -> str:
+    """Return the memory benchmark's table."""
+    sizes = result["sizes"]
+    header = ("inputs, MB", "may allocate, MB", "own memory before the data, MB", "own memory at its peak, MB", "inputs to own memory")
+    row = (
+        f"{sizes['inputs_gb'] * 1000:,.0f}",
+        f"{sizes['allowed_gb'] * 1000:,.0f}",
+        *(_spread(result[key], 0) for key in ("before_data_mb", "own_mb")),
+        _spread(result["inputs_to_own"], 1),
+    )
+    lines = [
+        f"{_machine(result)} ResNet-20, {sizes['images_trained_on']:,} images trained on, {sizes['rounds']} rounds, each in a fresh "
+        "process: median (lowest–highest).",
+        "",
+        *_table(header, [row]),
+        "",
+        f"With the pages of the file that the system kept in its cache, {_spread(result['resident_mb'], 0)} MB were resident.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+SECTIONS: dict[str, Callable[[Result], str]] = {"training": training, "el2n": el2n, "tables": tables, "memory": memory}
+
+
+def filled(page: str, results: Path) -> str:
+    """Return a page with each part between ``<!-- results: NAME -->`` and ``<!-- end -->`` made from ``results``/NAME.json."""
+
+    def part(match: re.Match[str]) -> str:
+        name = match[2]
+        path = results / f"{name}.json"
+        text = SECTIONS[name](read(path)) if path.is_file() else f"Not measured yet: `python -m benchmarks.{name}`.\n"
+        return f"{match[1]}\n{text}\n{match[3]}"
+
+    return BLOCK.sub(part, page)
+
+
+def main() -> None:
+    """Bring docs/benchmarks.md up to date."""
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), RESULTS), encoding="utf-8")
+
+
+def _machine(result: Result) -> str:
+    machine = result["machine"]
+    packages = [f"{name} {machine[name]}" for name in ("torch", "pyarrow", "numpy") if name in machine]
+    instructions = f" ({', '.join(machine['instructions'])})" if machine["instructions"] else ""
+    return (
+        f"{machine['processor']}{instructions}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}, "
+        f"Python {machine['python']}, {', '.join(packages)}."
+    )
+
+
+def _spread(value: dict[str, float], digits: int) -> str:
+    median, low, high = (f"{value[key]:,.{digits}f}" for key in ("median", "low", "high"))
+    return median if low == high else f"{median} ({low}–{high})"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    ruler = [":--", *["--:"] * (len(header) - 1)]
+    return ["| " + " | ".join(cells) + " |" for cells in (header, ruler, *rows)]
+
+
+if __name__ == "__main__":
+    main()

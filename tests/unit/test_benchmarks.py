@@ -1,0 +1,140 @@
+"""The benchmarks' parts that are not timing: the documentation shows their results, and both loops train the same."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks import _engine, _table_tasks, _tasks, report, textbook, training
+from benchmarks._common import MEAN, RESULTS, STD, load_images, summary
+from benchmarks._worker import once
+
+ONE = {"median": 2.0, "low": 2.0, "high": 2.0}
+MACHINE = {
+    "processor": "CPU",
+    "instructions": ["avx2"],
+    "cores": 2,
+    "memory_gb": 8,
+    "system": "Linux",
+    "python": "3.12.0",
+    "torch": "2.11.0",
+    "numpy": "2.0.0",
+}
+TRAINING = {
+    "machine": MACHINE,
+    "images": "CIFAR-10",
+    "sizes": {"batch_size": 64, "images_per_round": 6400, "rounds": 3},
+    "flop_per_image": 242_380_800,
+    "peak_gflops": {"fp32": {"matrix product": ONE}, "bf16": {"matrix product": {"median": 5.0, "low": 4.0, "high": 6.0}}},
+    "variants": [
+        {
+            "name": "eager",
+            "threads": 1,
+            "processes": 2,
+            "images_per_second": {"median": 1234.5, "low": 1000.0, "high": 1300.0},
+            "ratio_to_textbook": {"median": 2.5, "low": 2.25, "high": 2.75},
+            "gflops": 299.2,
+            "share_of_peak": 0.625,
+        }
+    ],
+    "skipped": {"compiled": "no compiler"},
+}
+
+
+def reported(task: Callable[..., None], **options: Any) -> dict[str, Any]:
+    """What a task reports first."""
+
+    class DoneError(Exception):
+        pass
+
+    reports: list[dict[str, Any]] = []
+
+    def turn(one: dict[str, Any]) -> None:
+        reports.append(one)
+        raise DoneError
+
+    with pytest.raises(DoneError):
+        task(turn, **options)
+    return reports[0]
+
+
+def test_the_documentations_tables_are_those_of_the_results() -> None:
+    page = report.PAGE.read_text(encoding="utf-8")
+    assert report.filled(page, RESULTS) == page, "run python -m benchmarks.report"
+    assert [name for _, name, _ in report.BLOCK.findall(page)] == list(report.SECTIONS)
+    assert {path.stem for path in RESULTS.glob("*.json")} <= set(report.SECTIONS)
+
+
+def test_a_page_is_filled_from_results_between_its_marks(tmp_path: Path) -> None:
+    page = "before\n<!-- results: training -->\nold\n<!-- end -->\nbetween\n<!-- results: el2n -->\n<!-- end -->\nafter\n"
+    (tmp_path / "training.json").write_text(json.dumps(TRAINING), encoding="utf-8")
+    filled = report.filled(page, tmp_path)
+    assert "old" not in filled and "no compiler" in filled
+    assert "| eager | 2 × 1 | 1,234 (1,000–1,300) | 2.50 (2.25–2.75) | 299 | 62% |" in filled.splitlines()
+    assert "| matrix product | 2 | 5 (4–6) |" in filled.splitlines()
+    assert filled.startswith(
+        "before\n<!-- results: training -->\n\nCPU (avx2), 2 cores, 8 GB, Linux, Python 3.12.0, torch 2.11.0, numpy 2.0.0."
+    )
+    assert filled.endswith("between\n<!-- results: el2n -->\n\nNot measured yet: `python -m benchmarks.el2n`.\n\n<!-- end -->\nafter\n")
+    assert report.filled(filled, tmp_path) == filled
+
+
+def test_repeats_are_summed_up_by_median_and_extremes() -> None:
+    assert summary([3.00004, 1.0, 12.3456]) == {"median": 3.0, "low": 1.0, "high": 12.35}
+
+
+def test_both_loops_follow_the_same_recipe() -> None:
+    _, optimizer, _ = textbook.build()
+    assert isinstance(optimizer, torch.optim.SGD)
+    (group,) = optimizer.param_groups
+    assert _engine.TRAINING["optimizer"] == {"name": "sgd"} | {name: group[name] for name in ("lr", "momentum", "weight_decay")}
+    assert _engine.TRAINING["batch_size"] == textbook.BATCH_SIZE
+    assert not group["nesterov"] and not group["dampening"]
+
+
+def test_both_loops_see_the_same_pixels() -> None:
+    images = load_images(None, 4)
+    normalise = textbook.transforms.Compose([textbook.transforms.ToTensor(), textbook.transforms.Normalize(MEAN, STD)])
+    theirs = torch.stack([image for image, _ in textbook.CifarImages(images, normalise)])
+    ours = _engine.pixels().normalise(_engine.data_of(images).batch(torch.arange(4)))
+    torch.testing.assert_close(ours.contiguous(), theirs)
+
+
+def test_operations_of_resnet_20_by_hand() -> None:
+    # Multiplications of each convolution: channels in × channels out × 9 × pixels.
+    stem = 3 * 16 * 9 * 32**2
+    others = 6 * 16 * 16 * 9 * 32**2 + (16 * 32 + 5 * 32 * 32) * 9 * 16**2 + (32 * 64 + 5 * 64 * 64) * 9 * 8**2 + 64 * 10
+    # Forward, and backward for weights and for inputs; the images need no gradient. A multiplication and an addition are two.
+    assert reported(_tasks.flop_per_image)["flop"] == 2 * (3 * (stem + others) - stem)
+
+
+def test_what_the_engine_lacks_is_skipped_and_said() -> None:
+    assert _engine.why_not({"precision": "bf16"}) is None
+    assert _engine.why_not({"quantised": True}) == "the engine has no option 'quantised'"
+
+
+def test_variants_share_the_threads() -> None:
+    assert [v.name for v in training.variants(1)] == [
+        "textbook",
+        "textbook, idle threads asleep",
+        "eager",
+        "compiled",
+        "bf16",
+        "bf16, compiled",
+    ]
+    assert {v.threads * v.processes for v in training.variants(2) if v.threads is not None} == {2}
+
+
+def test_only_batches_after_the_untimed_ones_count() -> None:
+    batches = _tasks.Timed(range(4), untimed=2)
+    starts = [batches.start for _ in batches]
+    assert starts[:2] == [0.0, 0.0] and starts[2] == starts[3] > 0 and batches.end > starts[2]
+
+
+def test_a_process_of_its_own_reports_what_it_measured(tmp_path: Path) -> None:
+    done = once(_table_tasks.dynamics, 1, path=tmp_path / "dynamics.parquet", samples=50, seeds=2, epochs=3)
+    assert done["rows"] == 300 and done["seconds"] == done["write_seconds"] + done["read_seconds"]
+    assert done["file_mb"] == (tmp_path / "dynamics.parquet").stat().st_size / 1e6
