@@ -1,6 +1,7 @@
 """What decides a stage's result: the part of a setting's block that its job is given, so that nothing else can make it stale."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from spurprune.canonical import canonical
@@ -30,3 +31,13 @@ def reference(setting: Setting) -> dict[str, Any]:
     block = part(setting, "model", "training", "feature", "attribute", "normalisation", "evaluation")
     block["training"] = {key: value for key, value in block["training"].items() if key != "evaluate_epochs"}
     return block
+
+
+def weights_file(setting: Setting) -> str | None:
+    """Return the file of pretrained weights that the setting's network starts from, or None if it names none that is there.
+
+    A file that is missing is no input of the workflow: the job says so, and planning needs no data.
+    """
+    pretrained = setting["model"].get("pretrained")
+    found = [path for path in (Path(pretrained), Path(pretrained, "model.safetensors")) if path.is_file()] if pretrained else []
+    return str(found[0]) if found else None

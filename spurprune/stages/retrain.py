@@ -38,16 +38,16 @@ def run(
 ) -> None:
     """Train every repeat on its plan's weights and write predictions of validation and test, and the history.
 
-    ``inputs`` names the paths inputs, manifest, samples and plan; ``outputs`` predictions, history and, where models are kept, models,
-    which gets the last weights of all repeats in one safetensors file, keys ``{repeat}.{parameter}``. ``setting`` holds model,
-    training, feature, attribute, normalisation, evaluation and the two classes; ``repeats_at_once`` trainings share a GPU. Raises
-    TrainingError if a loss is not finite.
+    ``inputs`` names the paths inputs, manifest, samples and plan, and weights where the network starts from a file; ``outputs``
+    predictions, history and, where models are kept, models, which gets the last weights of all repeats in one safetensors file, keys
+    ``{repeat}.{parameter}``. ``setting`` holds model, training, feature, attribute, normalisation, evaluation and the two classes;
+    ``repeats_at_once`` trainings share a GPU. Raises TrainingError if a loss is not finite.
     """
     models = outputs.get("models")
     bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
     weights = tables.read(inputs["plan"], tables.PLAN, ["repeat", "sample_id", "weight"])
     identity = {"stage": "retrain", "method": method, "config": provenance.config_hash, "code": provenance.code_version}
-    checkpoints = JobCheckpoints.of(CHECKPOINTS, identity, [inputs["manifest"], inputs["samples"], inputs["plan"]])
+    checkpoints = JobCheckpoints.of(CHECKPOINTS, identity, [path for name, path in inputs.items() if name != "inputs"])
     predicted: list[pa.Table] = []
     recorded: list[Record] = []
     kept: dict[str, torch.Tensor] = {}

@@ -23,9 +23,7 @@ from spurprune.training.recipe import Stream
 
 
 def run(
-    inputs: Path,
-    manifest: Path,
-    samples: Path,
+    inputs: dict[str, Path],
     setting: dict[str, Any],
     recipe: dict[str, Any],
     repeats: list[int],
@@ -36,15 +34,16 @@ def run(
 ) -> None:
     """Train ``recipe["seeds"]`` reference runs for every repeat and write their dynamics at the epochs to record.
 
-    ``setting`` holds model, training, feature, attribute, normalisation and evaluation; ``recipe`` is one of its reference recipes;
+    ``inputs`` names the paths inputs, manifest and samples, and weights where the network starts from a file. ``setting`` holds model,
+    training, feature, attribute, normalisation and evaluation; ``recipe`` is one of its reference recipes;
     ``repeats_at_once`` runs share a GPU. With
     ``view: eval`` the samples are looked at in eval mode without augmentation after the epoch, with ``view: eval_augmented`` augmented
     as in training (as the paper's code does); with ``view: training`` each sample's logits are those of its own training step. Raises
     TrainingError if a loss is not finite.
     """
-    bench = open_workbench(inputs, manifest, samples, setting, threads)
+    bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
     identity = {"stage": "train_reference", "recipe": recipe, "config": provenance.config_hash, "code": provenance.code_version}
-    checkpoints = JobCheckpoints.of(CHECKPOINTS, identity, [manifest, samples])
+    checkpoints = JobCheckpoints.of(CHECKPOINTS, identity, [path for name, path in inputs.items() if name != "inputs"])
     jobs = [(repeat, seed) for repeat in repeats for seed in range(recipe["seeds"])]
     progress = Progress(len(jobs) * recipe["epochs"], f"{len(jobs)} reference runs of {provenance.setting}", "epoch")
 

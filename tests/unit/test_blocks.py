@@ -1,6 +1,7 @@
 """What decides a stage's result: what must make it stale is in its block, and what must not is not."""
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,3 +54,21 @@ def test_blocks_leave_the_setting_alone() -> None:
     before = copy.deepcopy(SETTING)
     blocks.reference(SETTING)
     assert before == SETTING
+
+
+def test_pretrained_weights_are_an_input_where_they_are_a_file_that_is_there(tmp_path: Path) -> None:
+    file, folder = tmp_path / "net.safetensors", tmp_path / "bert"
+    folder.mkdir()
+    for path in (file, folder / "model.safetensors"):
+        path.write_bytes(b"")
+    expected = {
+        "imagenet": None,
+        None: None,
+        str(file): str(file),
+        str(folder): str(folder / "model.safetensors"),
+        str(tmp_path / "missing.pt"): None,
+        "google-bert/bert-base-uncased": None,
+    }
+    found = {pretrained: blocks.weights_file(changed(model={"name": "net", "pretrained": pretrained})) for pretrained in expected}
+    assert found == expected
+    assert blocks.weights_file(SETTING) is None

@@ -90,7 +90,8 @@ class Folder:
         output = self.at(f"{name}.parquet")
         setting = TRAINING | {"training": TRAINING["training"] | {k: changes.pop(k) for k in list(changes) if k in TRAINING["training"]}}
         recipe = RECIPE | changes
-        train_reference.run(self.inputs, self.manifest, samples or self.samples, setting, recipe, repeats, 1, 1, output, PROVENANCE)
+        inputs = {"inputs": self.inputs, "manifest": self.manifest, "samples": samples or self.samples}
+        train_reference.run(inputs, setting, recipe, repeats, 1, 1, output, PROVENANCE)
         return output
 
     def score(self, name: str, dynamics: Path | None, samples: Path | None = None, epochs: Any = "all") -> Path:

@@ -6,6 +6,7 @@ rule train_reference:
     input:
         inputs=lambda wildcards: f"{dataset_folder(wildcards)}/inputs.npy",
         manifest=lambda wildcards: f"{dataset_folder(wildcards)}/manifest.json",
+        weights=lambda wildcards: blocks.weights_file(setting_of(wildcards)) or [],
         samples="results/settings/{setting}/samples/{block}.parquet",
     output:
         dynamics="results/settings/{setting}/reference/{recipe}/{block}/dynamics.parquet",

@@ -6,6 +6,7 @@ rule retrain:
     input:
         inputs=lambda wildcards: f"{dataset_folder(wildcards)}/inputs.npy",
         manifest=lambda wildcards: f"{dataset_folder(wildcards)}/manifest.json",
+        weights=lambda wildcards: blocks.weights_file(setting_of(wildcards)) or [],
         samples="results/settings/{setting}/samples/{block}.parquet",
         plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
     output:

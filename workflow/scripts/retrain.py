@@ -11,7 +11,7 @@ with stage_log(snakemake.log[0], "retrain"), devices.leased_device():
     from spurprune.stages import retrain
 
     retrain.run(
-        {name: Path(path) for name, path in snakemake.input.items()},
+        {name: Path(path) for name, path in snakemake.input.items() if path},
         snakemake.params.setting,
         snakemake.wildcards.method,
         list(snakemake.params.repeats),

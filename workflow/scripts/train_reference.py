@@ -11,9 +11,7 @@ with stage_log(snakemake.log[0], "train_reference"), devices.leased_device():
     from spurprune.stages import train_reference
 
     train_reference.run(
-        Path(snakemake.input.inputs),
-        Path(snakemake.input.manifest),
-        Path(snakemake.input.samples),
+        {name: Path(path) for name, path in snakemake.input.items() if path},
         snakemake.params.setting,
         snakemake.params.recipe,
         list(snakemake.params.repeats),
