@@ -50,6 +50,15 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
     blocks, families = settings.resolve(declared, raw["setting_defaults"])
     for name, block in blocks.items():
         schema.validate(block, "setting", where=name)
-    config = Config(list(raw["select"]), raw["threads"], raw["repeats_at_once"], raw["damaged_images"], dict(raw["data"]), dict(raw["studies"]), blocks, families)
+    config = Config(
+        select=list(raw["select"]),
+        threads=raw["threads"],
+        repeats_at_once=raw["repeats_at_once"],
+        damaged_images=raw["damaged_images"],
+        data=dict(raw["data"]),
+        studies=dict(raw["studies"]),
+        settings=blocks,
+        families=families,
+    )
     checks.check(config)
     return config
