@@ -75,7 +75,7 @@ def tables(result: Result) -> str:
             name,
             f"{one['rows']['median']:,.0f}",
             f"{one['file_mb']['median']:.0f} MB",
-            *(_spread(one[key], 2) for key in ("write_seconds", "read_seconds", "seconds", "check_seconds")),
+            *(_spread(one[key], 2) for key in ("write_seconds", "read_seconds", "seconds")),
         )
         for name, one in result["stored"].items()
     ]
@@ -85,7 +85,7 @@ def tables(result: Result) -> str:
     lines = [
         f"{_machine(result)} One thread for NumPy, {result['sizes']['rounds']} rounds, each in a fresh process: median (lowest–highest).",
         "",
-        *_table(("table", "rows", "file", "write, s", "read, s", "together, s", "of this checks, s"), stored),
+        *_table(("table", "rows", "file", "write, s", "read, s", "together, s"), stored),
         "",
         f"Pruning {result['sizes']['rows_to_prune']:,} rows, from files to file:",
         "",

@@ -9,7 +9,7 @@ from spurprune import planning, studies
 from spurprune.config import Config
 from spurprune.planning import Job
 
-PAGES = ("README.md", "CONTRIBUTING.md", "config/README.md", "resources/README.md", "docs")
+PAGES = ("README.md", "CONTRIBUTING.md", "config/README.md", "resources/README.md", "benchmarks/README.md", "docs")
 
 
 def pages(root: Path) -> list[Path]:
@@ -48,7 +48,7 @@ def test_links_lead_to_files_and_headings(root: Path) -> None:
 
 
 def test_files_that_are_named_exist(root: Path) -> None:
-    folders = "spurprune|workflow|config|docs|envs|profiles|tests|resources"
+    folders = "spurprune|workflow|config|docs|envs|profiles|tests|resources|benchmarks"
     found = 0
     for page in pages(root):
         text = page.read_text(encoding="utf-8")
