@@ -10,6 +10,7 @@ import hashlib
 import numpy as np
 
 SPLIT = "split"  # the fixed division of a dataset that has no official one
+SUBSET = "subset"  # which training samples a setting takes of a group
 CARRIERS = "carriers"  # which samples get the spurious feature
 TIES = "ties"  # the order of samples whose difficulty is equal
 PRUNING = "pruning"  # random pruning

@@ -55,9 +55,16 @@ _LABEL = pa.dictionary(pa.int8(), pa.string())
 BASE = TableSchema(
     "base",
     1,
-    {"sample_id": pa.int64(), "split": _LABEL, "label": pa.int16(), "attribute_*": pa.int16(), "key": pa.string()},
+    {
+        "sample_id": pa.int64(),
+        "split": _LABEL,
+        "label": pa.int16(),
+        "attribute_*": pa.int16(),
+        "ranking_*": pa.int32(),
+        "key": pa.string(),
+    },
     ("sample_id",),
-    frozenset({"attribute_*"}),
+    frozenset({"attribute_*", "ranking_*"}),
 )
 SAMPLES = TableSchema(
     "samples",

@@ -17,7 +17,8 @@ def part(setting: Setting, *keys: str) -> dict[str, Any]:
 
 def samples(setting: Setting) -> dict[str, Any]:
     """Return what decides a setting's samples: how a feature looks does not, only whether its carriers are drawn."""
-    return part(setting, "validation", "source_class", "attribute", "aligned", "carriers") | {"drawn": setting["feature"] is not None}
+    keys = ("validation", "subset", "source_class", "attribute", "aligned", "carriers")
+    return part(setting, *keys) | {"drawn": setting["feature"] is not None}
 
 
 def training(setting: Setting) -> dict[str, Any]:

@@ -85,6 +85,7 @@ def _check_setting(name: str, setting: Mapping[str, Any], config: Config) -> Non
             "name one of these or give a 'feature'."
         )
     _check_model(name, setting, entry)
+    _check_subset(name, setting, entry)
     _check_carriers(name, setting, config, entry.train_class_counts[entry.classes.index(setting["source_class"])])
     _check_training(name, setting)
 
@@ -113,6 +114,18 @@ def _check_model(name: str, setting: Mapping[str, Any], entry: DatasetEntry) -> 
             f"{name}.model.name is 'torchvision_cnn', whose networks take images of 3 channels, but '{setting['dataset']}' has "
             f"{entry.channels}; choose another network."
         )
+
+
+def _check_subset(name: str, setting: Mapping[str, Any], entry: DatasetEntry) -> None:
+    for part_name, part in setting["subset"]["parts"].items():
+        key = f"{name}.subset.parts.{part_name}"
+        _known(part["class"], entry.classes, f"{key}.class: '{part['class']}'", f"class of '{setting['dataset']}'")
+        for attribute in part.get("where", {}):
+            _known(attribute, entry.attributes, f"{key}.where: '{attribute}'", f"attribute of '{setting['dataset']}'")
+        choose = part.get("choose", "random")
+        _known(choose, ("random", "first", *entry.rankings), f"{key}.choose: '{choose}'", "way to choose samples")
+        if ("count" in part) == ("fill_to" in part):
+            raise ConfigError(f"{key} must have either a count or a fill_to; give one of the two.")
 
 
 def _check_carriers(name: str, setting: Mapping[str, Any], config: Config, class_size: int) -> None:

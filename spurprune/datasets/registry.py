@@ -36,7 +36,8 @@ class Download:
 class DatasetEntry:
     """One dataset of the registry; counts are those that the release declares.
 
-    ``downloads`` are the files that the workflow can fetch by itself; where there are none, a person must place the data.
+    ``rankings`` are orders of its samples that the release comes with; ``downloads`` are the files that the workflow can fetch by
+    itself; where there are none, a person must place the data.
     """
 
     title: str
@@ -49,6 +50,7 @@ class DatasetEntry:
     source: str
     licence: str
     place: str = ""
+    rankings: tuple[str, ...] = ()
     downloads: tuple[Download, ...] = ()
 
 

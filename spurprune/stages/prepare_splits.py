@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from spurprune import samples as sampling
-from spurprune import seeds, tables
+from spurprune import seeds, subsets, tables
 from spurprune.inputs import Manifest, read_manifest
 from spurprune.tables import to_numpy
 
@@ -23,16 +24,17 @@ def run(
 ) -> None:
     """Write the samples of every repeat.
 
-    ``setting`` holds validation, source_class, attribute, aligned, carriers and ``drawn``, whether the feature is laid over carriers that
-    are drawn here or is an attribute of the dataset; ``difficulty`` is the base setting's, where the carriers are chosen by difficulty.
-    Raises DataError if an invariant does not hold.
+    ``setting`` holds validation, subset, source_class, attribute, aligned, carriers and ``drawn``, whether the feature is laid over
+    carriers that are drawn here or is an attribute of the dataset; ``difficulty`` is the base setting's, where the carriers are chosen
+    by difficulty. Raises DataError if an invariant does not hold.
     """
     info = read_manifest(manifest)
     rows = tables.read(base, tables.BASE)
     ranks = None if difficulty is None else tables.read(difficulty, tables.DIFFICULTY, ["repeat", "sample_id", "rank"])
     samples = [_one_repeat(repeat, rows, ranks, setting, info) for repeat in repeats]
     counts = {name: int((samples[0].split == name).sum()) for name in sampling.SPLITS}
-    declared = info.split_counts if setting["validation"] in ("official", "none") else counts
+    as_released = setting["validation"] in ("official", "none") and not setting["subset"]["parts"]
+    declared = info.split_counts if as_released else counts
     for one in samples:
         sampling.check(one, {name: declared.get(name, 0) for name in sampling.SPLITS}, str(output))
     table = sampling.to_table(samples, setting["attribute"])
@@ -42,12 +44,15 @@ def run(
     tables.write(output, table, tables.SAMPLES, replace(provenance, counts=counts, notes=notes))
 
 
-def _one_repeat(repeat: int, rows: Any, ranks: Any, setting: dict[str, Any], info: Manifest) -> sampling.Samples:
+def _one_repeat(repeat: int, rows: pa.Table, ranks: Any, setting: dict[str, Any], info: Manifest) -> sampling.Samples:
     sample_id, label = to_numpy(rows.column("sample_id")), to_numpy(rows.column("label"))
     split = to_numpy(rows.column("split")).astype(object)
     validation = setting["validation"]
     if not isinstance(validation, str):
         split = sampling.hold_out(label, split, float(validation))
+    split = _subset(repeat, rows, label, split, setting["subset"], info)
+    used = split != subsets.LEFT_OUT
+    rows, sample_id, label, split = rows.filter(pa.array(used)), sample_id[used], label[used], split[used]
     if setting["drawn"]:
         attribute = np.zeros(len(label), dtype=np.int16)
         attribute[_carriers(repeat, sample_id, label, split, ranks, setting, info)] = 1
@@ -57,6 +62,26 @@ def _one_repeat(repeat: int, rows: Any, ranks: Any, setting: dict[str, Any], inf
     return sampling.Samples(
         repeat, sample_id, split, label, attribute, sampling.alignment(label, attribute, aligned), sampling.group_of(label, attribute)
     )
+
+
+def _subset(repeat: int, rows: pa.Table, label: np.ndarray, split: np.ndarray, subset: dict[str, Any], info: Manifest) -> np.ndarray:
+    parts = [
+        subsets.Part(
+            name,
+            info.class_index(part["class"]),
+            part.get("where", {}),
+            part.get("count"),
+            part.get("fill_to"),
+            part.get("choose", "random"),
+            part.get("rest", "leave_out"),
+        )
+        for name, part in subset["parts"].items()
+    ]
+    columns = {name: to_numpy(rows.column(name).fill_null(-1)) for name in rows.column_names if name.startswith(("attribute_", "ranking_"))}
+    attributes = {name.removeprefix("attribute_"): values for name, values in columns.items()}
+    rankings = {name.removeprefix("ranking_"): values for name, values in columns.items()}
+    draw = "fixed" if subset["draw"] == "fixed" else repeat
+    return subsets.take(split, label, attributes, rankings, parts, draw, f"repeat {repeat}")
 
 
 def _carriers(

@@ -11,6 +11,7 @@ from spurprune.config import blocks
 SETTING: dict[str, Any] = {
     "description": "",
     "validation": "official",
+    "subset": {"draw": "per_repeat", "parts": {}},
     "source_class": "5",
     "target_class": "9",
     "attribute": "line",

@@ -56,9 +56,9 @@ def _put(block: dict[Any, Any], path: str, value: Any) -> None:
 FIG4 = "studies/digits/figures/fig4"
 WRONG_MAIN = [
     # unknown keys, with a suggestion where one is close
-    ("slect", ["digits"], "slect is no known key (did you mean 'select'?); allowed are damaged_images, data, download, repeats_at_once, select,"),
+    ("slect", ["digits"], "slect is no known key (did you mean 'select'?); allowed are damaged_images, data, download,"),
     ("download", "no", 'download is "no", but must be true or false'),
-    ("colour", 1, "colour is no known key; allowed are damaged_images, data, download, repeats_at_once, select,"),
+    ("colour", 1, "colour is no known key; allowed are damaged_images, data, download,"),
     (f"{FIG4}/sparsitys", ["0.10"], "studies.digits.figures.fig4.sparsitys is no known key (did you mean 'sparsities'?); allowed are"),
     ("setting_defaults/keep_model", True, "digits.keep_model is no known key (did you mean 'keep_models'?); allowed are"),
     # wrong types and values

@@ -37,6 +37,7 @@ REPEATS = [0, 1]
 SOURCE, TARGET, CARRIERS = 5, 9, 40
 SAMPLING: dict[str, Any] = {
     "validation": "official",
+    "subset": {"draw": "per_repeat", "parts": {}},
     "source_class": "5",
     "attribute": "line",
     "aligned": {"5": 1},
@@ -252,6 +253,28 @@ def test_validation_can_be_held_out_of_training(folder: Folder) -> None:
 
 
 # train_reference and score_difficulty
+
+
+def test_a_subset_leaves_the_other_training_samples_out(folder: Folder) -> None:
+    parts = {"fives": {"class": "5", "count": 50}, "first_nines": {"class": "9", "count": 20, "choose": "first", "rest": "hold_out"}}
+    drawn, fixed = (
+        from_table(tables.read(folder.split(f"subset_{draw}", subset={"draw": draw, "parts": parts}), tables.SAMPLES), "line")
+        for draw in ("per_repeat", "fixed")
+    )
+    whole = from_table(tables.read(folder.samples, tables.SAMPLES), "line")[0]
+    for one in (*drawn.values(), *fixed.values()):
+        train = one.rows("train")
+        counts = np.bincount(one.label[train], minlength=10)
+        expected = np.bincount(whole.label[whole.rows("train")], minlength=10)
+        expected[5], expected[9] = 50, 20
+        assert counts.tolist() == expected.tolist()
+        assert (one.attribute[train] == 1).sum() == CARRIERS, "carriers are drawn among those taken"
+        nines = whole.sample_id[whole.rows("train")][whole.label[whole.rows("train")] == 9]
+        assert one.sample_id[train][one.label[train] == 9].tolist() == nines[:20].tolist()
+        held_out = one.split[np.isin(one.sample_id, nines[20:])]
+        assert len(held_out) == len(nines) - 20 and set(held_out) == {"validation", "test"}
+    ids = [[one.sample_id[one.rows("train")].tolist() for one in samples.values()] for samples in (drawn, fixed)]
+    assert ids[0][0] != ids[0][1] and ids[1][0] == ids[1][1]
 
 
 def test_dynamics_are_recorded_for_every_seed_epoch_and_training_sample(folder: Folder) -> None:

@@ -1,0 +1,91 @@
+"""Which training samples a setting takes: so many of a group, the rest left out or held out. Pure functions on arrays."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spurprune import seeds
+from spurprune.errors import DataError
+
+LEFT_OUT = ""  # the split of a sample that a setting does not use
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a setting's training samples; see ``subset`` in config/README.md.
+
+    ``label`` is its class, ``where`` the attribute values its samples have. Of them ``count`` are taken, or as many as bring the class to
+    ``fill_to`` samples with the parts before; ``choose`` is "random", "first" (in the dataset's order) or the name of a ranking, of which
+    the lowest are taken. ``rest`` is "leave_out" or "hold_out": the others are left out, or moved to validation and test.
+    """
+
+    name: str
+    label: int
+    where: Mapping[str, int]
+    count: int | None
+    fill_to: int | None
+    choose: str
+    rest: str
+
+
+def take(
+    split: np.ndarray,
+    label: np.ndarray,
+    attributes: Mapping[str, np.ndarray],
+    rankings: Mapping[str, np.ndarray],
+    parts: Sequence[Part],
+    draw: int | str,
+    where: str,
+) -> np.ndarray:
+    """Return every sample's split (str [N]) once the parts are taken; ``LEFT_OUT`` for those that the setting does not use.
+
+    Training samples that belong to no part stay. ``attributes`` and ``rankings`` map names to int [N], -1 where unknown; ``draw`` tells
+    apart the random choices (a repeat, or "fixed"). What is held out goes to validation or test by a fair coin that is the same for every
+    draw, so that all repeats are tested on the same samples (as the paper's code does with CelebA's women with eyeglasses). Raises
+    DataError, naming ``where`` and the part, if the training split has too few samples or two parts share one.
+    """
+    result = split.astype(object)
+    taken = np.zeros(len(split), dtype=bool)
+    seen = np.zeros(len(split), dtype=bool)
+    for part in parts:
+        members = _members(part, split, label, attributes)
+        if seen[members].any():
+            raise DataError(f"{where}: the part '{part.name}' shares samples with one before it; make their conditions exclude each other.")
+        seen[members] = True
+        count = _count(part, int(taken[label == part.label].sum()))
+        if count > len(members):
+            raise DataError(f"{where}: the part '{part.name}' takes {count} training samples, but there are only {len(members)}.")
+        chosen = _choose(part, members, count, rankings, draw)
+        taken[chosen] = True
+        rest = np.setdiff1d(members, chosen)
+        if part.rest == "hold_out":
+            heads = seeds.generator(seeds.SPLIT, "held out", part.name).random(len(rest)) < 0.5
+            result[rest] = np.where(heads, "validation", "test")
+        else:
+            result[rest] = LEFT_OUT
+    return result
+
+
+def _members(part: Part, split: np.ndarray, label: np.ndarray, attributes: Mapping[str, np.ndarray]) -> np.ndarray:
+    chosen = (split == "train") & (label == part.label)
+    for name, value in part.where.items():
+        chosen &= attributes[name] == value
+    return np.flatnonzero(chosen)
+
+
+def _count(part: Part, taken_of_class: int) -> int:
+    if part.fill_to is not None:
+        return max(0, part.fill_to - taken_of_class)
+    assert part.count is not None
+    return part.count
+
+
+def _choose(part: Part, members: np.ndarray, count: int, rankings: Mapping[str, np.ndarray], draw: int | str) -> np.ndarray:
+    if part.choose == "random":
+        rng = seeds.generator(seeds.SUBSET, part.name, draw)
+        return rng.choice(members, size=count, replace=False)
+    if part.choose == "first":
+        return members[:count]
+    ranking = rankings[part.choose][members]
+    return members[np.argsort(ranking, kind="stable")][:count]
