@@ -34,9 +34,9 @@ class Images:
 def load_images(folder: str | None, n: int) -> Images:
     """Return ``n`` training images: CIFAR-10's from ``folder``/cifar-10-batches-py, or synthetic ones of their shape if it is None."""
     if folder is None:
-        rng = np.random.default_rng(0)
-        pixels = rng.integers(0, 256, (n, 3, 32, 32), dtype=np.uint8)
-        return Images(pixels, rng.integers(0, 10, n), "synthetic images of CIFAR-10's shape")
+        pixels = np.random.default_rng(0).integers(0, 256, (n, 3, 32, 32), dtype=np.uint8)
+        label = np.random.default_rng(1).integers(0, 10, n)  # a stream of its own, so that fewer images are the first of more
+        return Images(pixels, label, "synthetic images of CIFAR-10's shape")
     raw = cifar10.read(Path(folder), 32)
     assert isinstance(raw.inputs, np.ndarray)
     train = raw.base.column("label").to_numpy()[:50_000].astype(np.int64)

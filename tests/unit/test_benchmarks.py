@@ -95,6 +95,12 @@ def test_both_loops_follow_the_same_recipe() -> None:
     assert not group["nesterov"] and not group["dampening"]
 
 
+def test_fewer_synthetic_images_are_the_first_of_more() -> None:
+    few, many = load_images(None, 3), load_images(None, 7)
+    assert (few.pixels == many.pixels[:3]).all() and (few.label == many.label[:3]).all()
+    assert few.pixels.shape == (3, 3, 32, 32) and few.label.dtype == "int64" and "synthetic" in few.source
+
+
 def test_both_loops_see_the_same_pixels() -> None:
     images = load_images(None, 4)
     normalise = textbook.transforms.Compose([textbook.transforms.ToTensor(), textbook.transforms.Normalize(MEAN, STD)])
