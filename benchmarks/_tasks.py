@@ -96,17 +96,18 @@ def peak(turn: Turn, repeats: int) -> None:
 
 
 def flop_per_image(turn: Turn) -> None:
-    """Count the floating-point operations of ResNet-20, forward and backward, an image; a multiplication and an addition are two."""
+    """Count ResNet-20's operations an image, forward and with the backward pass; a multiplication and an addition are two."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
     from spurprune.models import resnet_cifar
 
     model = resnet_cifar.build((3, 32, 32), 10, depth=20)
-    counter = FlopCounterMode(display=False)
-    with counter:
-        model(torch.zeros(1, 3, 32, 32)).sum().backward()
-    turn({"flop": counter.get_total_flops()})
+    with FlopCounterMode(display=False) as counter:
+        logits = model(torch.zeros(1, 3, 32, 32))
+        forward = counter.get_total_flops()
+        logits.sum().backward()
+        turn({"forward": forward, "training": counter.get_total_flops()})
 
 
 def trained_network(turn: Turn, cifar10: str | None, images: int, path: Path) -> None:

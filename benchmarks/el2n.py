@@ -30,6 +30,7 @@ def main() -> None:
 
 def measure(cifar10: str | None, images: int, subset: int, rounds: int, threads: int) -> Result:
     """Return the result of some rounds; raises SystemExit if the ways disagree by more than the tolerance."""
+    flop = once(_tasks.flop_per_image, 1)["forward"]
     speeds: dict[str, list[float]] = {name: [] for name in (PACKAGE, *ONE_BY_ONE)}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         network = Path(folder) / "network.safetensors"
@@ -55,6 +56,8 @@ def measure(cifar10: str | None, images: int, subset: int, rounds: int, threads:
         "machine": machine("torch", "torchvision", "numpy"),
         "images": load_images(cifar10, 1).source,
         "sizes": {"images": images, "subset": subset, "rounds": rounds, "threads": threads},
+        "flop_per_image": flop,
+        "gflops": {name: summary([value * flop / 1e9 for value in values])["median"] for name, values in speeds.items()},
         "images_per_second": {name: summary(values) for name, values in speeds.items()},
         "seconds_for_all": {name: summary([images / value for value in values]) for name, values in speeds.items()},
         "ratio": {name: summary([a / b for a, b in zip(speeds[PACKAGE], speeds[name], strict=True)]) for name in ONE_BY_ONE},

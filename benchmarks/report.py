@@ -51,17 +51,19 @@ def el2n(result: Result) -> str:
             name,
             f"{sizes['subset' if name in result['ratio'] else 'images']:,}",
             _spread(speed, 0),
+            f"{result['gflops'][name]:.0f}",
             _spread(result["seconds_for_all"][name], 1),
             _spread(result["ratio"][name], 1) if name in result["ratio"] else "",
         )
         for name, speed in result["images_per_second"].items()
     ]
-    header = ("way", "images measured", "images/s", f"seconds for {sizes['images']:,}", "times the package's")
+    header = ("way", "images measured", "images/s", "GFLOP/s", f"seconds for {sizes['images']:,}", "times the package's")
     lines = [
         f"{_machine(result)} {result['images']}, ResNet-20, {sizes['threads']} threads, {sizes['rounds']} rounds: median (lowest–highest).",
         "",
         *_table(header, rows),
         "",
+        f"ResNet-20 takes {result['flop_per_image'] / 1e6:.1f} MFLOP an image, forward; what the machine can do stands under training. "
         f"The seconds one by one are extrapolated linearly. On the {sizes['subset']:,} images scored in all ways, no score differs by more "
         f"than {result['largest_difference']:.0e}.",
     ]

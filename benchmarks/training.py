@@ -62,7 +62,7 @@ def main() -> None:
 
 def measure(chosen: list[Variant], cifar10: str | None, images: int, rounds: int, threads: int) -> Result:
     """Return the result of some rounds, each of which trains every variant on ``images`` images; the order turns round every round."""
-    flop = once(_tasks.flop_per_image, 1)["flop"]
+    flop = once(_tasks.flop_per_image, 1)["training"]
     running: dict[str, list[Worker]] = {}
     skipped: dict[str, str] = {}
     peaks: list[dict[str, dict[str, float]]] = []
