@@ -14,14 +14,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+# How often a waiting thread of GNU's OpenMP looks for work before it sleeps. Going to sleep at once costs a training with two threads a
+# sixth of its speed (ResNet-20 on two cores: 510 images a second against 600); spinning for milliseconds costs its neighbours more.
+SPIN_COUNT = 100_000
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 def set_threads(threads: int) -> None:
-    """Give this process ``threads`` numeric threads that sleep while they wait; call before torch is imported."""
+    """Give this process ``threads`` numeric threads that go to sleep soon while they wait; call before torch is imported."""
     for name in THREAD_VARIABLES:
         os.environ[name] = str(threads)
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # spinning threads slow down every other job on the machine
+    os.environ["GOMP_SPINCOUNT"] = str(SPIN_COUNT)
 
 
 def visible_devices() -> list[str]:

@@ -29,7 +29,8 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = functional.relu(self.bn1(self.conv1(x)), inplace=True)
-        y = self.bn2(self.conv2(y)) + self.shortcut(x)
+        y = self.bn2(self.conv2(y))
+        y += self.shortcut(x)
         return functional.relu(y, inplace=True)
 
 

@@ -105,7 +105,7 @@ def test_devices_are_asked_of_nvidia_smi_where_the_environment_names_none(monkey
 
 
 def test_threads_are_set_for_every_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*devices.THREAD_VARIABLES, "OMP_WAIT_POLICY"):
+    for name in (*devices.THREAD_VARIABLES, "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
         monkeypatch.setenv(name, "before")
     devices.set_threads(3)
     assert {os.environ[name] for name in devices.THREAD_VARIABLES} == {"3"}
