@@ -23,13 +23,13 @@ def samples(setting: Setting) -> dict[str, Any]:
 
 def training(setting: Setting) -> dict[str, Any]:
     """Return what decides a training: the network, the recipe, how the feature looks, how inputs are normalised, the classes tested."""
-    keys = ("model", "training", "feature", "attribute", "normalisation", "evaluation", "source_class", "target_class")
+    keys = ("model", "training", "crop_size", "feature", "attribute", "normalisation", "evaluation", "source_class", "target_class")
     return part(setting, *keys)
 
 
 def reference(setting: Setting) -> dict[str, Any]:
     """Return what decides a reference run: a training's block without what only its evaluation needs."""
-    block = part(setting, "model", "training", "feature", "attribute", "normalisation", "evaluation")
+    block = part(setting, "model", "training", "crop_size", "feature", "attribute", "normalisation", "evaluation")
     block["training"] = {key: value for key, value in block["training"].items() if key != "evaluate_epochs"}
     return block
 

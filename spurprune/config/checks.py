@@ -97,6 +97,10 @@ def _check_pixels(name: str, setting: Mapping[str, Any], entry: DatasetEntry) ->
             raise ConfigError(
                 f"{name}.normalisation.{key} is {values}, but '{setting['dataset']}' has {entry.channels} channels; give one number each."
             )
+    if setting["crop_size"] is not None and setting["crop_size"] > setting["image_size"]:
+        raise ConfigError(
+            f"{name}.crop_size is {setting['crop_size']}, but image_size keeps only {setting['image_size']} pixels; choose at most that."
+        )
     feature = setting["feature"] or {}
     if feature.get("channel", 0) >= entry.channels:
         raise ConfigError(

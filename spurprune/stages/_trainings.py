@@ -41,7 +41,9 @@ class Workbench:
         """Return a function that builds the setting's network with fresh weights."""
         options = {key: value for key, value in self.setting["model"].items() if key != "name"}
         build = plugins.load("models", self.setting["model"]["name"]).build
-        return lambda: build(self.manifest.shape, self.manifest.num_classes, **options)
+        crop, shape = self.setting["crop_size"], self.manifest.shape
+        seen = shape if crop is None else (shape[0], crop, crop)
+        return lambda: build(seen, self.manifest.num_classes, **options)
 
     def recipe(self, stop_after: int | None = None) -> Recipe:
         """Return the setting's training recipe, as this machine can follow it."""
@@ -89,6 +91,6 @@ def open_workbench(inputs: Path, manifest: Path, samples: Path, setting: dict[st
         from_table(tables.read(samples, tables.SAMPLES), setting["attribute"]),
         setting,
         device,
-        Pixels.of(mean, std, device),
+        Pixels.of(mean, std, device, setting["crop_size"]),
         setting["training"]["compile"] and can_compile(device),
     )

@@ -104,9 +104,8 @@ def _view(bench: Workbench, view: str, stream: Stream, epoch: int) -> Callable[[
     if view == "eval":
         return unchanged
     augmentation = bench.setting["training"]["augmentation"]
-    options = {key: value for key, value in augmentation.items() if key != "name"}
     generator = torch.Generator(bench.device).manual_seed(stream.seed(seeds.OBSERVATION, epoch))
-    return lambda images: augment(images, augmentation["name"], options, generator)
+    return lambda images: augment(images, augmentation, bench.pixels.crop_size, generator)
 
 
 class _Recorder(Method):

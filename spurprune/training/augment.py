@@ -1,7 +1,7 @@
 """Augmentation of a batch on the device, each image by its own draw."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -66,17 +66,17 @@ def _central_box(height: int, width: int, ratio: Sequence[float]) -> tuple[int, 
     return (height - box_height) // 2, (width - box_width) // 2, box_height, box_width
 
 
-def resized_crop(images: Tensor, boxes: tuple[Tensor, Tensor, Tensor, Tensor], flip: Tensor) -> Tensor:
-    """Return uint8 images [N, C, H, W], each cut to its box (top, left, height, width; int64 [N]) and resized to H × W.
+def resized_crop(images: Tensor, boxes: tuple[Tensor, Tensor, Tensor, Tensor], flip: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return uint8 images [N, C, H, W], each cut to its box (top, left, height, width; int64 [N]) and resized to ``size``.
 
-    Bilinear within the box, as torchvision's ``resized_crop``; without antialiasing, which would change nothing, since a box is never
-    larger than the image. Images where ``flip`` (bool [N]) is true are mirrored. Values are rounded to whole grey levels, so that what
-    follows takes the same pixels with and without augmentation.
+    Bilinear within the box, as torchvision's ``resized_crop``; without antialiasing, which changes nothing where no box is larger than
+    ``size``, and little where a box is an eighth larger (224 from images kept at 256 pixels). Images where ``flip`` (bool [N]) is true
+    are mirrored. Values are rounded to whole grey levels, so that what follows takes the same pixels with and without augmentation.
     """
     _, _, height, width = images.shape
     top, left, box_height, box_width = boxes
-    rows = _places(top, box_height, height)
-    columns = _places(left, box_width, width)
+    rows = _places(top, box_height, size[0])
+    columns = _places(left, box_width, size[1])
     columns = torch.where(flip[:, None], columns.flip(1), columns)
     # grid_sample counts places from -1, the image's left or upper edge, to 1, the opposite one.
     x, y = (2 * columns + 1) / width - 1, (2 * rows + 1) / height - 1
@@ -92,26 +92,29 @@ def _places(start: Tensor, length: Tensor, size: int) -> Tensor:
     return start + torch.minimum(within.clamp(min=0), length - 1)
 
 
-def random_resized_crop_flip(images: Tensor, scale: Sequence[float], ratio: Sequence[float], generator: torch.Generator) -> Tensor:
-    """Return uint8 images [N, C, H, W] cut to random boxes, resized to H × W, and flipped with probability ½.
+def random_resized_crop_flip(
+    images: Tensor, size: tuple[int, int], scale: Sequence[float], ratio: Sequence[float], generator: torch.Generator
+) -> Tensor:
+    """Return uint8 images [N, C, H, W] cut to random boxes, resized to ``size`` (height, width), and flipped with probability ½.
 
-    As torchvision's ``RandomResizedCrop((H, W), scale, ratio)`` and ``RandomHorizontalFlip()`` on the images as they are stored.
+    As torchvision's ``RandomResizedCrop(size, scale, ratio)`` and ``RandomHorizontalFlip()`` on the images as they are stored.
     ``generator`` lives on the images' device.
     """
     n, _, height, width = images.shape
     boxes = random_boxes(n, (height, width), scale, ratio, generator)
     flip = torch.rand(n, generator=generator, device=images.device) < 0.5
-    return resized_crop(images, boxes, flip)
+    return resized_crop(images, boxes, flip, size)
 
 
-def augment(images: Tensor, name: str, options: dict[str, Any], generator: torch.Generator) -> Tensor:
-    """Return a batch augmented as the configuration's ``augmentation`` says."""
-    match name:
+def augment(images: Tensor, augmentation: Mapping[str, Any], crop_size: int | None, generator: torch.Generator) -> Tensor:
+    """Return a batch augmented as the configuration's ``augmentation`` says, cut to ``crop_size`` where that is part of it."""
+    match augmentation["name"]:
         case "none":
             return images
         case "pad_crop_flip":
-            return pad_crop_flip(images, options.get("padding", PADDING), generator)
+            return pad_crop_flip(images, augmentation.get("padding", PADDING), generator)
         case "random_resized_crop_flip":
-            return random_resized_crop_flip(images, options.get("scale", SCALE), options.get("ratio", RATIO), generator)
-        case _:
+            size = (crop_size, crop_size) if crop_size else (images.shape[2], images.shape[3])
+            return random_resized_crop_flip(images, size, augmentation.get("scale", SCALE), augmentation.get("ratio", RATIO), generator)
+        case name:
             raise ValueError(f"no such augmentation: {name}")

@@ -21,22 +21,30 @@ RESIDENT_SHARE = 0.5  # of the device's free memory that inputs may fill; the re
 
 @dataclass(frozen=True)
 class Pixels:
-    """How uint8 pixels become the network's input: (x / 255 - mean) / std, by channel."""
+    """How uint8 pixels become the network's input: the centre of ``crop_size`` pixels, if given, as (x / 255 - mean) / std by channel."""
 
     mean: Tensor
     std: Tensor
+    crop_size: int | None = None
     memory_format: torch.memory_format = torch.channels_last
 
     @classmethod
-    def of(cls, mean: Sequence[float], std: Sequence[float], device: torch.device) -> "Pixels":
+    def of(cls, mean: Sequence[float], std: Sequence[float], device: torch.device, crop_size: int | None = None) -> "Pixels":
         """Return the normalisation for one device; ``mean`` and ``std`` hold one number a channel, of pixels in [0, 1]."""
         shape = (1, len(mean), 1, 1)
-        return cls(torch.tensor(mean, device=device).view(shape), torch.tensor(std, device=device).view(shape))
+        return cls(torch.tensor(mean, device=device).view(shape), torch.tensor(std, device=device).view(shape), crop_size)
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Return float32 images [N, C, H, W] from uint8 ones."""
+        """Return float32 images [N, C, H, W] from uint8 ones, which may be larger than the network sees them."""
+        if self.crop_size is not None and self.crop_size != images.shape[-1]:
+            images = _centre(images, self.crop_size)
         x = images.to(torch.float32).div_(255).sub_(self.mean).div_(self.std)
         return x.contiguous(memory_format=self.memory_format)
+
+
+def _centre(images: Tensor, size: int) -> Tensor:
+    top, left = (round((side - size) / 2) for side in images.shape[-2:])  # as torchvision's CenterCrop
+    return images[..., top : top + size, left : left + size]
 
 
 class Inputs(Protocol):

@@ -26,13 +26,13 @@ class Step:
         self.data, self.method, self.recipe, self.optimizer = data, method, recipe, optimizer
         self.parameters = list(model.parameters())
         self.forward = _forward(model, pixels, recipe)
-        self.augmentation = {key: value for key, value in recipe.augmentation.items() if key != "name"}
+        self.crop_size = pixels.crop_size
         self.generator = torch.Generator(data.device)
         self.total = torch.zeros((), device=data.device)
 
     def __call__(self, rows: Tensor, rate: float | Tensor) -> None:
         """Take one step on the samples at ``rows``."""
-        images = augment(self.data.batch(rows), self.recipe.augmentation["name"], self.augmentation, self.generator)
+        images = augment(self.data.batch(rows), self.recipe.augmentation, self.crop_size, self.generator)
         with torch.autocast(rows.device.type, dtype=torch.bfloat16, enabled=self.recipe.precision == "bf16", cache_enabled=False):
             logits = self.forward(images)
             loss = self.method.loss(logits.float(), self.data.label[rows], self.data.group[rows], rows)

@@ -79,29 +79,29 @@ def test_images_are_drawn_apart_and_left_alone() -> None:
 
 def test_the_configuration_names_the_augmentation() -> None:
     images = noise(3, (6, 6))
-    assert augment(images, "none", {}, torch.Generator()) is images
+    assert augment(images, {"name": "none"}, None, torch.Generator()) is images
 
     def seeded() -> torch.Generator:
         return torch.Generator().manual_seed(0)
 
     for options, expected in [({"padding": 1}, pad_crop_flip(images, 1, seeded())), ({}, pad_crop_flip(images, 4, seeded()))]:
-        assert torch.equal(augment(images, "pad_crop_flip", options, seeded()), expected)
+        assert torch.equal(augment(images, {"name": "pad_crop_flip", **options}, None, seeded()), expected)
     for options, scale, ratio in [
         ({}, SCALE, RATIO),
         ({"scale": [0.7, 1.0]}, (0.7, 1.0), RATIO),
         ({"ratio": [0.5, 2.0]}, SCALE, (0.5, 2.0)),
     ]:
-        expected = random_resized_crop_flip(images, scale, ratio, seeded())
-        assert torch.equal(augment(images, "random_resized_crop_flip", options, seeded()), expected)
+        expected = random_resized_crop_flip(images, (6, 6), scale, ratio, seeded())
+        assert torch.equal(augment(images, {"name": "random_resized_crop_flip", **options}, None, seeded()), expected)
     with pytest.raises(ValueError, match="no such augmentation: rotate"):
-        augment(images, "rotate", {}, seeded())
+        augment(images, {"name": "rotate"}, None, seeded())
 
 
 @pytest.mark.parametrize("shape", [(5, 3, 8, 6), (1, 1, 3, 9)])
 def test_images_need_not_be_square(shape: tuple[int, ...]) -> None:
     images = torch.randint(0, 255, shape, dtype=torch.uint8)
     assert pad_crop_flip(images, 4, torch.Generator()).shape == shape
-    assert random_resized_crop_flip(images, SCALE, RATIO, torch.Generator()).shape == shape
+    assert random_resized_crop_flip(images, tuple(images.shape[2:]), SCALE, RATIO, torch.Generator()).shape == shape
 
 
 def noise(n: int, size: tuple[int, int], channels: int = 3) -> torch.Tensor:
@@ -182,7 +182,7 @@ def test_pixels_are_torchvisions(data: st.DataObject, height: int, width: int) -
         top, left = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))
         boxes.append((top, left, data.draw(st.integers(1, height - top)), data.draw(st.integers(1, width - left))))
     top, left, box_height, box_width = torch.tensor(boxes).T
-    ours = resized_crop(images, (top, left, box_height, box_width), torch.tensor([False, True]))
+    ours = resized_crop(images, (top, left, box_height, box_width), torch.tensor([False, True]), (height, width))
     assert ours.dtype == torch.uint8 and ours.shape == images.shape
     for image, box, flipped, result in zip(images, boxes, (False, True), ours, strict=True):
         for pixels, tolerance in ((image, 1), (image.float(), 0.51)):  # its kernel for uint8 rounds more coarsely than ours
@@ -194,7 +194,7 @@ def test_pixels_are_torchvisions(data: st.DataObject, height: int, width: int) -
 def test_pixels_of_a_large_image_are_torchvisions() -> None:
     images, size = noise(8, (224, 224)), (224, 224)
     boxes = random_boxes(8, size, (0.7, 1.0), RATIO, torch.Generator().manual_seed(0))
-    ours = resized_crop(images, boxes, torch.zeros(8, dtype=torch.bool)).float()
+    ours = resized_crop(images, boxes, torch.zeros(8, dtype=torch.bool), size).float()
     for image, box, result in zip(images, torch.stack(boxes, dim=1).tolist(), ours, strict=True):
         expected = functional.resized_crop(image.float(), *box, size=list(size), antialias=False)
         assert (result - expected).abs().max() <= 0.51
@@ -205,10 +205,10 @@ def test_pixels_of_a_large_image_are_torchvisions() -> None:
 def test_a_box_as_large_as_the_image_leaves_it() -> None:
     images = noise(6, (33, 50))
     whole = tuple(torch.tensor(value).expand(6) for value in (0, 0, 33, 50))
-    assert torch.equal(resized_crop(images, whole, torch.zeros(6, dtype=torch.bool)), images)
-    assert torch.equal(resized_crop(images, whole, torch.ones(6, dtype=torch.bool)), images.flip(3))
+    assert torch.equal(resized_crop(images, whole, torch.zeros(6, dtype=torch.bool), (33, 50)), images)
+    assert torch.equal(resized_crop(images, whole, torch.ones(6, dtype=torch.bool), (33, 50)), images.flip(3))
     square = noise(400, (5, 5))
-    batch = random_resized_crop_flip(square, (1.0, 1.0), (1.0, 1.0), torch.Generator().manual_seed(0))
+    batch = random_resized_crop_flip(square, (5, 5), (1.0, 1.0), (1.0, 1.0), torch.Generator().manual_seed(0))
     flipped = (batch == square.flip(3)).flatten(1).all(dim=1)
     assert ((batch == square).flatten(1).all(dim=1) | flipped).all()
     assert 160 < flipped.sum() < 240, "a flip has probability one half"
@@ -217,7 +217,21 @@ def test_a_box_as_large_as_the_image_leaves_it() -> None:
 def test_resized_crops_draw_from_the_generator_only_and_apart() -> None:
     images = noise(1, (16, 16)).expand(64, -1, -1, -1)
     before, state = images.clone(), torch.random.get_rng_state()
-    one, again, other = (random_resized_crop_flip(images, SCALE, RATIO, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4))
+    one, again, other = (
+        random_resized_crop_flip(images, tuple(images.shape[2:]), SCALE, RATIO, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4)
+    )
     assert torch.equal(one, again) and not torch.equal(one, other)
     assert len({_bytes(image) for image in one}) == 64
     assert torch.equal(images, before) and torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_boxes_of_larger_images_are_resized_to_what_the_network_sees() -> None:
+    images = noise(4, (64, 64))
+    augmentation = {"name": "random_resized_crop_flip", "scale": [0.7, 1.0]}
+    assert augment(images, augmentation, 56, torch.Generator().manual_seed(0)).shape == (4, 3, 56, 56)
+    top, left, box_height, box_width = boxes = random_boxes(4, (64, 64), (0.7, 1.0), RATIO, torch.Generator().manual_seed(0))
+    ours = resized_crop(images, boxes, torch.zeros(4, dtype=torch.bool), (56, 56)).float()
+    for i, image in enumerate(images):
+        box = [int(value[i]) for value in (top, left, box_height, box_width)]
+        expected = functional.resized_crop(image.float(), *box, size=[56, 56], antialias=False)
+        assert (ours[i] - expected).abs().max() <= 0.51

@@ -19,6 +19,7 @@ SETTING: dict[str, Any] = {
     "feature": {"name": "line", "width": 2},
     "carriers": {"count": 40, "choose": "random"},
     "normalisation": {"mean": None, "std": None},
+    "crop_size": None,
     "model": {"name": "small_cnn"},
     "training": {"epochs": 3, "evaluate_epochs": [1], "optimizer": {"lr": 0.1, "weight_decay": 0.2}},
     "evaluation": {"batch_size": 4},

@@ -45,6 +45,7 @@ SAMPLING: dict[str, Any] = {
     "drawn": True,
 }
 TRAINING: dict[str, Any] = {
+    "crop_size": None,
     "model": {"name": "small_cnn", "channels": [4, 8, 16]},
     "training": {
         "epochs": 2,

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms import CenterCrop
 
 from spurprune.training.data import Data, MappedInputs, Pixels, load
 
@@ -76,3 +77,10 @@ def test_pixels_are_normalised_by_channel() -> None:
     torch.testing.assert_close(x[0, :, 0, 0], torch.tensor([-1.0, 1.0, 2.0]))
     assert x.is_contiguous(memory_format=torch.channels_last)
     assert images[0, :, 0, 0].tolist() == [0, 51, 255]
+
+
+@pytest.mark.parametrize(("side", "crop"), [(8, 4), (8, 5), (9, 4), (8, 8)])
+def test_a_network_sees_the_centre_of_larger_images(side: int, crop: int) -> None:
+    images = torch.randint(0, 256, (2, 3, side, side), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    x = Pixels.of([0.0] * 3, [1.0] * 3, CPU, crop).normalise(images)
+    torch.testing.assert_close(x, CenterCrop(crop)(images) / 255)
