@@ -28,7 +28,7 @@ TRAINING: dict[str, Any] = {  # the textbook loop's recipe, as a setting's `trai
     "gradient_clip": None,
     "label_smoothing": 0.0,
 }
-EVALUATION_BATCH = 512  # as config/config.yaml has it
+EVALUATION_BATCH = 128  # as config/config.yaml has it
 
 
 def device() -> torch.device:
