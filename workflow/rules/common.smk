@@ -2,6 +2,7 @@
 
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(workflow.basedir)
@@ -66,6 +67,7 @@ def table_of(wildcards):
     return canonical({**study["tables"][wildcards.table], "title": study["title"]})
 
 
+@cache  # nothing is edited while the jobs are planned
 def code(stage, *plugin_modules):
     """The hash of a stage's code: its script, everything that imports, and the plugins that the configuration names."""
     modules = [plugins.module_name(kind, name) for kind, name in plugin_modules]
