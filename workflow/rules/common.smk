@@ -61,12 +61,6 @@ def study_of(wildcards):
     return CONFIG.studies[wildcards.study]
 
 
-def table_of(wildcards):
-    """The block of the wildcards' table in canonical order, with its study's title."""
-    study = study_of(wildcards)
-    return canonical({**study["tables"][wildcards.table], "title": study["title"]})
-
-
 @cache  # nothing is edited while the jobs are planned
 def code(stage, *plugin_modules):
     """The hash of a stage's code: its script, everything that imports, and the plugins that the configuration names."""

@@ -1,6 +1,12 @@
 """Tables: for every study, as CSV for programs and as Markdown for readers."""
 
 
+def table_of(wildcards):
+    """The block of the wildcards' table in canonical order, with its study's title."""
+    study = study_of(wildcards)
+    return canonical({**study["tables"][wildcards.table], "title": study["title"]})
+
+
 rule tabulate_summary:
     """Every run of a study with its metrics on the test split, and how they differ from no pruning."""
     input:
