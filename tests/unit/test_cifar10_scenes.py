@@ -1,4 +1,4 @@
-"""Scenes composed of CIFAR-10: groups as declared, no picture used twice, the object in the middle; the real release where it is at hand."""
+"""Scenes composed of CIFAR-10: groups as declared, no picture used twice, the object in the middle; the real release if at hand."""
 
 import os
 import pickle
