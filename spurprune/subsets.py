@@ -40,10 +40,11 @@ def take(
 ) -> np.ndarray:
     """Return every sample's split (str [N]) once the parts are taken; ``LEFT_OUT`` for those that the setting does not use.
 
-    Training samples that belong to no part stay. ``attributes`` and ``rankings`` map names to int [N], -1 where unknown; ``draw`` tells
-    apart the random choices (a repeat, or "fixed"). What is held out goes to validation or test by a fair coin that is the same for every
-    draw, so that all repeats are tested on the same samples (as the paper's code does with CelebA's women with eyeglasses). Raises
-    DataError, naming ``where`` and the part, if the training split has too few samples or two parts share one.
+    Training samples that belong to no part stay. ``attributes`` and ``rankings`` map names to int [N], -1 where unknown: a sample without
+    a rank is never chosen by that ranking. ``draw`` tells apart the random choices (a repeat, or "fixed"). What is held out goes to
+    validation or test by a fair coin that is the same for every draw, so that all repeats are tested on the same samples (as the paper's
+    code does with CelebA's women with eyeglasses). Raises DataError, naming ``where`` and the part, if the training split has too few
+    samples or two parts share one.
     """
     result = split.astype(object)
     taken = np.zeros(len(split), dtype=bool)
@@ -56,7 +57,7 @@ def take(
         count = _count(part, int(taken[label == part.label].sum()))
         if count > len(members):
             raise DataError(f"{where}: the part '{part.name}' takes {count} training samples, but there are only {len(members)}.")
-        chosen = _choose(part, members, count, rankings, draw)
+        chosen = _choose(part, members, count, rankings, draw, where)
         taken[chosen] = True
         rest = np.setdiff1d(members, chosen)
         if part.rest == "hold_out":
@@ -81,11 +82,16 @@ def _count(part: Part, taken_of_class: int) -> int:
     return part.count
 
 
-def _choose(part: Part, members: np.ndarray, count: int, rankings: Mapping[str, np.ndarray], draw: int | str) -> np.ndarray:
+def _choose(part: Part, members: np.ndarray, count: int, rankings: Mapping[str, np.ndarray], draw: int | str, where: str) -> np.ndarray:
     if part.choose == "random":
         rng = seeds.generator(seeds.SUBSET, part.name, draw)
         return rng.choice(members, size=count, replace=False)
     if part.choose == "first":
         return members[:count]
     ranking = rankings[part.choose][members]
-    return members[np.argsort(ranking, kind="stable")][:count]
+    ranked = members[np.argsort(ranking, kind="stable")][int((ranking < 0).sum()) :]
+    if count > len(ranked):
+        raise DataError(
+            f"{where}: the part '{part.name}' takes {count} training samples by '{part.choose}', which ranks only {len(ranked)}."
+        )
+    return ranked[:count]

@@ -79,6 +79,7 @@ def _split_rows(part: pa.Table, samples: Samples, setting: dict[str, Any], info:
     train_counts = {int(g): int(n) for g, n in zip(*np.unique(train[train >= 0], return_counts=True), strict=True)}
     source, target = info.class_index(setting["source_class"]), info.class_index(setting["target_class"])
     featured, plain = (label == target) & (attribute == 1), (label == target) & (attribute == 0)
+    of_source = (label == source) & natural
     everyone = int(natural.sum())
 
     def row(metric: str, n: int, value: float, group: str | None = None) -> Row:
@@ -90,6 +91,7 @@ def _split_rows(part: pa.Table, samples: Samples, setting: dict[str, Any], info:
         row("worst_group_accuracy", len(label), metrics.worst_group_accuracy(groups)),
         row("spurious_misclassification", int(featured.sum()), metrics.predicted_as(predicted, featured, source)),
         row("baseline_misclassification", int(plain.sum()), metrics.predicted_as(predicted, plain, source)),
+        row("reverse_misclassification", int(of_source.sum()), metrics.predicted_as(predicted, of_source, target)),
         row("spurious_accuracy", int(featured.sum()), metrics.accuracy(predicted[featured], label[featured])),
         *(row("group_accuracy", n, value, group_name(g, info.classes, setting["attribute"])) for g, (n, value) in groups.items()),
     ]

@@ -274,6 +274,22 @@ def test_the_shipped_configurations_are_valid(root: Path, name: str) -> None:
     assert config.select and config.settings
 
 
+@pytest.mark.parametrize("variant", ["paper", "code"])
+def test_the_shipped_settings_are_valid(root: Path, variant: str) -> None:
+    """Every file in config/settings, whether a shipped configuration selects it or not, in both variants."""
+    main = yaml.safe_load((root / "config/config.yaml").read_text())
+    main["setting_files"] = [str(path) for path in sorted((root / "config/settings").glob("*.yaml"))]
+    main["setting_defaults"]["variant"] = variant
+    config = configuration.load(main, root)
+    assert {block["dataset"] for block in config.settings.values()} <= set(registry())
+    assert {"celeba", "celeba-count.count-500", "waterbirds", "hard-imagenet"} <= set(config.settings)
+
+
+def test_every_dataset_that_must_be_placed_has_a_folder(root: Path) -> None:
+    main = yaml.safe_load((root / "config/config.yaml").read_text())
+    assert set(main["data"]) == {name for name, entry in registry().items() if not entry.embedded}
+
+
 def test_settings_inherit_and_families_unfold(load: Callable[..., Config]) -> None:
     config = load(settings={"digits-count/grid": {"carriers.count": [0, 7], "feature.width": [1, 2]}})
     assert config.family("digits-count") == [f"digits-count.count-{count}.width-{width}" for count in (0, 7) for width in (1, 2)]

@@ -554,11 +554,13 @@ def test_metrics_by_hand(folder: Folder, unpruned: dict[str, Path]) -> None:
         test = [(r["view"], label[r["sample_id"]], int(np.argmax(r["logits"]))) for r in mine if r["split"] == "test"]
         natural = [(y, p) for view, y, p in test if view == "natural"]
         nines = {view: [p for v, y, p in test if v == view and y == TARGET] for view in ("natural", "featured")}
+        fives = [p for y, p in natural if y == SOURCE]
         as_fives = {view: float(np.mean([p == SOURCE for p in predicted])) for view, predicted in nines.items()}
         expected = {
             ("accuracy", None): (397, np.mean([y == p for y, p in natural])),
             ("spurious_misclassification", None): (len(nines["featured"]), as_fives["featured"]),
             ("baseline_misclassification", None): (len(nines["natural"]), as_fives["natural"]),
+            ("reverse_misclassification", None): (len(fives), np.mean([p == TARGET for p in fives])),
             ("spurious_accuracy", None): (len(nines["featured"]), np.mean([p == TARGET for p in nines["featured"]])),
             ("group_accuracy", "9, no line"): (len(nines["natural"]), np.mean([p == TARGET for p in nines["natural"]])),
             ("group_accuracy", "9, line"): (len(nines["featured"]), np.mean([p == TARGET for p in nines["featured"]])),

@@ -75,6 +75,16 @@ def test_the_first_and_the_lowest_of_a_ranking() -> None:
     assert lowest.tolist() == [LEFT_OUT, "train", "train", LEFT_OUT, "train", "train", "test"]
 
 
+def test_samples_without_a_rank_are_never_chosen_by_it(assert_one_sentence: Callable[[str], None]) -> None:
+    split, label = np.array(["train"] * 5), np.zeros(5, dtype=int)
+    rankings = {"spurious": np.array([-1, 2, -1, 0, 1])}
+    result = take(split, label, {}, rankings, [part("lowest", 0, None, count=2, choose="spurious")], 0, "here")
+    assert result.tolist() == [LEFT_OUT, LEFT_OUT, LEFT_OUT, "train", "train"]
+    with pytest.raises(DataError, match="'lowest' takes 4 training samples by 'spurious', which ranks only 3") as error:
+        take(split, label, {}, rankings, [part("lowest", 0, None, count=4, choose="spurious")], 0, "here")
+    assert_one_sentence(str(error.value))
+
+
 def test_too_few_samples_and_overlapping_parts_are_named(assert_one_sentence: Callable[[str], None]) -> None:
     split, label, attributes = people()
     with pytest.raises(DataError, match=r"here: the part 'many' takes 900 training samples, but there are only \d+") as few:
