@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import yaml
 from PIL import Image
@@ -19,6 +20,7 @@ from spurprune.config import blocks
 from spurprune.datasets import _celeba, celeba, celeba_blond
 from spurprune.datasets.registry import registry
 from spurprune.errors import DataError
+from spurprune.inputs import Manifest, write_manifest
 from spurprune.stages import prepare_inputs, prepare_splits
 from spurprune.tables import Provenance, to_numpy
 
@@ -340,3 +342,39 @@ def test_the_real_lists(caplog: pytest.LogCaptureFixture) -> None:
     # Female without and with eyeglasses, male without and with.
     assert np.bincount(2 * male + glasses).tolist() == [92_354, 2_155, 59_895, 8_366]
     assert np.bincount(2 * blond + male).tolist() == [71_629, 66_874, 22_880, 1_387]
+
+
+def test_the_papers_subset_of_the_real_lists(tmp_path: Path, root: Path) -> None:
+    """The gender settings at their full size, in both variants, on the real lists; no images are needed."""
+    source = os.environ.get("SPURPRUNE_CELEBA")
+    if source is None:
+        pytest.skip("SPURPRUNE_CELEBA does not name the folder that holds list_attr_celeba.txt and list_eval_partition.txt")
+    lists = _celeba.read_lists(Path(source), "celeba")
+    male, glasses = lists.attributes["Male"], lists.attributes["Eyeglasses"]
+    columns = {"sample_id": np.arange(len(male)), "split": tables.labels(lists.split, _celeba.SPLITS), "label": male}
+    base, manifest = tmp_path / "base.parquet", tmp_path / "manifest.json"
+    tables.write(base, pa.table(columns | {"attribute_eyeglasses": glasses, "key": lists.names}), tables.BASE, PROVENANCE)
+    write_manifest(manifest, manifest_of(lists.split_counts()))
+    main = yaml.safe_load((root / "config/config.yaml").read_text())
+    main["setting_files"].append("config/settings/celeba.yaml")
+    for variant in ("paper", "code"):
+        main["setting_defaults"]["variant"] = variant
+        settings = configuration.load(main, root).settings
+        for count in (0, 500, 2500):
+            output = tmp_path / f"{variant}-{count}.parquet"
+            setting = blocks.samples(settings[f"celeba-count.count-{count}"])
+            prepare_splits.run(base, manifest, None, setting, [0], output, PROVENANCE)
+            table = tables.read(output, tables.SAMPLES)
+            split, group, ids = (to_numpy(table.column(name)) for name in ("split", "group", "sample_id"))
+            assert np.bincount(group[split == "train"], minlength=4).tolist() == [5000, 0, 5000 - count, count]
+            held_out = [int((group[split == name] == 1).sum()) for name in ("validation", "test")]
+            assert sum(held_out) == 243 + 317 + 2155 and min(held_out) > 243 + 900
+            if variant == "code":
+                men = np.flatnonzero((lists.split == 0) & (male == 1) & (glasses == 1))
+                assert sorted(ids[(split == "train") & (group == 3)]) == men[:count].tolist()
+
+
+def manifest_of(split_counts: dict[str, int]) -> Manifest:
+    """A manifest of the gender dataset, decoded to nothing."""
+    total = sum(split_counts.values())
+    return Manifest("celeba", SIDE, total, (3, SIDE, SIDE), "uint8", celeba.CLASSES, {"eyeglasses": []}, split_counts, (), (), "", "", "")
