@@ -17,6 +17,7 @@ class Manifest:
 
     ``shape`` and ``dtype`` describe one sample of ``inputs.npy`` (images: uint8, channel × height × width). ``mean`` and ``std`` are a
     channel's over the training split, of pixels scaled to [0, 1]. ``attributes`` maps an attribute's name to its value names.
+    ``vocabulary`` is the fingerprint of the tokenizer's vocabulary where samples are token sequences, else empty.
     """
 
     dataset: str
@@ -32,6 +33,12 @@ class Manifest:
     sha256: str
     source: str
     licence: str
+    vocabulary: str = ""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether samples are token sequences, not images."""
+        return self.dtype == "int32"
 
     @property
     def num_classes(self) -> int:

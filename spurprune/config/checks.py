@@ -77,7 +77,7 @@ def _check_setting(name: str, setting: Mapping[str, Any], config: Config) -> Non
         raise ConfigError(f"{name}.target_class is '{setting['target_class']}', the source class itself; choose another class.")
     for label in setting["aligned"]:
         _known(label, entry.classes, f"{name}.aligned: '{label}'", f"class of '{setting['dataset']}'")
-    _check_pixels(name, setting, entry)
+    (_check_tokens if entry.is_text else _check_pixels)(name, setting, entry)
     if setting["feature"] is None and setting["attribute"] not in entry.attributes:
         known = ", ".join(entry.attributes) or "none"
         raise ConfigError(
@@ -102,6 +102,10 @@ def _check_pixels(name: str, setting: Mapping[str, Any], entry: DatasetEntry) ->
             f"{name}.crop_size is {setting['crop_size']}, but image_size keeps only {setting['image_size']} pixels; choose at most that."
         )
     feature = setting["feature"] or {}
+    if feature.get("name") == "phrase":
+        raise ConfigError(
+            f"{name}.feature.name is 'phrase', which is for sentences, but '{setting['dataset']}' holds images; choose another."
+        )
     if feature.get("channel", 0) >= entry.channels:
         raise ConfigError(
             f"{name}.feature.channel is {feature['channel']}, but '{setting['dataset']}' has only the channels 0 to {entry.channels - 1}."
@@ -112,7 +116,34 @@ def _check_pixels(name: str, setting: Mapping[str, Any], entry: DatasetEntry) ->
         )
 
 
+def _check_tokens(name: str, setting: Mapping[str, Any], entry: DatasetEntry) -> None:
+    """Refuse what is for images in a setting of token sequences."""
+    feature = setting["feature"] or {"name": "phrase"}
+    if feature["name"] != "phrase":
+        raise ConfigError(
+            f"{name}.feature.name is '{feature['name']}', which is for images; with '{setting['dataset']}' use 'phrase' or null."
+        )
+    unused = {"crop_size": setting["crop_size"], **{f"normalisation.{key}": setting["normalisation"][key] for key in ("mean", "std")}}
+    for key, value in unused.items():
+        if value is not None:
+            raise ConfigError(f"{name}.{key} is {value}, which is for images; with '{setting['dataset']}' leave it null.")
+    augmentation = setting["training"]["augmentation"]["name"]
+    if augmentation != "none":
+        raise ConfigError(
+            f"{name}.training.augmentation is '{augmentation}', which is for images; with '{setting['dataset']}' use {{name: none}}."
+        )
+    if setting["training"]["compile"]:
+        raise ConfigError(
+            f"{name}.training.compile is true, but batches of '{setting['dataset']}' differ in length and would each be compiled anew; set "
+            "it to false."
+        )
+
+
 def _check_model(name: str, setting: Mapping[str, Any], entry: DatasetEntry) -> None:
+    takes_text = setting["model"]["name"] == "bert"
+    if takes_text != entry.is_text:
+        kind = "sentences, so that its network must be 'bert'" if entry.is_text else "images; choose another network"
+        raise ConfigError(f"{name}.model.name is '{setting['model']['name']}', but '{setting['dataset']}' holds {kind}.")
     if setting["model"]["name"] == "torchvision_cnn" and entry.channels != 3:
         raise ConfigError(
             f"{name}.model.name is 'torchvision_cnn', whose networks take images of 3 channels, but '{setting['dataset']}' has "
@@ -193,8 +224,6 @@ def _check_training(name: str, setting: Mapping[str, Any]) -> None:
 
 def _check_augmentation(name: str, setting: Mapping[str, Any]) -> None:
     augmentation = setting["training"]["augmentation"]
-    if setting["model"]["name"] == "bert" and augmentation["name"] != "none":
-        raise ConfigError(f"{name}.training.augmentation is '{augmentation['name']}', which is for images; with 'bert' use {{name: none}}.")
     for key in ("scale", "ratio"):
         low, high = augmentation.get(key, (0, 0))
         if low > high:
@@ -228,6 +257,10 @@ def _check_figure(key: str, figure: Mapping[str, Any], study: Mapping[str, Any],
         sweep = SWEEPS[kind]
         if any(sweep not in coordinates for coordinates in config.families[figure["family"]].values()):
             raise ConfigError(f"{key}.family is '{figure['family']}', whose grid does not vary {sweep}; name a family that does.")
+    if kind == "montage" and figure["setting"] in config.settings and registry()[config.settings[figure["setting"]]["dataset"]].is_text:
+        raise ConfigError(
+            f"{key}.setting is '{figure['setting']}', whose samples are sentences; a montage shows images, so name a setting of these."
+        )
     named = [*figure.get("settings", []), *figure.get("learned", []), *([figure["setting"]] if "setting" in figure else [])]
     for setting in named:
         _known(setting, config.settings, f"{key}: '{setting}'", "setting")

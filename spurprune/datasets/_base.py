@@ -14,7 +14,8 @@ class RawDataset:
 
     ``inputs`` are uint8 images [N, channels, height, width], images that are still files, or int32 tokens [N, 2 + length] (length,
     position of the second sentence, token ids); ``base`` has one row a sample in the same order (schema ``tables.BASE``);
-    ``split_counts`` are the counts that the release declares, against which the rows are checked.
+    ``split_counts`` are the counts that the release declares, against which the rows are checked; ``vocabulary`` is the fingerprint of
+    the tokenizer (``spurprune.tokens.fingerprint``) where the inputs are tokens.
     """
 
     inputs: np.ndarray | ImageFiles
@@ -24,3 +25,4 @@ class RawDataset:
     source: str
     licence: str
     attributes: dict[str, list[str]] = field(default_factory=dict)
+    vocabulary: str = ""

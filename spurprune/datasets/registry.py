@@ -36,6 +36,7 @@ class Download:
 class DatasetEntry:
     """One dataset of the registry; counts are those that the release declares.
 
+    ``channels`` is 0 where samples are token sequences; then ``image_size`` is their length in tokens.
     ``rankings`` are orders of its samples that the release comes with; ``downloads`` are the files that the workflow can fetch by
     itself; where there are none, a person must place the data.
     """
@@ -52,6 +53,11 @@ class DatasetEntry:
     place: str = ""
     rankings: tuple[str, ...] = ()
     downloads: tuple[Download, ...] = ()
+
+    @property
+    def is_text(self) -> bool:
+        """Whether samples are token sequences, not images."""
+        return self.channels == 0
 
 
 @cache

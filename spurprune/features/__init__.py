@@ -1,1 +1,1 @@
-"""Synthetic spurious features: one module a feature, each with ``apply_(images, **params)``."""
+"""Synthetic spurious features: one module a feature, each with ``apply_(inputs, **params)``."""

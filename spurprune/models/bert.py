@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoConfig, BertModel
 from transformers.utils import logging
 
+from spurprune import tokens as sequences
 from spurprune.errors import ConfigError, DataError, first_sentence
 from spurprune.models import _weights
 from spurprune.models._base import Network
-
-COUNTS = 2  # leading columns of an input: length and second_start
+from spurprune.tokens import COUNTS
 
 
 class Bert(Network):
@@ -61,6 +62,21 @@ def build(input_shape: tuple[int, ...], num_classes: int, pretrained: str) -> Be
             f"with {tokens}; prepare it with fewer or name another encoder."
         )
     return Bert(encoder, num_classes)
+
+
+def tokenizer(pretrained: str, vocabulary: str) -> Tokenizer:
+    """Return the encoder's tokenizer, from the same folder or name as its weights.
+
+    Raises DataError if there is none, ConfigError if its vocabulary is not the one whose fingerprint is ``vocabulary``, with which the
+    dataset was prepared: its token ids would mean other words.
+    """
+    found = sequences.load(pretrained)
+    if sequences.fingerprint(found) != vocabulary:
+        raise ConfigError(
+            f"model.pretrained '{pretrained}' has another vocabulary than the tokenizer with which the dataset was prepared; place the "
+            "encoder's tokenizer.json in the folder 'tokenizer' of the dataset's and prepare it anew, or name another encoder."
+        )
+    return found
 
 
 def _load(pretrained: str) -> BertModel:

@@ -13,9 +13,10 @@ from spurprune.inputs import Manifest, open_inputs, read_manifest
 from spurprune.logs import log
 from spurprune.models._base import Network
 from spurprune.samples import Samples, from_table, group_of
+from spurprune.tokens import ids_of
 from spurprune.training.checkpoints import Record
 from spurprune.training.compiler import can_compile
-from spurprune.training.data import Data, Pixels, load
+from spurprune.training.data import Data, Pixels, Preparation, Tokens, load
 from spurprune.training.loop import Fit, draws_in_forward, together
 from spurprune.training.recipe import Recipe
 
@@ -34,7 +35,7 @@ class Workbench:
     samples: dict[int, Samples]
     setting: dict[str, Any]
     device: torch.device
-    pixels: Pixels
+    preparation: Preparation
     compiled: bool
 
     def build_network(self) -> Callable[[], Network]:
@@ -84,13 +85,33 @@ def open_workbench(inputs: Path, manifest: Path, samples: Path, setting: dict[st
     torch.backends.cudnn.allow_tf32 = precision != "fp32"
     log.info("device %s, %d numeric threads, precision %s", device, threads, precision)
     info = read_manifest(manifest)
-    mean, std = setting["normalisation"]["mean"] or info.mean, setting["normalisation"]["std"] or info.std
     return Workbench(
         open_inputs(inputs, info),
         info,
         from_table(tables.read(samples, tables.SAMPLES), setting["attribute"]),
-        setting,
+        _with_token_ids(setting, info) if info.is_text else setting,
         device,
-        Pixels.of(mean, std, device, setting["crop_size"]),
+        _preparation(setting, info, device),
         setting["training"]["compile"] and can_compile(device),
     )
+
+
+def _preparation(setting: dict[str, Any], info: Manifest, device: torch.device) -> Preparation:
+    """Return how the dataset's inputs become the network's: tokens as they are, pixels normalised."""
+    if info.is_text:
+        return Tokens()
+    mean, std = setting["normalisation"]["mean"] or info.mean, setting["normalisation"]["std"] or info.std
+    return Pixels.of(mean, std, device, setting["crop_size"])
+
+
+def _with_token_ids(setting: dict[str, Any], info: Manifest) -> dict[str, Any]:
+    """Return a setting of token sequences with its phrase, if it has one, as ids of the vocabulary that network and dataset share.
+
+    Raises ConfigError if they do not share one.
+    """
+    model = setting["model"]
+    tokenizer = plugins.load("models", model["name"]).tokenizer(model["pretrained"], info.vocabulary)
+    feature = setting["feature"]
+    if feature is None:
+        return setting
+    return setting | {"feature": {"name": feature["name"], "ids": ids_of(tokenizer, feature["text"])}}

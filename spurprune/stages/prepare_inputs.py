@@ -68,6 +68,7 @@ def run(
             sha256=_sha256(array),
             source=raw.source,
             licence=raw.licence,
+            vocabulary=raw.vocabulary,
         ),
     )
 

@@ -105,13 +105,13 @@ def _start(
         return [
             {"epoch": epoch, "split": split, "view": view, **record}
             for split, view, part in watched
-            for record in group_summary(observe(model, part, bench.pixels, batch_size).logits, part.label, part.group, source)
+            for record in group_summary(observe(model, part, bench.preparation, batch_size).logits, part.label, part.group, source)
         ]
 
     stream = Stream((samples.repeat,))
     model = initialise(bench.build_network(), stream, bench.device)
     learner = plugins.load("methods", method).Method(weight, setting["training"])
-    training = Training(data, bench.pixels, learner, bench.recipe(), stream, where)
+    training = Training(data, bench.preparation, learner, bench.recipe(), stream, where)
     return model, fit_stepwise(model, training, observe_epoch, checkpoints)
 
 
@@ -129,7 +129,7 @@ def _predict(bench: Workbench, model: Network, samples: Samples, repeat: int, sp
     rows = dict(_views(bench, samples, split)).get(view, np.empty(0, dtype=np.int64))
     if not len(rows):
         return []
-    seen = observe(model, bench.data(samples, rows, view), bench.pixels, bench.setting["evaluation"]["batch_size"])
+    seen = observe(model, bench.data(samples, rows, view), bench.preparation, bench.setting["evaluation"]["batch_size"])
     logits = seen.logits.cpu().numpy()
     offsets = pa.array(np.arange(len(rows) + 1, dtype=np.int32) * logits.shape[1])
     return [

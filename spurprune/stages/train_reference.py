@@ -90,12 +90,12 @@ def _start(
             logits, norm = method.logits, method.feature_norm
         else:
             seen = observe(
-                model, data, bench.pixels, bench.setting["evaluation"]["batch_size"], _view(bench, recipe["view"], stream, epoch)
+                model, data, bench.preparation, bench.setting["evaluation"]["batch_size"], _view(bench, recipe["view"], stream, epoch)
             )
             logits, norm = seen.logits, seen.feature_norm
         return [{"epoch": epoch, **dynamics_of(logits, data.label), "feature_norm": norm.cpu().numpy()}]
 
-    training = Training(data, bench.pixels, method, bench.recipe(recipe["epochs"]), stream, where)
+    training = Training(data, bench.preparation, method, bench.recipe(recipe["epochs"]), stream, where)
     return model, fit_stepwise(model, training, observe_epoch, checkpoints)
 
 
@@ -105,7 +105,7 @@ def _view(bench: Workbench, view: str, stream: Stream, epoch: int) -> Callable[[
         return unchanged
     augmentation = bench.setting["training"]["augmentation"]
     generator = torch.Generator(bench.device).manual_seed(stream.seed(seeds.OBSERVATION, epoch))
-    return lambda images: augment(images, augmentation, bench.pixels.crop_size, generator)
+    return lambda images: augment(images, augmentation, bench.preparation.crop_size, generator)
 
 
 class _Recorder(Method):

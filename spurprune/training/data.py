@@ -1,4 +1,4 @@
-"""Samples for training: inputs that become normalised, augmented float batches on the device, with no per-sample Python.
+"""Samples for training: inputs that become batches on the device as the network takes them, with no per-sample Python.
 
 On a CPU every batch is read from the memory-mapped array, so a dataset larger than memory trains, and concurrent jobs share one copy of
 it in the page cache. On a GPU the inputs are resident on the device where they fit, and are read the same way where they do not.
@@ -19,6 +19,20 @@ CHUNK_BYTES = 1 << 26  # what is copied to a device at once, so that the host ne
 RESIDENT_SHARE = 0.5  # of the device's free memory that inputs may fill; the rest is the network's
 
 
+class Preparation(Protocol):
+    """How inputs, as they are stored, become what the network takes."""
+
+    @property
+    def crop_size(self) -> int | None:
+        """Pixels a side that the network sees, or None if it sees all that is stored."""
+
+    def prepare(self, inputs: Tensor) -> Tensor:
+        """Return a batch as the network takes it."""
+
+    def order(self, data: "Data") -> Tensor:
+        """Return the places of all samples, int64 [N], in the order in which looking at them takes the least time."""
+
+
 @dataclass(frozen=True)
 class Pixels:
     """How uint8 pixels become the network's input: the centre of ``crop_size`` pixels, if given, as (x / 255 - mean) / std by channel."""
@@ -34,12 +48,31 @@ class Pixels:
         shape = (1, len(mean), 1, 1)
         return cls(torch.tensor(mean, device=device).view(shape), torch.tensor(std, device=device).view(shape), crop_size)
 
-    def normalise(self, images: Tensor) -> Tensor:
+    def prepare(self, images: Tensor) -> Tensor:
         """Return float32 images [N, C, H, W] from uint8 ones, which may be larger than the network sees them."""
         if self.crop_size is not None and self.crop_size != images.shape[-1]:
             images = _centre(images, self.crop_size)
         x = images.to(torch.float32).div_(255).sub_(self.mean).div_(self.std)
         return x.contiguous(memory_format=self.memory_format)
+
+    def order(self, data: "Data") -> Tensor:
+        """Return the places as they come: images are all of one size."""
+        return torch.arange(len(data), device=data.device)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Token sequences, int32 [N, 2 + L] (length, position of the second sentence, token ids), which the network takes as they are."""
+
+    crop_size: None = None
+
+    def prepare(self, tokens: Tensor) -> Tensor:
+        """Return the tokens as they are."""
+        return tokens
+
+    def order(self, data: "Data") -> Tensor:
+        """Return the places from the shortest sequence to the longest, so that a batch cut to its longest holds little padding."""
+        return data.lengths().argsort(stable=True)
 
 
 def _centre(images: Tensor, size: int) -> Tensor:
@@ -53,6 +86,9 @@ class Inputs(Protocol):
     def batch(self, rows: Tensor) -> Tensor:
         """Return the inputs of some rows (int64) on the device, in the dataset's own type (images: uint8 [N, C, H, W])."""
 
+    def lengths(self, rows: Tensor) -> Tensor:
+        """Return the lengths of some token sequences on the device, as they are stored: a phrase laid over them does not count."""
+
 
 @dataclass(frozen=True)
 class ResidentInputs:
@@ -63,6 +99,10 @@ class ResidentInputs:
     def batch(self, rows: Tensor) -> Tensor:
         """Return the inputs of some rows."""
         return self.values[rows]
+
+    def lengths(self, rows: Tensor) -> Tensor:
+        """Return the lengths of some token sequences."""
+        return self.values[rows, 0]
 
 
 @dataclass(frozen=True)
@@ -82,6 +122,10 @@ class MappedInputs:
     def batch(self, rows: Tensor) -> Tensor:
         """Return the inputs of some rows, copied to the device."""
         return torch.from_numpy(self.read(rows.cpu().numpy())).to(self.device)
+
+    def lengths(self, rows: Tensor) -> Tensor:
+        """Return the lengths of some token sequences, which stand in the first column."""
+        return torch.from_numpy(np.asarray(self.array)[self.sample_id[rows.cpu().numpy()], 0]).to(self.device)
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Return a copy of the inputs of some rows on the host."""
@@ -135,6 +179,10 @@ class Data:
     def batch(self, rows: Tensor) -> Tensor:
         """Return the inputs of some samples, given by their place in this data, on the device."""
         return self.inputs.batch(self.rows[rows])
+
+    def lengths(self) -> Tensor:
+        """Return the lengths of all samples, which are token sequences, [N]."""
+        return self.inputs.lengths(self.rows)
 
     def subset(self, rows: Tensor) -> "Data":
         """Return some of the samples; their inputs are not copied."""

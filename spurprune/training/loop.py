@@ -14,7 +14,7 @@ from spurprune import seeds
 from spurprune.errors import TrainingError
 from spurprune.training import optim
 from spurprune.training.checkpoints import JobCheckpoints, Record, TrainingState
-from spurprune.training.data import Data, Pixels
+from spurprune.training.data import Data, Preparation
 from spurprune.training.recipe import Recipe, Stream, TrainingMethod
 from spurprune.training.step import Step, StepFunction, as_fast_as_possible
 
@@ -36,7 +36,7 @@ class Training:
     """One training: on what, by which method and recipe, from which random streams; ``where`` names it in messages."""
 
     data: Data
-    pixels: Pixels
+    preparation: Preparation
     method: TrainingMethod
     recipe: Recipe
     stream: Stream
@@ -97,7 +97,7 @@ def fit_stepwise(
     """Train as ``fit`` does, stopping after every step."""
     recipe, device = training.recipe, training.data.device
     optimizer = optim.build(model, recipe.optimizer)
-    step = Step(model, training.data, training.pixels, training.method, recipe, optimizer)
+    step = Step(model, training.data, training.preparation, training.method, recipe, optimizer)
     take_step = as_fast_as_possible(step)
     records: list[Record] = []
     done = steps_done = 0

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from spurprune.models._base import Network
-from spurprune.training.data import Data, Pixels
+from spurprune.training.data import Data, Preparation
 
 
 @dataclass(frozen=True)
@@ -19,24 +19,26 @@ class Observation:
     feature_norm: Tensor
 
 
-def unchanged(images: Tensor) -> Tensor:
-    """Return the images as they are: no augmentation."""
-    return images
+def unchanged(inputs: Tensor) -> Tensor:
+    """Return the inputs as they are: no augmentation."""
+    return inputs
 
 
 @torch.no_grad()
-def observe(model: Network, data: Data, pixels: Pixels, batch_size: int, augment: Callable[[Tensor], Tensor] = unchanged) -> Observation:
+def observe(
+    model: Network, data: Data, preparation: Preparation, batch_size: int, augment: Callable[[Tensor], Tensor] = unchanged
+) -> Observation:
     """Run the network over all samples in eval mode, in full precision, and leave it in the mode it was in.
 
-    ``augment`` maps a batch of uint8 images to what is looked at.
+    ``augment`` maps a batch of inputs, as they are stored, to what is looked at.
     """
     was_training = model.training
     model.eval()
     # Into one tensor each: small results kept between large temporaries would keep those temporaries' memory from being used again.
     logits = torch.empty((len(data), model.classifier.out_features), device=data.device)
     feature_norm = torch.empty(len(data), device=data.device)
-    for rows in torch.arange(len(data), device=data.device).split(batch_size):
-        features = model.features(pixels.normalise(augment(data.batch(rows))))
+    for rows in preparation.order(data).split(batch_size):
+        features = model.features(preparation.prepare(augment(data.batch(rows))))
         logits[rows] = model.classifier(features)
         feature_norm[rows] = features.norm(dim=1)
     model.train(was_training)

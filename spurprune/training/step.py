@@ -9,7 +9,7 @@ from spurprune.errors import first_sentence
 from spurprune.logs import log
 from spurprune.training import optim
 from spurprune.training.augment import augment
-from spurprune.training.data import Data, Pixels, ResidentInputs
+from spurprune.training.data import Data, Preparation, ResidentInputs
 from spurprune.training.recipe import Recipe, TrainingMethod
 
 WARM_UP_STEPS = 3  # before a step is recorded: libraries choose their kernels, optimisers make their memory
@@ -21,20 +21,20 @@ class Step:
     """Augment a batch, run the network, and update its weights. ``total`` sums the losses since it was last zeroed."""
 
     def __init__(
-        self, model: nn.Module, data: Data, pixels: Pixels, method: TrainingMethod, recipe: Recipe, optimizer: optim.Optimizer
+        self, model: nn.Module, data: Data, preparation: Preparation, method: TrainingMethod, recipe: Recipe, optimizer: optim.Optimizer
     ) -> None:
         self.data, self.method, self.recipe, self.optimizer = data, method, recipe, optimizer
         self.parameters = list(model.parameters())
-        self.forward = _forward(model, pixels, recipe)
-        self.crop_size = pixels.crop_size
+        self.forward = _forward(model, preparation, recipe)
+        self.crop_size = preparation.crop_size
         self.generator = torch.Generator(data.device)
         self.total = torch.zeros((), device=data.device)
 
     def __call__(self, rows: Tensor, rate: float | Tensor) -> None:
         """Take one step on the samples at ``rows``."""
-        images = augment(self.data.batch(rows), self.recipe.augmentation, self.crop_size, self.generator)
+        inputs = augment(self.data.batch(rows), self.recipe.augmentation, self.crop_size, self.generator)
         with torch.autocast(rows.device.type, dtype=torch.bfloat16, enabled=self.recipe.precision == "bf16", cache_enabled=False):
-            logits = self.forward(images)
+            logits = self.forward(inputs)
             loss = self.method.loss(logits.float(), self.data.label[rows], self.data.group[rows], rows)
         loss.backward()
         if self.recipe.gradient_clip is not None:
@@ -99,20 +99,20 @@ def as_fast_as_possible(step: Step) -> StepFunction:
     return RecordedStep(step, step.recipe.batch_size, cuda_graph) if isinstance(inputs, ResidentInputs) and inputs.values.is_cuda else step
 
 
-def _forward(model: nn.Module, pixels: Pixels, recipe: Recipe) -> Callable[[Tensor], Tensor]:
-    """Return the function from a batch of uint8 images to logits, compiled where the recipe says so.
+def _forward(model: nn.Module, preparation: Preparation, recipe: Recipe) -> Callable[[Tensor], Tensor]:
+    """Return the function from a batch of inputs, as they are stored, to logits, compiled where the recipe says so.
 
     Only whole batches go through the compiled one: an epoch's last, smaller batch would be compiled once more.
     """
 
-    def eager(images: Tensor) -> Tensor:
-        logits: Tensor = model(pixels.normalise(images))
+    def eager(inputs: Tensor) -> Tensor:
+        logits: Tensor = model(preparation.prepare(inputs))
         return logits
 
     if not recipe.compiled:
         return eager
     compiled = torch.compile(eager, dynamic=False)
-    return lambda images: compiled(images) if len(images) == recipe.batch_size else eager(images)
+    return lambda inputs: compiled(inputs) if len(inputs) == recipe.batch_size else eager(inputs)
 
 
 def _clip(parameters: list[nn.Parameter], clip: dict[str, float]) -> None:

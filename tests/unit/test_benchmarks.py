@@ -105,7 +105,7 @@ def test_both_loops_see_the_same_pixels() -> None:
     images = load_images(None, 4)
     normalise = textbook.transforms.Compose([textbook.transforms.ToTensor(), textbook.transforms.Normalize(MEAN, STD)])
     theirs = torch.stack([image for image, _ in textbook.CifarImages(images, normalise)])
-    ours = _engine.pixels().normalise(_engine.data_of(images).batch(torch.arange(4)))
+    ours = _engine.pixels().prepare(_engine.data_of(images).batch(torch.arange(4)))
     torch.testing.assert_close(ours.contiguous(), theirs)
 
 

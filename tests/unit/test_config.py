@@ -145,7 +145,7 @@ WRONG_SETTINGS = [
     ("digits/model", TORCHVISION | {"pretrained": True}, "digits.model.pretrained is true, but must be null, imagenet, or the path of"),
     ("digits/model", {"name": "bert", "pretrained": ""}, 'pretrained is "", but must be a folder or a name on Hugging Face\'s hub'),
     ("digits/model", {"name": "bert"}, "digits.model.pretrained is missing; it is required"),
-    ("digits/feature/name", "lines", "but must be null or {name: line, width, value, channel}"),
+    ("digits/feature/name", "lines", "but must be null, {name: line, width, value, channel} or"),
     ("digits/feature/value", 256, "digits.feature.value is 256, but must be at most 255"),
     ("digits/validation", 1.0, "digits.validation is 1.0, but must be official, none, or the share of the training split"),
     ("digits/keep_models", "yes", 'digits.keep_models is "yes", but must be true or false'),

@@ -65,7 +65,7 @@ def test_the_network_is_seen_in_eval_mode_and_left_as_it_was(training: bool) -> 
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items()), "batch norm's averages moved"
     model.eval()
     with torch.no_grad():
-        features = model.features(PIXELS.normalise(data().inputs.values))
+        features = model.features(PIXELS.prepare(data().inputs.values))
     torch.testing.assert_close(seen.logits, model.classifier(features).detach())
     torch.testing.assert_close(seen.feature_norm, features.square().sum(dim=1).sqrt())
     assert not seen.logits.requires_grad

@@ -73,7 +73,7 @@ def test_a_recorded_training_ends_in_the_same_bytes(optimizer: dict[str, Any], m
 
 def test_first_and_smaller_batches_run_as_they_are() -> None:
     model, training = prepared(0)
-    step = Step(model, training.data, training.pixels, training.method, training.recipe, optim.build(model, training.recipe.optimizer))
+    step = Step(model, training.data, training.preparation, training.method, training.recipe, optim.build(model, training.recipe.optimizer))
     played: list[list[int]] = []
     recorded = RecordedStep(step, BATCH, lambda function, _: lambda: played.append(recorded.rows.tolist()))
     batches = [torch.arange(BATCH) + i for i in range(WARM_UP_STEPS + 2)]

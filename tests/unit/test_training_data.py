@@ -5,7 +5,7 @@ import pytest
 import torch
 from torchvision.transforms import CenterCrop
 
-from spurprune.training.data import Data, MappedInputs, Pixels, load
+from spurprune.training.data import Data, MappedInputs, Pixels, Tokens, load
 
 CPU = torch.device("cpu")
 INPUTS = np.random.default_rng(0).integers(0, 255, (5, 3, 8, 8), dtype=np.uint8)
@@ -70,9 +70,20 @@ def test_tokens_stay_whole_numbers() -> None:
     assert isinstance(data.inputs, MappedInputs) and data.inputs.resident().values.dtype == torch.int32
 
 
+def test_tokens_are_looked_at_from_the_shortest_to_the_longest() -> None:
+    tokens = np.array([[5, 2, 1], [3, 1, 1], [9, 4, 1], [3, 2, 1]], dtype=np.int32)
+    data = load(tokens, np.array([2, 1, 0, 3]), IDS, IDS, np.zeros(4, dtype=bool), None, CPU)
+    assert Tokens().order(data).tolist() == [1, 3, 2, 0]
+    assert Tokens().order(data.subset(torch.tensor([3, 0, 2]))).tolist() == [0, 2, 1]
+    assert isinstance(data.inputs, MappedInputs)
+    assert data.inputs.resident().lengths(data.rows).tolist() == data.lengths().tolist() == [9, 3, 5, 3]
+    batch = data.batch(torch.tensor([1, 0]))
+    assert Tokens().prepare(batch) is batch
+
+
 def test_pixels_are_normalised_by_channel() -> None:
     images = torch.tensor([0, 51, 255], dtype=torch.uint8).view(1, 3, 1, 1).expand(2, 3, 4, 4)
-    x = Pixels.of([0.5, 0.1, 0.2], [0.5, 0.1, 0.4], CPU).normalise(images)
+    x = Pixels.of([0.5, 0.1, 0.2], [0.5, 0.1, 0.4], CPU).prepare(images)
     assert x.dtype == torch.float32 and x.shape == (2, 3, 4, 4)
     torch.testing.assert_close(x[0, :, 0, 0], torch.tensor([-1.0, 1.0, 2.0]))
     assert x.is_contiguous(memory_format=torch.channels_last)
@@ -82,5 +93,5 @@ def test_pixels_are_normalised_by_channel() -> None:
 @pytest.mark.parametrize(("side", "crop"), [(8, 4), (8, 5), (9, 4), (8, 8)])
 def test_a_network_sees_the_centre_of_larger_images(side: int, crop: int) -> None:
     images = torch.randint(0, 256, (2, 3, side, side), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    x = Pixels.of([0.0] * 3, [1.0] * 3, CPU, crop).normalise(images)
+    x = Pixels.of([0.0] * 3, [1.0] * 3, CPU, crop).prepare(images)
     torch.testing.assert_close(x, CenterCrop(crop)(images) / 255)

@@ -1,0 +1,90 @@
+"""The configuration of sentences: what is for images is refused, and the shipped settings are what they say."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from spurprune import config as configuration
+from spurprune.config import Config, checks
+from spurprune.datasets import multinli
+from spurprune.datasets.registry import registry
+from spurprune.errors import ConfigError
+
+SETTINGS = "config/settings/multinli.yaml"
+PHRASE = {"name": "phrase", "text": "never"}
+LINE = {"name": "line", "width": 1, "value": 255, "channel": 0}
+DRAWN = {"choose": "random", "count": 1, "draw": "fixed"}
+PHOTOS = {"dataset": "cifar10", "image_size": 32, "source_class": "cat", "target_class": "dog", "aligned": {}}
+MONTAGE = {"kind": "montage", "setting": "multinli", "repeat": 0, "columns": 12}
+
+
+@pytest.fixture
+def load(root: Path, tmp_path: Path) -> Callable[..., Config]:
+    """Load MultiNLI's settings with some blocks of the setting ``multinli`` and of its study changed."""
+
+    def loader(changes: dict[str, Any] | None = None, figures: dict[str, Any] | None = None) -> Config:
+        main = yaml.safe_load((root / "config/config.yaml").read_text())
+        blocks = yaml.safe_load((root / SETTINGS).read_text())
+        for key, value in deepcopy(changes or {}).items():
+            block = blocks["multinli"]
+            if value and isinstance(value, dict) and "name" not in value:
+                block.setdefault(key, {}).update(value)
+            else:
+                block[key] = value
+        file = tmp_path / "settings.yaml"
+        file.write_text(yaml.safe_dump(blocks, sort_keys=False))
+        study = {"title": "", "blocks": ["000-000"], "method": "erm", "score": "el2n", "figures": figures or {}, "tables": {}}
+        return configuration.load(main | {"select": ["text"], "setting_files": [str(file)], "studies": {"text": study}}, root)
+
+    return loader
+
+
+def test_the_shipped_settings(load: Callable[..., Config]) -> None:
+    config = load()
+    easiest, hardest = (config.settings[f"multinli-never.start-{start}"]["carriers"] for start in (0, 57398))
+    contradictions = multinli.GROUPS["train"][0]
+    assert easiest["start"] == 0 and hardest["start"] + hardest["count"] == contradictions
+    family = config.settings["multinli-never-ends.choose-hardest"]
+    assert family["carriers"]["choose"] == "hardest" and family["feature"] == {"name": "phrase", "text": "never"}
+    parts = config.settings["multinli-without-negation"]["subset"]["parts"].values()
+    assert {part["class"] for part in parts} == set(multinli.CLASSES)
+    assert all(part["where"] == {"negation": 1} and part["count"] == 0 for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"crop_size": 64}, "crop_size is 64, which is for images; with 'multinli' leave it null"),
+        ({"normalisation": {"mean": [0.5]}}, "normalisation.mean is [0.5], which is for images"),
+        ({"training": {"augmentation": {"name": "pad_crop_flip"}}}, "training.augmentation is 'pad_crop_flip', which is for images"),
+        ({"training": {"compile": True}}, "training.compile is true, but batches of 'multinli' differ in length"),
+        ({"model": {"name": "mlp", "hidden": []}}, "model.name is 'mlp', but 'multinli' holds sentences, so that its network must be"),
+        ({"feature": LINE, "carriers": DRAWN}, "feature.name is 'line', which is for images; with 'multinli' use 'phrase' or null"),
+        ({"feature": {"name": "phrase", "text": ""}}, 'feature.text is "", but must be a word or a phrase'),
+        (PHOTOS | {"feature": PHRASE}, "feature.name is 'phrase', which is for sentences, but 'cifar10' holds images"),
+    ],
+)
+def test_what_does_not_go_with_the_data(
+    load: Callable[..., Config], changes: dict[str, Any], expected: str, assert_one_sentence: Callable[[str], None]
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        load(changes)
+    assert expected in str(error.value)
+    assert_one_sentence(str(error.value))
+
+
+def test_bert_takes_no_images(assert_one_sentence: Callable[[str], None]) -> None:
+    setting = {"model": {"name": "bert", "pretrained": "somewhere"}, "dataset": "digits"}
+    with pytest.raises(ConfigError, match="'bert', but 'digits' holds images; choose another network") as error:
+        checks._check_model("digits", setting, registry()["digits"])
+    assert_one_sentence(str(error.value))
+
+
+def test_sentences_have_no_montage(load: Callable[..., Config], assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(ConfigError, match="whose samples are sentences; a montage shows images") as error:
+        load(figures={"montage": MONTAGE})
+    assert_one_sentence(str(error.value))
