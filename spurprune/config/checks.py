@@ -35,8 +35,8 @@ OPTIONAL = {
     "montage": ("score",),
 }
 SETTING_NAME = r"[a-z0-9][A-Za-z0-9_.-]*"
-# The coordinate that a figure of this kind sweeps over, which the family's grid must hold.
-SWEEPS = {"carrier_count": "carriers.count", "carrier_difficulty": "carriers.start", "difficulty_range": "carriers.start"}
+# The last word of the coordinate that a figure of this kind sweeps over, which the family's grid must hold once.
+SWEEPS = {"carrier_count": "count", "carrier_difficulty": "start", "difficulty_range": "start"}
 # The options of each way to choose carriers.
 CARRIER_OPTIONS = {
     "all": (),
@@ -255,8 +255,12 @@ def _check_figure(key: str, figure: Mapping[str, Any], study: Mapping[str, Any],
     if "family" in figure:
         _known(figure["family"], config.families, f"{key}.family: '{figure['family']}'", "family of settings (a setting with a grid)")
         sweep = SWEEPS[kind]
-        if any(sweep not in coordinates for coordinates in config.families[figure["family"]].values()):
-            raise ConfigError(f"{key}.family is '{figure['family']}', whose grid does not vary {sweep}; name a family that does.")
+        for coordinates in config.families[figure["family"]].values():
+            if [dotted.rsplit(".", 1)[-1] for dotted in coordinates].count(sweep) != 1:
+                raise ConfigError(
+                    f"{key}.family is '{figure['family']}', whose grid does not vary one key that ends in '{sweep}', such as "
+                    f"carriers.{sweep}; name a family that does."
+                )
     if kind == "montage" and figure["setting"] in config.settings and registry()[config.settings[figure["setting"]]["dataset"]].is_text:
         raise ConfigError(
             f"{key}.setting is '{figure['setting']}', whose samples are sentences; a montage shows images, so name a setting of these."

@@ -22,7 +22,7 @@ from spurprune.figures._base import (
 )
 from spurprune.figures._words import percent, points
 
-SWEPT = "carriers.count"
+SWEPT = "count"  # the last word of the coordinate: carriers.count, or the count of a subset's part
 LOOKS = {"correct": _style.CORRECT, "taken": _style.TAKEN, "carriers": _style.CARRIERS, "others": _style.OTHERS}
 
 
@@ -61,10 +61,15 @@ def make(material: Material, spec: Spec) -> Drawing:
 def count_rows(material: Material, spec: Spec) -> list[ShareRow]:
     """Return two rows for every number of carriers in the family, ascending."""
     rows = []
-    for count, name in sorted((spec.settings[name].coordinates[SWEPT], name) for name in spec.family):
+    for count, name in sorted((_count(spec.settings[name]), name) for name in spec.family):
         for of, metric in (("correct", "spurious_accuracy"), ("taken", "spurious_misclassification")):
             rows.append(ShareRow(name, of, count, None, mean_of(material.metrics.get(MetricKey(name, "none", metric), {}))))
     return rows
+
+
+def _count(info: SettingInfo) -> int:
+    counts = [value for key, value in info.coordinates.items() if key.rsplit(".", 1)[-1] == SWEPT]
+    return int(counts[0])
 
 
 def learning_of(material: Material, info: SettingInfo, setting: str) -> Learning:
