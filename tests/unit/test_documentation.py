@@ -79,7 +79,7 @@ def test_the_trainings_of_the_default_run_are_those_planned(root: Path, jobs: li
         assert int(trainings) == sum(job.trainings for job in jobs if job.setting == setting)
 
 
-@pytest.mark.parametrize(("name", "page"), [("digits-full", "README.md"), ("paper", "docs/cifar10s.md")])
+@pytest.mark.parametrize(("name", "page"), [("digits-full", "README.md"), ("paper", "docs/reproduction.md")])
 def test_the_trainings_of_other_configurations_are_those_planned(root: Path, name: str, page: str) -> None:
     jobs = planning.jobs(planning.load([root / "config" / f"{name}.yaml"]))
     text = " ".join((root / page).read_text(encoding="utf-8").split())
