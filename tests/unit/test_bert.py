@@ -97,6 +97,21 @@ def test_the_batch_is_cut_to_its_longest_length(tmp_path: Path, theirs: BertForS
     assert seen == [(2, 7)]
 
 
+def test_long_batches_are_encoded_in_parts_of_like_length(tmp_path: Path, theirs: BertForSequenceClassification) -> None:
+    """The same logits and gradients as from the batch at once, with less padding."""
+    ours = with_their_classifier(bert.build((2 + LENGTH,), CLASSES, str(tmp_path)), theirs)
+    seen: list[torch.Size] = []
+    ours.encoder.embeddings.register_forward_pre_hook(lambda _, __, options: seen.append(options["input_ids"].shape), with_kwargs=True)
+    x = pairs([(length, 2) for length in (12, 3, 4, 5, 4, 3, 7, 4, 6, 5)])
+    logits = ours(x)
+    assert seen == [(8, 6), (2, 12)]
+    torch.testing.assert_close(logits, their_logits(theirs, x), rtol=0, atol=1e-5)
+    logits.square().sum().backward()
+    found = ours.encoder.embeddings.word_embeddings.weight.grad
+    their_logits(theirs, x).square().sum().backward()
+    torch.testing.assert_close(found, theirs.bert.embeddings.word_embeddings.weight.grad, rtol=1e-4, atol=1e-4)
+
+
 def test_features_are_the_pooled_output_after_dropout(tmp_path: Path) -> None:
     BertModel(tiny_config(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, classifier_dropout=0.5)).save_pretrained(tmp_path)
     model = bert.build((2 + LENGTH,), CLASSES, str(tmp_path))
