@@ -7,7 +7,7 @@ it in the page cache. On a GPU the inputs are resident on the device where they 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -26,6 +26,10 @@ class Preparation(Protocol):
     def crop_size(self) -> int | None:
         """Pixels a side that the network sees, or None if it sees all that is stored."""
 
+    @property
+    def one_shape(self) -> bool:
+        """Whether the network computes with the same shapes for all batches of one size, so that a step can be recorded."""
+
     def prepare(self, inputs: Tensor) -> Tensor:
         """Return a batch as the network takes it."""
 
@@ -41,6 +45,7 @@ class Pixels:
     std: Tensor
     crop_size: int | None = None
     memory_format: torch.memory_format = torch.channels_last
+    one_shape: ClassVar[bool] = True
 
     @classmethod
     def of(cls, mean: Sequence[float], std: Sequence[float], device: torch.device, crop_size: int | None = None) -> "Pixels":
@@ -64,7 +69,8 @@ class Pixels:
 class Tokens:
     """Token sequences, int32 [N, 2 + L] (length, position of the second sentence, token ids), which the network takes as they are."""
 
-    crop_size: None = None
+    crop_size: ClassVar[None] = None
+    one_shape: ClassVar[bool] = False
 
     def prepare(self, tokens: Tensor) -> Tensor:
         """Return the tokens as they are."""

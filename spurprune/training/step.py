@@ -26,13 +26,13 @@ class Step:
         self.data, self.method, self.recipe, self.optimizer = data, method, recipe, optimizer
         self.parameters = list(model.parameters())
         self.forward = _forward(model, preparation, recipe)
-        self.crop_size = preparation.crop_size
+        self.preparation = preparation
         self.generator = torch.Generator(data.device)
         self.total = torch.zeros((), device=data.device)
 
     def __call__(self, rows: Tensor, rate: float | Tensor) -> None:
         """Take one step on the samples at ``rows``."""
-        inputs = augment(self.data.batch(rows), self.recipe.augmentation, self.crop_size, self.generator)
+        inputs = augment(self.data.batch(rows), self.recipe.augmentation, self.preparation.crop_size, self.generator)
         with torch.autocast(rows.device.type, dtype=torch.bfloat16, enabled=self.recipe.precision == "bf16", cache_enabled=False):
             logits = self.forward(inputs)
             loss = self.method.loss(logits.float(), self.data.label[rows], self.data.group[rows], rows)
@@ -94,9 +94,11 @@ def cuda_graph(function: Callable[[], None], generator: torch.Generator) -> Call
 
 
 def as_fast_as_possible(step: Step) -> StepFunction:
-    """Return the step recorded where that is possible: on a GPU, with the inputs resident there."""
+    """Return the step recorded where that is possible: on a GPU, with the inputs resident there, and all batches of one shape."""
     inputs = step.data.inputs
-    return RecordedStep(step, step.recipe.batch_size, cuda_graph) if isinstance(inputs, ResidentInputs) and inputs.values.is_cuda else step
+    if isinstance(inputs, ResidentInputs) and inputs.values.is_cuda and step.preparation.one_shape:
+        return RecordedStep(step, step.recipe.batch_size, cuda_graph)
+    return step
 
 
 def _forward(model: nn.Module, preparation: Preparation, recipe: Recipe) -> Callable[[Tensor], Tensor]:

@@ -1,6 +1,8 @@
 """Steps that are recorded and played, and trainings that take turns: the same bytes as a plain training. CUDA graphs need a GPU."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,10 @@ from torch import nn
 from spurprune.methods.erm import Method
 from spurprune.models import small_cnn
 from spurprune.training import loop, optim
-from spurprune.training.data import Data, Pixels
+from spurprune.training.data import Data, Pixels, Preparation, ResidentInputs, Tokens
 from spurprune.training.loop import Training, draws_in_forward, fit, fit_stepwise, initialise, together
 from spurprune.training.recipe import Recipe, Stream
-from spurprune.training.step import WARM_UP_STEPS, RecordedStep, Step
+from spurprune.training.step import WARM_UP_STEPS, RecordedStep, Step, StepFunction, as_fast_as_possible
 
 N, BATCH = 30, 8
 CPU = torch.device("cpu")
@@ -81,6 +83,21 @@ def test_first_and_smaller_batches_run_as_they_are() -> None:
         recorded(batch, 0.125)
         recorded(torch.arange(3), 0.125)
     assert played == [batch.tolist() for batch in batches[WARM_UP_STEPS:]]
+
+
+def test_steps_on_a_gpu_are_recorded_unless_batches_differ_in_shape() -> None:
+    """A stand-in says that it lies on a GPU; nothing is run."""
+    model, training = prepared(0)
+    on_gpu: Any = SimpleNamespace(is_cuda=True)
+    data = replace(training.data, inputs=ResidentInputs(on_gpu))
+
+    def step(data: Data, preparation: Preparation) -> StepFunction:
+        optimizer = optim.build(model, training.recipe.optimizer)
+        return as_fast_as_possible(Step(model, data, preparation, training.method, training.recipe, optimizer))
+
+    assert isinstance(step(data, training.preparation), RecordedStep)
+    assert isinstance(step(data, Tokens()), Step)
+    assert isinstance(step(training.data, training.preparation), Step)
 
 
 def test_a_step_that_cannot_be_recorded_runs_as_it_is(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
