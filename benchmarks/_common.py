@@ -98,9 +98,9 @@ def _short(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def show_round(number: int, speeds: Mapping[str, Sequence[float]]) -> None:
+def show_round(number: int, speeds: Mapping[str, Sequence[float]], unit: str = "images") -> None:
     """Print what a round measured, the last of each list, so that a long measurement shows that it goes on."""
-    print(f"round {number + 1}: " + ", ".join(f"{name} {values[-1]:.0f}" for name, values in speeds.items()) + " images/s", flush=True)
+    print(f"round {number + 1}: " + ", ".join(f"{name} {values[-1]:.0f}" for name, values in speeds.items()) + f" {unit}/s", flush=True)
 
 
 def finish(name: str, result: Result, text: str, given: argparse.Namespace) -> None:

@@ -9,11 +9,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks._common import MEAN, STD, Images
+from benchmarks._text_tasks import Pairs
 from spurprune.methods.erm import Method
-from spurprune.models import resnet_cifar
+from spurprune.models import bert, resnet_cifar
 from spurprune.models._base import Network
 from spurprune.training.compiler import can_compile
-from spurprune.training.data import Data, Pixels, load
+from spurprune.training.data import Data, Pixels, Tokens, load
 from spurprune.training.loop import Training, fit, initialise
 from spurprune.training.observe import dynamics_of, observe
 from spurprune.training.recipe import Recipe, Stream
@@ -42,7 +43,7 @@ def data_of(images: Images) -> Data:
 
 
 def load_array(inputs: np.ndarray, label: np.ndarray) -> Data:
-    """Return all rows of an array of images [N, 3, 32, 32], which may be memory-mapped, as the training stages load them."""
+    """Return all rows of an array of inputs, which may be memory-mapped, as the training stages load them."""
     n = len(label)
     return load(inputs, np.arange(n), label, label * 2, np.zeros(n, dtype=bool), None, device())
 
@@ -80,6 +81,31 @@ def train(
     fit(model, Training(data, pixels(), method, recipe, stream, "benchmark"), observe_epoch)
     assert isinstance(model, Network)
     return model
+
+
+def train_bert(pairs: Pairs, encoder: str, epochs: int, after_epoch: Callable[[], None], training: Mapping[str, Any]) -> None:
+    """Fine-tune a BERT by the engine's loop, calling ``after_epoch`` after each epoch; ``training`` is a setting's block."""
+    torch.set_float32_matmul_precision("highest" if training["precision"] == "fp32" else "high")
+    data, model = load_array(pairs.inputs, pairs.label), _bert(pairs, encoder)
+
+    def observe_epoch(epoch: int, model: torch.nn.Module) -> list[dict[str, Any]]:
+        after_epoch()
+        return []
+
+    recipe = Recipe.of({**training, "epochs": epochs}, compiled=False)
+    method = Method(np.ones(len(data)), {**training, "epochs": epochs})
+    fit(model, Training(data, Tokens(), method, recipe, Stream(("benchmark",)), "benchmark"), observe_epoch)
+
+
+def looking_by_bert(pairs: Pairs, encoder: str, batch_size: int) -> Callable[[], np.ndarray]:
+    """Return a function that looks at all pairs and returns their EL2N scores, float32 [N]."""
+    data, model = load_array(pairs.inputs, pairs.label), _bert(pairs, encoder)
+    return lambda: dynamics_of(observe(model, data, Tokens(), batch_size).logits, data.label)["error"]
+
+
+def _bert(pairs: Pairs, encoder: str) -> bert.Bert:
+    shape = pairs.inputs.shape[1:]
+    return initialise(lambda: bert.build(shape, 3, encoder), Stream(("benchmark",)), device())
 
 
 def el2n(model: Network, data: Data) -> np.ndarray:

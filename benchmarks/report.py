@@ -117,7 +117,33 @@ def memory(result: Result) -> str:
     return "\n".join(lines) + "\n"
 
 
-SECTIONS: dict[str, Callable[[Result], str]] = {"training": training, "el2n": el2n, "tables": tables, "memory": memory}
+def text(result: Result) -> str:
+    """Return the table of the benchmark of sentences."""
+    rows = [
+        (
+            f"{one['what']}: {one['name']}",
+            "as torch sets them" if one["threads"] is None else str(one["threads"]),
+            _spread(one["pairs_per_second"], 1),
+            _spread(one["ratio_to_padded"], 2),
+            _spread(one["ratio_to_dynamic"], 2),
+        )
+        for one in result["ways"]
+    ]
+    sizes = result["sizes"]
+    counts = ", ".join(f"{name} {value:g}" for name, value in result["tokens"].items())
+    header = ("way", "threads", "pairs/s", "to padded to 128", "to padded to the longest")
+    lines = [
+        f"{_machine(result)} {result['encoder']}, {sizes['pairs_per_round']:,} matched development pairs a round, batches of "
+        f"{sizes['batch_size']} in training, {sizes['rounds']} rounds: median (lowest–highest).",
+        "",
+        *_table(header, rows),
+        "",
+        f"Tokens, on average: {counts}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+SECTIONS: dict[str, Callable[[Result], str]] = {"training": training, "text": text, "el2n": el2n, "tables": tables, "memory": memory}
 
 
 def filled(page: str, results: Path) -> str:
@@ -139,7 +165,7 @@ def main() -> None:
 
 def _machine(result: Result) -> str:
     machine = result["machine"]
-    packages = [f"{name} {machine[name]}" for name in ("torch", "pyarrow", "numpy") if name in machine]
+    packages = [f"{name} {machine[name]}" for name in ("torch", "transformers", "pyarrow", "numpy") if name in machine]
     instructions = f" ({', '.join(machine['instructions'])})" if machine["instructions"] else ""
     return (
         f"{machine['processor']}{instructions}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}, "

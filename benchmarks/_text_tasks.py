@@ -1,0 +1,140 @@
+"""What the measured processes do with sentences: the textbook loop of transformers, and the package's; torch is imported in them only."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks._tasks import FOREVER
+from benchmarks._worker import Turn
+from spurprune import tokens
+from spurprune.datasets.multinli import CLASSES
+
+BATCH_SIZE = 32  # the paper's, for MultiNLI
+LENGTH = 128  # tokens a pair at most
+LEARNING_RATE = 2e-5
+CLIP = 1.0  # norm of the gradient
+LOOKED_AT_ONCE = 128  # as config/config.yaml has it
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """``inputs`` int32 [N, 2 + 128] as the package stores them, ``label`` int64 [N]."""
+
+    inputs: np.ndarray
+    label: np.ndarray
+
+
+def load_pairs(multinli: str, encoder: str, n: int) -> Pairs:
+    """Return the first ``n`` matched development pairs with a gold label, by the encoder's tokenizer."""
+    path = Path(multinli, "multinli_1.0_dev_matched.jsonl")
+    with open(path, encoding="utf-8") as stream:
+        rows = list(islice((row for row in map(json.loads, stream) if row["gold_label"] in CLASSES), n))
+    if len(rows) < n:
+        raise SystemExit(f"{path} holds only {len(rows)} pairs; ask for at most as many with --pairs.")
+    inputs = tokens.encode_pairs(tokens.load(encoder), [r["sentence1"] for r in rows], [r["sentence2"] for r in rows], LENGTH)
+    return Pairs(inputs, np.array([CLASSES.index(r["gold_label"]) for r in rows]))
+
+
+def padding(turn: Turn, multinli: str, encoder: str, pairs: int) -> None:
+    """Report the mean tokens of a pair, and of its row in a batch: cut to the longest of 32 shuffled ones, or of 128 sorted ones."""
+    length = load_pairs(multinli, encoder, pairs).inputs[:, 0]
+
+    def in_batches(order: np.ndarray, size: int) -> float:
+        parts = [length[order[start : start + size]] for start in range(0, len(order), size)]
+        return sum(int(part.max()) * len(part) for part in parts) / len(length)
+
+    shuffled = np.random.default_rng(0).permutation(len(length))
+    turn(
+        {
+            "a pair": float(length.mean()),
+            f"in shuffled batches of {BATCH_SIZE}": in_batches(shuffled, BATCH_SIZE),
+            f"in sorted batches of {LOOKED_AT_ONCE}": in_batches(np.argsort(length, kind="stable"), LOOKED_AT_ONCE),
+            "padded": LENGTH,
+        }
+    )
+
+
+def textbook(turn: Turn, multinli: str, encoder: str, pairs: int, dynamic: bool) -> None:
+    """Train as transformers' examples do, ``pairs`` a turn: padded to 128 tokens once, or each batch to its longest if ``dynamic``."""
+    import torch
+
+    from benchmarks.textbook_text import build, loader
+
+    model, optimizer, device = build(encoder)
+    batches = loader(load_pairs(multinli, encoder, pairs), encoder, dynamic, BATCH_SIZE, shuffle=True)
+    model.train()
+    while True:
+        start = time.perf_counter()
+        total = torch.zeros((), device=device)
+        for batch in batches:
+            batch = {name: value.to(device) for name, value in batch.items()}
+            loss = model(**batch).loss
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+            optimizer.step()
+            optimizer.zero_grad()
+            total += loss.detach()
+        total.item()
+        turn({"images": pairs, "seconds": time.perf_counter() - start})
+
+
+def textbook_looking(turn: Turn, multinli: str, encoder: str, pairs: int, dynamic: bool) -> None:
+    """Predict all pairs as transformers' examples do."""
+    import torch
+
+    from benchmarks.textbook_text import build, loader
+
+    model, _, device = build(encoder)
+    batches = loader(load_pairs(multinli, encoder, pairs), encoder, dynamic, LOOKED_AT_ONCE, shuffle=False)
+    model.eval()
+    while True:
+        start = time.perf_counter()
+        with torch.no_grad():
+            logits = [model(**{name: value.to(device) for name, value in batch.items()}).logits for batch in batches]
+        torch.cat(logits).cpu()
+        turn({"images": pairs, "seconds": time.perf_counter() - start})
+
+
+def engine(turn: Turn, multinli: str, encoder: str, pairs: int, changes: Mapping[str, Any]) -> None:
+    """Train by the package's loop, ``pairs`` a turn, with some values of the recipe changed."""
+    from benchmarks import _engine
+
+    start = time.perf_counter()
+
+    def after_epoch() -> None:
+        nonlocal start
+        turn({"images": pairs, "seconds": time.perf_counter() - start})
+        start = time.perf_counter()
+
+    _engine.train_bert(load_pairs(multinli, encoder, pairs), encoder, FOREVER, after_epoch, recipe() | dict(changes))
+
+
+def engine_looking(turn: Turn, multinli: str, encoder: str, pairs: int) -> None:
+    """Look at all pairs as the package does for EL2N."""
+    from benchmarks import _engine
+
+    look = _engine.looking_by_bert(load_pairs(multinli, encoder, pairs), encoder, LOOKED_AT_ONCE)
+    while True:
+        start = time.perf_counter()
+        look()
+        turn({"images": pairs, "seconds": time.perf_counter() - start})
+
+
+def recipe() -> dict[str, Any]:
+    """Return the textbook loop's recipe, as a setting's `training` block."""
+    return {
+        "batch_size": BATCH_SIZE,
+        "optimizer": {"name": "adamw", "lr": LEARNING_RATE, "weight_decay": 0.0},
+        "schedule": {"name": "constant"},
+        "augmentation": {"name": "none"},
+        "precision": "fp32",
+        "compile": False,
+        "gradient_clip": {"norm": CLIP},
+        "label_smoothing": 0.0,
+    }
