@@ -17,19 +17,20 @@ PAIRS_AT_ONCE = 4096
 def load(name: str) -> Tokenizer:
     """Return the tokenizer of a local folder, from its tokenizer.json, or else that of a name on Hugging Face's hub.
 
-    Files from the hub are kept in its cache. Raises DataError if there is none, which is so for a name that is not cached where there is
-    no network.
+    It neither pads nor truncates, even where its file says so, as those of sentence encoders do. Files from the hub are kept in its
+    cache. Raises DataError if there is none, which is so for a name that is not cached where there is no network.
     """
     folder = Path(name)
     try:
-        if folder.is_dir():
-            return Tokenizer.from_file(str(folder / "tokenizer.json"))
-        return Tokenizer.from_pretrained(name)
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json")) if folder.is_dir() else Tokenizer.from_pretrained(name)
     except Exception as error:  # tokenizers raises this itself for files that are missing or damaged
         raise DataError(
             f"There is no tokenizer at '{name}' ({first_sentence(error)}); give a folder that holds its tokenizer.json, or a name on "
             "Hugging Face's hub and a connection to it."
         ) from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
 
 
 def fingerprint(tokenizer: Tokenizer) -> str:
@@ -50,10 +51,9 @@ def encode_pairs(tokenizer: Tokenizer, first: Sequence[str], second: Sequence[st
     """Return pairs of sentences as int32 [N, 2 + length]: number of tokens, position of the second sentence, token ids, zeros.
 
     Pairs that are longer than ``length`` lose tokens at the end of whichever sentence is then the longer, as transformers' tokenizers do
-    with ``truncation="longest_first"``. Changes the tokenizer's truncation and padding.
+    with ``truncation="longest_first"``.
     """
     tokenizer.enable_truncation(length, strategy="longest_first")
-    tokenizer.no_padding()
     result = np.zeros((len(first), COUNTS + length), dtype=np.int32)
     for start in range(0, len(first), PAIRS_AT_ONCE):
         part = slice(start, start + PAIRS_AT_ONCE)
@@ -62,4 +62,5 @@ def encode_pairs(tokenizer: Tokenizer, first: Sequence[str], second: Sequence[st
             row[0] = count
             row[1] = encoded.type_ids.index(1) if 1 in encoded.type_ids else count
             row[COUNTS : COUNTS + count] = encoded.ids
+    tokenizer.no_truncation()
     return result

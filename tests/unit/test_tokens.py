@@ -73,6 +73,20 @@ def test_the_ids_of_a_phrase_are_its_own(tokenizer: Tokenizer) -> None:
         tokens.ids_of(tokenizer, " ")
 
 
+def test_what_a_file_says_of_padding_and_truncation_does_not_count(tmp_path: Path) -> None:
+    """Sentence encoders are published with a tokenizer that pads all to one length and cuts them to it."""
+    file = save(tmp_path) / "tokenizer.json"
+    padding = Tokenizer.from_file(str(file))
+    padding.enable_padding(length=6)
+    padding.enable_truncation(6)
+    padding.save(str(file))
+    tokenizer = tokens.load(str(tmp_path))
+    assert tokens.ids_of(tokenizer, "never") == [VOCABULARY.index("never")]
+    (row,) = tokens.encode_pairs(tokenizer, ["a dog a"], ["he runs"], 10)
+    assert row[:2].tolist() == [9, 5] and row[-1] == 0
+    assert len(tokens.ids_of(tokenizer, "a " * 20)) == 20
+
+
 def test_a_folder_without_a_tokenizer(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
     for content in (None, "no tokenizer"):
         if content:
