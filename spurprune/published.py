@@ -1,0 +1,153 @@
+"""What the paper reports (``published.yaml`` beside this file), apart from anything measured: typed records and nothing computed."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PAPER = "Mulchandani and Kim 2025"
+BENCHMARKS = ("waterbirds", "multinli")  # the datasets of Table 1, by their names in the registry
+OURS = ("erm", "pruning")  # the rows of Table 1 that are no rivals: the paper's own method and what it begins from
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """An accuracy in per cent; ``spread`` is what the paper prints in brackets behind it, None where nothing stands there."""
+
+    printed: str
+    value: float
+    spread: float | None
+
+
+@dataclass(frozen=True)
+class BenchmarkResult:
+    """A method's accuracies on one dataset of Table 1: of the worst group, and the mean weighted by training groups."""
+
+    worst: Accuracy
+    mean: Accuracy
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of Table 1: on which splits the method needs group labels, and its results by dataset, where there are any."""
+
+    key: str
+    name: str
+    labels_train: bool
+    labels_validation: bool
+    results: Mapping[str, BenchmarkResult]
+
+
+@dataclass(frozen=True)
+class Value:
+    """A single published number in per cent; ``metric`` as in the metrics tables, ``source`` its section or figure."""
+
+    source: str
+    dataset: str
+    condition: str
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the paper says without a number, or draws as a curve."""
+
+    source: str
+    dataset: str
+    claim: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """All that is kept of the paper's results: Table 1 in the paper's order with its ``source``, single values and claims by name."""
+
+    source: str
+    methods: tuple[Method, ...]
+    values: Mapping[str, Value]
+    claims: Mapping[str, Claim]
+
+
+@cache
+def published() -> Published:
+    """Return the published values."""
+    raw = yaml.safe_load(Path(__file__).with_name("published.yaml").read_text(encoding="utf-8"))
+    return Published(
+        raw["table1"]["source"],
+        tuple(_method(key, **fields) for key, fields in raw["table1"]["methods"].items()),
+        {name: Value(**fields) for name, fields in raw["values"].items()},
+        {name: Claim(**fields) for name, fields in raw["claims"].items()},
+    )
+
+
+def _method(key: str, name: str, group_labels: Mapping[str, bool], **results: Mapping[str, str]) -> Method:
+    accuracies = {
+        dataset: BenchmarkResult(**{which: _accuracy(printed) for which, printed in result.items()}) for dataset, result in results.items()
+    }
+    return Method(key, name, group_labels["train"], group_labels["validation"], accuracies)
+
+
+def _accuracy(printed: str) -> Accuracy:
+    """Return an accuracy from text such as "74.81 (0.7)" or "86.7"."""
+    found = re.fullmatch(r"([0-9.]+)(?: \(([0-9.]+)\))?", printed)
+    if found is None:
+        raise ValueError(f"'{printed}' in published.yaml is no accuracy such as '74.81 (0.7)'")
+    value, spread = found.groups()
+    return Accuracy(printed, float(value), None if spread is None else float(spread))
+
+
+def told(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a figure or table is told of the published values, as plain values, so that a change of these redraws it.
+
+    A ``benchmark`` table gets all of Table 1 under ``published``; a figure whose ``published`` names a dataset gets its rivals there, as
+    a list of mappings with ``name``, ``metric``, ``value`` (a share in [0, 1]) and ``source``. All else gets nothing.
+    """
+    if item["kind"] == "benchmark":
+        return {"published": [_plain(method) for method in published().methods]}
+    if "published" in item:
+        return {"published": _rivals(item["published"])}
+    return {}
+
+
+def share(accuracy: float) -> float:
+    """Return a printed accuracy, in per cent, as a share, without the digits that a division adds."""
+    return round(accuracy / 100, 6)
+
+
+def _plain(method: Method) -> dict[str, Any]:
+    """Return a row of Table 1 as plain values; accuracies as shares by dataset and metric, with their spread and as printed."""
+    return {
+        "key": method.key,
+        "name": method.name,
+        "labels_train": method.labels_train,
+        "labels_validation": method.labels_validation,
+        "results": {
+            dataset: {
+                metric: {
+                    "printed": accuracy.printed,
+                    "value": share(accuracy.value),
+                    "spread": None if accuracy.spread is None else share(accuracy.spread),
+                }
+                for metric, accuracy in _by_metric(result).items()
+            }
+            for dataset, result in method.results.items()
+        },
+    }
+
+
+def _rivals(dataset: str) -> list[dict[str, Any]]:
+    rivals = [method for method in published().methods if method.key not in OURS and dataset in method.results]
+    source = f"{PAPER}, {published().source}"
+    return [
+        {"name": rival.name, "metric": metric, "value": share(accuracy.value), "source": source}
+        for rival in rivals
+        for metric, accuracy in _by_metric(rival.results[dataset]).items()
+    ]
+
+
+def _by_metric(result: BenchmarkResult) -> dict[str, Accuracy]:
+    return {"worst_group_accuracy": result.worst, "accuracy_weighted": result.mean}

@@ -1,0 +1,68 @@
+"""Published values: read whole, kept apart, and the same wherever the project prints them."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from spurprune.published import Accuracy, _accuracy, published, share, told
+
+
+def table_of(page: str, heading: str) -> list[list[str]]:
+    """The cells of the first Markdown table below a heading, its header and ruler left out."""
+    section = page.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_table_1_of_the_documentation_is_what_is_kept_here(root: Path) -> None:
+    rows = table_of((root / "docs/reproduction.md").read_text(encoding="utf-8"), "Table 1")
+    kept = []
+    for method in published().methods:
+        results = [method.results.get(dataset) for dataset in ("waterbirds", "multinli")]
+        cells = [text for result in results for text in ((result.worst.printed, result.mean.printed) if result else ("–", "–"))]
+        kept.append([method.name, *cells, *("yes" if needed else "no" for needed in (method.labels_train, method.labels_validation))])
+    assert [row[:7] for row in rows] == kept and len(kept) == 7
+
+
+def test_single_values_of_the_documentation_are_what_is_kept_here(root: Path) -> None:
+    claims = (root / "docs/reproduction.md").read_text(encoding="utf-8").split("\n## Claims\n")[1].split("\n## ")[0]
+    values = [f"{value.value:g}" if value.value != 58 else "58.0" for value in published().values.values()]
+    assert len(values) == 5
+    for value in values:
+        assert re.search(rf"(?<![\d.]){re.escape(value)}(?![\d.]*\d)", claims), value
+
+
+@pytest.mark.parametrize(("printed", "value", "spread"), [("74.81 (0.7)", 74.81, 0.7), ("86.7", 86.7, None), ("98.10 (0.1)", 98.1, 0.1)])
+def test_an_accuracy_as_printed(printed: str, value: float, spread: float | None) -> None:
+    assert _accuracy(printed) == Accuracy(printed, value, spread)
+
+
+@pytest.mark.parametrize("printed", ["", "86,7", "86.7 0.3", "–"])
+def test_what_is_no_accuracy_is_refused(printed: str) -> None:
+    with pytest.raises(ValueError, match="is no accuracy"):
+        _accuracy(printed)
+
+
+def test_shares_have_no_digits_that_were_not_printed() -> None:
+    for method in published().methods:
+        for result in method.results.values():
+            for accuracy in (result.worst, result.mean):
+                assert len(repr(share(accuracy.value))) <= 6 and share(accuracy.value) == pytest.approx(accuracy.value / 100)
+
+
+def test_a_figure_is_told_of_the_rivals_on_its_dataset_only() -> None:
+    lines = told({"kind": "group_pruning", "published": "multinli"})["published"]
+    assert [(line["name"], line["metric"], line["value"]) for line in lines] == [
+        ("JTT", "worst_group_accuracy", 0.726),
+        ("JTT", "accuracy_weighted", 0.786),
+        ("gDRO", "worst_group_accuracy", 0.777),
+        ("gDRO", "accuracy_weighted", 0.814),
+        ("DFR (train)", "worst_group_accuracy", 0.715),
+        ("DFR (train)", "accuracy_weighted", 0.825),
+    ]
+    assert {line["source"] for line in lines} == {"Mulchandani and Kim 2025, Table 1"}
+
+
+def test_what_shows_no_published_values_is_told_nothing() -> None:
+    assert told({"kind": "group_pruning"}) == told({"kind": "summary"}) == {}
