@@ -12,6 +12,7 @@ from spurprune.config import Config
 from spurprune.pruning import plan as plans
 
 NO_PRUNING = "none"
+ERM = "erm"  # the method of a benchmark's own rows
 FIGURE_ENDINGS = ("pdf", "png", "csv", "txt")  # the figure twice, the numbers behind it, what is seen in it
 SHARED_REPEAT = -1  # the repeat number under which what is shared among repeats is stored
 
@@ -117,16 +118,23 @@ def settings_of(figure: Mapping[str, Any], config: Config) -> list[str]:
     named = members_of(figure, config)
     named.extend(figure.get("settings", []))
     named.extend(figure.get("learned", []))
+    named.extend([figure["baseline"]] if "baseline" in figure else [])
     if figure["kind"] in ("montage", "stability"):
         return []
     return list(dict.fromkeys(named))
 
 
 def runs_of(figure: Mapping[str, Any], study: Mapping[str, Any], config: Config) -> list[Run]:
-    """Return the runs that a figure draws, in a fixed order; ``summary`` draws those of all the study's figures."""
+    """Return the runs that a figure or table shows, in a fixed order; ``summary`` shows those of all the study's others."""
     if figure["kind"] == "summary":
-        every = (runs_of(other, study, config) for other in study["figures"].values())
-        return sorted({run for runs in every for run in runs})
+        return sorted({run for other in _making_runs(study) for run in runs_of(other, study, config)})
+    if figure["kind"] == "benchmark":
+        return [
+            Run(asked["setting"], ERM, plan, block)
+            for asked in figure["benchmarks"].values()
+            for plan in (NO_PRUNING, asked["plan"])
+            for block in study["blocks"]
+        ]
     method = study["method"]
     return [
         Run(setting, method, plan, block)
@@ -134,6 +142,11 @@ def runs_of(figure: Mapping[str, Any], study: Mapping[str, Any], config: Config)
         for plan in plans_of(figure, study)
         for block in study["blocks"]
     ]
+
+
+def _making_runs(study: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the figures and tables that decide which runs are made: all but summaries, which show what is there."""
+    return [item for section in ("figures", "tables") for item in study[section].values() if item["kind"] != "summary"]
 
 
 def difficulties_of(figure: Mapping[str, Any], study: Mapping[str, Any]) -> list[Difficulty]:
@@ -167,8 +180,8 @@ def all_runs(config: Config) -> list[Run]:
     runs: set[Run] = set()
     for name in config.select:
         study = config.studies[name]
-        for figure in study["figures"].values():
-            runs.update(runs_of(figure, study, config))
+        for item in _making_runs(study):
+            runs.update(runs_of(item, study, config))
     return sorted(runs)
 
 

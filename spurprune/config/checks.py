@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from spurprune import plugins
 from spurprune.datasets.registry import DatasetEntry, registry
-from spurprune.errors import ConfigError
+from spurprune.errors import ConfigError, PlanError
+from spurprune.pruning import plan as plans
 
 if TYPE_CHECKING:
     from spurprune.config import Config
@@ -23,14 +24,17 @@ NEEDS = {
     "difficulty_quartiles": ("settings",),
     "general_pruning": ("settings", "sparsities"),
     "group_pruning": ("settings", "sparsities", "strategy"),
+    "group_learning": ("settings",),
     "montage": ("setting", "repeat", "columns"),
     "summary": (),
     "stability": ("settings", "scores"),
+    "benchmark": ("benchmarks",),
 }
 OPTIONAL = {
+    "carrier_difficulty": ("baseline",),
     "carrier_pruning": ("orders", "score"),
     "general_pruning": ("orders", "score"),
-    "group_pruning": ("orders", "score"),
+    "group_pruning": ("orders", "score", "published"),
     "difficulty_quartiles": ("score",),
     "montage": ("score",),
 }
@@ -271,8 +275,43 @@ def _check_figure(key: str, figure: Mapping[str, Any], study: Mapping[str, Any],
         scores = figure.get("scores", [figure.get("score", study["score"])])
         for score in scores:
             _known(score, config.settings[setting]["difficulty"], f"{key}: score '{score}'", f"score of '{setting}'")
+    _check_comparisons(key, figure, config)
     if "repeat" in figure and not any(int(b[:3]) <= figure["repeat"] <= int(b[4:]) for b in study["blocks"]):
         raise ConfigError(f"{key}.repeat is {figure['repeat']}, which is in none of the study's blocks {', '.join(study['blocks'])}.")
+
+
+def _check_comparisons(key: str, item: Mapping[str, Any], config: Config) -> None:
+    """Check what a figure or table is compared with: a baseline of the same samples, published values of the same dataset."""
+    if "baseline" in item:
+        _known(item["baseline"], config.settings, f"{key}.baseline: '{item['baseline']}'", "setting")
+        blocks = [config.settings[name] for name in (item["baseline"], *config.family(item["family"]))]
+        if len({(block["dataset"], block["image_size"]) for block in blocks}) > 1:
+            raise ConfigError(f"{key}.baseline is '{item['baseline']}', a setting of other samples than the family; name one of the same.")
+    if "published" in item:
+        for setting in item["settings"]:
+            _check_dataset(f"{key}.settings", setting, item["published"], config)
+    for dataset, asked in item.get("benchmarks", {}).items():
+        _check_benchmark(f"{key}.benchmarks.{dataset}", dataset, asked, config)
+
+
+def _check_benchmark(key: str, dataset: str, asked: Mapping[str, str], config: Config) -> None:
+    _known(asked["setting"], config.settings, f"{key}.setting: '{asked['setting']}'", "setting")
+    _check_dataset(f"{key}.setting", asked["setting"], dataset, config)
+    try:
+        plan = plans.parse(asked["plan"])
+    except PlanError as error:
+        raise ConfigError(f"{key}.plan: {error}") from None
+    if plan.strategy == "none":
+        raise ConfigError(f"{key}.plan is 'none', which is measured in any case; name the plan that prunes.")
+    if plan.score is not None:
+        scores = config.settings[asked["setting"]]["difficulty"]
+        _known(plan.score, scores, f"{key}.plan: score '{plan.score}'", f"score of '{asked['setting']}'")
+
+
+def _check_dataset(key: str, setting: str, dataset: str, config: Config) -> None:
+    found = config.settings[setting]["dataset"]
+    if found != dataset:
+        raise ConfigError(f"{key}: '{setting}' is a setting of '{found}', but the published values are of '{dataset}'; name one of that.")
 
 
 def _check_blocks(config: Config) -> None:

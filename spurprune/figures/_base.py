@@ -22,7 +22,7 @@ class SettingInfo:
 
     ``dataset`` is the folder of its prepared dataset; ``view`` the one in which target samples show the feature ("featured" where it is
     laid over them, "natural" where the data come with it); ``feature`` the block of a synthetic feature; ``coordinates`` the setting's
-    place in its family's grid, by dotted key.
+    place in its family's grid, by dotted key; ``crop_size`` the pixels a side that the network sees, None for whole images.
     """
 
     description: str
@@ -33,6 +33,7 @@ class SettingInfo:
     view: str
     feature: Mapping[str, Any] | None = None
     coordinates: Mapping[str, Any] = field(default_factory=dict)
+    crop_size: int | None = None
 
 
 @dataclass(frozen=True)

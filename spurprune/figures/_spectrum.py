@@ -13,12 +13,14 @@ from spurprune.samples import Samples
 class Spectrum:
     """One repeat's training samples of the source class, easiest first, so that a position is a rank within the class.
 
-    ``sample_id`` int64 [n], ``is_carrier`` bool [n], ``score`` float64 [n].
+    ``sample_id`` int64 [n], ``is_carrier`` bool [n], ``score`` float64 [n]. ``carriers_known`` is false where the data tell of no sample
+    whether it carries the feature; then ``is_carrier`` is false for all.
     """
 
     sample_id: np.ndarray
     is_carrier: np.ndarray
     score: np.ndarray
+    carriers_known: bool = True
 
 
 def spectra(material: Material, info: SettingInfo, setting: str) -> dict[int, Spectrum]:
@@ -39,4 +41,5 @@ def spectrum(samples: Samples, ranking: Ranking, source: int) -> Spectrum:
     row_of = {int(sample): row for row, sample in enumerate(ranking.sample_id)}
     rows = np.array([row_of[int(sample)] for sample in samples.sample_id[members]], dtype=np.int64)
     order = np.argsort(ranking.rank_in_class[rows])
-    return Spectrum(samples.sample_id[members][order], (samples.attribute[members] == 1)[order], ranking.score[rows][order])
+    attribute = samples.attribute[members][order]
+    return Spectrum(samples.sample_id[members][order], attribute == 1, ranking.score[rows][order], bool((attribute >= 0).any()))

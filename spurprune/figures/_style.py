@@ -186,10 +186,11 @@ def level(axes: Axes, share: float, look: Look) -> None:
     axes.axhline(100 * share, color=look.colour, linewidth=0.8, linestyle=look.dashes)
 
 
-def legend(figure: Figure | SubFigure, looks: Mapping[str, Look]) -> None:
-    """Put the series' names and looks above the panels, outside the data."""
+def legend(figure: Figure | SubFigure, looks: Mapping[str, Look], columns: int = 4) -> None:
+    """Put the series' names and looks above the panels, outside the data, in up to so many columns; nothing if there are no series."""
     handles = [Line2D([], [], color=look.colour, marker=look.marker, linestyle=look.dashes) for look in looks.values()]
-    figure.legend(handles, list(looks), loc="outside upper left", ncols=min(len(looks), 4), borderpad=0, borderaxespad=0.3)
+    if handles:
+        figure.legend(handles, list(looks), loc="outside upper left", ncols=min(len(looks), columns), borderpad=0, borderaxespad=0.3)
 
 
 def note(figure: Figure, text: str) -> None:

@@ -1,5 +1,6 @@
 """Sweeps of pruning over sparsity: what the figures of carrier, general and group-aware pruning share."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -53,8 +54,32 @@ class Published:
 
     @property
     def label(self) -> str:
-        """The name with its source, for the legend."""
-        return f"{self.name} ({self.source})"
+        """What the legend calls it."""
+        return f"{self.name}, published"
+
+
+@dataclass(frozen=True)
+class ComparedPoint(SweepPoint):
+    """A point of a figure that shows published values, too: ``published`` tells whose and where they stand, and is empty if measured.
+
+    A published point belongs to no setting and no plan, and its value has no repeats.
+    """
+
+    published: str = ""
+
+
+def compared(rows: Sequence[SweepPoint], published: Sequence[Published]) -> list[ComparedPoint]:
+    """Return the measured points, then one for every published value."""
+    measured = [ComparedPoint(**vars(row)) for row in rows]
+    unknown = Estimate(math.nan, math.nan, math.nan, 0)
+    return measured + [
+        ComparedPoint("", "", "", math.nan, one.metric, level_of(one), unknown, f"{one.name} ({one.source})") for one in published
+    ]
+
+
+def level_of(published: Published) -> Estimate:
+    """Return a published value as an estimate without interval or repeats."""
+    return Estimate(published.value, math.nan, math.nan, 0)
 
 
 def numbers(metrics: Metrics, settings: Sequence[str], names: Sequence[str]) -> list[SweepPoint]:
@@ -96,10 +121,11 @@ def draw(
     for strip, (name, info) in zip(grid, settings.items(), strict=True):
         for axes, panel in zip(strip, panels, strict=True):
             _draw_lines(axes, lines_of(rows, name, panel.metric))
-            for one in published:
-                if one.metric == panel.metric:
-                    _style.level(axes, one.value, levels[one.label])
-            _style.fit_percent(axes, [row.value for row in rows if (row.setting, row.metric) == (name, panel.metric)], panel.from_zero)
+            lines = [one for one in published if one.metric == panel.metric]
+            for one in lines:
+                _style.level(axes, one.value, levels[one.label])
+            measured = [row.value for row in rows if (row.setting, row.metric) == (name, panel.metric)]
+            _style.fit_percent(axes, [*measured, *map(level_of, lines)], panel.from_zero)
             axes.set_xlabel(f"{candidates} pruned (%)")
             axes.set_ylabel(panel.label.format(source=info.source_class, target=info.target_class, attribute=info.attribute))
             _style.panel_title(axes, next(letters), info.description if axes is strip[0] else "", _style.PAGE / len(panels))

@@ -40,6 +40,11 @@ def strengths(spec: Spec) -> dict[str, list[tuple[int, str]]]:
     return {name: sorted(members) for name, members in lines.items()}
 
 
+def is_one_strength(spec: Spec) -> bool:
+    """Return whether a family varies nothing but where its carriers begin."""
+    return all(set(spec.settings[name].coordinates) == {SWEPT} for name in spec.family)
+
+
 def _in_words(info: SettingInfo, key: str, value: Any) -> str:
     """Return a coordinate in words: "feature.width": 2 is "line width 2" where the feature is a line."""
     return " ".join([*(info.attribute if word == "feature" else word for word in key.split(".")), str(value)])

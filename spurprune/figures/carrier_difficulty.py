@@ -1,10 +1,12 @@
 """Carriers among the easiest and among the hardest samples, for every strength of the feature (the paper's Fig. 2)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spurprune.figures import _style
+from spurprune.evaluation.statistics import Estimate
+from spurprune.figures import _baseline, _style
 from spurprune.figures._base import (
     TAKEN_LABEL,
     Drawing,
@@ -16,17 +18,27 @@ from spurprune.figures._base import (
     repeats_note,
     shares_over_epochs,
 )
-from spurprune.figures._window import WindowRow, by_strength, common_words, final_rows
+from spurprune.figures._window import MISCLASSIFICATION, WindowRow, by_strength, common_words, final_rows, is_one_strength
 from spurprune.figures._words import percent, points
 
 ENDS = {"easiest": _style.EASIEST, "hardest": _style.HARDEST}
+APART = 0.12  # how far each end's point stands off the middle of its strength, which are 1 apart
 
 
 def make(material: Material, spec: Spec) -> Drawing:
-    """Draw final misclassification for every strength, and its course over epochs, for the easiest and the hardest carriers."""
+    """Draw final misclassification for every strength, and its course over epochs, for the easiest and the hardest carriers.
+
+    With the option ``baseline``, which names a setting without carriers, its final misclassification is drawn across these panels, and
+    one more panel shows final worst-group accuracy likewise (the paper's App. A.4).
+    """
     finals = ends_of(final_rows(material, spec))
     courses = epoch_rows(material, spec, finals)
-    return Drawing([*finals, *courses], draw(finals, courses, spec), findings(finals))
+    baseline = spec.options.get("baseline")
+    if baseline is None:
+        return Drawing([*finals, *courses], draw(finals, courses, [], spec), findings(finals))
+    compared = _baseline.compared(material, finals, baseline)
+    told = [*findings(finals), *_baseline.findings(compared, spec.settings[baseline].description)]
+    return Drawing([*compared, *_baseline.over_epochs(finals, courses)], draw(finals, courses, compared, spec), told)
 
 
 def ends_of(rows: Sequence[WindowRow]) -> list[WindowRow]:
@@ -53,31 +65,66 @@ def _course(material: Material, spec: Spec, setting: str) -> dict[int, dict[int,
     return shares_over_epochs(material.history[setting], "test", info.view, featured, "n_as_source")
 
 
-def draw(finals: Sequence[WindowRow], courses: Sequence[WindowRow], spec: Spec) -> Figure:
-    """Draw final values in panel a, and one panel over epochs for every strength, all on one scale."""
+def draw(finals: Sequence[WindowRow], courses: Sequence[WindowRow], compared: Sequence[_baseline.ComparedRow], spec: Spec) -> Figure:
+    """Draw final values in panel a, and one panel over epochs for every strength, all on one scale.
+
+    With rows that compare with a baseline, its level is drawn across them, and panel b shows final worst-group accuracy on its own scale.
+    """
     info = spec.settings[finals[0].setting]
     lines = by_strength(finals)
-    width = _style.PAGE / (1 + len(lines))
+    ahead = 2 if compared else 1  # panels before those over epochs
+    width = _style.PAGE / (ahead + len(lines))
     figure = Figure(figsize=(_style.PAGE, 2.2))
-    final, *over_epochs = figure.subplots(1, 1 + len(lines), sharey=True)
+    panels = figure.subplots(1, ahead + len(lines), sharey=not compared)
+    final, over_epochs = panels[0], panels[ahead:]
     for position, (axes, (strength, line)) in enumerate(zip(over_epochs, lines.items(), strict=True)):
-        for row, look, shift in zip(line, ENDS.values(), (-0.12, 0.12), strict=True):
+        for row, look, shift in zip(line, ENDS.values(), (-APART, APART), strict=True):
             _style.point(final, position + shift, row.misclassification, look)
             course = {one.epoch: one.misclassification for one in courses if one.setting == row.setting and one.epoch is not None}
             _style.line(axes, list(course), list(course.values()), look)
         _style.epoch_axis(axes, [one.epoch for one in courses if one.strength == strength and one.epoch is not None])
-        _style.panel_title(axes, _style.LETTERS[1 + position], strength, width)
-    shared, rest = common_words(list(lines))
-    final.set_xticks(range(len(lines)), rest)
-    final.set_xlim(-0.5, len(lines) - 0.5)
-    final.set_xlabel(shared.capitalize())
+        _style.panel_title(axes, _style.LETTERS[ahead + position], strength, width)
+    _strength_axis(final, lines, spec)
     final.set_ylabel(TAKEN_LABEL.format(source=info.source_class, target=info.target_class, attribute=info.attribute))
     _style.panel_title(final, "a", "after training", width)
     shares = [row.misclassification for row in (*finals, *courses)]
+    looks = {f"carriers among the {end} samples": look for end, look in ENDS.items()}
+    if compared:
+        shares = [*shares, _baseline.level(compared, MISCLASSIFICATION)]
+        for axes in (final, *over_epochs):
+            _style.level(axes, shares[-1].mean, _baseline.LOOK)
+            _style.fit_percent(axes, shares, from_zero=True)
+        _draw_worst(panels[1], lines, compared, spec)
+        _style.panel_title(panels[1], "b", "after training", width)
+        looks["no carriers"] = _baseline.LOOK
     _style.fit_percent(final, shares, from_zero=True)
-    _style.legend(figure, {f"carriers among the {end} samples": look for end, look in ENDS.items()})
+    _style.legend(figure, looks)
     _style.note(figure, repeats_note(shares))
     return figure
+
+
+def _strength_axis(axes: Axes, lines: Mapping[str, Sequence[WindowRow]], spec: Spec) -> None:
+    """Name the strengths below their points; where the family has only one, there is nothing to tell apart but the two ends."""
+    axes.set_xlim(-0.5, len(lines) - 0.5)
+    if is_one_strength(spec):
+        axes.set_xticks((-APART, APART), list(ENDS))
+        axes.set_xlim(-3 * APART, 3 * APART)
+        axes.set_xlabel("Difficulty of the carriers")
+        return
+    shared, rest = common_words(list(lines))
+    axes.set_xticks(range(len(lines)), rest)
+    axes.set_xlabel(shared.capitalize())
+
+
+def _draw_worst(axes: Axes, lines: Mapping[str, Sequence[WindowRow]], compared: Sequence[_baseline.ComparedRow], spec: Spec) -> None:
+    values: dict[str, Estimate] = {row.setting: row.value for row in compared if row.metric == _baseline.WORST}
+    for position, line in enumerate(lines.values()):
+        for row, look, shift in zip(line, ENDS.values(), (-APART, APART), strict=True):
+            _style.point(axes, position + shift, values[row.setting], look)
+    _style.level(axes, _baseline.level(compared, _baseline.WORST).mean, _baseline.LOOK)
+    _style.fit_percent(axes, list(values.values()), from_zero=True)
+    _strength_axis(axes, lines, spec)
+    axes.set_ylabel("Worst-group accuracy (%)")
 
 
 def findings(finals: Sequence[WindowRow]) -> list[str]:

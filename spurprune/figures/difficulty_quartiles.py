@@ -91,10 +91,16 @@ def findings(rows: Sequence[QuartileRow], spec: Spec) -> list[str]:
     told = []
     for name, info in spec.settings.items():
         *quartiles, half = (row for row in rows if row.setting == name)
+        without = (
+            f"Without pruning, {percent(half.misclassification)} of the test samples of class {info.target_class} with the "
+            f"{info.attribute} are taken for class {info.source_class}."
+        )
+        if not half.carriers_share.n:
+            told.append(f"{info.description}: no training sample of class {info.source_class} is known to carry the feature. {without}")
+            continue
         shares = ", ".join(f"{100 * row.carriers_share.mean:.0f}%" for row in quartiles)
         told.append(
             f"{info.description}: from the easiest to the hardest quartile lie {shares} of the carriers, {percent(half.carriers_share)} in "
-            f"the easier half (50% by chance). Without pruning, {percent(half.misclassification)} of the test samples of class "
-            f"{info.target_class} with the {info.attribute} are taken for class {info.source_class}."
+            f"the easier half (50% by chance). {without}"
         )
     return told

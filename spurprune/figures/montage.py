@@ -13,7 +13,7 @@ from spurprune.figures._base import Drawing, Material, SettingInfo, Spec
 from spurprune.figures._spectrum import Spectrum, spectra
 
 LOOKS = {"carriers": _style.CARRIERS, "others": _style.OTHERS}
-ROWS = tuple(LOOKS)
+ALL = "all samples"  # the one row where carriers are not known
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ImageRow:
 def make(material: Material, spec: Spec) -> Drawing:
     """Draw two rows of images, carriers and others, each evenly spaced from its easiest to its hardest sample.
 
-    Raises DataError if the setting's inputs are no images.
+    Where the data do not tell which samples carry the feature, one row of all. Raises DataError if the setting's inputs are no images.
     """
     name, repeat, columns = (spec.options[key] for key in ("setting", "repeat", "columns"))
     info = spec.settings[name]
@@ -45,9 +45,12 @@ def make(material: Material, spec: Spec) -> Drawing:
 
 
 def choose(spectrum: Spectrum, columns: int) -> list[ImageRow]:
-    """Return up to ``columns`` carriers and as many other samples, evenly spaced by difficulty, easiest first."""
+    """Return up to ``columns`` carriers and as many other samples, evenly spaced by difficulty, easiest first; or so many of all."""
     rows = []
-    for row, members in zip(ROWS, (spectrum.is_carrier, ~spectrum.is_carrier), strict=True):
+    members_of = {"carriers": spectrum.is_carrier, "others": ~spectrum.is_carrier}
+    if not spectrum.carriers_known:
+        members_of = {ALL: ~spectrum.is_carrier}
+    for row, members in members_of.items():
         ranks = np.flatnonzero(members)
         for column, rank in enumerate(ranks[evenly_spaced(len(ranks), columns)].tolist()):
             rows.append(ImageRow(row, column, int(spectrum.sample_id[rank]), rank, len(members), float(spectrum.score[rank])))
@@ -60,29 +63,44 @@ def evenly_spaced(available: int, wanted: int) -> np.ndarray:
 
 
 def pictures(inputs: np.ndarray, rows: list[ImageRow], info: SettingInfo) -> list[np.ndarray]:
-    """Return the images as the network sees them before augmentation, uint8 [H, W] or [H, W, 3]; a synthetic feature lies over carriers."""
+    """Return the images as the network sees them before augmentation, uint8 [H, W] or [H, W, 3]; a synthetic feature lies over carriers.
+
+    ``inputs`` uint8 [N, C, H, W] may be a memory map, of which only the rows' own images are read.
+    """
     images = []
     for row in rows:
         image = np.array(inputs[row.sample_id : row.sample_id + 1])
-        if row.row == ROWS[0] and info.feature is not None:
+        if row.row == "carriers" and info.feature is not None:
             options = {key: value for key, value in info.feature.items() if key != "name"}
             image = plugins.load("features", info.feature["name"]).apply_(image, **options)
-        images.append(image[0, 0] if image.shape[1] == 1 else image[0].transpose(1, 2, 0))
+        image = centre(image[0], info.crop_size)
+        images.append(image[0] if len(image) == 1 else image.transpose(1, 2, 0))
     return images
+
+
+def centre(image: np.ndarray, side: int | None) -> np.ndarray:
+    """Return the central square of an image [C, H, W], of ``side`` pixels; the whole image if that is None."""
+    if side is None:
+        return image
+    top, left = (image.shape[1] - side) // 2, (image.shape[2] - side) // 2
+    return image[:, top : top + side, left : left + side]
 
 
 def draw(rows: list[ImageRow], images: list[np.ndarray], info: SettingInfo, repeat: int, columns: int) -> Figure:
     """Draw the images, each with its rank below it; carriers have a thick coloured frame, others a thin grey dashed one."""
     side = _style.PAGE / (columns + 1)
-    figure = Figure(figsize=(_style.PAGE, 2 * (side + 0.22) + 0.25))
-    grid = figure.subplots(len(ROWS), columns, squeeze=False)
+    names = list(dict.fromkeys(row.row for row in rows)) if any(row.row == ALL for row in rows) else list(LOOKS)
+    figure = Figure(figsize=(_style.PAGE, len(names) * (side + 0.22) + 0.25))
+    grid = figure.subplots(len(names), columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
     for row, image in zip(rows, images, strict=True):
-        axes = grid[ROWS.index(row.row), row.column]
+        axes = grid[names.index(row.row), row.column]
         axes.set_axis_on()
-        axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        _frame(axes, LOOKS[row.row])
+        # Pixels stay squares where they are enlarged; photos are averaged where they are drawn smaller than they are.
+        fits = image.shape[1] <= side * _style.DOTS_PER_INCH
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest" if fits else "antialiased")
+        _frame(axes, LOOKS.get(row.row, _style.OTHERS))
         axes.set_xlabel(str(row.rank_in_class), labelpad=2)
         if row.column == 0:
             axes.set_ylabel(row.row)
@@ -104,6 +122,10 @@ def findings(spectrum: Spectrum, info: SettingInfo, repeat: int) -> list[str]:
     """Return where the carriers lie among all samples of the class, in one repeat."""
     ranks = np.flatnonzero(spectrum.is_carrier)
     size = len(spectrum.is_carrier)
+    if not spectrum.carriers_known:
+        return [
+            f"{info.description}: the data do not tell which of the {size} training samples of class {info.source_class} show the feature."
+        ]
     if not len(ranks):
         return [f"{info.description}: repeat {repeat} has no carriers."]
     chance = (size - 1) / 2

@@ -1,5 +1,6 @@
 """Figures: what each computes from hand-made tables, and that all can be drawn whatever was measured."""
 
+import csv
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ from spurprune.figures.difficulty_range import late_share
 from spurprune.inputs import Manifest
 from spurprune.samples import Samples
 from spurprune.tables import labels
+from spurprune.tidy import to_csv
 
 REPEATS = 3
 CLASSES = tuple("0123456789")
@@ -196,14 +198,26 @@ def test_findings_of_a_sweep_name_the_least_sparsity_of_a_clear_change() -> None
 
 
 def test_published_values_are_lines_in_the_panel_of_their_metric_and_stand_in_the_legend() -> None:
-    spec = Spec("", {"kind": "group_pruning"}, {"fives": FIVES})
+    source = "Mulchandani and Kim 2025, Table 1"
+    jtt = {"name": "JTT", "metric": "worst_group_accuracy", "value": 0.867, "source": source}
+    spec = Spec("", {"kind": "group_pruning", "published": [jtt]}, {"fives": FIVES})
     names = [panel.metric for panel in group_pruning.PANELS]
     metrics = metrics_of({("fives", plan): dict.fromkeys(names, COURSE) for plan in ("none", "per_group-el2n-hardest-0.50")})
-    published = [_sweep.Published("JTT", "worst_group_accuracy", 0.867, "Liu et al. 2021")]
-    figure = group_pruning.make(Material(metrics=metrics), spec, published).figure
+    drawing = group_pruning.make(Material(metrics=metrics), spec)
+    figure = drawing.figure
     levels = [[line for line in axes.lines if list(line.get_ydata()) == [86.7, 86.7]] for axes in figure.axes]
     assert [len(lines) for lines in levels] == [1, 0, 0]
-    assert "JTT (Liu et al. 2021)" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert figure.axes[0].get_ylim()[1] > 86.7, "a level above all that was measured must be seen"
+    assert "JTT, published" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert drawing.findings[-1] == f"Published worst-group accuracy of other methods, not measured here ({source}): JTT 86.7%."
+    *measured, last = csv.DictReader(to_csv(drawing.numbers).splitlines())
+    assert len(measured) == 6 and {row["published"] for row in measured} == {""}
+    assert (last["published"], last["value"], last["value_repeats"]) == (f"JTT ({source})", "0.867", "0")
+    assert last["setting"] == last["plan"] == last["sparsity"] == ""
+
+
+def test_without_published_values_a_figures_numbers_do_not_speak_of_them() -> None:
+    assert "published" not in to_csv(make("group_pruning", REPEATS).numbers).splitlines()[0]
 
 
 # Families
@@ -371,7 +385,8 @@ def test_every_kind_draws_whatever_was_measured(kind: str, repeats: int, measure
     with _style.house_style():
         drawing = make(kind, repeats, measured)
         drawing.figure.draw_without_rendering()
-    assert drawing.numbers and all(sentence.endswith(".") for sentence in drawing.findings)
+    assert all(sentence.endswith(".") for sentence in drawing.findings)
+    assert bool(drawing.numbers) == (measured or kind != "group_learning")  # which has nothing but epochs
     lines = [line for axes in drawing.figure.axes for line in axes.lines if np.isfinite(np.asarray(line.get_ydata(), float)).any()]
     assert bool(lines) == (kind == "difficulty_quartiles" or (measured and kind != "montage"))
 

@@ -11,7 +11,7 @@ sys.path.insert(0, str(ROOT))
 
 from snakemake.exceptions import WorkflowError
 from spurprune import config as spurprune_config
-from spurprune import plugins, studies
+from spurprune import plugins, published, studies
 from spurprune.codehash import code_hash
 from spurprune.config import blocks, canonical
 from spurprune.datasets.registry import registry

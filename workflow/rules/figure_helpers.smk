@@ -87,7 +87,7 @@ def figure_difficulty(wildcards):
 def setting_told(name):
     """What a figure is told of a setting (see spurprune.figures._base.SettingInfo)."""
     block = CONFIG.settings[name]
-    plain = {key: block[key] for key in ("description", "attribute", "feature")}
+    plain = {key: block[key] for key in ("description", "attribute", "feature", "crop_size")}
     return plain | {
         "source_class": str(block["source_class"]),
         "target_class": str(block["target_class"]),
@@ -103,7 +103,7 @@ def figure_spec(wildcards):
     return canonical(
         {
             "title": f"{study_of(wildcards)['title']}, {wildcards.figure}",
-            "options": figure,
+            "options": figure | published.told(figure),
             "family": studies.members_of(figure, CONFIG),
             "settings": [(name, setting_told(name)) for name in figure_settings(wildcards)],
         }

@@ -90,6 +90,17 @@ use rule plot_carrier_count as plot_group_pruning with:
         figure=of_kind("figures", "group_pruning"),
 
 
+use rule plot_carrier_count as plot_group_learning with:
+    """Training accuracy of each group over epochs, several settings (the paper's Fig. 1b)."""
+    input:
+        history=figure_history,
+        manifests=figure_manifests,
+    output:
+        **figure_outputs("group_learning"),
+    wildcard_constraints:
+        figure=of_kind("figures", "group_learning"),
+
+
 use rule plot_carrier_count as plot_montage with:
     """Images over the difficulty range, carriers marked (the paper's Fig. 9)."""
     input:

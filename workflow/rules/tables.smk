@@ -2,9 +2,10 @@
 
 
 def table_of(wildcards):
-    """The block of the wildcards' table in canonical order, with its study's title."""
+    """The block of the wildcards' table in canonical order, with its study's title and the published values that it shows."""
     study = study_of(wildcards)
-    return canonical({**study["tables"][wildcards.table], "title": study["title"]})
+    table = study["tables"][wildcards.table]
+    return canonical({**table, "title": study["title"], **published.told(table)})
 
 
 rule tabulate_summary:
@@ -31,6 +32,23 @@ rule tabulate_summary:
         code=code("tabulate", ("reporting", "summary")),
     script:
         "../scripts/tabulate.py"
+
+
+use rule tabulate_summary as tabulate_benchmark with:
+    output:
+        csv=report(
+            "results/tables/{study}/{table}.csv",
+            category="{study}",
+            subcategory="Tables",
+            labels={"table": "{table}"},
+            caption="../report/benchmark.rst",
+        ),
+        markdown="results/tables/{study}/{table}.md",
+    wildcard_constraints:
+        table=of_kind("tables", "benchmark"),
+    params:
+        table=table_of,
+        code=code("tabulate", ("reporting", "benchmark")),
 
 
 use rule tabulate_summary as tabulate_stability with:

@@ -1,0 +1,78 @@
+"""Carriers among the easiest and the hardest samples against a setting without carriers (the paper's App. A.4)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spurprune.evaluation.statistics import Estimate
+from spurprune.figures import _style
+from spurprune.figures._base import Material, MetricKey, difference_of, mean_of
+from spurprune.figures._window import MISCLASSIFICATION, WindowRow, by_strength
+from spurprune.figures._words import percent, points
+
+WORST = "worst_group_accuracy"
+LOOK = _style.REFERENCES[0]
+NONE = "none"
+UNKNOWN = Estimate(math.nan, math.nan, math.nan, 0)
+
+
+@dataclass(frozen=True)
+class ComparedRow:
+    """One metric, a share in [0, 1], with carriers among the "easiest" or the "hardest" samples, or with "none": the baseline.
+
+    ``start`` is None in the baseline; ``epoch`` is None after training. ``difference`` is paired, to the baseline after training, and has
+    no repeats over epochs.
+    """
+
+    strength: str
+    setting: str
+    carriers: str
+    start: int | None
+    epoch: int | None
+    metric: str
+    value: Estimate
+    difference: Estimate
+
+
+def compared(material: Material, finals: Sequence[WindowRow], baseline: str) -> list[ComparedRow]:
+    """Return final misclassification and worst-group accuracy, each of the baseline first, then of every row of ``finals``.
+
+    Of every strength, ``finals`` hold the row of the easiest carriers and that of the hardest.
+    """
+    rows = []
+    for metric in (MISCLASSIFICATION, WORST):
+        reference = material.metrics.get(MetricKey(baseline, "none", metric), {})
+        rows.append(ComparedRow("", baseline, NONE, None, None, metric, mean_of(reference), UNKNOWN))
+        for line in by_strength(finals).values():
+            for row, end in zip(line, ("easiest", "hardest"), strict=True):
+                values = material.metrics.get(MetricKey(row.setting, "none", metric), {})
+                difference = difference_of(values, reference)
+                rows.append(ComparedRow(row.strength, row.setting, end, row.start, None, metric, mean_of(values), difference))
+    return rows
+
+
+def over_epochs(finals: Sequence[WindowRow], courses: Sequence[WindowRow]) -> list[ComparedRow]:
+    """Return the misclassification over epochs in the form of the compared rows."""
+    ends = {row.setting: end for line in by_strength(finals).values() for row, end in zip(line, ("easiest", "hardest"), strict=True)}
+    return [
+        ComparedRow(row.strength, row.setting, ends[row.setting], row.start, row.epoch, MISCLASSIFICATION, row.misclassification, UNKNOWN)
+        for row in courses
+    ]
+
+
+def level(rows: Sequence[ComparedRow], metric: str) -> Estimate:
+    """Return the baseline's value of a metric."""
+    return next(row.value for row in rows if row.metric == metric and row.carriers == NONE)
+
+
+def findings(rows: Sequence[ComparedRow], description: str) -> list[str]:
+    """Return worst-group accuracy in the baseline, then of every strength with its paired difference to that."""
+    return [
+        f"{description}: without carriers, worst-group accuracy is {percent(level(rows, WORST))}.",
+        *(
+            f"{row.strength}: with carriers among the {row.carriers} samples, worst-group accuracy is {percent(row.value)} "
+            f"(paired difference to none {points(row.difference)})."
+            for row in rows
+            if row.metric == WORST and row.carriers != NONE
+        ),
+    ]

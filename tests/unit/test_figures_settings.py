@@ -1,0 +1,322 @@
+"""Figures of settings whose attribute comes with the data: groups by name, photos, several settings, unknown carriers, a baseline."""
+
+import csv
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from spurprune import planning, studies, tables
+from spurprune.config import Config, checks
+from spurprune.errors import ConfigError
+from spurprune.figures import _style, _window, carrier_difficulty, difficulty_quartiles, general_pruning, group_learning, montage
+from spurprune.figures._base import Material, MetricKey, Ranking, SettingInfo, Spec
+from spurprune.figures._spectrum import spectrum
+from spurprune.inputs import Manifest, open_inputs, write_inputs
+from spurprune.samples import Samples
+from spurprune.tables import labels
+from spurprune.tidy import to_csv
+
+CELEBA = SettingInfo("CelebA, eyeglasses on 2,500 of 5,000 men", "Male", "Female", "eyeglasses", "celeba-224", "natural")
+BLOND = SettingInfo("CelebA, blond hair", "not_blond", "blond", "male", "celeba_blond-224", "natural")
+SLEDS = SettingInfo("Hard ImageNet", "ski", "dog sled", "surroundings", "hard_imagenet-256", "natural", crop_size=224)
+NEVER = '"never" in 100 contradictions of like difficulty'
+
+
+def manifest(dataset: str, classes: tuple[str, ...], side: int = 224) -> Manifest:
+    return Manifest(dataset, side, 8, (3, side, side), "uint8", classes, {}, {"train": 8}, (0.5,) * 3, (0.2,) * 3, "", "", "")
+
+
+MANIFESTS = {
+    "celeba-224": manifest("celeba", ("Female", "Male")),
+    "celeba_blond-224": manifest("celeba_blond", ("not_blond", "blond")),
+    "hard_imagenet-256": manifest("hard_imagenet", ("dog sled", "ski"), 256),
+    "multinli-128": manifest("multinli", ("contradiction", "entailment", "neutral")),
+}
+
+
+def history(correct: dict[int, Sequence[Sequence[int]]], split: str = "train", view: str = "natural") -> pa.Table:
+    """A table of schema HISTORY: of ten samples of every group, how many are right, by repeat and epoch (1, 5)."""
+    records = [
+        (repeat, epoch, group, value)
+        for group, repeats in correct.items()
+        for repeat, course in enumerate(repeats)
+        for epoch, value in zip((1, 5), course, strict=True)
+    ]
+    repeat, epoch, group, right = zip(*records, strict=True)
+    n = len(records)
+    columns = {"repeat": repeat, "epoch": epoch, "split": labels([split] * n, ("train", "validation", "test"))}
+    columns |= {"view": labels([view] * n, ("natural", "featured")), "group": group, "n": [10] * n, "n_correct": right}
+    return tables.conform(pa.table({**columns, "n_as_source": right, "loss": [0.0] * n}), tables.HISTORY, "hand-made")
+
+
+def samples(attribute: Sequence[int], label: int) -> Samples:
+    n = len(attribute)
+    known = np.array(attribute, np.int16)
+    group = np.where(known < 0, -1, label * 2 + known)
+    return Samples(0, np.arange(n), np.full(n, "train"), np.full(n, label), known, np.full(n, -1, np.int8), group)
+
+
+def ranking(n: int) -> Ranking:
+    return Ranking(np.arange(n), np.arange(n), np.linspace(0, 1, n))
+
+
+# Groups over epochs
+
+
+def celeba_learning() -> tuple[Material, Spec]:
+    together = history({3: [(6, 9), (4, 9)], 2: [(5, 9), (5, 9)], 0: [(9, 10), (9, 10)]})  # no women with eyeglasses
+    before = history({1: [(9, 10), (9, 10)], 0: [(5, 9), (5, 9)], 3: [(1, 4), (1, 6)], 2: [(6, 8), (6, 8)]})
+    settings = {"celeba": CELEBA, "blond": BLOND}
+    return Material(history={"celeba": together, "blond": before}, manifests=MANIFESTS), Spec("T", {"kind": "group_learning"}, settings)
+
+
+def test_groups_are_named_by_their_settings_own_classes_and_attribute() -> None:
+    material, spec = celeba_learning()
+    drawing = group_learning.make(material, spec)
+    groups = [(row.setting, row.group) for row in drawing.numbers if row.epoch == 1]
+    assert groups == [
+        ("celeba", "Male, eyeglasses"),
+        ("celeba", "Male, no eyeglasses"),
+        ("celeba", "Female, no eyeglasses"),
+        ("blond", "not_blond, male"),
+        ("blond", "not_blond, no male"),
+        ("blond", "blond, male"),
+        ("blond", "blond, no male"),
+    ]
+    first, *_, last = drawing.numbers
+    assert (first.epoch, first.accuracy.mean, first.accuracy.n) == (1, pytest.approx(0.5), 2)
+    assert (last.group, last.epoch, last.accuracy.mean) == ("blond, no male", 5, pytest.approx(0.8))
+    legends = [[text.get_text() for text in place.legends[0].get_texts()] for place in drawing.figure.subfigs]
+    assert legends == [["Male, eyeglasses", "Male, no eyeglasses", "Female, no eyeglasses"], [group for _, group in groups[3:]]]
+
+
+def test_findings_tell_whether_carriers_are_told_apart() -> None:
+    celeba, blond = group_learning.make(*celeba_learning()).findings
+    assert "after epoch 1, the network has learned 50.0% [-" in celeba.replace("−", "-") and "no clear difference" in celeba
+    assert "of (not_blond, male)" in blond
+    assert "within class not_blond, clear difference between samples with the feature and those without (+40.0 points" in blond
+
+
+def test_more_than_three_settings_take_another_row_on_one_scale() -> None:
+    material, spec = celeba_learning()
+    many = {f"s{number}": CELEBA for number in range(4)}
+    figure = group_learning.make(
+        Material(history=dict.fromkeys(many, material.history["celeba"]), manifests=MANIFESTS), Spec("T", spec.options, many)
+    ).figure
+    assert len(figure.axes) == 4 and len({axes.get_ylim() for axes in figure.axes}) == 1
+    assert [bool(axes.get_ylabel()) for axes in figure.axes] == [True, False, False, True]
+
+
+# Difficulty where nothing is laid over the images
+
+
+def test_carriers_of_the_data_are_found_by_their_attribute() -> None:
+    found = spectrum(samples([0, 1, 1, 0], 1), ranking(4), source=1)
+    assert found.is_carrier.tolist() == [False, True, True, False] and found.carriers_known
+
+
+def test_unknown_attributes_are_no_carriers_and_that_is_told() -> None:
+    material = Material(
+        metrics={MetricKey("sleds", "none", "spurious_misclassification"): {0: 0.25}},
+        samples={"sleds": {0: samples([-1] * 8, 1)}, "celeba": {0: samples([1, 0] * 4, 1)}},
+        rankings={"sleds": {0: ranking(8)}, "celeba": {0: ranking(8)}},
+        manifests=MANIFESTS,
+    )
+    assert not spectrum(material.samples["sleds"][0], ranking(8), source=1).carriers_known
+    drawing = difficulty_quartiles.make(material, Spec("T", {}, {"sleds": SLEDS, "celeba": CELEBA}))
+    sleds, celeba = drawing.findings
+    assert sleds == (
+        "Hard ImageNet: no training sample of class ski is known to carry the feature. Without pruning, 25.0% of the test samples of class "
+        "dog sled with the surroundings are taken for class ski."
+    )
+    assert "25%, 25%, 25%, 25% of the carriers" in celeba
+    assert "nan" not in " ".join(drawing.findings)
+
+
+# Montages of photos
+
+
+def test_a_montage_reads_its_own_images_of_a_memory_map_only(tmp_path: Path) -> None:
+    photos = np.random.default_rng(0).integers(0, 255, (8, 3, 256, 256)).astype(np.uint8)
+    write_inputs(tmp_path / "inputs.npy", photos)
+    mapped = open_inputs(tmp_path / "inputs.npy", MANIFESTS["hard_imagenet-256"])
+    assert isinstance(mapped, np.memmap)
+    read: list[slice] = []
+
+    class Watched:
+        def __getitem__(self, rows: slice) -> np.ndarray:
+            read.append(rows)
+            return np.asarray(mapped[rows])
+
+    rows = [montage.ImageRow("carriers", 0, 6, 0, 8, 0.0), montage.ImageRow("others", 0, 2, 1, 8, 0.0)]
+    carrier, other = montage.pictures(Watched(), rows, SLEDS)  # type: ignore[arg-type]
+    assert read == [slice(6, 7), slice(2, 3)]
+    assert (carrier == photos[6, :, 16:240, 16:240].transpose(1, 2, 0)).all() and carrier.shape == (224, 224, 3)
+    assert (other == photos[2, :, 16:240, 16:240].transpose(1, 2, 0)).all()
+
+
+def photos_and_spec(info: SettingInfo, attribute: Sequence[int]) -> tuple[Material, Spec]:
+    side = MANIFESTS[info.dataset].image_size
+    material = Material(
+        samples={"one": {0: samples(attribute, 1)}},
+        rankings={"one": {0: ranking(8)}},
+        manifests=MANIFESTS,
+        images={info.dataset: np.random.default_rng(0).integers(0, 255, (8, 3, side, side)).astype(np.uint8)},
+    )
+    return material, Spec("T", {"setting": "one", "repeat": 0, "columns": 3}, {"one": info})
+
+
+def test_a_montage_of_photos_whose_carriers_come_with_the_data() -> None:
+    drawing = montage.make(*photos_and_spec(CELEBA, [1, 0] * 4))
+    assert [(row.row, row.rank_in_class) for row in drawing.numbers] == [
+        *(("carriers", rank) for rank in (0, 4, 6)),
+        *(("others", rank) for rank in (1, 5, 7)),
+    ]
+    with _style.house_style():
+        drawing.figure.draw_without_rendering()
+    shown = [axes.images[0] for axes in drawing.figure.axes if axes.images]
+    assert len(shown) == 6 and all(image.get_array().shape == (224, 224, 3) for image in shown)
+
+
+def test_a_montage_without_known_carriers_is_one_row_of_all() -> None:
+    drawing = montage.make(*photos_and_spec(SLEDS, [-1] * 8))
+    assert [(row.row, row.rank_in_class) for row in drawing.numbers] == [("all samples", rank) for rank in (0, 4, 7)]
+    assert drawing.findings == ["Hard ImageNet: the data do not tell which of the 8 training samples of class ski show the feature."]
+
+
+def test_photos_are_averaged_where_they_are_drawn_small_and_pixels_stay_squares_where_large() -> None:
+    row = [montage.ImageRow("others", 0, 0, 0, 1, 0.0)]
+    for side, interpolation in ((224, "antialiased"), (8, "nearest")):
+        figure = montage.draw(row, [np.zeros((side, side), np.uint8)], CELEBA, 0, columns=12)
+        (image,) = [image for axes in figure.axes for image in axes.images]
+        assert image.get_interpolation() in (interpolation, "auto" if interpolation == "antialiased" else interpolation)
+
+
+# Several settings in one sweep
+
+
+def test_settings_of_several_datasets_share_a_sweep() -> None:
+    plans = ("none", "per_class-el2n-hardest-0.10", "random-0.10")
+    metrics = {
+        MetricKey(name, plan, metric): {0: 0.4, 1: 0.5}
+        for name in ("celeba", "sleds")
+        for plan in plans
+        for metric in ("spurious_misclassification", "accuracy")
+    }
+    drawing = general_pruning.make(Material(metrics=metrics), Spec("T", {}, {"celeba": CELEBA, "sleds": SLEDS}))
+    assert {row.setting for row in drawing.numbers} == {"celeba", "sleds"} and len(drawing.numbers) == 12
+    names = [axes.get_ylabel() for axes in drawing.figure.axes]
+    assert names[0].startswith("Class Female with eyeglasses") and names[2].startswith("Class dog sled with surroundings")
+    assert sum("without pruning" in sentence for sentence in drawing.findings) == 2
+
+
+# Families without a strength, against a baseline
+
+
+def never_figure(**options: Any) -> tuple[Material, Spec]:
+    base = SettingInfo("MultiNLI without negation", "contradiction", "entailment", "never", "multinli-128", "featured")
+    feature = {"name": "phrase", "text": "never"}
+    members = {
+        f"start-{start}": SettingInfo(
+            NEVER, "contradiction", "entailment", "never", "multinli-128", "featured", feature, {"carriers.start": start}
+        )
+        for start in (0, 57398)
+    }
+    taken = {"start-0": {0: 0.1, 1: 0.2}, "start-57398": {0: 0.9, 1: 1.0}, "base": {0: 0.0, 1: 0.1}}
+    worst = {"start-0": {0: 0.5, 1: 0.6}, "start-57398": {0: 0.0, 1: 0.02}, "base": {0: 0.7, 1: 0.6}}
+    metrics = {MetricKey(name, "none", "spurious_misclassification"): values for name, values in taken.items()}
+    metrics |= {MetricKey(name, "none", "worst_group_accuracy"): values for name, values in worst.items()}
+    course = history({3: [(2, 1), (3, 2)]}, "test", "featured")  # entailment with "never"
+    material = Material(metrics=metrics, history=dict.fromkeys([*members, "base"], course), manifests=MANIFESTS)
+    return material, Spec("T", {"kind": "carrier_difficulty", **options}, {**members, "base": base}, tuple(members))
+
+
+def test_a_family_that_varies_only_the_start_is_one_line_between_its_two_ends() -> None:
+    material, spec = never_figure()
+    assert _window.strengths(spec) == {NEVER: [(0, "start-0"), (57398, "start-57398")]}
+    drawing = carrier_difficulty.make(material, spec)
+    final, over_epochs = drawing.figure.axes
+    assert [label.get_text() for label in final.get_xticklabels()] == ["easiest", "hardest"]
+    assert over_epochs.get_xlabel() == "Epoch" and len(over_epochs.lines) == 2
+    finals = [row for row in drawing.numbers if row.epoch is None]
+    assert [(row.start, row.misclassification.mean) for row in finals] == [(0, pytest.approx(0.15)), (57398, pytest.approx(0.95))]
+
+
+def test_with_a_baseline_worst_group_accuracy_is_compared_too() -> None:
+    material, spec = never_figure(baseline="base")
+    drawing = carrier_difficulty.make(material, spec)
+    rows = [row for row in drawing.numbers if row.epoch is None]
+    assert [(row.metric, row.carriers, row.start) for row in rows] == [
+        (metric, *end)
+        for metric in ("spurious_misclassification", "worst_group_accuracy")
+        for end in (("none", None), ("easiest", 0), ("hardest", 57398))
+    ]
+    none, easiest, hardest = rows[3:]
+    assert [row.value.mean for row in (none, easiest, hardest)] == pytest.approx([0.65, 0.55, 0.01])
+    assert hardest.difference.mean == pytest.approx(-0.64) and hardest.difference.n == 2 and none.difference.n == 0
+    final, worst, over_epochs = drawing.figure.axes
+    assert worst.get_ylabel() == "Worst-group accuracy (%)"
+    assert [65.0, 65.0] in [pytest.approx(list(line.get_ydata())) for line in worst.lines]
+    assert [5.0, 5.0] in [pytest.approx(list(line.get_ydata())) for line in over_epochs.lines]
+    assert final.get_ylim() == over_epochs.get_ylim()
+    assert "no carriers" in [text.get_text() for text in drawing.figure.legends[0].get_texts()]
+    assert any("worst-group accuracy is 1.0%" in sentence and "−64.0 points" in sentence for sentence in drawing.findings)
+    header, first, *_ = csv.reader(to_csv(drawing.numbers).splitlines())
+    assert dict(zip(header, first, strict=True))["start"] == "" and {row.epoch for row in drawing.numbers} == {None, 1, 5}
+
+
+def test_a_baseline_that_was_not_measured_leaves_the_figure_drawable() -> None:
+    material, spec = never_figure(baseline="base")
+    empty = Material(history=material.history, manifests=material.manifests)
+    with _style.house_style():
+        drawing = carrier_difficulty.make(empty, spec)
+        drawing.figure.draw_without_rendering()
+    assert all(math.isnan(row.value.mean) for row in drawing.numbers if row.epoch is None)
+
+
+# In a configuration
+
+
+def study_of(figure: dict[str, Any]) -> Config:
+    """The paper's settings with one study that holds one figure."""
+    config = planning.load([planning.ROOT / "config/paper.yaml"])
+    study = {"title": "T", "blocks": ["000-000"], "method": "erm", "score": "el2n", "figures": {"one": figure}, "tables": {}}
+    return replace(config, select=["study"], studies={"study": study})
+
+
+def test_a_baseline_is_run_without_pruning() -> None:
+    config = study_of({"kind": "carrier_difficulty", "family": "multinli-never", "baseline": "multinli-without-negation"})
+    checks.check(config)
+    assert {(run.setting, run.plan) for run in studies.all_runs(config)} == {
+        ("multinli-never.start-0", "none"),
+        ("multinli-never.start-57398", "none"),
+        ("multinli-without-negation", "none"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("figure", "sentence"),
+    [
+        ({"kind": "carrier_difficulty", "family": "multinli-never", "baseline": "waterbirds"}, "'waterbirds', a setting of other samples"),
+        ({"kind": "carrier_difficulty", "family": "multinli-never", "baseline": "multinly"}, "no known setting (did you mean 'multinli'?)"),
+        (
+            {"kind": "group_pruning", "settings": ["celeba"], "strategy": "per_group", "sparsities": ["0.50"], "published": "waterbirds"},
+            "one.settings: 'celeba' is a setting of 'celeba', but the published values are of 'waterbirds'",
+        ),
+        (
+            {"kind": "general_pruning", "settings": ["celeba"], "sparsities": ["0.50"], "published": "waterbirds"},
+            "published does not go with a",
+        ),
+    ],
+)
+def test_mistakes_in_comparisons(figure: dict[str, Any], sentence: str, assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(ConfigError) as error:
+        checks.check(study_of(figure))
+    assert sentence in str(error.value)
+    assert_one_sentence(str(error.value))

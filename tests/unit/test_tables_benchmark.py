@@ -1,0 +1,173 @@
+"""The benchmark table: published and measured values apart, on metrics worked out by hand; which runs it needs."""
+
+import csv
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from spurprune import planning, studies, tables
+from spurprune.canonical import canonical
+from spurprune.config import Config, checks
+from spurprune.errors import ConfigError, DataError
+from spurprune.published import told
+from spurprune.reporting import benchmark
+from spurprune.reporting._report import Report, Source
+from spurprune.stages import tabulate
+
+T_ONE_DEGREE = 12.706204736174694  # Student's t, 97.5%, one degree of freedom
+PLAN = "per_group_equal-el2n-hardest-0.90"
+# (setting, method, plan): worst-group, weighted and raw accuracy of repeats 0 and 1
+RUNS: dict[tuple[str, str, str], dict[str, list[float | None]]] = {
+    ("birds", "erm", "none"): {"worst_group_accuracy": [0.70, 0.72], "accuracy_weighted": [0.97, 0.98], "accuracy": [0.85, 0.86]},
+    ("birds", "erm", PLAN): {"worst_group_accuracy": [0.90, None], "accuracy_weighted": [0.92, 0.93], "accuracy": [0.91, 0.91]},
+    ("birds", "erm", "random-0.10"): {"worst_group_accuracy": [0.11, 0.11], "accuracy_weighted": [0.1, 0.1], "accuracy": [0.1, 0.1]},
+    ("text", "erm", "none"): {"worst_group_accuracy": [0.65, 0.67], "accuracy_weighted": [0.82, 0.82], "accuracy": [0.8, 0.8]},
+    ("text", "erm", "per_group-el2n-hardest-0.50"): {
+        "worst_group_accuracy": [0.75, 0.77],
+        "accuracy_weighted": [0.81, 0.81],
+        "accuracy": [0.8, 0.8],
+    },
+}
+
+
+def options() -> dict[str, Any]:
+    table = {
+        "kind": "benchmark",
+        "benchmarks": {
+            "waterbirds": {"setting": "birds", "plan": PLAN},
+            "multinli": {"setting": "text", "plan": "per_group-el2n-hardest-0.50"},
+        },
+    }
+    plain: dict[str, Any] = canonical({**table, "title": "T", **told(table)})
+    return plain
+
+
+def metrics_table(run: tuple[str, str, str]) -> pa.Table:
+    setting, method, plan = run
+    head = {"setting": setting, "method": method, "plan": plan, "strategy": plan.split("-")[0], "block": "000-001", "n": 9}
+    rows = [
+        {**head, "repeat": repeat, "split": split, "metric": metric, "value": value if split == "test" else 0.01}
+        for metric, values in RUNS[run].items()
+        for repeat, value in enumerate(values)
+        for split in ("test", "validation")
+    ]
+    return pa.table({name: pa.array([row.get(name) for row in rows], kind) for name, kind in tables.METRICS.columns.items()})
+
+
+def make(*left_out: tuple[str, str, str]) -> Report:
+    return benchmark.report([Source(metrics_table(run), run[0], {}) for run in RUNS if run not in left_out], options())
+
+
+def row_of(report: Report, dataset: str, method: str, metric: str) -> benchmark.BenchmarkRow:
+    (row,) = [row for row in report.rows if (row.benchmark, row.method, row.metric) == (dataset, method, metric)]
+    return row
+
+
+def test_published_and_measured_values_stand_apart() -> None:
+    report = make()
+    erm = row_of(report, "waterbirds", "ERM", "worst_group_accuracy")
+    assert (erm.published, erm.published_spread, erm.printed) == (0.7481, 0.007, "74.81 (0.7)")
+    assert (erm.setting, erm.plan) == ("birds", "none")
+    assert erm.measured.mean == pytest.approx(0.71) and erm.measured.high - erm.measured.mean == pytest.approx(T_ONE_DEGREE * 0.01)
+    pruning = row_of(report, "waterbirds", "Pruning", "worst_group_accuracy")
+    assert (pruning.published, pruning.plan, pruning.measured.mean, pruning.measured.n) == (0.9093, PLAN, 0.9, 1)
+    assert row_of(report, "multinli", "Pruning", "accuracy_weighted").measured.mean == pytest.approx(0.81)
+
+
+def test_what_was_not_measured_has_no_measured_value_and_the_other_way_round() -> None:
+    report = make()
+    jtt = row_of(report, "waterbirds", "JTT", "worst_group_accuracy")
+    assert jtt.published == 0.867 and jtt.published_spread is None and jtt.setting is None and jtt.measured.n == 0
+    assert math.isnan(jtt.measured.mean)
+    pde = row_of(report, "multinli", "PDE", "accuracy_weighted")
+    assert pde.published is None and pde.printed is None
+    raw = row_of(report, "waterbirds", "ERM", "accuracy")
+    assert raw.published is None and raw.measured.mean == pytest.approx(0.855)
+
+
+def test_a_rival_is_measured_once_it_has_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RUNS, ("birds", "jtt", "none"), {metric: [0.8, 0.9] for metric in benchmark.METRICS})
+    jtt = row_of(make(), "waterbirds", "JTT", "worst_group_accuracy")
+    assert jtt.setting == "birds" and jtt.measured.mean == pytest.approx(0.85)
+
+
+def test_markdown_names_setting_plan_and_labels() -> None:
+    report = make()
+    by_heading = {section.heading: section for section in report.sections}
+    birds = by_heading[f"waterbirds (setting birds, pruned by {PLAN})"]
+    assert [row[0] for row in birds.rows] == ["ERM", "CnC", "JTT", "gDRO", "DFR (train)", "PDE", "Pruning"]
+    assert birds.rows[0] == ["ERM", "no", "no", "74.81 (0.7)", "71.0 ± 12.7", "98.10 (0.1)", "97.5 ± 6.4", "85.5 ± 6.4"]
+    assert birds.rows[2] == ["JTT", "no", "yes", "86.7", *["not measured"], "93.3", *["not measured"] * 2]
+    assert birds.rows[6][:5] == ["Pruning", "yes", "yes", "90.93 (0.58)", "90.0"]
+    text = by_heading["multinli (setting text, pruned by per_group-el2n-hardest-0.50)"]
+    assert text.rows[5][3:6] == ["–", "not measured", "–"]
+    assert "n = 1 to 2" in report.introduction
+
+
+def test_a_missing_run_is_named(assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(DataError, match=f"no metrics of 'birds' with the plan '{PLAN}'") as error:
+        make(("birds", "erm", PLAN))
+    assert_one_sentence(str(error.value))
+
+
+def test_the_stage_writes_both_files(tmp_path: Path) -> None:
+    paths = []
+    for number, run in enumerate(RUNS):
+        paths.append(tmp_path / f"{number}.parquet")
+        tables.write(paths[-1], metrics_table(run), tables.METRICS, tables.Provenance(run[0], "", "0", "0"))
+    tabulate.run(paths, options(), tmp_path / "a.csv", tmp_path / "a.md")
+    rows = list(csv.DictReader((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()))
+    assert len(rows) == 2 * 7 * 3
+    erm = next(row for row in rows if (row["benchmark"], row["method"], row["metric"]) == ("waterbirds", "ERM", "worst_group_accuracy"))
+    assert (erm["published"], erm["measured_repeats"], erm["labels_train"]) == ("0.7481", "2", "False")
+    assert (tmp_path / "a.md").read_text(encoding="utf-8").startswith("# T\n")
+
+
+# In a configuration
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    return planning.load([planning.ROOT / "config" / "paper.yaml"])
+
+
+STUDY = {"title": "Birds", "blocks": ["000-000", "001-001"], "method": "erm", "score": "el2n", "figures": {}}
+
+
+def study_of(config: Config, table: dict[str, Any]) -> Config:
+    """The configuration with one study that holds one table."""
+    return Config(["one"], 1, 1, "stop", config.data, {"one": {**STUDY, "tables": {"table1": table}}}, config.settings, config.families)
+
+
+def test_a_benchmark_needs_erm_and_its_own_plan_and_no_more(config: Config) -> None:
+    table = {"kind": "benchmark", "benchmarks": {"waterbirds": {"setting": "waterbirds", "plan": PLAN}}}
+    one = study_of(config, table)
+    checks.check(one)
+    expected = {studies.Run("waterbirds", "erm", plan, block) for plan in ("none", PLAN) for block in STUDY["blocks"]}
+    assert set(studies.all_runs(one)) == expected
+    assert set(studies.runs_of({"kind": "summary"}, one.studies["one"], one)) == expected
+    assert {job.rule for job in planning.jobs(one)} >= {"tabulate_benchmark", "score_difficulty", "prune_metadata"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        (
+            {"setting": "waterbird", "plan": PLAN},
+            "benchmarks.waterbirds.setting: 'waterbird' is no known setting (did you mean 'waterbirds'?)",
+        ),
+        ({"setting": "celeba", "plan": PLAN}, "'celeba' is a setting of 'celeba', but the published values are of 'waterbirds'"),
+        ({"setting": "waterbirds", "plan": "best"}, "benchmarks.waterbirds.plan: 'best' names no plan"),
+        ({"setting": "waterbirds", "plan": "none"}, "plan is 'none', which is measured in any case"),
+        ({"setting": "waterbirds", "plan": "per_group-el3n-hardest-0.90"}, "score 'el3n' is no known score of 'waterbirds'"),
+    ],
+)
+def test_mistakes_in_a_benchmark(config: Config, asked: dict[str, str], sentence: str, assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(ConfigError) as error:
+        checks.check(study_of(config, {"kind": "benchmark", "benchmarks": {"waterbirds": asked}}))
+    assert sentence in str(error.value)
+    assert_one_sentence(str(error.value))
