@@ -94,7 +94,7 @@ WRONG_MAIN = [
     ("studies/digits/score", "el3n", "score 'el3n' is no known score of 'digits-carriers' (did you mean 'el2n'?); known are el2n,"),
     (f"{FIG4}/settings", ["digits-window"], "studies.digits.figures.fig4: 'digits-window' is no known setting"),
     ("studies/digits/figures/fig2/family", "digits-windows", "is no known family of settings (a setting with a grid) (did you mean"),
-    ("studies/digits/figures/fig2/family", "digits-count", "fig2.family is 'digits-count', whose grid does not vary one key that ends in 'start'"),
+    ("studies/digits/figures/fig2/family", "digits-count", "fig2.family is 'digits-count', whose grid does not vary one key"),
     ("studies/digits/tables/stability/scores", ["el2"], "score 'el2' is no known score of 'digits' (did you mean 'el2n'?)"),
     # what goes with a kind of figure
     (f"{FIG4}/sparsities", REMOVED, "fig4.sparsities is missing; a carrier_pruning needs settings, sparsities"),
