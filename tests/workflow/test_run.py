@@ -142,5 +142,5 @@ def test_the_documented_commands_plan_the_default_and_the_papers_run(fresh: Proj
     }
     assert figures["figures"] == 1 and "collect_metrics" not in figures and "all" not in figures
     paper = fresh.plan("--configfile", "config/paper.yaml", reduced=False)  # no data is there
-    assert paper["prepare_inputs"] == 1 and paper["retrain"] > 30
+    assert paper["prepare_inputs"] == 6 and paper["retrain"] > 100
     assert not (fresh.path / "results").exists() and not (fresh.path / "logs").exists()
