@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from matplotlib.figure import Figure
 
 from spurprune.evaluation.statistics import Estimate, estimate, paired_difference
 from spurprune.inputs import Manifest
 from spurprune.samples import ATTRIBUTE_VALUES, Samples
 from spurprune.tables import to_numpy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TAKEN_LABEL = "Class {target} with {attribute}\ntaken for class {source} (%)"  # an axis of spurious misclassification
 
@@ -93,7 +95,7 @@ class Drawing:
     """A finished figure: the rows behind it (dataclasses of one kind), the figure, what is seen in it as sentences."""
 
     numbers: Sequence[Any]
-    figure: Figure
+    figure: "Figure"
     findings: list[str]
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 
 from spurprune import plugins, tables
-from spurprune.figures import _style
 from spurprune.figures._base import Material, Ranking, Spec, index_metrics
 from spurprune.files import write_text
 from spurprune.inputs import open_inputs, read_manifest
@@ -26,8 +25,11 @@ def run(inputs: Paths, plain: Mapping[str, Any], outputs: Mapping[str, Path], pr
     the figure (see ``Spec``); ``outputs`` names the paths pdf, png, csv and findings. Raises DataError if an input is missing or damaged.
     """
     spec = Spec.of(plain)
+    material = read_material(inputs, spec)
+    from spurprune.figures import _style  # Matplotlib takes half a second to load: a file that is missing is told before
+
     with _style.house_style():
-        drawing = plugins.load("figures", spec.options["kind"]).make(read_material(inputs, spec), spec)
+        drawing = plugins.load("figures", spec.options["kind"]).make(material, spec)
         subject = f"configuration {provenance.config_hash}, code {provenance.code_version}"
         _style.save(drawing.figure, outputs["pdf"], outputs["png"], spec.title, subject)
     write_text(outputs["csv"], to_csv(drawing.numbers))
