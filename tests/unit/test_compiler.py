@@ -14,18 +14,10 @@ from spurprune.training import compiler
 from spurprune.training.data import Data, Pixels
 from spurprune.training.loop import Training, fit, initialise
 from spurprune.training.recipe import Recipe, Stream
+from tests import recipes
 
 CPU = torch.device("cpu")
-TRAINING: dict[str, Any] = {
-    "epochs": 2,
-    "batch_size": 8,
-    "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 1e-4},
-    "schedule": {"name": "constant"},
-    "augmentation": {"name": "pad_crop_flip", "padding": 1},
-    "precision": "fp32",
-    "gradient_clip": None,
-    "label_smoothing": 0.0,
-}
+TRAINING = recipes.TRAINING | {"epochs": 2, "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 1e-4}}
 
 
 def weights(compiled: bool) -> torch.Tensor:

@@ -15,19 +15,10 @@ from spurprune.models import small_cnn
 from spurprune.training.data import Data, Pixels
 from spurprune.training.loop import Training, fit, initialise
 from spurprune.training.recipe import Recipe, Stream
+from tests.recipes import TRAINING
 
 CPU = torch.device("cpu")
 PIXELS = Pixels.of([0.5], [0.25], CPU)
-TRAINING: dict[str, Any] = {
-    "epochs": 3,
-    "batch_size": 8,
-    "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4},
-    "schedule": {"name": "constant"},
-    "augmentation": {"name": "pad_crop_flip", "padding": 1},
-    "precision": "fp32",
-    "gradient_clip": None,
-    "label_smoothing": 0.0,
-}
 N = 30
 
 State = dict[str, torch.Tensor]

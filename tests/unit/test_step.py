@@ -17,19 +17,17 @@ from spurprune.training.data import Data, Pixels, Preparation, ResidentInputs, T
 from spurprune.training.loop import Training, draws_in_forward, fit, fit_stepwise, initialise, together
 from spurprune.training.recipe import Recipe, Stream
 from spurprune.training.step import WARM_UP_STEPS, RecordedStep, Step, StepFunction, as_fast_as_possible
+from tests import recipes
 
 N, BATCH = 30, 8
 CPU = torch.device("cpu")
 # Rates that single precision holds exactly: in a recorded step the rate is a tensor.
-TRAINING: dict[str, Any] = {
+TRAINING = recipes.TRAINING | {
     "epochs": 4,
     "batch_size": BATCH,
     "optimizer": {"name": "sgd", "lr": 0.125, "momentum": 0.5, "weight_decay": 2**-10},
     "schedule": {"name": "step", "milestones": [2], "factor": 0.5},
-    "augmentation": {"name": "pad_crop_flip", "padding": 1},
-    "precision": "fp32",
     "gradient_clip": {"norm": 1.0},
-    "label_smoothing": 0.0,
 }
 
 
