@@ -11,6 +11,8 @@ import yaml
 
 PAPER = "Mulchandani and Kim 2025"
 BENCHMARKS = ("waterbirds", "multinli")  # the datasets of Table 1, by their names in the registry
+COMPARISONS = {"never": "multinli"}  # single values without carriers and with easy and hard ones, named so; the dataset they are of
+CARRIERS = ("none", "easiest", "hardest")
 OURS = ("erm", "pruning")  # the rows of Table 1 that are no rivals: the paper's own method and what it begins from
 
 
@@ -104,10 +106,13 @@ def told(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a figure or table is told of the published values, as plain values, so that a change of these redraws it.
 
     A ``benchmark`` table gets all of Table 1 under ``published``; a figure whose ``published`` names a dataset gets its rivals there, as
-    a list of mappings with ``name``, ``metric``, ``value`` (a share in [0, 1]) and ``source``. All else gets nothing.
+    a list of mappings with ``name``, ``metric``, ``value`` (a share in [0, 1]) and ``source``; one whose ``published`` names a comparison
+    of carriers gets its values likewise, with "none", "easiest" and "hardest" for names. All else gets nothing.
     """
     if item["kind"] == "benchmark":
         return {"published": [_plain(method) for method in published().methods]}
+    if item.get("published") in COMPARISONS:
+        return {"published": _comparison(item["published"])}
     if "published" in item:
         return {"published": _rivals(item["published"])}
     return {}
@@ -137,6 +142,14 @@ def _plain(method: Method) -> dict[str, Any]:
             for dataset, result in method.results.items()
         },
     }
+
+
+def _comparison(name: str) -> list[dict[str, Any]]:
+    found = {carriers: published().values[f"{name}_{carriers}"] for carriers in CARRIERS}
+    return [
+        {"name": carriers, "metric": value.metric, "value": share(value.value), "source": f"{PAPER}, {value.source}"}
+        for carriers, value in found.items()
+    ]
 
 
 def _rivals(dataset: str) -> list[dict[str, Any]]:

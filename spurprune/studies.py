@@ -109,8 +109,9 @@ def members_of(figure: Mapping[str, Any], config: Config) -> list[str]:
     members = config.family(figure["family"])
     if figure["kind"] != "carrier_difficulty":
         return members
-    starts = {name: config.coordinates(name)["carriers.start"] for name in members}
-    return [name for name in members if starts[name] in (min(starts.values()), max(starts.values()))]
+    starts = {name: config.coordinates(name).get("carriers.start") for name in members}
+    ranks = [start for start in starts.values() if start is not None]  # none where the family chooses the easiest and the hardest
+    return [name for name in members if not ranks or starts[name] in (min(ranks), max(ranks))]
 
 
 def settings_of(figure: Mapping[str, Any], config: Config) -> list[str]:
@@ -132,7 +133,7 @@ def runs_of(figure: Mapping[str, Any], study: Mapping[str, Any], config: Config)
         return [
             Run(asked["setting"], ERM, plan, block)
             for asked in figure["benchmarks"].values()
-            for plan in (NO_PRUNING, asked["plan"])
+            for plan in (NO_PRUNING, *asked["plans"])
             for block in study["blocks"]
         ]
     method = study["method"]

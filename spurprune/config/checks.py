@@ -11,13 +11,14 @@ from spurprune import plugins
 from spurprune.datasets.registry import DatasetEntry, registry
 from spurprune.errors import ConfigError, PlanError
 from spurprune.pruning import plan as plans
+from spurprune.published import BENCHMARKS, COMPARISONS
 
 if TYPE_CHECKING:
     from spurprune.config import Config
 
 # What each kind of figure or table must be told, besides its kind; anything else that the schema knows is optional.
 NEEDS = {
-    "carrier_count": ("family", "learned"),
+    "carrier_count": ("family",),
     "carrier_difficulty": ("family",),
     "difficulty_range": ("family",),
     "carrier_pruning": ("settings", "sparsities"),
@@ -31,7 +32,8 @@ NEEDS = {
     "benchmark": ("benchmarks",),
 }
 OPTIONAL = {
-    "carrier_difficulty": ("baseline",),
+    "carrier_count": ("learned",),
+    "carrier_difficulty": ("baseline", "published"),
     "carrier_pruning": ("orders", "score"),
     "general_pruning": ("orders", "score"),
     "group_pruning": ("orders", "score", "published"),
@@ -39,8 +41,8 @@ OPTIONAL = {
     "montage": ("score",),
 }
 SETTING_NAME = r"[a-z0-9][A-Za-z0-9_.-]*"
-# The last word of the coordinate that a figure of this kind sweeps over, which the family's grid must hold once.
-SWEEPS = {"carrier_count": "count", "carrier_difficulty": "start", "difficulty_range": "start"}
+# The last words of the coordinates that a figure of this kind may sweep over, of which the family's grid must hold one.
+SWEEPS = {"carrier_count": ("count",), "carrier_difficulty": ("carriers.start", "carriers.choose"), "difficulty_range": ("carriers.start",)}
 # The options of each way to choose carriers.
 CARRIER_OPTIONS = {
     "all": (),
@@ -260,10 +262,10 @@ def _check_figure(key: str, figure: Mapping[str, Any], study: Mapping[str, Any],
         _known(figure["family"], config.families, f"{key}.family: '{figure['family']}'", "family of settings (a setting with a grid)")
         sweep = SWEEPS[kind]
         for coordinates in config.families[figure["family"]].values():
-            if [dotted.rsplit(".", 1)[-1] for dotted in coordinates].count(sweep) != 1:
+            if sum(f".{dotted}".endswith(f".{words}") for dotted in coordinates for words in sweep) != 1:
                 raise ConfigError(
-                    f"{key}.family is '{figure['family']}', whose grid does not vary one key that ends in '{sweep}', such as "
-                    f"carriers.{sweep}; name a family that does."
+                    f"{key}.family is '{figure['family']}', whose grid does not vary one key that ends in "
+                    f"{' or '.join(repr(words) for words in sweep)}; name a family that does."
                 )
     if kind == "montage" and figure["setting"] in config.settings and registry()[config.settings[figure["setting"]]["dataset"]].is_text:
         raise ConfigError(
@@ -288,24 +290,40 @@ def _check_comparisons(key: str, item: Mapping[str, Any], config: Config) -> Non
         if len({(block["dataset"], block["image_size"]) for block in blocks}) > 1:
             raise ConfigError(f"{key}.baseline is '{item['baseline']}', a setting of other samples than the family; name one of the same.")
     if "published" in item:
-        for setting in item["settings"]:
-            _check_dataset(f"{key}.settings", setting, item["published"], config)
+        _check_published(key, item, config)
     for dataset, asked in item.get("benchmarks", {}).items():
         _check_benchmark(f"{key}.benchmarks.{dataset}", dataset, asked, config)
 
 
-def _check_benchmark(key: str, dataset: str, asked: Mapping[str, str], config: Config) -> None:
+def _check_published(key: str, figure: Mapping[str, Any], config: Config) -> None:
+    """Check that published values are of the figure's kind and of its settings' dataset."""
+    name, kind = figure["published"], figure["kind"]
+    datasets = COMPARISONS if kind == "carrier_difficulty" else {dataset: dataset for dataset in BENCHMARKS}
+    _known(name, datasets, f"{key}.published: '{name}'", f"set of published values for a {kind}")
+    if kind == "carrier_difficulty" and "baseline" not in figure:
+        raise ConfigError(f"{key}.published is '{name}', which is compared with a setting without carriers; name one as baseline.")
+    named = config.family(figure["family"]) if "family" in figure else figure["settings"]
+    for setting in named:
+        _check_dataset(f"{key}.{'family' if 'family' in figure else 'settings'}", setting, datasets[name], config)
+
+
+def _check_benchmark(key: str, dataset: str, asked: Mapping[str, Any], config: Config) -> None:
     _known(asked["setting"], config.settings, f"{key}.setting: '{asked['setting']}'", "setting")
     _check_dataset(f"{key}.setting", asked["setting"], dataset, config)
-    try:
-        plan = plans.parse(asked["plan"])
-    except PlanError as error:
-        raise ConfigError(f"{key}.plan: {error}") from None
-    if plan.strategy == "none":
-        raise ConfigError(f"{key}.plan is 'none', which is measured in any case; name the plan that prunes.")
-    if plan.score is not None:
-        scores = config.settings[asked["setting"]]["difficulty"]
-        _known(plan.score, scores, f"{key}.plan: score '{plan.score}'", f"score of '{asked['setting']}'")
+    block = config.settings[asked["setting"]]
+    for name in asked["plans"]:
+        try:
+            plan = plans.parse(name)
+        except PlanError as error:
+            raise ConfigError(f"{key}.plans: {error}") from None
+        if plan.strategy == "none":
+            raise ConfigError(f"{key}.plans names 'none', which is measured in any case; name plans that prune.")
+        if plan.score is not None:
+            _known(plan.score, block["difficulty"], f"{key}.plans: score '{plan.score}'", f"score of '{asked['setting']}'")
+    if len(asked["plans"]) > 1 and block["validation"] == "none":
+        raise ConfigError(
+            f"{key}.plans names {len(asked['plans'])} plans, but '{asked['setting']}' has no validation samples to choose by; name one."
+        )
 
 
 def _check_dataset(key: str, setting: str, dataset: str, config: Config) -> None:

@@ -1,5 +1,6 @@
 """What a figure is drawn from and what it comes to: records that every figure module shares."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,6 +16,7 @@ from spurprune.tables import to_numpy
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+UNKNOWN = Estimate(math.nan, math.nan, math.nan, 0)  # of what was not measured
 TAKEN_LABEL = "Class {target} with {attribute}\ntaken for class {source} (%)"  # an axis of spurious misclassification
 
 
@@ -88,6 +90,26 @@ class Material:
     rankings: Mapping[str, Mapping[int, Ranking]] = field(default_factory=dict)
     manifests: Mapping[str, Manifest] = field(default_factory=dict)
     images: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published value, drawn as a horizontal line: a share in [0, 1], with its source; ``name`` says whose or what it is."""
+
+    name: str
+    metric: str
+    value: float
+    source: str
+
+    @property
+    def label(self) -> str:
+        """What the legend calls it."""
+        return f"{self.name}, published"
+
+    @property
+    def level(self) -> Estimate:
+        """The value as an estimate without interval or repeats."""
+        return Estimate(self.value, math.nan, math.nan, 0)
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,31 @@
 """Carriers among the easiest and the hardest samples against a setting without carriers (the paper's App. A.4)."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures import _style
-from spurprune.figures._base import Material, MetricKey, difference_of, mean_of
+from spurprune.figures._base import UNKNOWN, Material, MetricKey, Published, difference_of, mean_of
 from spurprune.figures._window import MISCLASSIFICATION, WindowRow, by_strength
 from spurprune.figures._words import percent, points
 
 WORST = "worst_group_accuracy"
 LOOK = _style.REFERENCES[0]
 NONE = "none"
-UNKNOWN = Estimate(math.nan, math.nan, math.nan, 0)
+PUBLISHED_LOOKS = {
+    NONE: _style.Look(_style.REFERENCES[2].colour, "", "-."),
+    "easiest": _style.Look(_style.EASIEST.colour, "", "-."),
+    "hardest": _style.Look(_style.HARDEST.colour, "", "-."),
+}
 
 
 @dataclass(frozen=True)
 class ComparedRow:
     """One metric, a share in [0, 1], with carriers among the "easiest" or the "hardest" samples, or with "none": the baseline.
 
-    ``start`` is None in the baseline; ``epoch`` is None after training. ``difference`` is paired, to the baseline after training, and has
-    no repeats over epochs.
+    ``start`` is None in the baseline, and where the carriers are not chosen by rank; ``epoch`` is None after training. ``difference`` is
+    paired, to the baseline after training, and has no repeats over epochs. ``published`` is empty where the value was measured; of a
+    published one it names the source, and that value belongs to no setting and has no repeats.
     """
 
     strength: str
@@ -32,6 +36,7 @@ class ComparedRow:
     metric: str
     value: Estimate
     difference: Estimate
+    published: str = ""
 
 
 def compared(material: Material, finals: Sequence[WindowRow], baseline: str) -> list[ComparedRow]:
@@ -60,13 +65,26 @@ def over_epochs(finals: Sequence[WindowRow], courses: Sequence[WindowRow]) -> li
     ]
 
 
+def published_rows(published: Sequence[Published]) -> list[ComparedRow]:
+    """Return the published values in the form of the compared rows."""
+    return [ComparedRow("", "", one.name, None, None, one.metric, one.level, UNKNOWN, one.source) for one in published]
+
+
+def label_of(published: Published) -> str:
+    """Return what the legend calls a published value."""
+    return Published("no carriers" if published.name == NONE else published.name, "", 0, "").label
+
+
 def level(rows: Sequence[ComparedRow], metric: str) -> Estimate:
     """Return the baseline's value of a metric."""
     return next(row.value for row in rows if row.metric == metric and row.carriers == NONE)
 
 
-def findings(rows: Sequence[ComparedRow], description: str) -> list[str]:
-    """Return worst-group accuracy in the baseline, then of every strength with its paired difference to that."""
+def findings(rows: Sequence[ComparedRow], description: str, published: Sequence[Published]) -> list[str]:
+    """Return worst-group accuracy in the baseline, then of every strength with its paired difference to that, then what is published."""
+    told = ", ".join(f"{100 * one.value:.2f}% with carriers among the {one.name}" for one in published if one.name != NONE)
+    without = ", ".join(f"{100 * one.value:.2f}%" for one in published if one.name == NONE)
+    sources = ", ".join(dict.fromkeys(one.source for one in published))
     return [
         f"{description}: without carriers, worst-group accuracy is {percent(level(rows, WORST))}.",
         *(
@@ -75,4 +93,5 @@ def findings(rows: Sequence[ComparedRow], description: str) -> list[str]:
             for row in rows
             if row.metric == WORST and row.carriers != NONE
         ),
+        *([f"Published worst-group accuracy ({sources}): {without} without carriers, {told}."] if published else []),
     ]

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures import _style
-from spurprune.figures._base import MetricKey, Metrics, SettingInfo, difference_of, mean_of, repeats_note
+from spurprune.figures._base import UNKNOWN, MetricKey, Metrics, Published, SettingInfo, difference_of, mean_of, repeats_note
 from spurprune.figures._words import is_clear, percent, points
 from spurprune.pruning import plan as plans
 
@@ -44,21 +44,6 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Published:
-    """A published value of another method, drawn as a horizontal line: a share in [0, 1], with its source."""
-
-    name: str
-    metric: str
-    value: float
-    source: str
-
-    @property
-    def label(self) -> str:
-        """What the legend calls it."""
-        return f"{self.name}, published"
-
-
-@dataclass(frozen=True)
 class ComparedPoint(SweepPoint):
     """A point of a figure that shows published values, too: ``published`` tells whose and where they stand, and is empty if measured.
 
@@ -71,15 +56,9 @@ class ComparedPoint(SweepPoint):
 def compared(rows: Sequence[SweepPoint], published: Sequence[Published]) -> list[ComparedPoint]:
     """Return the measured points, then one for every published value."""
     measured = [ComparedPoint(**vars(row)) for row in rows]
-    unknown = Estimate(math.nan, math.nan, math.nan, 0)
     return measured + [
-        ComparedPoint("", "", "", math.nan, one.metric, level_of(one), unknown, f"{one.name} ({one.source})") for one in published
+        ComparedPoint("", "", "", math.nan, one.metric, one.level, UNKNOWN, f"{one.name} ({one.source})") for one in published
     ]
-
-
-def level_of(published: Published) -> Estimate:
-    """Return a published value as an estimate without interval or repeats."""
-    return Estimate(published.value, math.nan, math.nan, 0)
 
 
 def numbers(metrics: Metrics, settings: Sequence[str], names: Sequence[str]) -> list[SweepPoint]:
@@ -125,7 +104,7 @@ def draw(
             for one in lines:
                 _style.level(axes, one.value, levels[one.label])
             measured = [row.value for row in rows if (row.setting, row.metric) == (name, panel.metric)]
-            _style.fit_percent(axes, [*measured, *map(level_of, lines)], panel.from_zero)
+            _style.fit_percent(axes, [*measured, *(one.level for one in lines)], panel.from_zero)
             axes.set_xlabel(f"{candidates} pruned (%)")
             axes.set_ylabel(panel.label.format(source=info.source_class, target=info.target_class, attribute=info.attribute))
             _style.panel_title(axes, next(letters), info.description if axes is strip[0] else "", _style.PAGE / len(panels))

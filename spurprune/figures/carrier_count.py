@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures import _style
@@ -51,9 +51,9 @@ class Learning:
 
 
 def make(material: Material, spec: Spec) -> Drawing:
-    """Draw accuracy and misclassification against the number of carriers, and the learning of the ``learned`` settings over epochs."""
+    """Draw accuracy and misclassification against the number of carriers, and the learning of any ``learned`` settings over epochs."""
     counts = count_rows(material, spec)
-    learning = {name: learning_of(material, spec.settings[name], name) for name in spec.options["learned"]}
+    learning = {name: learning_of(material, spec.settings[name], name) for name in spec.options.get("learned", ())}
     rows = [*counts, *(row for one in learning.values() for row in one.rows)]
     return Drawing(rows, draw(counts, learning, spec), findings(counts, learning, spec))
 
@@ -86,17 +86,15 @@ def learning_of(material: Material, info: SettingInfo, setting: str) -> Learning
 
 def draw(counts: Sequence[ShareRow], learning: Mapping[str, Learning], spec: Spec) -> Figure:
     """Draw panel a against the number of carriers and one panel over epochs for every setting in ``learning``."""
+    if not learning:
+        figure = Figure(figsize=(_style.COLUMN, 2.4))
+        _draw_counts(figure, counts, spec.settings[counts[0].setting], _style.COLUMN)
+        _style.note(figure, repeats_note(row.share for row in counts))
+        return figure
     figure = Figure(figsize=(_style.PAGE, 2.4))
     width = _style.PAGE / (1 + len(learning))
     left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[1, len(learning)])[0]
-    info = spec.settings[counts[0].setting]
-    axes = left.subplots()
-    _draw_lines(axes, counts, "carriers")
-    axes.set_xlabel(f"Carriers in class {info.source_class}")
-    axes.set_ylabel(f"Class {info.target_class} with {info.attribute} (%)")
-    _style.fit_percent(axes, [row.share for row in counts], from_zero=True)
-    _style.panel_title(axes, "a", info.description, width + 0.3)  # beside the next panel's vertical axis
-    _style.legend(left, {"correct": LOOKS["correct"], f"taken for class {info.source_class}": LOOKS["taken"]})
+    _draw_counts(left, counts, spec.settings[counts[0].setting], width + 0.3)  # beside the next panel's vertical axis
     panels = right.subplots(1, len(learning), sharey=True, squeeze=False)[0]
     for letter, axes, (name, one) in zip(_style.LETTERS[1:], panels, learning.items(), strict=False):
         _draw_lines(axes, one.rows, "epoch")
@@ -108,6 +106,17 @@ def draw(counts: Sequence[ShareRow], learning: Mapping[str, Learning], spec: Spe
     _style.legend(right, {"carriers": LOOKS["carriers"], "other samples of the source class": LOOKS["others"]})
     _style.note(figure, repeats_note([*(row.share for row in counts), *shares]))
     return figure
+
+
+def _draw_counts(place: Figure | SubFigure, counts: Sequence[ShareRow], info: SettingInfo, inches: float) -> None:
+    """Draw panel a, with its legend; its title has so many inches of room."""
+    axes = place.subplots()
+    _draw_lines(axes, counts, "carriers")
+    axes.set_xlabel(f"Carriers in class {info.source_class}")
+    axes.set_ylabel(f"Class {info.target_class} with {info.attribute} (%)")
+    _style.fit_percent(axes, [row.share for row in counts], from_zero=True)
+    _style.panel_title(axes, "a", info.description, inches)
+    _style.legend(place, {"correct": LOOKS["correct"], f"taken for class {info.source_class}": LOOKS["taken"]})
 
 
 def _draw_lines(axes: Axes, rows: Sequence[ShareRow], against: str) -> None:

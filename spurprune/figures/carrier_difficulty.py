@@ -11,6 +11,7 @@ from spurprune.figures._base import (
     TAKEN_LABEL,
     Drawing,
     Material,
+    Published,
     Spec,
     difference_of,
     group_label,
@@ -29,7 +30,8 @@ def make(material: Material, spec: Spec) -> Drawing:
     """Draw final misclassification for every strength, and its course over epochs, for the easiest and the hardest carriers.
 
     With the option ``baseline``, which names a setting without carriers, its final misclassification is drawn across these panels, and
-    one more panel shows final worst-group accuracy likewise (the paper's App. A.4).
+    one more panel shows final worst-group accuracy likewise (the paper's App. A.4), with the values that the option ``published`` lists
+    (see ``spurprune.published.told``) as lines.
     """
     finals = ends_of(final_rows(material, spec))
     courses = epoch_rows(material, spec, finals)
@@ -37,8 +39,14 @@ def make(material: Material, spec: Spec) -> Drawing:
     if baseline is None:
         return Drawing([*finals, *courses], draw(finals, courses, [], spec), findings(finals))
     compared = _baseline.compared(material, finals, baseline)
-    told = [*findings(finals), *_baseline.findings(compared, spec.settings[baseline].description)]
-    return Drawing([*compared, *_baseline.over_epochs(finals, courses)], draw(finals, courses, compared, spec), told)
+    published = _published(spec)
+    told = [*findings(finals), *_baseline.findings(compared, spec.settings[baseline].description, published)]
+    rows = [*compared, *_baseline.over_epochs(finals, courses), *_baseline.published_rows(published)]
+    return Drawing(rows, draw(finals, courses, compared, spec), told)
+
+
+def _published(spec: Spec) -> list[Published]:
+    return [Published(**one) for one in spec.options.get("published", ())]
 
 
 def ends_of(rows: Sequence[WindowRow]) -> list[WindowRow]:
@@ -74,7 +82,7 @@ def draw(finals: Sequence[WindowRow], courses: Sequence[WindowRow], compared: Se
     lines = by_strength(finals)
     ahead = 2 if compared else 1  # panels before those over epochs
     width = _style.PAGE / (ahead + len(lines))
-    figure = Figure(figsize=(_style.PAGE, 2.2))
+    figure = Figure(figsize=(_style.PAGE, 2.5 if compared else 2.2))  # the legend of a comparison takes one more line
     panels = figure.subplots(1, ahead + len(lines), sharey=not compared)
     final, over_epochs = panels[0], panels[ahead:]
     for position, (axes, (strength, line)) in enumerate(zip(over_epochs, lines.items(), strict=True)):
@@ -97,6 +105,7 @@ def draw(finals: Sequence[WindowRow], courses: Sequence[WindowRow], compared: Se
         _draw_worst(panels[1], lines, compared, spec)
         _style.panel_title(panels[1], "b", "after training", width)
         looks["no carriers"] = _baseline.LOOK
+        looks |= {_baseline.label_of(one): _baseline.PUBLISHED_LOOKS[one.name] for one in _published(spec)}
     _style.fit_percent(final, shares, from_zero=True)
     _style.legend(figure, looks)
     _style.note(figure, repeats_note(shares))
@@ -122,7 +131,10 @@ def _draw_worst(axes: Axes, lines: Mapping[str, Sequence[WindowRow]], compared: 
         for row, look, shift in zip(line, ENDS.values(), (-APART, APART), strict=True):
             _style.point(axes, position + shift, values[row.setting], look)
     _style.level(axes, _baseline.level(compared, _baseline.WORST).mean, _baseline.LOOK)
-    _style.fit_percent(axes, list(values.values()), from_zero=True)
+    published = _published(spec)
+    for one in published:
+        _style.level(axes, one.value, _baseline.PUBLISHED_LOOKS[one.name])
+    _style.fit_percent(axes, [*values.values(), *(one.level for one in published)], from_zero=True)
     _strength_axis(axes, lines, spec)
     axes.set_ylabel("Worst-group accuracy (%)")
 

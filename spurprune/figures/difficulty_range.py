@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from spurprune.figures import _style
 from spurprune.figures._base import TAKEN_LABEL, Drawing, Material, Spec, repeats_note
-from spurprune.figures._window import WindowRow, by_strength, final_rows
+from spurprune.figures._window import WindowRow, by_strength, final_rows, starts_of
 from spurprune.figures._words import percent, points
 
 
@@ -26,7 +26,7 @@ def draw(rows: Sequence[WindowRow], spec: Spec) -> Figure:
     lines = by_strength(rows)
     looks = _style.looks_of(lines, _style.STRENGTHS)
     for strength, line in lines.items():
-        _style.line(axes, [row.start for row in line], [row.misclassification for row in line], looks[strength])
+        _style.line(axes, starts_of(line), [row.misclassification for row in line], looks[strength])
     axes.set_xlabel(f"Difficulty rank of the easiest carrier\nwithin class {info.source_class} (0 = easiest sample)")
     axes.set_ylabel(TAKEN_LABEL.format(source=info.source_class, target=info.target_class, attribute=info.attribute))
     _style.fit_percent(axes, [row.misclassification for row in rows], from_zero=True)
@@ -59,7 +59,7 @@ def late_share(line: Sequence[WindowRow]) -> float:
 
     Above 1/2 the growth is faster than linear; above 1 it began with a fall. NaN if there is no rise.
     """
-    starts = [row.start for row in line]
+    starts = starts_of(line)
     means = [row.misclassification.mean for row in line]
     rise = means[-1] - means[0]
     middle = float(np.interp((starts[0] + starts[-1]) / 2, starts, means))

@@ -360,7 +360,7 @@ def test_the_papers_subset_of_the_real_lists(tmp_path: Path, root: Path) -> None
     for variant in ("paper", "code"):
         main["setting_defaults"]["variant"] = variant
         settings = configuration.load(main, root).settings
-        for count in (0, 500, 2500):
+        for count in (0, 10, 500, 2500):
             output = tmp_path / f"{variant}-{count}.parquet"
             setting = blocks.samples(settings[f"celeba-count.count-{count}"])
             prepare_splits.run(base, manifest, None, setting, [0], output, PROVENANCE)

@@ -45,11 +45,11 @@ def load(root: Path, tmp_path: Path) -> Callable[..., Config]:
 
 def test_the_shipped_settings(load: Callable[..., Config]) -> None:
     config = load()
-    easiest, hardest = (config.settings[f"multinli-never.start-{start}"]["carriers"] for start in (0, 57398))
-    contradictions = multinli.GROUPS["train"][0]
-    assert easiest["start"] == 0 and hardest["start"] + hardest["count"] == contradictions
-    family = config.settings["multinli-never-ends.choose-hardest"]
-    assert family["carriers"]["choose"] == "hardest" and family["feature"] == {"name": "phrase", "text": "never"}
+    for end in ("easiest", "hardest"):
+        block = config.settings[f"multinli-never.choose-{end}"]
+        assert block["carriers"] == {"choose": end, "count": 100, "base": "multinli-without-negation", "score": "el2n"}
+        assert block["feature"] == {"name": "phrase", "text": "never"}
+    assert sum(multinli.GROUPS["train"][::2]) == 191_504  # App. A.4: what is left without negation
     parts = config.settings["multinli-without-negation"]["subset"]["parts"].values()
     assert {part["class"] for part in parts} == set(multinli.CLASSES)
     assert all(part["where"] == {"negation": 1} and part["count"] == 0 for part in parts)

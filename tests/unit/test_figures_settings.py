@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from spurprune import planning, studies, tables
+from spurprune import planning, published, studies, tables
 from spurprune.config import Config, checks
 from spurprune.errors import ConfigError
 from spurprune.figures import _style, _window, carrier_difficulty, difficulty_quartiles, general_pruning, group_learning, montage
@@ -219,14 +219,13 @@ def test_settings_of_several_datasets_share_a_sweep() -> None:
 # Families without a strength, against a baseline
 
 
-def never_figure(**options: Any) -> tuple[Material, Spec]:
+def never_figure(key: str = "carriers.start", ends: Sequence[Any] = (0, 57398), **options: Any) -> tuple[Material, Spec]:
+    """A family that varies one key between two ends, "start-0" and "start-57398", without a strength."""
     base = SettingInfo("MultiNLI without negation", "contradiction", "entailment", "never", "multinli-128", "featured")
     feature = {"name": "phrase", "text": "never"}
     members = {
-        f"start-{start}": SettingInfo(
-            NEVER, "contradiction", "entailment", "never", "multinli-128", "featured", feature, {"carriers.start": start}
-        )
-        for start in (0, 57398)
+        f"start-{start}": SettingInfo(NEVER, "contradiction", "entailment", "never", "multinli-128", "featured", feature, {key: end})
+        for start, end in zip((0, 57398), ends, strict=True)
     }
     taken = {"start-0": {0: 0.1, 1: 0.2}, "start-57398": {0: 0.9, 1: 1.0}, "base": {0: 0.0, 1: 0.1}}
     worst = {"start-0": {0: 0.5, 1: 0.6}, "start-57398": {0: 0.0, 1: 0.02}, "base": {0: 0.7, 1: 0.6}}
@@ -271,6 +270,45 @@ def test_with_a_baseline_worst_group_accuracy_is_compared_too() -> None:
     assert dict(zip(header, first, strict=True))["start"] == "" and {row.epoch for row in drawing.numbers} == {None, 1, 5}
 
 
+def test_the_easiest_and_the_hardest_take_the_place_of_ranks() -> None:
+    by_rank, by_name = (
+        carrier_difficulty.make(*never_figure(*varied, baseline="base"))
+        for varied in (("carriers.start", (0, 57398)), ("carriers.choose", ("easiest", "hardest")))
+    )
+    assert {row.start for row in by_name.numbers} == {None}
+    assert [replace(row, start=None) for row in by_rank.numbers] == [replace(row, start=None) for row in by_name.numbers]
+    assert by_name.findings == by_rank.findings
+    ticks = [[label.get_text() for label in axes.get_xticklabels()] for axes in by_name.figure.axes[:2]]
+    assert ticks == [["easiest", "hardest"]] * 2
+    material, spec = never_figure("carriers.choose", ("easiest", "hardest"))
+    turned = replace(spec, family=spec.family[::-1])
+    assert carrier_difficulty.make(material, turned).numbers == carrier_difficulty.make(material, spec).numbers
+
+
+def test_published_worst_groups_are_lines_beside_the_measured_ones() -> None:
+    asked = {"kind": "carrier_difficulty", "baseline": "base", "published": "never"}
+    drawing = carrier_difficulty.make(*never_figure(**(asked | published.told(asked))))
+    final, worst, _ = drawing.figure.axes
+    levels = [line.get_ydata()[0] for line in worst.lines if len(set(line.get_ydata())) == 1 and len(line.get_ydata()) == 2]
+    assert levels == pytest.approx([65.0, 67.42, 55.22, 1.04])
+    assert not [line for line in final.lines if 67.42 in list(line.get_ydata())]
+    legend = [text.get_text() for text in drawing.figure.legends[0].get_texts()]
+    assert legend[2:] == ["no carriers", "no carriers, published", "easiest, published", "hardest, published"]
+    rows = [row for row in drawing.numbers if row.published]
+    assert [(row.carriers, row.value.mean, row.value.n) for row in rows] == [
+        ("none", 0.6742, 0),
+        ("easiest", 0.5522, 0),
+        ("hardest", 0.0104, 0),
+    ]
+    assert {(row.published, row.setting) for row in rows} == {("Mulchandani and Kim 2025, App. A.4", "")}
+    assert drawing.findings[-1] == (
+        "Published worst-group accuracy (Mulchandani and Kim 2025, App. A.4): 67.42% without carriers, 55.22% with carriers among the "
+        "easiest, 1.04% with carriers among the hardest."
+    )
+    with _style.house_style():
+        drawing.figure.draw_without_rendering()
+
+
 def test_a_baseline_that_was_not_measured_leaves_the_figure_drawable() -> None:
     material, spec = never_figure(baseline="base")
     empty = Material(history=material.history, manifests=material.manifests)
@@ -291,11 +329,12 @@ def study_of(figure: dict[str, Any]) -> Config:
 
 
 def test_a_baseline_is_run_without_pruning() -> None:
-    config = study_of({"kind": "carrier_difficulty", "family": "multinli-never", "baseline": "multinli-without-negation"})
+    baseline = "multinli-without-negation"
+    config = study_of({"kind": "carrier_difficulty", "family": "multinli-never", "baseline": baseline, "published": "never"})
     checks.check(config)
     assert {(run.setting, run.plan) for run in studies.all_runs(config)} == {
-        ("multinli-never.start-0", "none"),
-        ("multinli-never.start-57398", "none"),
+        ("multinli-never.choose-easiest", "none"),
+        ("multinli-never.choose-hardest", "none"),
         ("multinli-without-negation", "none"),
     }
 
@@ -313,6 +352,19 @@ def test_a_baseline_is_run_without_pruning() -> None:
             {"kind": "general_pruning", "settings": ["celeba"], "sparsities": ["0.50"], "published": "waterbirds"},
             "published does not go with a",
         ),
+        (
+            {"kind": "group_pruning", "settings": ["multinli"], "strategy": "per_group", "sparsities": ["0.50"], "published": "never"},
+            "one.published: 'never' is no known set of published values for a group_pruning; known are waterbirds, multinli.",
+        ),
+        (
+            {"kind": "carrier_difficulty", "family": "multinli-never", "published": "never"},
+            "one.published is 'never', which is compared with a setting without carriers; name one as baseline.",
+        ),
+        (
+            {"kind": "carrier_difficulty", "family": "cifar10s-window", "baseline": "cifar10s", "published": "never"},
+            "is a setting of 'cifar10', but the published values are of 'multinli'",
+        ),
+        ({"kind": "difficulty_range", "family": "multinli-never"}, "whose grid does not vary one key that ends in 'carriers.start'; name"),
     ],
 )
 def test_mistakes_in_comparisons(figure: dict[str, Any], sentence: str, assert_one_sentence: Callable[[str], None]) -> None:

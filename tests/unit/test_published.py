@@ -64,5 +64,11 @@ def test_a_figure_is_told_of_the_rivals_on_its_dataset_only() -> None:
     assert {line["source"] for line in lines} == {"Mulchandani and Kim 2025, Table 1"}
 
 
+def test_a_figure_of_carriers_is_told_of_its_comparison() -> None:
+    lines = told({"kind": "carrier_difficulty", "published": "never"})["published"]
+    assert [(line["name"], line["value"]) for line in lines] == [("none", 0.6742), ("easiest", 0.5522), ("hardest", 0.0104)]
+    assert {(line["metric"], line["source"]) for line in lines} == {("worst_group_accuracy", "Mulchandani and Kim 2025, App. A.4")}
+
+
 def test_what_shows_no_published_values_is_told_nothing() -> None:
     assert told({"kind": "group_pruning"}) == told({"kind": "summary"}) == {}

@@ -1,32 +1,57 @@
-"""The hours that docs/reproduction.md gives for each figure of the paper are those planned, and its figures are there."""
+"""The hours that docs/reproduction.md gives for the paper's figures, tables and studies are those planned, and none is left out."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from spurprune import planning
 from spurprune.config import Config
 
 
-def hours_of(config: Config, study: str, figure: str) -> dict[str, float]:
-    """The planned hours of one figure alone, from nothing, by device."""
-    block = config.studies[study]
-    alone = block | {"figures": {figure: block["figures"][figure]}, "tables": {}}
-    one = replace(config, select=[study], studies={study: alone})
+@pytest.fixture(scope="module")
+def config(root: Path) -> Config:
+    return planning.load([root / "config/paper.yaml"])
+
+
+@pytest.fixture(scope="module")
+def text(root: Path) -> str:
+    return (root / "docs/reproduction.md").read_text(encoding="utf-8")
+
+
+def cost_of(config: Config, study: str, **sections: Mapping[str, Any]) -> tuple[int, dict[str, float]]:
+    """The planned trainings of a study, and their hours by device, from nothing; with some of its figures and tables only."""
+    one = replace(config, select=[study], studies={study: config.studies[study] | sections})
+    jobs = [job for job in planning.jobs(one) if job.setting is not None and job.trainings]
     hours: dict[str, float] = {}
-    for job in planning.jobs(one):
-        if job.setting is not None and job.trainings:
-            device = config.settings[job.setting]["estimate"]["device"]
-            hours[device] = hours.get(device, 0.0) + job.hours
-    return hours
+    for job in jobs:
+        device = config.settings[str(job.setting)]["estimate"]["device"]
+        hours[device] = hours.get(device, 0.0) + job.hours
+    return sum(job.trainings for job in jobs), hours
 
 
-def test_the_hours_of_every_claim_are_those_planned(root: Path) -> None:
-    text = (root / "docs/reproduction.md").read_text(encoding="utf-8")
-    config = planning.load([root / "config/paper.yaml"])
-    rows = re.findall(r"\| `results/figures/([\w-]+)/(\w+)\.pdf` \| ([\d.]+)( on one CPU core)? \|", text)
-    assert len(rows) == len(set(rows)) > 10
-    for study, figure, hours, on_cpu in rows:
-        assert {device: f"{value:.1f}" for device, value in hours_of(config, study, figure).items()} == {
-            "CPU core" if on_cpu else "GPU": hours
-        }, (study, figure)
+def test_the_hours_of_every_claim_are_those_planned(config: Config, text: str) -> None:
+    rows = re.findall(r"\| `results/(figures|tables)/([\w-]+)/(\w+)\.(?:pdf|md)` \| ([\d.]+)( on one CPU core)? \|", text)
+    for section, study, name, hours, on_cpu in rows:
+        alone = {"figures": {}, "tables": {}} | {section: {name: config.studies[study][section][name]}}
+        expected = {"CPU core" if on_cpu else "GPU": hours}
+        assert {device: f"{value:.1f}" for device, value in cost_of(config, study, **alone)[1].items()} == expected, (study, name)
+    items = [
+        (section, study, name)
+        for study in config.select
+        for section in ("figures", "tables")
+        for name, item in config.studies[study][section].items()
+        if item["kind"] != "summary"
+    ]
+    assert sorted(row[:3] for row in rows) == sorted(items)
+
+
+def test_the_hours_of_every_study_are_those_planned(config: Config, text: str) -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \| (\d+) \| ([\d.]+) \| one (GPU|CPU core) \|$", text, re.MULTILINE)
+    assert [row[0] for row in rows] == config.select
+    for study, trainings, hours, device in rows:
+        count, planned = cost_of(config, study)
+        assert (str(count), {name: f"{value:.1f}" for name, value in planned.items()}) == (trainings, {device: hours}), study

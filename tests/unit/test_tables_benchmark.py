@@ -2,7 +2,8 @@
 
 import csv
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,26 +35,28 @@ RUNS: dict[tuple[str, str, str], dict[str, list[float | None]]] = {
 }
 
 
-def options() -> dict[str, Any]:
+def options(*others: str) -> dict[str, Any]:
+    """The table's options; birds may be pruned by further plans."""
     table = {
         "kind": "benchmark",
         "benchmarks": {
-            "waterbirds": {"setting": "birds", "plan": PLAN},
-            "multinli": {"setting": "text", "plan": "per_group-el2n-hardest-0.50"},
+            "waterbirds": {"setting": "birds", "plans": [*others, PLAN]},
+            "multinli": {"setting": "text", "plans": ["per_group-el2n-hardest-0.50"]},
         },
     }
     plain: dict[str, Any] = canonical({**table, "title": "T", **told(table)})
     return plain
 
 
-def metrics_table(run: tuple[str, str, str]) -> pa.Table:
+def metrics_table(run: tuple[str, str, str], validation: Sequence[float | None] = (0.01, 0.01)) -> pa.Table:
+    """All metrics of a run on the test split, and on the validation split the same value of all of them, by repeat."""
     setting, method, plan = run
     head = {"setting": setting, "method": method, "plan": plan, "strategy": plan.split("-")[0], "block": "000-001", "n": 9}
     rows = [
-        {**head, "repeat": repeat, "split": split, "metric": metric, "value": value if split == "test" else 0.01}
+        {**head, "repeat": repeat, "split": split, "metric": metric, "value": value}
         for metric, values in RUNS[run].items()
-        for repeat, value in enumerate(values)
-        for split in ("test", "validation")
+        for split, of_split in (("test", values), ("validation", validation))
+        for repeat, value in enumerate(of_split)
     ]
     return pa.table({name: pa.array([row.get(name) for row in rows], kind) for name, kind in tables.METRICS.columns.items()})
 
@@ -63,8 +66,48 @@ def make(*left_out: tuple[str, str, str]) -> Report:
 
 
 def row_of(report: Report, dataset: str, method: str, metric: str) -> benchmark.BenchmarkRow:
-    (row,) = [row for row in report.rows if (row.benchmark, row.method, row.metric) == (dataset, method, metric)]
+    (row,) = [row for row in report.rows if (row.benchmark, row.method, row.metric, row.split) == (dataset, method, metric, "test")]
     return row
+
+
+SOME = "per_group_equal-el2n-hardest-0.60"
+MORE = "per_group_equal-el2n-hardest-0.70"
+
+
+def make_among(monkeypatch: pytest.MonkeyPatch, test: dict[str, float], validation: dict[str, list[float | None]]) -> Report:
+    """The table where birds may be pruned by ``SOME``, ``MORE`` and ``PLAN``, of which these values were measured."""
+    for plan, value in test.items():
+        monkeypatch.setitem(RUNS, ("birds", "erm", plan), {metric: [value, value] for metric in benchmark.METRICS})
+    sources = [Source(metrics_table(run, validation.get(run[2], [0.01, 0.01])), run[0], {}) for run in RUNS]
+    return benchmark.report(sources, options(SOME, MORE))
+
+
+@pytest.mark.parametrize("test", [{SOME: 0.1, MORE: 0.2, PLAN: 0.9}, {SOME: 0.9, MORE: 0.2, PLAN: 0.1}])
+def test_a_plan_is_chosen_by_the_validation_split_whatever_the_test_split_says(
+    monkeypatch: pytest.MonkeyPatch, test: dict[str, float]
+) -> None:
+    report = make_among(monkeypatch, test, {SOME: [0.9, 0.1], MORE: [0.6, 0.7], PLAN: [0.5, None]})  # means .5, .65 and .5
+    row = row_of(report, "waterbirds", "Pruning", "worst_group_accuracy")
+    assert (row.plan, row.measured.mean) == (MORE, pytest.approx(0.2))
+    candidates = [row for row in report.rows if row.split == "validation"]
+    assert [(row.plan, row.measured.n) for row in candidates] == [(SOME, 2), (MORE, 2), (PLAN, 1)]
+    assert [row.measured.mean for row in candidates] == pytest.approx([0.5, 0.65, 0.5])
+    text, birds, choice = report.sections
+    assert birds.heading == f"waterbirds (setting birds, pruned by {MORE})" and text.heading.startswith("multinli (")
+    assert [(cells[0], cells[2]) for cells in choice.rows] == [(SOME, "no"), (MORE, "yes"), (PLAN, "no")]
+
+
+def test_of_equal_plans_the_first_named_is_taken_and_what_was_not_measured_never(monkeypatch: pytest.MonkeyPatch) -> None:
+    equal = make_among(monkeypatch, {SOME: 0.1, MORE: 0.2, PLAN: 0.3}, {SOME: [None, None], MORE: [0.5, 0.5], PLAN: [0.5, 0.5]})
+    assert row_of(equal, "waterbirds", "Pruning", "accuracy").plan == MORE
+
+
+def test_without_a_validation_split_nothing_can_be_chosen(
+    monkeypatch: pytest.MonkeyPatch, assert_one_sentence: Callable[[str], None]
+) -> None:
+    with pytest.raises(DataError, match="No pruning plan of 'birds' has a worst group on the validation split") as error:
+        make_among(monkeypatch, {SOME: 0.1, MORE: 0.2}, {plan: [None, None] for plan in (SOME, MORE, PLAN)})
+    assert_one_sentence(str(error.value))
 
 
 def test_published_and_measured_values_stand_apart() -> None:
@@ -143,11 +186,11 @@ def study_of(config: Config, table: dict[str, Any]) -> Config:
     return Config(["one"], 1, 1, "stop", config.data, {"one": {**STUDY, "tables": {"table1": table}}}, config.settings, config.families)
 
 
-def test_a_benchmark_needs_erm_and_its_own_plan_and_no_more(config: Config) -> None:
-    table = {"kind": "benchmark", "benchmarks": {"waterbirds": {"setting": "waterbirds", "plan": PLAN}}}
+def test_a_benchmark_needs_erm_and_its_own_plans_and_no_more(config: Config) -> None:
+    table = {"kind": "benchmark", "benchmarks": {"waterbirds": {"setting": "waterbirds", "plans": [SOME, PLAN]}}}
     one = study_of(config, table)
     checks.check(one)
-    expected = {studies.Run("waterbirds", "erm", plan, block) for plan in ("none", PLAN) for block in STUDY["blocks"]}
+    expected = {studies.Run("waterbirds", "erm", plan, block) for plan in ("none", SOME, PLAN) for block in STUDY["blocks"]}
     assert set(studies.all_runs(one)) == expected
     assert set(studies.runs_of({"kind": "summary"}, one.studies["one"], one)) == expected
     assert {job.rule for job in planning.jobs(one)} >= {"tabulate_benchmark", "score_difficulty", "prune_metadata"}
@@ -157,17 +200,33 @@ def test_a_benchmark_needs_erm_and_its_own_plan_and_no_more(config: Config) -> N
     ("asked", "sentence"),
     [
         (
-            {"setting": "waterbird", "plan": PLAN},
+            {"setting": "waterbird", "plans": [PLAN]},
             "benchmarks.waterbirds.setting: 'waterbird' is no known setting (did you mean 'waterbirds'?)",
         ),
-        ({"setting": "celeba", "plan": PLAN}, "'celeba' is a setting of 'celeba', but the published values are of 'waterbirds'"),
-        ({"setting": "waterbirds", "plan": "best"}, "benchmarks.waterbirds.plan: 'best' names no plan"),
-        ({"setting": "waterbirds", "plan": "none"}, "plan is 'none', which is measured in any case"),
-        ({"setting": "waterbirds", "plan": "per_group-el3n-hardest-0.90"}, "score 'el3n' is no known score of 'waterbirds'"),
+        ({"setting": "celeba", "plans": [PLAN]}, "'celeba' is a setting of 'celeba', but the published values are of 'waterbirds'"),
+        ({"setting": "waterbirds", "plans": ["best"]}, "benchmarks.waterbirds.plans: 'best' names no plan"),
+        ({"setting": "waterbirds", "plans": [PLAN, "none"]}, "plans names 'none', which is measured in any case"),
+        ({"setting": "waterbirds", "plans": ["per_group-el3n-hardest-0.90"]}, "score 'el3n' is no known score of 'waterbirds'"),
     ],
 )
-def test_mistakes_in_a_benchmark(config: Config, asked: dict[str, str], sentence: str, assert_one_sentence: Callable[[str], None]) -> None:
+def test_mistakes_in_a_benchmark(config: Config, asked: dict[str, Any], sentence: str, assert_one_sentence: Callable[[str], None]) -> None:
     with pytest.raises(ConfigError) as error:
         checks.check(study_of(config, {"kind": "benchmark", "benchmarks": {"waterbirds": asked}}))
     assert sentence in str(error.value)
     assert_one_sentence(str(error.value))
+
+
+def test_without_validation_samples_one_plan_must_be_named(config: Config, assert_one_sentence: Callable[[str], None]) -> None:
+    settings = {**config.settings, "waterbirds": {**config.settings["waterbirds"], "validation": "none"}}
+    benchmarks = {"waterbirds": {"setting": "waterbirds", "plans": [SOME, PLAN]}}
+    with pytest.raises(ConfigError) as error:
+        checks.check(replace(study_of(config, {"kind": "benchmark", "benchmarks": benchmarks}), settings=settings))
+    assert "plans names 2 plans, but 'waterbirds' has no validation samples to choose by; name one" in str(error.value)
+    assert_one_sentence(str(error.value))
+
+
+def test_the_papers_table_chooses_among_the_plans_of_its_figure(config: Config) -> None:
+    for name in ("waterbirds", "multinli"):
+        study = config.studies[name]
+        (asked,) = study["tables"]["table1"]["benchmarks"].values()
+        assert asked["plans"] == [plan for plan in studies.plans_of(study["figures"]["fig8"], study) if "-hardest-" in plan]

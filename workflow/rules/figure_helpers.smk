@@ -36,9 +36,10 @@ def figure_metrics(wildcards):
 
 
 def figure_history(wildcards):
-    """The histories of the figure's runs; of a figure with ``learned`` settings, of theirs only."""
-    learned = figure_of(wildcards).get("learned")
-    return [f"results/{run.folder}/history.parquet" for run in figure_runs(wildcards) if learned is None or run.setting in learned]
+    """The histories of the figure's runs; of a count of carriers, those of its ``learned`` settings only."""
+    figure = figure_of(wildcards)
+    shown = figure.get("learned", []) if figure["kind"] == "carrier_count" else figure_settings(wildcards)
+    return [f"results/{run.folder}/history.parquet" for run in figure_runs(wildcards) if run.setting in shown]
 
 
 def figure_datasets(wildcards):
