@@ -12,6 +12,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/resource_helpers.smk"
 include: "workflow/rules/download.smk"
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/difficulty.smk"
@@ -38,7 +39,7 @@ rule figures:
 
 
 onstart:
-    if not visible_devices():
+    if workflow.local_exec and not visible_devices():
         print("No GPU is visible, so trainings run on the CPU.", file=sys.stderr)
 
 

@@ -6,6 +6,7 @@ drops the lock when the process ends, however it ends. ``CUDA_VISIBLE_DEVICES`` 
 
 import fcntl
 import os
+import platform
 import subprocess
 import tempfile
 import time
@@ -13,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from spurprune.logs import log
 
 # How often a waiting thread of GNU's OpenMP looks for work before it sleeps. Going to sleep at once costs a training with two threads a
 # sixth of its speed (ResNet-20 on two cores: 510 images a second against 600); spinning for milliseconds costs its neighbours more.
@@ -45,6 +48,11 @@ def lease_folder() -> Path:
     return Path(tempfile.gettempdir()) / f"spurprune-devices-{os.getuid()}-{os.environ.get('SLURM_JOB_ID', 'local')}"
 
 
+def node_name() -> str:
+    """Return the name of this machine, which is Slurm's own within a Slurm job."""
+    return os.environ.get("SLURMD_NODENAME") or platform.node()
+
+
 @contextmanager
 def leased_device(poll_seconds: float = 1.0) -> Iterator[str | None]:
     """Hold one device for the duration and make it the only visible one; yields its name, or None on a machine without any.
@@ -60,6 +68,7 @@ def leased_device(poll_seconds: float = 1.0) -> Iterator[str | None]:
     lock, device = _acquire(folder, devices, poll_seconds)
     try:
         os.environ["CUDA_VISIBLE_DEVICES"] = device
+        log.info("leased device %s of node %s", device, node_name())
         yield device
     finally:
         lock.close()

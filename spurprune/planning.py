@@ -4,6 +4,7 @@ The jobs are counted from the studies, without Snakemake and without any data, a
 """
 
 import argparse
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,10 +18,14 @@ from spurprune.config import Config
 from spurprune.config.settings import read_yaml
 from spurprune.datasets.registry import registry
 from spurprune.errors import ConfigError, SpurpruneError
-from spurprune.studies import Reference
+from spurprune.studies import Reference, Run
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS_AN_HOUR = 3600
+# A training job's time limit on a cluster: its estimate is for one device that nobody shares, so it gets several times that, and never
+# less than starting on a cold file system may take.
+RUNTIME_FACTOR = 3
+RUNTIME_FLOOR_MINUTES = 30
 
 
 @dataclass(frozen=True)
@@ -63,16 +68,38 @@ def jobs(config: Config) -> list[Job]:
         *(Job("download") for _ in downloaded),
         *(Job("prepare_inputs") for _ in datasets),
         *(Job("prepare_splits", setting) for setting, _ in samples),
-        *(_reference_job(one, config) for one in references),
+        *(reference_job(one, config) for one in references),
         *(Job("score_difficulty", one.setting) for one in difficulties),
         *(Job("prune_metadata", setting) for setting, _, _ in plan_files),
-        *(_run_job(run, config) for run in runs),
+        *(run_job(run, config) for run in runs),
         *(Job("evaluate", run.setting) for run in runs),
         *(Job(f"plot_{figure['kind']}") for name in config.select for figure in config.studies[name]["figures"].values()),
         *(Job(f"tabulate_{table['kind']}") for name in config.select for table in config.studies[name]["tables"].values()),
         Job("collect_metrics"),
         Job("all"),
     ]
+
+
+def reference_job(reference: Reference, config: Config) -> Job:
+    """Return the job that trains some reference runs, every seed of every repeat of the block."""
+    recipe = config.settings[reference.setting]["reference"][reference.recipe]
+    trainings = recipe["seeds"] * len(studies.repeats_of(reference.block))
+    return _training_job("train_reference", reference.setting, trainings, recipe["epochs"], config)
+
+
+def run_job(run: Run, config: Config) -> Job:
+    """Return the job that trains a run, every repeat of the block."""
+    setting = config.settings[run.setting]
+    rule = "retrain_keeping_models" if setting["keep_models"] else "retrain"
+    return _training_job(rule, run.setting, len(studies.repeats_of(run.block)), setting["training"]["epochs"], config)
+
+
+def runtime_minutes(job: Job, attempt: int) -> int:
+    """Return the time limit of a training job in whole minutes, as a cluster's scheduler wants one; it grows with every attempt from 1.
+
+    A training that comes to its limit goes on from its checkpoint at the next attempt.
+    """
+    return attempt * max(RUNTIME_FLOOR_MINUTES, math.ceil(job.hours * 60 * RUNTIME_FACTOR))
 
 
 def rows(all_jobs: Sequence[Job], config: Config) -> list[PlanRow]:
@@ -142,18 +169,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _items(study: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [*study["figures"].values(), *study["tables"].values()]
-
-
-def _reference_job(reference: Reference, config: Config) -> Job:
-    recipe = config.settings[reference.setting]["reference"][reference.recipe]
-    trainings = recipe["seeds"] * len(studies.repeats_of(reference.block))
-    return _training_job("train_reference", reference.setting, trainings, recipe["epochs"], config)
-
-
-def _run_job(run: studies.Run, config: Config) -> Job:
-    setting = config.settings[run.setting]
-    rule = "retrain_keeping_models" if setting["keep_models"] else "retrain"
-    return _training_job(rule, run.setting, len(studies.repeats_of(run.block)), setting["training"]["epochs"], config)
 
 
 def _training_job(rule: str, setting: str, trainings: int, epochs: int, config: Config) -> Job:

@@ -15,6 +15,7 @@ from spurprune import planning
 from spurprune.config import Config
 from spurprune.errors import ConfigError
 from spurprune.planning import Job, PlanRow
+from spurprune.studies import Reference, Run
 
 # One setting whose reference is shared among repeats, one that draws its own carriers, one that takes its carriers from the first.
 SETTINGS = """
@@ -125,6 +126,21 @@ def test_the_printed_plan_has_a_row_a_setting_and_totals(config: Config) -> None
     assert cells[9] == ["total", "45", "38", "2.720"]
     assert "0.620 hours on one CPU core + 2.100 hours on one H100" in lines[11]
     assert "retrain_keeping_models 2" in lines[12]
+
+
+def test_a_trainings_time_limit_follows_from_its_estimate(config: Config) -> None:
+    reference = planning.reference_job(Reference("drawn", "early", "002-004"), config)
+    assert reference.hours == pytest.approx(3 * 3 * 4 / 100)  # 3 repeats, 3 seeds, 4 epochs
+    assert planning.runtime_minutes(reference, 1) == 65  # 21.6 minutes, three times, rounded up
+    run = planning.run_job(Run("drawn", "erm", "none", "000-001"), config)
+    assert run.hours == pytest.approx(2 * 10 / 100)
+    assert [planning.runtime_minutes(run, attempt) for attempt in (1, 2, 3)] == [36, 72, 108]
+    assert planning.run_job(Run("derived", "erm", "none", "000-001"), config).rule == "retrain_keeping_models"
+
+
+def test_a_short_training_still_gets_half_an_hour(config: Config) -> None:
+    assert planning.runtime_minutes(Job("retrain", "drawn", 1, 0.001), 1) == 30
+    assert planning.runtime_minutes(Job("retrain", "drawn", 1, 0.001), 2) == 60
 
 
 def test_an_hour_of_a_large_plan_has_one_decimal(config: Config) -> None:

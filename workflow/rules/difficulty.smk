@@ -20,6 +20,8 @@ rule train_reference:
     resources:
         gpu=1,
         repeats_at_once=CONFIG.repeats_at_once,
+        mem_mb=training_memory,
+        runtime=reference_runtime,
     params:
         setting=lambda wildcards: blocks.reference(setting_of(wildcards)),
         recipe=lambda wildcards: canonical(setting_of(wildcards)["reference"][wildcards.recipe]),

@@ -24,6 +24,8 @@ rule retrain:
     resources:
         gpu=1,
         repeats_at_once=CONFIG.repeats_at_once,
+        mem_mb=training_memory,
+        runtime=run_runtime,
     params:
         setting=lambda wildcards: blocks.training(setting_of(wildcards)),
         repeats=repeats,

@@ -1,0 +1,23 @@
+"""Helpers for the resources that training jobs ask of a cluster; on one machine they limit nothing. No rules here."""
+
+from spurprune import planning
+
+# Main memory of a training on a GPU: torch with its libraries, and what is recorded of every sample. Inputs are memory-mapped.
+TRAINING_MEMORY_MB = 8000
+
+
+def reference_runtime(wildcards, attempt):
+    """The time limit of some reference runs in minutes."""
+    reference = studies.Reference(wildcards.setting, wildcards.recipe, wildcards.block)
+    return planning.runtime_minutes(planning.reference_job(reference, CONFIG), attempt)
+
+
+def run_runtime(wildcards, attempt):
+    """The time limit of a run in minutes."""
+    run = studies.Run(wildcards.setting, wildcards.method, wildcards.plan, wildcards.block)
+    return planning.runtime_minutes(planning.run_job(run, CONFIG), attempt)
+
+
+def training_memory(wildcards, attempt):
+    """A training's main memory in megabytes, which grows when it is tried again."""
+    return TRAINING_MEMORY_MB * attempt
