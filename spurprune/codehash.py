@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = "spurprune"
-# Modules that cannot change a result: how a stage reports, where it finds a device, how it names an error; the version's number.
+# Modules that cannot change a result: how a stage reports, where it finds a device or a copy, how it names an error; the version's number.
 CANNOT_CHANGE_RESULTS = frozenset({PACKAGE}) | frozenset(
-    f"{PACKAGE}.{name}" for name in ("logs", "devices", "errors", "plugins", "codehash", "progress", "training.checkpoints")
+    f"{PACKAGE}.{name}" for name in ("logs", "devices", "scratch", "errors", "plugins", "codehash", "progress", "training.checkpoints")
 )
 
 

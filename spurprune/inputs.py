@@ -1,12 +1,16 @@
 """The datasets' inputs: one memory-mapped array a dataset, its base table and its manifest."""
 
 import json
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from spurprune import scratch
 from spurprune.errors import DataError, first_sentence
 from spurprune.files import replacing, write_text
 
@@ -92,3 +96,20 @@ def open_inputs(path: Path, manifest: Manifest) -> np.ndarray:
             f"{path} holds {inputs.dtype} {inputs.shape}, but its manifest says {expected[1]} {expected[0]}; delete it and rerun."
         )
     return inputs
+
+
+@contextmanager
+def local_inputs(paths: Mapping[str, Path], folder: str | None, limit_gb: int | None = None) -> Iterator[dict[str, Path]]:
+    """Yield a job's ``paths``, the array's replaced by that of its copy in a node-local ``folder``, which is kept until the block ends.
+
+    ``paths`` names at least inputs and manifest. Without a folder, or where there can be no copy (see ``scratch.local_copy``), the paths
+    are yielded as they are. Raises DataError if the manifest is missing or damaged.
+    """
+    if not folder:
+        yield dict(paths)
+        return
+    manifest = read_manifest(paths["manifest"])
+    array_bytes = manifest.count * math.prod(manifest.shape) * np.dtype(manifest.dtype).itemsize
+    name = f"{manifest.dataset}-{manifest.image_size}-{manifest.sha256}.npy"
+    with scratch.local_copy(scratch.Original(paths["inputs"], name, array_bytes, manifest.sha256), folder, limit_gb) as path:
+        yield dict(paths) | {"inputs": path}

@@ -24,6 +24,7 @@ class Project:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.environment: dict[str, str] = {}  # what snakemake finds there besides this process's own
 
     @classmethod
     def copy_sources(cls, root: Path, path: Path) -> "Project":
@@ -45,6 +46,7 @@ class Project:
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start snakemake, the leader of its own process group, both its streams joined."""
         environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")}
+        environment |= self.environment
         command = [sys.executable, "-m", "snakemake", *arguments]
         return subprocess.Popen(
             command, cwd=self.path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True

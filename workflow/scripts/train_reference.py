@@ -2,16 +2,18 @@
 
 from pathlib import Path
 
-from spurprune import devices
+from spurprune import devices, inputs
 from spurprune.logs import stage_log
 from spurprune.tables import Provenance
 
 devices.set_threads(snakemake.threads)
-with stage_log(snakemake.log[0], "train_reference"), devices.leased_device():
+paths = {name: Path(path) for name, path in snakemake.input.items() if path}
+near = inputs.local_inputs(paths, snakemake.resources.get("scratch"), snakemake.resources.get("scratch_gb"))
+with stage_log(snakemake.log[0], "train_reference"), near as paths, devices.leased_device():
     from spurprune.stages import train_reference
 
     train_reference.run(
-        {name: Path(path) for name, path in snakemake.input.items() if path},
+        paths,
         snakemake.params.setting,
         snakemake.params.recipe,
         list(snakemake.params.repeats),
