@@ -71,10 +71,12 @@ def leased_device(poll_seconds: float = 1.0) -> Iterator[str | None]:
         log.info("leased device %s of node %s", device, node_name())
         yield device
     finally:
+        log.info("handed back device %s", device)
         lock.close()
 
 
 def _acquire(folder: Path, devices: list[str], poll_seconds: float) -> tuple[IO[str], str]:
+    waiting = False
     while True:
         for device in devices:
             lock = open(folder / f"{device.strip().replace('/', '_')}.lock", "w")  # noqa: SIM115 - held until the lease ends
@@ -83,4 +85,7 @@ def _acquire(folder: Path, devices: list[str], poll_seconds: float) -> tuple[IO[
                 return lock, device
             except BlockingIOError:
                 lock.close()
+        if not waiting:
+            log.info("waiting for a device: other jobs hold %s", ",".join(devices))
+            waiting = True
         time.sleep(poll_seconds)

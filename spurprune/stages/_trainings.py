@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from spurprune import plugins, tables
+from spurprune.devices import visible_devices
 from spurprune.inputs import Manifest, open_inputs, read_manifest
 from spurprune.logs import log
 from spurprune.models._base import Network
@@ -84,6 +85,8 @@ def open_workbench(inputs: Path, manifest: Path, samples: Path, setting: dict[st
     torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
     torch.backends.cudnn.allow_tf32 = precision != "fp32"
     log.info("device %s, %d numeric threads, precision %s", device, threads, precision)
+    if device.type == "cpu" and (unused := visible_devices()):
+        log.warning("torch %s cannot use the GPU %s here, so this training runs on the CPU", torch.__version__, ",".join(unused))
     info = read_manifest(manifest)
     return Workbench(
         open_inputs(inputs, info),

@@ -5,13 +5,16 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from spurprune import devices
+from spurprune.logs import stage_log
 
 HOLD = """
 import os, sys
@@ -81,6 +84,37 @@ def test_a_lease_ends_with_its_block(environment: dict[str, str], holders: list[
 def test_jobs_of_different_slurm_allocations_do_not_meet(environment: dict[str, str], holders: list[Holder]) -> None:
     holders.extend(Holder(environment | {"CUDA_VISIBLE_DEVICES": "0", "SLURM_JOB_ID": job}) for job in ("17", "18"))
     assert [holder.device() for holder in holders] == [["0", "0"], ["0", "0"]]
+
+
+def test_jobs_of_one_slurm_group_that_see_all_its_devices_get_one_each(environment: dict[str, str], holders: list[Holder]) -> None:
+    group = environment | {"CUDA_VISIBLE_DEVICES": "0,1,2,3", "SLURM_JOB_ID": "17"}
+    holders.extend(Holder(group) for _ in range(4))
+    assert sorted(holder.device() for holder in holders) == [["0", "0"], ["1", "1"], ["2", "2"], ["3", "3"]]
+    fifth = Holder(group)
+    holders.append(fifth)
+    assert not select.select([fifth.process.stdout], [], [], 0.5)[0], "a fifth job got a device of four"
+
+
+def test_the_log_names_the_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with stage_log(str(tmp_path / "log"), "retrain"), devices.leased_device():
+        pass
+    lines = [line.split(" INFO ")[1] for line in (tmp_path / "log").read_text().splitlines()]
+    assert lines[1:3] == [f"leased device 3 of node {devices.node_name()}", "handed back device 3"]
+
+
+def test_the_log_says_that_a_job_waits(
+    environment: dict[str, str], holders: list[Holder], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    holders.append(Holder(environment | {"CUDA_VISIBLE_DEVICES": "3"}))
+    assert holders[0].device() == ["3", "3"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(devices, "time", SimpleNamespace(sleep=lambda seconds: holders[0].kill()))
+    with stage_log(str(tmp_path / "log"), "retrain"), devices.leased_device() as device:
+        assert device == "3"
+    assert (tmp_path / "log").read_text().count("waiting for a device: other jobs hold 3") == 1
 
 
 @pytest.mark.parametrize("visible", ["", "-1"])
