@@ -20,7 +20,7 @@ CELEBA_NAMES = CELEBA_HEADER.split()
 # Images of every split by (class, attribute): training, validation, test.
 CELEBA = {(0, 0): (20, 3, 6), (0, 1): (4, 2, 6), (1, 0): (20, 3, 6), (1, 1): (12, 2, 6)}
 WATERBIRDS = {(0, 0): (24, 3, 6), (0, 1): (4, 3, 6), (1, 0): (4, 3, 6), (1, 1): (20, 3, 6)}
-PAIRS = {"contradiction": "nobody", "entailment": "dog", "neutral": "a"}  # a word of the hypothesis that goes with the class
+PAIRS = {"contradiction": "run", "entailment": "dog", "neutral": "a"}  # a word of the hypothesis that goes with the class
 
 
 def paint(path: Path, size: tuple[int, int], ground: int, thing: int, rng: np.random.Generator) -> None:
@@ -39,7 +39,8 @@ def celeba(folder: Path) -> None:
     people = [people[i] for i in rng.permutation(len(people))]
     lines, partition = [str(len(people)), " ".join(CELEBA_NAMES)], []
     for i, (split, male, glasses) in enumerate(people):
-        name, values = f"{i + 1:06}.jpg", dict.fromkeys(CELEBA_NAMES, -1) | {"Male": 2 * male - 1, "Eyeglasses": 2 * glasses - 1}
+        has = {"Male": male, "Eyeglasses": glasses, "Blond_Hair": i % 2}
+        name, values = f"{i + 1:06}.jpg", dict.fromkeys(CELEBA_NAMES, -1) | {attribute: 2 * value - 1 for attribute, value in has.items()}
         lines.append(f"{name} " + " ".join(f"{value:2d}" for value in values.values()))
         partition.append(f"{name} {split}")
         paint(folder / "img_align_celeba" / name, (178, 218), glasses, male, rng)
@@ -75,7 +76,7 @@ def hard_photos(folder: Path) -> None:
 
 
 def multinli(folder: Path) -> None:
-    """Write the three jsonl files and a tokenizer; every class has its word, contradictions mostly with a negation."""
+    """Write the three jsonl files and a tokenizer; every class has its word, contradictions more often a negation."""
     rng = np.random.default_rng(3)
     save(folder / "tokenizer")
     for part, n in (("train", 72), ("dev_matched", 24), ("dev_mismatched", 24)):
