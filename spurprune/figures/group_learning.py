@@ -94,7 +94,7 @@ def draw(learning: Mapping[str, Learning], spec: Spec) -> Figure:
         _style.fit_percent(axes, shares, from_zero=False)
         if position % columns == 0:
             axes.set_ylabel("Training accuracy (%)")
-        _style.panel_title(axes, _style.LETTERS[position], spec.settings[name].description, _style.PAGE / columns)
+        _style.panel_title(axes, _style.LETTERS[position], spec.settings[name].description, _style.PAGE / columns - 0.15)  # a legend beside
         _style.legend(place, one.looks, columns=1)
     _style.note(figure, repeats_note(shares))
     return figure
