@@ -177,7 +177,7 @@ def test_an_edit_of_retraining_keeps_references_and_plans(project: Project) -> N
     assert project.plan() == {"retrain": 12, "evaluate": 12} | FIGURES_OF_RUNS | END
 
 
-@pytest.mark.parametrize("name", ["devices", "logs", "errors", "plugins", "codehash", "planning"])
+@pytest.mark.parametrize("name", ["devices", "scratch", "logs", "errors", "plugins", "codehash", "planning"])
 def test_an_edit_of_what_cannot_change_a_result(project: Project, name: str) -> None:
     project.append(f"spurprune/{name}.py", "\nUNUSED = 1\n")
     assert project.plan() == {}
