@@ -1,7 +1,7 @@
 """The stages, one after the other, on the embedded digits: two repeats, tiny trainings."""
 
 from collections.abc import Callable
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from spurprune import tables
 from spurprune.errors import DataError, PlanError, SpurpruneError, TrainingError
-from spurprune.inputs import open_inputs, read_manifest
+from spurprune.inputs import local_inputs, open_inputs, read_manifest
 from spurprune.models import small_cnn
 from spurprune.samples import Samples, from_table
 from spurprune.stages import (
@@ -473,6 +473,16 @@ def test_the_same_run_gives_the_same_files(folder: Folder, unpruned: dict[str, P
     again = folder.train(unpruned["plan"], "again", keep=True)
     for kind, path in again.items():
         assert path.read_bytes() == unpruned[kind].read_bytes(), kind
+
+
+def test_a_copy_on_the_nodes_disk_gives_the_same_files(folder: Folder, unpruned: dict[str, Path], tmp_path: Path) -> None:
+    near = copy(folder)
+    with local_inputs({"inputs": folder.inputs, "manifest": folder.manifest}, str(tmp_path)) as paths:
+        assert paths["inputs"].is_relative_to(tmp_path)
+        near.inputs = paths["inputs"]
+        run = near.train(unpruned["plan"], "near", keep=True)
+    for kind, path in run.items():
+        assert path.read_bytes() == unpruned[kind].read_bytes()
 
 
 def test_a_plan_changes_the_run(folder: Folder, unpruned: dict[str, Path]) -> None:
