@@ -14,7 +14,7 @@ BIN := .venv/bin/python -m
 SNAKEMAKE = $(BIN) snakemake $(if $(CONFIG),--configfile $(CONFIG))
 REPORT := results/report.html
 
-.PHONY: all test benchmarks plan lint format environment lock clean help
+.PHONY: all test test-cluster benchmarks plan lint format environment cluster lock clean help
 .NOTPARALLEL:
 .DEFAULT_GOAL := all
 
@@ -28,6 +28,9 @@ all: environment ## Run the workflow and write its report
 
 test: environment ## Run all tests, the quick ones first (TESTS="tests/unit -k name" runs some)
 	@$(BIN) pytest $(TESTS)
+
+test-cluster: cluster ## Run the workflow on a throw-away Slurm of two nodes on this machine (Debian, Ubuntu; as root or with sudo)
+	@$(BIN) pytest $(or $(TESTS),tests/cluster)
 
 benchmarks: environment ## Measure speed and memory on a machine that does nothing else (see benchmarks/README.md)
 	$(BIN) benchmarks.training
@@ -54,13 +57,19 @@ format: environment ## Format the code and the rules
 environment: ## Set up .venv from requirements.lock, if that or Python changed
 	@sh envs/venv.sh "$(PYTHON)"
 
+cluster: environment ## Add Snakemake's executors for clusters to .venv, from requirements-cluster.lock
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		--requirement requirements-cluster.lock --constraint requirements.lock
+
+lock: FROZEN = .venv/lock/bin/python -m pip freeze --all --exclude pip | sed -E '/^(cuda-|nvidia-|triton)/s/$$/ ; sys_platform == "linux"/'
 lock: environment ## Pin the newest versions that requirements*.in allow
 	.venv/bin/python -m venv --clear .venv/lock
 	.venv/lock/bin/python -m pip install --quiet --requirement requirements.in --requirement requirements-dev.in
-	head -n 1 requirements.lock > .venv/requirements.lock
-	.venv/lock/bin/python -m pip freeze --all --exclude pip | \
-		sed -E '/^(cuda-|nvidia-|triton)/s/$$/ ; sys_platform == "linux"/' >> .venv/requirements.lock
+	(head -n 1 requirements.lock && $(FROZEN)) > .venv/requirements.lock
 	mv .venv/requirements.lock requirements.lock
+	.venv/lock/bin/python -m pip install --quiet --requirement requirements-cluster.in --constraint requirements.lock
+	(head -n 1 requirements-cluster.lock && $(FROZEN) | grep -vxF -f requirements.lock) > .venv/requirements-cluster.lock
+	mv .venv/requirements-cluster.lock requirements-cluster.lock
 	rm -rf .venv/lock
 
 clean: ## Remove the environment and all caches; results, logs and Snakemake's records of them stay
@@ -68,4 +77,4 @@ clean: ## Remove the environment and all caches; results, logs and Snakemake's r
 	find spurprune benchmarks tests workflow -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## List the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1 \t\2/p' Makefile | expand -t 22
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1 \t\2/p' Makefile | expand -t 22

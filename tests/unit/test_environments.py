@@ -27,9 +27,9 @@ def requirements(path: Path) -> dict[str, Requirement]:
     return {canonicalize_name(one.name): one for one in found}
 
 
-def locked_versions(root: Path) -> dict[str, str]:
+def locked_versions(root: Path, file: str = "requirements.lock") -> dict[str, str]:
     """Return the version of every locked package."""
-    return {name: str(one.specifier).removeprefix("==") for name, one in requirements(root / "requirements.lock").items()}
+    return {name: str(one.specifier).removeprefix("==") for name, one in requirements(root / file).items()}
 
 
 def conda_versions(root: Path, environment: str) -> dict[str, str]:
@@ -84,11 +84,19 @@ def test_every_direct_dependency_is_locked_within_its_range(root: Path) -> None:
             assert requirement.specifier.contains(locked[name]), f"{requirement} of {file} excludes the locked {locked[name]}"
 
 
-def test_every_locked_package_has_one_exact_version(root: Path) -> None:
-    lines = [line for line in (root / "requirements.lock").read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+def test_executors_for_clusters_are_locked_apart(root: Path) -> None:
+    locked, apart = locked_versions(root), locked_versions(root, "requirements-cluster.lock")
+    assert not locked.keys() & apart.keys(), "what the workflow needs on one machine is in requirements.lock alone"
+    for name, requirement in requirements(root / "requirements-cluster.in").items():
+        assert requirement.specifier.contains(apart[name]), f"{requirement} excludes the locked {apart[name]}"
+
+
+@pytest.mark.parametrize("file", ["requirements.lock", "requirements-cluster.lock"])
+def test_every_locked_package_has_one_exact_version(root: Path, file: str) -> None:
+    lines = [line for line in (root / file).read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     for line in lines:
         assert re.fullmatch(r'[A-Za-z0-9_.-]+==[0-9A-Za-z.]+( ; sys_platform == "linux")?', line), line
-    assert len(requirements(root / "requirements.lock")) == len(lines)
+    assert len(requirements(root / file)) == len(lines)
 
 
 def test_torch_is_recent_enough(root: Path) -> None:

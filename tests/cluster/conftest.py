@@ -1,0 +1,97 @@
+"""A Slurm of two nodes for all tests, and the workflow's results from one run on this machine and one on that Slurm."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.slurm import HERE, Cluster, wait_until
+from tests.workflow.project import Project
+
+CONFIG = ("--configfile", "tests/cluster/config.yaml")
+SLURM = ("--profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10")
+GENERIC = ("--profile", "profiles/cluster-generic", "--seconds-between-status-checks", "2", "--latency-wait", "10")
+MINUTES = 10  # that a run may take on a busy machine; on a quiet one it takes two
+
+
+class Run:
+    """A run of snakemake that a test may disturb."""
+
+    def __init__(self, project: Project, *arguments: str) -> None:
+        self.project = project
+        self.process = project.start(*arguments, *CONFIG)
+
+    def wait_until(self, ready: Callable[[], bool]) -> None:
+        """Wait until something is so while snakemake runs."""
+        wait_until(lambda: ready() or self.process.poll() is not None, MINUTES * 60)
+        assert self.process.poll() is None, f"snakemake ended early:\n{self.process.communicate()[0]}"
+
+    def kill(self) -> None:
+        """Kill snakemake as ``kill -9`` does; its submitted jobs live on."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.communicate(timeout=60)
+
+    def finish(self) -> str:
+        """Wait for the end, which must be a good one; return what was printed."""
+        try:
+            text, _ = self.process.communicate(timeout=MINUTES * 60)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            text, _ = self.process.communicate(timeout=60)
+            pytest.fail(f"snakemake did not end within {MINUTES} minutes:\n{text}")
+        assert self.process.returncode == 0, text
+        return text
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A running Slurm, which commands find by their environment."""
+    installed = subprocess.run([HERE / "install_slurm.sh"], capture_output=True, text=True, timeout=600)
+    if installed.returncode != 0:
+        pytest.skip(installed.stdout.strip())
+    found = Cluster(tmp_path_factory.mktemp("slurm") / "slurm")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in found.environment().items():
+            patch.setenv(name, value)
+        try:
+            yield found
+        finally:
+            found.close()
+
+
+@pytest.fixture(scope="session")
+def sources(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project without results; its trainings write a checkpoint every second, not every half minute."""
+    project = Project.copy_sources(root, tmp_path_factory.mktemp("sources") / "project")
+    shutil.copytree(root / "tests/cluster", project.path / "tests/cluster")
+    project.replace("spurprune/training/checkpoints.py", "SAVE_EVERY_SECONDS = 30.0", "SAVE_EVERY_SECONDS = 1.0")
+    return project
+
+
+@pytest.fixture(scope="session")
+def local(sources: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project after a run on this machine; not to be changed."""
+    project = sources.copy(tmp_path_factory.mktemp("local") / "project")
+    Run(project, "figures", "--cores", "2").finish()
+    return project
+
+
+@pytest.fixture(scope="session")
+def on_slurm(sources: Project, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project after a run on Slurm, the first that Slurm sees; not to be changed."""
+    project = sources.copy(tmp_path_factory.mktemp("on_slurm") / "project")
+    Run(project, "figures", *SLURM).finish()
+    return project
+
+
+@pytest.fixture
+def unfinished(local: Project, cluster: Cluster, tmp_path: Path) -> Project:
+    """A copy of the finished project without the two long runs, what depends on them, and any log."""
+    project = local.copy(tmp_path / "project")
+    for gone in ("results/settings/long-fives/runs", "results/figures/long", "logs"):
+        shutil.rmtree(project.path / gone)
+    return project

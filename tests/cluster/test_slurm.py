@@ -1,0 +1,191 @@
+"""The workflow on a real Slurm: what jobs are given, what they make, what is left to do after jobs, nodes or Snakemake have died."""
+
+import re
+import shutil
+from collections import Counter
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.conftest import CONFIG, GENERIC, SLURM, Run
+from tests.cluster.slurm import Cluster, Job, command
+from tests.workflow.project import Project, job_counts
+
+TRAININGS = ("train_reference", "retrain")
+PLANS = ("none", "carriers-random-hardest-0.50")  # of the two long runs
+LEFT = {"retrain": 2, "evaluate": 2, "plot_carrier_pruning": 1, "figures": 1}  # to do in an unfinished project
+TIME = r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) INFO "
+
+
+@pytest.fixture(scope="module")
+def jobs(on_slurm: Project, cluster: Cluster) -> list[Job]:
+    """The jobs of the whole run, before any other test submits its own."""
+    return cluster.jobs()
+
+
+def stage_of(job: Job) -> str:
+    """The rule of a job, or the group and its rules, from the comment that the executor plugin gives it."""
+    return job["Comment"].removeprefix("rule_").partition("_wildcards_")[0]
+
+
+def log_of(project: Project, plan: str) -> str:
+    """The log of one of the long runs."""
+    return (project.path / f"logs/retrain/long-fives/erm/{plan}/002-002.log").read_text(encoding="utf-8")
+
+
+def both_have_checkpoints(project: Project) -> bool:
+    """Whether both long runs could go on from a checkpoint."""
+    return len(list(project.path.glob("checkpoints/*/[!.]*.safetensors"))) == 2
+
+
+def left_to_do(project: Project, *arguments: str) -> dict[str, int]:
+    """The jobs of each rule that are left."""
+    status, text = project.snakemake("figures", "--dry-run", *arguments, *CONFIG, reduced=False)
+    assert status == 0, text
+    return job_counts(text)
+
+
+def assert_same_results(project: Project, local: Project) -> None:
+    """All files are those of the run on one machine, byte for byte, and nothing is left to do."""
+    expected, found = local.files(), project.files()
+    assert set(found) == set(expected)
+    assert [name for name in expected if found[name] != expected[name]] == []
+    assert left_to_do(project) == {}
+    assert not list(project.path.glob("checkpoints/*"))
+
+
+def assert_went_on(project: Project, plan: str) -> None:
+    """A run was started twice, and the second time it went on where its checkpoint stood."""
+    text = log_of(project, plan)
+    assert text.count("retrain started") == 2 and text.count("retrain finished") == 1, text
+    (epoch,) = re.findall(r"goes on after epoch (\d+)", text)
+    assert 0 < int(epoch) < 200
+
+
+def test_results_are_those_of_one_machine(on_slurm: Project, local: Project, jobs: list[Job]) -> None:
+    assert {job["JobState"] for job in jobs} == {"COMPLETED"}
+    assert_same_results(on_slurm, local)
+
+
+def test_the_profile_agrees_that_nothing_is_left(on_slurm: Project, jobs: list[Job]) -> None:
+    assert left_to_do(on_slurm, *SLURM) == {}
+
+
+def test_short_jobs_share_their_submissions(jobs: list[Job]) -> None:
+    assert Counter(stage_of(job) for job in jobs) == {
+        "prepare_inputs": 1,
+        "splits-small-fives_prepare_splits": 1,
+        "splits-long-fives_prepare_splits": 1,
+        "train_reference": 1,
+        "scores-small-fives_score_difficulty": 1,
+        "scores-long-fives_score_difficulty": 1,
+        "plans_prune_metadata": 1,  # five plans
+        "retrain": 5,
+        "metrics_evaluate": 1,  # five runs
+        "figures-quick_plot_carrier_pruning": 1,
+        "figures-long_plot_carrier_pruning": 1,
+    }
+
+
+def test_trainings_alone_are_given_a_gpu(jobs: list[Job]) -> None:
+    given = {stage_of(job): job.get("TresPerJob", "").replace("gres/", "gres:") for job in jobs}
+    assert {stage for stage, gpus in given.items() if gpus} == set(TRAININGS)
+    assert {given[stage] for stage in TRAININGS} == {"gres:gpu:1"}
+
+
+def test_memory_and_time_are_those_declared(jobs: list[Job]) -> None:
+    given = {stage_of(job): (job["MinMemoryNode"], job["TimeLimit"]) for job in jobs}
+    assert {given[stage] for stage in TRAININGS} == {("8000M", "00:30:00")}
+    assert given["prepare_inputs"] == ("2000M", "00:30:00")
+    assert given["metrics_evaluate"] == ("10000M", "00:30:00")  # five side by side
+
+
+def test_no_device_serves_two_trainings_at_once(on_slurm: Project) -> None:
+    held: dict[tuple[str, str], list[tuple[datetime, datetime]]] = {}
+    logs = [path for stage in TRAININGS for path in (on_slurm.path / "logs" / stage).rglob("*.log")]
+    for path in logs:
+        text = path.read_text(encoding="utf-8")
+        (leased,) = re.findall(TIME + r"leased device (\d) of node (n\d)$", text, re.MULTILINE)
+        (ended,) = re.findall(TIME + r"\w+ finished", text, re.MULTILINE)
+        held.setdefault(leased[1:], []).append((datetime.fromisoformat(leased[0]), datetime.fromisoformat(ended)))
+    assert sum(map(len, held.values())) == len(logs) == 6
+    assert len(held) > 1, "all trainings ran on one device, so that this shows nothing"
+    for times in held.values():
+        assert all(end <= start for (_, end), (start, _) in pairwise(sorted(times))), held
+
+
+def test_a_job_that_runs_out_of_memory_gets_more(local: Project, cluster: Cluster, tmp_path: Path) -> None:
+    project = local.copy(tmp_path / "project")
+    run = "results/settings/small-fives/runs/erm/none/000-001"
+    shutil.rmtree(project.path / run)
+    before = len(cluster.jobs())
+    # Importing torch alone takes more than 100 megabytes.
+    Run(project, f"{run}/predictions.parquet", *SLURM, "--set-resources", "retrain:mem_mb=100 * attempt ** 6").finish()
+    first, second = cluster.jobs()[before:]
+    assert first["JobState"] in ("OUT_OF_MEMORY", "FAILED", "CANCELLED") and second["JobState"] == "COMPLETED"
+    assert (first["MinMemoryNode"], second["MinMemoryNode"]) == ("100M", "6400M")
+    assert (first["TimeLimit"], second["TimeLimit"]) == ("00:30:00", "01:00:00")
+    name = f"{run.removeprefix('results/')}/predictions.parquet"
+    assert project.files()[name] == local.files()[name]
+
+
+def test_a_cancelled_job_is_tried_again_and_goes_on(unfinished: Project, local: Project, cluster: Cluster) -> None:
+    run = Run(unfinished, "figures", *SLURM)
+    run.wait_until(lambda: both_have_checkpoints(unfinished))
+    command("scancel", cluster.job_of("long-fives_erm_none")["JobId"])
+    run.finish()
+    assert_went_on(unfinished, PLANS[0])
+    assert log_of(unfinished, PLANS[1]).count("retrain started") == 1
+    assert_same_results(unfinished, local)
+
+
+def test_preempted_jobs_and_those_of_a_crashed_node_go_on(unfinished: Project, local: Project, cluster: Cluster) -> None:
+    run = Run(unfinished, "figures", *SLURM)
+    run.wait_until(lambda: both_have_checkpoints(unfinished))
+    preempted, other = (cluster.job_of(f"long-fives_erm_{plan}") for plan in PLANS)
+    command("scontrol", "requeue", preempted["JobId"])  # as preemption does
+    cluster.crash(other["NodeList"])
+    try:
+        run.finish()
+    finally:
+        cluster.revive(other["NodeList"])
+    ended = {job["JobId"]: job for job in cluster.jobs()}
+    for plan, job in zip(PLANS, (preempted, other), strict=True):
+        assert (ended[job["JobId"]]["JobState"], ended[job["JobId"]]["Restarts"]) == ("COMPLETED", "1")
+        assert_went_on(unfinished, plan)
+    assert ended[other["JobId"]]["NodeList"] != other["NodeList"]
+    assert_same_results(unfinished, local)
+
+
+def test_a_killed_snakemake_leaves_only_unfinished_jobs_to_do(unfinished: Project, local: Project, cluster: Cluster) -> None:
+    run = Run(unfinished, "figures", *SLURM)
+    run.wait_until(lambda: both_have_checkpoints(unfinished))
+    run.kill()
+    (log,) = (path for path in (unfinished.path / ".snakemake/log").iterdir() if "SLURM run ID" in path.read_text(encoding="utf-8"))
+    (run_id,) = re.findall(r"SLURM run ID: (\S+)", log.read_text(encoding="utf-8"))
+    # What docs/cluster.md says: cancel what is left in Slurm, unlock, run again.
+    command("scancel", f"--name={run_id}")
+    status, text = unfinished.snakemake("--unlock", *CONFIG, reduced=False)
+    assert status == 0, text
+    assert left_to_do(unfinished, *SLURM) == LEFT
+    Run(unfinished, "figures", *SLURM).finish()
+    for plan in PLANS:
+        assert_went_on(unfinished, plan)
+    assert_same_results(unfinished, local)
+
+
+def test_cluster_generic_takes_up_the_jobs_of_a_killed_snakemake(unfinished: Project, local: Project, cluster: Cluster) -> None:
+    before = len(cluster.jobs())
+    run = Run(unfinished, "figures", *GENERIC)
+    run.wait_until(lambda: both_have_checkpoints(unfinished))
+    run.kill()
+    status, text = unfinished.snakemake("--unlock", *CONFIG, reduced=False)
+    assert status == 0, text
+    text = Run(unfinished, "figures", *GENERIC).finish()
+    assert text.count("Resuming incomplete job") == 2
+    assert [job.get("TresPerJob", "")[-5:] for job in cluster.jobs()[before:]] == ["gpu:1", "gpu:1", "", ""]
+    for plan in PLANS:
+        assert log_of(unfinished, plan).count("retrain started") == 1
+    assert_same_results(unfinished, local)
