@@ -22,6 +22,7 @@ from spurprune.figures._base import (
 )
 from spurprune.figures._words import percent, points
 
+WIDE = 50  # from this ratio of the largest to the smallest number of carriers on, the axis is logarithmic
 SWEPT = "count"  # the last word of the coordinate: carriers.count, or the count of a subset's part
 LOOKS = {"correct": _style.CORRECT, "taken": _style.TAKEN, "carriers": _style.CARRIERS, "others": _style.OTHERS}
 
@@ -112,6 +113,11 @@ def _draw_counts(place: Figure | SubFigure, counts: Sequence[ShareRow], info: Se
     """Draw panel a, with its legend; its title has so many inches of room."""
     axes = place.subplots()
     _draw_lines(axes, counts, "carriers")
+    numbers = sorted({row.carriers for row in counts if row.carriers})
+    if numbers and numbers[-1] > WIDE * numbers[0]:
+        axes.set_xscale("symlog", linthresh=numbers[0], linscale=0.5)
+        axes.set_xticks([0, *numbers], [str(number) for number in (0, *numbers)])
+        axes.minorticks_off()
     axes.set_xlabel(f"Carriers in class {info.source_class}")
     axes.set_ylabel(f"Class {info.target_class} with {info.attribute} (%)")
     _style.fit_percent(axes, [row.share for row in counts], from_zero=True)

@@ -14,7 +14,16 @@ import pytest
 from spurprune import planning, published, studies, tables
 from spurprune.config import Config, checks
 from spurprune.errors import ConfigError
-from spurprune.figures import _style, _window, carrier_difficulty, difficulty_quartiles, general_pruning, group_learning, montage
+from spurprune.figures import (
+    _style,
+    _window,
+    carrier_count,
+    carrier_difficulty,
+    difficulty_quartiles,
+    general_pruning,
+    group_learning,
+    montage,
+)
 from spurprune.figures._base import Material, MetricKey, Ranking, SettingInfo, Spec
 from spurprune.figures._spectrum import spectrum
 from spurprune.inputs import Manifest, open_inputs, write_inputs
@@ -196,6 +205,25 @@ def test_photos_are_averaged_where_they_are_drawn_small_and_pixels_stay_squares_
         figure = montage.draw(row, [np.zeros((side, side), np.uint8)], CELEBA, 0, columns=12)
         (image,) = [image for axes in figure.axes for image in axes.images]
         assert image.get_interpolation() in (interpolation, "auto" if interpolation == "antialiased" else interpolation)
+
+
+# Numbers of carriers
+
+
+@pytest.mark.parametrize(("numbers", "scale"), [((0, 10, 500, 2500), "symlog"), ((0, 500, 2500), "linear"), ((0,), "linear")])
+def test_carriers_are_counted_on_a_logarithmic_axis_where_they_span_a_wide_range(numbers: Sequence[int], scale: str) -> None:
+    family = {str(n): replace(CELEBA, coordinates={"subset.parts.male_with.count": n}) for n in numbers}
+    metrics = {
+        MetricKey(name, "none", metric): {0: 0.5} for name in family for metric in ("spurious_accuracy", "spurious_misclassification")
+    }
+    with _style.house_style():
+        drawing = carrier_count.make(Material(metrics=metrics), Spec("T", {"kind": "carrier_count"}, family, tuple(family)))
+        drawing.figure.draw_without_rendering()
+    (axes,) = [axes for place in drawing.figure.subfigs or [drawing.figure] for axes in place.axes]
+    assert axes.get_xscale() == scale
+    assert scale == "linear" or [label.get_text() for label in axes.get_xticklabels()] == [str(n) for n in numbers]
+    assert [row.carriers for row in drawing.numbers] == [n for n in numbers for _ in range(2)]
+    assert len(drawing.findings) == 2
 
 
 # Several settings in one sweep
