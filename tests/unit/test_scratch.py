@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 import pytest
@@ -268,6 +268,21 @@ def test_a_copy_deleted_while_it_is_used_is_made_anew_at_once(
     jobs[0].end()
 
 
+def test_a_copy_evicted_between_opening_and_locking_is_made_anew(make: Callable[[str], Dataset], monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = make("digits")
+    use(dataset)
+    lock, evictions = scratch._locked, iter([dataset.copy.unlink])
+
+    def late(file: IO[bytes], operation: int) -> bool:
+        for evict in evictions:
+            evict()
+        return lock(file, operation)
+
+    monkeypatch.setattr(scratch, "_locked", late)
+    use(dataset)
+    assert left(dataset) == {dataset.copy.name}
+
+
 @pytest.mark.parametrize("bound", ["disk", "limit"])
 def test_the_least_recently_used_copies_go_first(
     bound: str, make: Callable[[str], Dataset], monkeypatch: pytest.MonkeyPatch, logged: pytest.LogCaptureFixture
@@ -290,7 +305,19 @@ def test_the_least_recently_used_copies_go_first(
     assert left(first) == {dataset.copy.name for dataset in (third, fourth, fifth)}
 
 
+def test_a_copy_counts_as_used_from_when_a_job_takes_it_up_until_it_lets_go(make: Callable[[str], Dataset]) -> None:
+    dataset = make("digits")
+    use(dataset)
+    os.utime(dataset.copy, (1e9, 1e9))
+    with local_inputs(dataset.inputs, str(dataset.scratch)):
+        assert dataset.copy.stat().st_mtime > 1e9
+        os.utime(dataset.copy, (1e9, 1e9))
+    assert dataset.copy.stat().st_mtime > 1e9
+
+
+@pytest.mark.parametrize("how", ["made", "found"])
 def test_a_copy_that_a_job_uses_stays(
+    how: str,
     make: Callable[[str], Dataset],
     child_environment: dict[str, str],
     jobs: list[Job],
@@ -298,6 +325,8 @@ def test_a_copy_that_a_job_uses_stays(
     refusal: Callable[..., str],
 ) -> None:
     used, idle, wanted = (make(name) for name in ("a", "bb", "ccc"))
+    if how == "found":
+        use(used)
     jobs.append(Job(used, child_environment))
     assert jobs[0].path() == used.copy
     os.utime(used.copy, (1e9, 1e9))  # it would be the first to go

