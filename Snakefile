@@ -1,8 +1,12 @@
 """spurprune: finds the few training samples that teach a spurious correlation, prunes them, retrains, and shows what that did."""
 
+import gc
+
 from snakemake.utils import min_version
 
 min_version("9.0")
+# What a plan consists of lives until its end: the default looks through all of it for garbage over and over, a sixth of the time.
+gc.set_threshold(100_000, 50, 1000)
 
 
 configfile: "config/config.yaml"

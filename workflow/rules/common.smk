@@ -30,9 +30,15 @@ def setting_of(wildcards):
     return CONFIG.settings[wildcards.setting]
 
 
+def of_setting(decide):
+    """A parameter function: what ``decide`` takes from the wildcards' setting, one plain value that all its jobs share."""
+    once = cache(lambda name: decide(CONFIG.settings[name]))
+    return lambda wildcards: once(wildcards.setting)
+
+
 def part_of(*keys):
     """A parameter function: some keys of the wildcards' setting, as one plain value."""
-    return lambda wildcards: blocks.part(setting_of(wildcards), *keys)
+    return of_setting(lambda setting: blocks.part(setting, *keys))
 
 
 def path_of(found):
@@ -51,11 +57,6 @@ def metrics_of(runs):
     return [f"results/{run.folder}/metrics.parquet" for run in runs]
 
 
-def difficulty_paths(difficulties):
-    """The files of some difficulties."""
-    return [f"results/{difficulty.path}" for difficulty in difficulties]
-
-
 def study_of(wildcards):
     """The block of the wildcards' study."""
     return CONFIG.studies[wildcards.study]
@@ -64,8 +65,8 @@ def study_of(wildcards):
 @cache  # nothing is edited while the jobs are planned
 def code(stage, *plugin_modules):
     """The hash of a stage's code: its script, everything that imports, and the plugins that the configuration names."""
-    modules = [plugins.module_name(kind, name) for kind, name in plugin_modules]
-    return code_hash(ROOT, ROOT / "workflow" / "scripts" / f"{stage}.py", *modules)
+    modules = (plugins.module_name(kind, name) for kind, name in plugin_modules)
+    return code_hash(ROOT, ROOT / f"workflow/scripts/{stage}.py", *modules)
 
 
 def download_record(wildcards):
@@ -80,8 +81,7 @@ def repeats(wildcards):
 
 def dataset_folder(wildcards):
     """The folder of the setting's prepared dataset."""
-    setting = setting_of(wildcards)
-    return f"results/datasets/{setting['dataset']}-{setting['image_size']}"
+    return "results/datasets/{dataset}-{image_size}".format_map(setting_of(wildcards))
 
 
 def training_code(wildcards, stage, *more):
@@ -93,8 +93,8 @@ def training_code(wildcards, stage, *more):
 
 def of_kind(section, kind):
     """A pattern for the names of the figures or tables of one kind, each in its own study's folder: studies may share names."""
-    items = {study: CONFIG.studies[study][section] for study in CONFIG.select}
-    names = [f"(?<=/{study}/){name}" for study, named in items.items() for name, item in named.items() if item["kind"] == kind]
+    items = [(study, *item) for study in CONFIG.select for item in CONFIG.studies[study][section].items()]
+    names = [f"(?<=/{study}/){name}" for study, name, item in items if item["kind"] == kind]
     return "|".join(names) or "no-such-name"
 
 

@@ -23,7 +23,7 @@ rule train_reference:
         mem_mb=training_memory,
         runtime=reference_runtime,
     params:
-        setting=lambda wildcards: blocks.reference(setting_of(wildcards)),
+        setting=of_setting(blocks.reference),
         recipe=lambda wildcards: canonical(setting_of(wildcards)["reference"][wildcards.recipe]),
         repeats=repeats,
         code=lambda wildcards: training_code(wildcards, "train_reference"),

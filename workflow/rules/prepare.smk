@@ -35,7 +35,7 @@ rule prepare_splits:
     conda:
         "../../envs/base.yaml"
     params:
-        setting=lambda wildcards: blocks.samples(setting_of(wildcards)),
+        setting=of_setting(blocks.samples),
         repeats=repeats,
         code=code("prepare_splits"),
     script:

@@ -6,3 +6,8 @@ def table_of(wildcards):
     study = study_of(wildcards)
     table = study["tables"][wildcards.table]
     return canonical({**table, "title": study["title"], **published.told(table)})
+
+
+def difficulty_paths(wildcards):
+    """The files of the difficulties that the wildcards' table compares."""
+    return [f"results/{found.path}" for found in studies.difficulties_of(table_of(wildcards), study_of(wildcards))]

@@ -49,7 +49,7 @@ use rule tabulate_summary as tabulate_benchmark with:
 
 use rule tabulate_summary as tabulate_stability with:
     input:
-        lambda wildcards: difficulty_paths(studies.difficulties_of(table_of(wildcards), study_of(wildcards))),
+        difficulty_paths,
     output:
         csv=report(
             "results/tables/{study}/{table}.csv",

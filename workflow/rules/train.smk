@@ -27,7 +27,7 @@ rule retrain:
         mem_mb=training_memory,
         runtime=run_runtime,
     params:
-        setting=lambda wildcards: blocks.training(setting_of(wildcards)),
+        setting=of_setting(blocks.training),
         repeats=repeats,
         code=lambda wildcards: training_code(wildcards, "retrain", ("methods", wildcards.method)),
     script:
