@@ -2,6 +2,7 @@
 
 import io
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -44,6 +45,18 @@ def test_a_log_is_appended_and_closed(tmp_path: Path) -> None:
             pass
     log.info("nobody listens")
     assert len(path.read_text().splitlines()) == 4
+
+
+def test_a_process_does_not_search_for_garbage_when_it_ends(tmp_path: Path, child_environment: dict[str, str]) -> None:
+    lines = [
+        "import atexit, gc, sys",
+        "from spurprune.logs import stage_log",
+        "atexit.register(lambda: print(gc.get_freeze_count() > 1000))",  # called after what is registered later
+        "with stage_log(sys.argv[1], 'retrain'): print(gc.get_freeze_count() > 1000)",
+    ]
+    command = [sys.executable, "-c", "\n".join(lines), str(tmp_path / "stage.log")]
+    done = subprocess.run(command, env=child_environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
 
 
 @pytest.mark.parametrize(
