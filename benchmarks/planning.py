@@ -1,0 +1,137 @@
+"""Planning: what Snakemake takes to plan thousands of jobs, to find that nothing is to be done, to read the rules, to start a job."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import _workflow, report
+from benchmarks._common import Result, finish, machine, parser, summary
+
+Runs = list[dict[str, float]]
+QUIET = ("--dry-run", "--quiet", "all")
+
+
+def main() -> None:
+    """Measure planning."""
+    options = parser(__doc__ or "", rounds=3)
+    options.add_argument("--jobs", type=int, nargs="+", default=[1_000, 10_000, 50_000], help="sizes to plan (default %(default)s)")
+    options.add_argument("--complete", type=int, nargs="+", default=[1_000, 10_000], help="sizes to find complete (default %(default)s)")
+    given = options.parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    result = measure([600], [600], 1) if given.quick else measure(given.jobs, given.complete, given.rounds)
+    finish("planning", result, report.planning(result), given)
+
+
+def measure(sizes: Sequence[int], complete: Sequence[int], rounds: int) -> Result:
+    """Return the result of some rounds; the largest of several sizes is planned in the first one only."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        once = max(sizes) if len(sizes) > 1 else 0
+        return {
+            "benchmark": "planning",
+            "machine": machine("snakemake"),
+            "sizes": {"rounds": rounds},
+            "parsing": _parsing(folder / "parsing", rounds),
+            "stages": _stages(folder / "stages"),
+            "planned": [_planned(folder / f"planned-{size}", size, 1 if size == once else rounds) for size in sizes],
+            "complete": [_complete(folder / f"complete-{size}", size, rounds) for size in complete],
+        }
+
+
+def _parsing(folder: Path, rounds: int) -> Result:
+    """Return what it takes to read the rules, beside an empty Snakefile."""
+    ours = _workflow.copy(folder / "ours")
+    empty = folder / "empty"
+    empty.mkdir()
+    (empty / "Snakefile").write_text("rule nothing:\n", encoding="utf-8")
+    runs: dict[str, Runs] = {"empty": [], "spurprune": []}
+    for number in range(rounds + 1):
+        for name, place in (("empty", empty), ("spurprune", ours)):
+            used = _workflow.run(place, "--list-rules")[0]
+            if number:  # the first one fills caches of compiled code
+                runs[name].append(used)
+    beyond = [
+        {key: ours[key] - theirs[key] for key in ("seconds", "cpu_seconds")}
+        for ours, theirs in zip(runs["spurprune"], runs["empty"], strict=True)
+    ]
+    return {name: _over(used) for name, used in runs.items()} | {"beyond": _over(beyond)}
+
+
+def _stages(folder: Path) -> Result:
+    """Return what jobs take beyond their stage's own time, from a small run, one job at a time."""
+    _workflow.copy(folder)
+    overlay = _workflow.write(folder / "overlay.yaml", _workflow.SMALL)
+    used, _ = _workflow.run(folder, "--configfile", str(overlay), "--cores", "1", "--quiet", "all")
+    jobs = _workflow.jobs_of(folder)
+    between = (used["seconds"] - sum(job["seconds"] for job in jobs)) / len(jobs)
+    loading = []
+    for _ in range(3):
+        child = subprocess.run(
+            [sys.executable, "-c", "import time; a = time.perf_counter(); import spurprune.stages.retrain; print(time.perf_counter() - a)"],
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        loading.append(float(child.stdout))
+    return {
+        "jobs": len(jobs),
+        "between": between,
+        "loading_torch": summary(loading),
+        "stages": _workflow.by_stage(jobs),
+        "load": used["load"],
+    }
+
+
+def _planned(folder: Path, wanted: int, rounds: int) -> Result:
+    """Return what it takes to plan about so many jobs, by the real rules and by trivial ones."""
+    place, arguments, jobs = _real(folder / "real", wanted)
+    floor = _workflow.trivial(folder / "trivial", jobs)
+    runs: dict[str, Runs] = {"real": [], "trivial": []}
+    for _ in range(rounds):
+        runs["real"].append(_dry_run(place, jobs, *arguments))
+        runs["trivial"].append(_dry_run(floor, 2 + (jobs - 2) // 3 * 3))
+        print(f"{jobs:,} jobs: {runs['real'][-1]}", flush=True)
+    return {"jobs": jobs, **{name: _over(used) for name, used in runs.items()}}
+
+
+def _complete(folder: Path, wanted: int, rounds: int) -> Result:
+    """Return what it takes to find nothing to do where about so many jobs are done, by the real rules and by trivial ones."""
+    place, arguments, jobs = _real(folder / "real", wanted)
+    floor = _workflow.trivial(folder / "trivial", jobs)
+    _workflow.complete(place, *arguments)
+    _workflow.complete(floor)
+    runs: dict[str, Runs] = {"real": [], "trivial": []}
+    for _ in range(rounds):
+        runs["real"].append(_dry_run(place, 0, *arguments))
+        runs["trivial"].append(_dry_run(floor, 0))
+        print(f"{jobs:,} jobs complete: {runs['real'][-1]}", flush=True)
+    return {"jobs": jobs, **{name: _over(used) for name, used in runs.items()}}
+
+
+def _real(folder: Path, wanted: int) -> tuple[Path, tuple[str, ...], int]:
+    """Return (folder of a copy, arguments that select the digits' full study with enough repeats, its jobs)."""
+    _workflow.copy(folder)
+    path = folder / "overlay.yaml"
+    one, two = (_workflow.count_jobs(_workflow.write(path, _workflow.with_repeats(count))) for count in (1, 2))
+    _workflow.write(path, _workflow.with_repeats(_workflow.fewest(wanted, one, two)))
+    return folder, ("--configfile", _workflow.CONFIGFILE, str(path)), _workflow.count_jobs(path)
+
+
+def _dry_run(folder: Path, jobs: int, *arguments: str) -> dict[str, float]:
+    used, text = _workflow.run(folder, *QUIET, *arguments)
+    if _workflow.planned(text) != jobs:
+        raise RuntimeError(f"{jobs} jobs were expected, {_workflow.planned(text)} are planned:\n{text}")
+    return used
+
+
+def _over(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    return {name: summary([one[name] for one in runs]) for name in runs[0]}
+
+
+if __name__ == "__main__":
+    main()
