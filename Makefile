@@ -37,6 +37,7 @@ benchmarks: environment ## Measure speed and memory on a machine that does nothi
 	$(BIN) benchmarks.el2n
 	$(BIN) benchmarks.tables
 	$(BIN) benchmarks.memory
+	$(BIN) benchmarks.planning
 	$(BIN) benchmarks.report
 
 plan: environment ## Print jobs, trainings and estimated hours of every setting; needs no data

@@ -143,7 +143,64 @@ def text(result: Result) -> str:
     return "\n".join(lines) + "\n"
 
 
-SECTIONS: dict[str, Callable[[Result], str]] = {"training": training, "text": text, "el2n": el2n, "tables": tables, "memory": memory}
+def planning(result: Result) -> str:
+    """Return the tables of the benchmark of planning."""
+    header = ("jobs", "seconds", "processor seconds", "peak memory, MB", "trivial rules, seconds", "their processor seconds")
+    planned, complete = (
+        [
+            (
+                f"{one['jobs']:,}",
+                *(_spread(one["real"][key], digits) for key, digits in (("seconds", 1), ("cpu_seconds", 1), ("peak_mb", 0))),
+                *(_spread(one["trivial"][key], 1) for key in ("seconds", "cpu_seconds")),
+            )
+            for one in result[name]
+        ]
+        for name in ("planned", "complete")
+    )
+    reading = [
+        (what, *(_spread(result["parsing"][name][key], 2) for key in ("seconds", "cpu_seconds")))
+        for what, name in (("an empty Snakefile", "empty"), ("spurprune's", "spurprune"), ("difference", "beyond"))
+    ]
+    stages = [
+        (f"`{one['stage']}`", str(one["jobs"]), f"{one['seconds']:.2f}", f"{one['beyond']:.2f}") for one in result["stages"]["stages"]
+    ]
+    measured = [*result["planned"], *result["complete"]]
+    loads = [one["real"]["load"][key] for one in measured for key in ("low", "high")]
+    lines = [
+        f"{_machine(result)} {result['sizes']['rounds']} rounds, the largest plan once: median (lowest–highest). The machine's load was "
+        f"{min(loads):.1f} to {max(loads):.1f} when the runs began.",
+        "",
+        "`snakemake --dry-run --quiet all`, nothing done yet:",
+        "",
+        *_table(header, planned),
+        "",
+        "The same, everything done:",
+        "",
+        *_table(header, complete),
+        "",
+        "Reading the rules, `snakemake --list-rules`:",
+        "",
+        *_table(("rules", "seconds", "processor seconds"), reading),
+        "",
+        f"A small run of {result['stages']['jobs']} jobs on one core. *Beyond* is from the job's start until its outputs are there, less "
+        f"what the stage itself took. Between one job's outputs and the next job's start Snakemake took "
+        f"{result['stages']['between']:.2f} s, its own start included.",
+        "",
+        *_table(("stage", "jobs", "seconds a job", "beyond"), stages),
+        "",
+        f"The stages that train load torch in {_spread(result['stages']['loading_torch'], 1)} s, which counts as their own time.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+SECTIONS: dict[str, Callable[[Result], str]] = {
+    "training": training,
+    "text": text,
+    "el2n": el2n,
+    "tables": tables,
+    "memory": memory,
+    "planning": planning,
+}
 
 
 def filled(page: str, results: Path) -> str:
@@ -165,7 +222,7 @@ def main() -> None:
 
 def _machine(result: Result) -> str:
     machine = result["machine"]
-    packages = [f"{name} {machine[name]}" for name in ("torch", "transformers", "pyarrow", "numpy") if name in machine]
+    packages = [f"{name} {machine[name]}" for name in ("torch", "transformers", "pyarrow", "numpy", "snakemake") if name in machine]
     instructions = f" ({', '.join(machine['instructions'])})" if machine["instructions"] else ""
     return (
         f"{machine['processor']}{instructions}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}, "
