@@ -9,5 +9,5 @@ gpus=$(sed -n 's/^# properties = .*"resources": {[^}]*"gpu": \([0-9]*\).*/\1/p' 
 # ---- Edit here: add --account and --partition, and a GPU model as in --gpus=a100:1 ----
 if [ -n "$gpus" ]; then set -- "--gpus=$gpus"; else set --; fi
 mkdir -p logs/cluster
-exec sbatch --parsable --requeue --output=logs/cluster/%j.log \
+exec sbatch --parsable --requeue --job-name="${PWD##*/}" --output=logs/cluster/%j.log \
     --nodes=1 --ntasks=1 --cpus-per-task="$threads" --mem="$megabytes" --time="$minutes" "$@" "$script"

@@ -15,6 +15,8 @@ from tests.workflow.project import Project
 CONFIG = ("--configfile", "tests/cluster/config.yaml")
 SLURM = ("--profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10")
 GENERIC = ("--profile", "profiles/cluster-generic", "--seconds-between-status-checks", "2", "--latency-wait", "10")
+PLANS = ("none", "carriers-random-hardest-0.50")  # of the two long runs
+LONG_RUNS = tuple(f"results/settings/long-fives/runs/erm/{plan}/002-002/predictions.parquet" for plan in PLANS)
 MINUTES = 10  # that a run may take on a busy machine; on a quiet one it takes two
 
 
@@ -90,8 +92,10 @@ def on_slurm(sources: Project, cluster: Cluster, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture
 def unfinished(local: Project, cluster: Cluster, tmp_path: Path) -> Project:
-    """A copy of the finished project without the two long runs, what depends on them, and any log."""
+    """A copy of the finished project without the outputs of the two long runs, and without any log."""
     project = local.copy(tmp_path / "project")
-    for gone in ("results/settings/long-fives/runs", "results/figures/long", "logs"):
-        shutil.rmtree(project.path / gone)
+    for path in LONG_RUNS:
+        (project.path / path).unlink()
+        (project.path / path).with_name("history.parquet").unlink()
+    shutil.rmtree(project.path / "logs")
     return project

@@ -33,7 +33,8 @@ class Cluster:
     def jobs(self) -> list[Job]:
         """Return all jobs so far, finished ones included, in the order of their submission."""
         lines = command("scontrol", "show", "job", "--oneliner").splitlines()
-        return [dict(part.split("=", 1) for part in line.split() if "=" in part) for line in lines if line.startswith("JobId=")]
+        found = [dict(part.split("=", 1) for part in line.split() if "=" in part) for line in lines if line.startswith("JobId=")]
+        return sorted(found, key=lambda job: int(job["JobId"]))
 
     def job_of(self, name: str, state: str = "RUNNING") -> Job:
         """Return the one job in a state whose comment, which the executor plugin writes, or whose command holds ``name``."""

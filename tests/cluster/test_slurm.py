@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import CONFIG, GENERIC, SLURM, Run
+from tests.cluster.conftest import CONFIG, GENERIC, LONG_RUNS, PLANS, SLURM, Run
 from tests.cluster.slurm import Cluster, Job, command
 from tests.workflow.project import Project, job_counts
 
 TRAININGS = ("train_reference", "retrain")
-PLANS = ("none", "carriers-random-hardest-0.50")  # of the two long runs
 LEFT = {"retrain": 2, "evaluate": 2, "plot_carrier_pruning": 1, "figures": 1}  # to do in an unfinished project
 TIME = r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) INFO "
 
@@ -41,8 +40,8 @@ def both_have_checkpoints(project: Project) -> bool:
 
 
 def left_to_do(project: Project, *arguments: str) -> dict[str, int]:
-    """The jobs of each rule that are left."""
-    status, text = project.snakemake("figures", "--dry-run", *arguments, *CONFIG, reduced=False)
+    """The jobs of each rule that are left, to the figures and the long runs."""
+    status, text = project.snakemake("figures", *LONG_RUNS, "--dry-run", *arguments, *CONFIG, reduced=False)
     assert status == 0, text
     return job_counts(text)
 
@@ -57,11 +56,15 @@ def assert_same_results(project: Project, local: Project) -> None:
 
 
 def assert_went_on(project: Project, plan: str) -> None:
-    """A run was started twice, and the second time it went on where its checkpoint stood."""
+    """A run's last start, whose log alone Snakemake keeps, went on where a checkpoint stood."""
     text = log_of(project, plan)
-    assert text.count("retrain started") == 2 and text.count("retrain finished") == 1, text
     (epoch,) = re.findall(r"goes on after epoch (\d+)", text)
-    assert 0 < int(epoch) < 200
+    assert 0 < int(epoch) < 200 and text.count("retrain finished") == 1, text
+
+
+def ends_of(plan: str, jobs: list[Job]) -> list[str]:
+    """How each of Slurm's jobs for a long run ended."""
+    return [job["JobState"] for job in jobs if f"long-fives_erm_{plan}" in job["Comment"]]
 
 
 def test_results_are_those_of_one_machine(on_slurm: Project, local: Project, jobs: list[Job]) -> None:
@@ -108,7 +111,7 @@ def test_no_device_serves_two_trainings_at_once(on_slurm: Project) -> None:
     for path in logs:
         text = path.read_text(encoding="utf-8")
         (leased,) = re.findall(TIME + r"leased device (\d) of node (n\d)$", text, re.MULTILINE)
-        (ended,) = re.findall(TIME + r"\w+ finished", text, re.MULTILINE)
+        (ended,) = re.findall(TIME + r"handed back device", text, re.MULTILINE)
         held.setdefault(leased[1:], []).append((datetime.fromisoformat(leased[0]), datetime.fromisoformat(ended)))
     assert sum(map(len, held.values())) == len(logs) == 6
     assert len(held) > 1, "all trainings ran on one device, so that this shows nothing"
@@ -132,35 +135,57 @@ def test_a_job_that_runs_out_of_memory_gets_more(local: Project, cluster: Cluste
 
 
 def test_a_cancelled_job_is_tried_again_and_goes_on(unfinished: Project, local: Project, cluster: Cluster) -> None:
-    run = Run(unfinished, "figures", *SLURM)
+    before = len(cluster.jobs())
+    run = Run(unfinished, *LONG_RUNS, *SLURM)
     run.wait_until(lambda: both_have_checkpoints(unfinished))
     command("scancel", cluster.job_of("long-fives_erm_none")["JobId"])
     run.finish()
     assert_went_on(unfinished, PLANS[0])
-    assert log_of(unfinished, PLANS[1]).count("retrain started") == 1
+    assert [ends_of(plan, cluster.jobs()[before:]) for plan in PLANS] == [["CANCELLED", "COMPLETED"], ["COMPLETED"]]
     assert_same_results(unfinished, local)
 
 
-def test_preempted_jobs_and_those_of_a_crashed_node_go_on(unfinished: Project, local: Project, cluster: Cluster) -> None:
-    run = Run(unfinished, "figures", *SLURM)
+def assert_slurm_started_again(jobs: list[Job], cluster: Cluster) -> list[Job]:
+    """Slurm itself ran these jobs twice, without a new submission; return them as they ended."""
+    ended = [job for job in cluster.jobs() if job["JobId"] in {one["JobId"] for one in jobs}]
+    assert [(job["JobState"], job["Restarts"]) for job in ended] == [("COMPLETED", "1")] * len(jobs)
+    return ended
+
+
+def test_preempted_jobs_go_on(unfinished: Project, local: Project, cluster: Cluster) -> None:
+    run = Run(unfinished, *LONG_RUNS, *SLURM)
     run.wait_until(lambda: both_have_checkpoints(unfinished))
-    preempted, other = (cluster.job_of(f"long-fives_erm_{plan}") for plan in PLANS)
-    command("scontrol", "requeue", preempted["JobId"])  # as preemption does
-    cluster.crash(other["NodeList"])
+    preempted = [cluster.job_of(f"long-fives_erm_{plan}") for plan in PLANS]
+    for job in preempted:
+        command("scontrol", "requeue", job["JobId"])  # as preemption does
+    run.finish()
+    assert_slurm_started_again(preempted, cluster)
+    for plan in PLANS:
+        assert_went_on(unfinished, plan)
+    assert_same_results(unfinished, local)
+
+
+def test_jobs_of_a_crashed_node_go_on_elsewhere(unfinished: Project, local: Project, cluster: Cluster) -> None:
+    run = Run(unfinished, *LONG_RUNS, *SLURM)
+    run.wait_until(lambda: both_have_checkpoints(unfinished))
+    running = {plan: cluster.job_of(f"long-fives_erm_{plan}") for plan in PLANS}
+    node = running[PLANS[0]]["NodeList"]
+    struck = [plan for plan in PLANS if running[plan]["NodeList"] == node]
+    cluster.crash(node)
     try:
         run.finish()
     finally:
-        cluster.revive(other["NodeList"])
-    ended = {job["JobId"]: job for job in cluster.jobs()}
-    for plan, job in zip(PLANS, (preempted, other), strict=True):
-        assert (ended[job["JobId"]]["JobState"], ended[job["JobId"]]["Restarts"]) == ("COMPLETED", "1")
+        cluster.revive(node)
+    for job in assert_slurm_started_again([running[plan] for plan in struck], cluster):
+        assert job["NodeList"] != node
+    for plan in struck:
         assert_went_on(unfinished, plan)
-    assert ended[other["JobId"]]["NodeList"] != other["NodeList"]
     assert_same_results(unfinished, local)
 
 
 def test_a_killed_snakemake_leaves_only_unfinished_jobs_to_do(unfinished: Project, local: Project, cluster: Cluster) -> None:
-    run = Run(unfinished, "figures", *SLURM)
+    before = len(cluster.jobs())
+    run = Run(unfinished, *LONG_RUNS, *SLURM)
     run.wait_until(lambda: both_have_checkpoints(unfinished))
     run.kill()
     (log,) = (path for path in (unfinished.path / ".snakemake/log").iterdir() if "SLURM run ID" in path.read_text(encoding="utf-8"))
@@ -170,22 +195,26 @@ def test_a_killed_snakemake_leaves_only_unfinished_jobs_to_do(unfinished: Projec
     status, text = unfinished.snakemake("--unlock", *CONFIG, reduced=False)
     assert status == 0, text
     assert left_to_do(unfinished, *SLURM) == LEFT
-    Run(unfinished, "figures", *SLURM).finish()
+    Run(unfinished, *LONG_RUNS, *SLURM).finish()
     for plan in PLANS:
         assert_went_on(unfinished, plan)
+        assert ends_of(plan, cluster.jobs()[before:]) == ["CANCELLED", "COMPLETED"]
     assert_same_results(unfinished, local)
 
 
-def test_cluster_generic_takes_up_the_jobs_of_a_killed_snakemake(unfinished: Project, local: Project, cluster: Cluster) -> None:
+def test_the_generic_profile_ends_in_the_same_after_its_snakemake_was_killed(unfinished: Project, local: Project, cluster: Cluster) -> None:
     before = len(cluster.jobs())
-    run = Run(unfinished, "figures", *GENERIC)
+    run = Run(unfinished, *LONG_RUNS, *GENERIC)
     run.wait_until(lambda: both_have_checkpoints(unfinished))
     run.kill()
+    # What docs/cluster.md says: submit.sh names its jobs after the project's folder.
+    command("scancel", f"--name={unfinished.path.name}")
     status, text = unfinished.snakemake("--unlock", *CONFIG, reduced=False)
     assert status == 0, text
-    text = Run(unfinished, "figures", *GENERIC).finish()
-    assert text.count("Resuming incomplete job") == 2
-    assert [job.get("TresPerJob", "")[-5:] for job in cluster.jobs()[before:]] == ["gpu:1", "gpu:1", "", ""]
+    assert left_to_do(unfinished, *GENERIC) == LEFT
+    Run(unfinished, *LONG_RUNS, *GENERIC).finish()
+    ends = [(job["JobState"], job.get("TresPerJob", "")[-5:]) for job in cluster.jobs()[before:]]
+    assert ends == [("CANCELLED", "gpu:1")] * 2 + [("COMPLETED", "gpu:1")] * 2
     for plan in PLANS:
-        assert log_of(unfinished, plan).count("retrain started") == 1
+        assert_went_on(unfinished, plan)
     assert_same_results(unfinished, local)
