@@ -5,7 +5,7 @@ import gc
 from snakemake.utils import min_version
 
 min_version("9.0")
-# What a plan consists of lives until its end: the default looks through all of it for garbage over and over, a sixth of the time.
+# What a plan consists of lives until its end: the default looks through all of it for garbage over and over, a seventh of the time.
 gc.set_threshold(100_000, 50, 1000)
 
 

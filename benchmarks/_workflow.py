@@ -160,7 +160,7 @@ def complete(folder: Path, *arguments: str) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("placeholder\n", encoding="utf-8")
-    run(folder, "--touch", "--forceall", "--cores", "1", "--quiet", "all", *arguments, program=("-c", TOUCH))
+    run(folder, "--touch", "--forceall", "--cores", "10000", "--quiet", "all", *arguments, program=("-c", TOUCH))
 
 
 def jobs_of(folder: Path) -> list[dict[str, Any]]:
@@ -179,7 +179,7 @@ def jobs_of(folder: Path) -> list[dict[str, Any]]:
 
 
 def by_stage(jobs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return each stage's number of jobs, their median seconds, and how long they took beyond their stage's own time."""
+    """Return each stage's number of jobs, their median seconds, and their median seconds beyond their stage's own time."""
     stages = defaultdict(list)
     for job in jobs:
         stages[job["rule"].partition("_")[0] if job["rule"].startswith(("plot_", "tabulate_")) else job["rule"]].append(job)
@@ -188,7 +188,7 @@ def by_stage(jobs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
             "stage": name,
             "jobs": len(found),
             "seconds": statistics.median(job["seconds"] for job in found),
-            "beyond": statistics.mean(job["seconds"] - job["stage_seconds"] for job in found),  # a mean: stages log tenths
+            "beyond": statistics.median(job["seconds"] - job["stage_seconds"] for job in found),
         }
         for name, found in sorted(stages.items())
     ]

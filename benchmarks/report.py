@@ -182,8 +182,8 @@ def planning(result: Result) -> str:
         "",
         *_table(("rules", "seconds", "processor seconds"), reading),
         "",
-        f"A small run of {result['stages']['jobs']} jobs on one core. *Beyond* is from the job's start until its outputs are there, less "
-        f"what the stage itself took. Between one job's outputs and the next job's start Snakemake took "
+        f"A small run of {result['stages']['jobs']} jobs on one core. *Beyond* is what a job took from start to end of its process, "
+        f"less what its stage took: starting Python, imports, ending; medians. Between two jobs Snakemake took "
         f"{result['stages']['between']:.2f} s, its own start included.",
         "",
         *_table(("stage", "jobs", "seconds a job", "beyond"), stages),
