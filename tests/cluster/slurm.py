@@ -45,10 +45,18 @@ class Cluster:
         """Kill a node's daemon and everything that runs on the node, as a loss of power would."""
         os.kill(int((self.folder / f"run/slurmd.{node}.pid").read_text()), signal.SIGKILL)
         jobs = command("squeue", "--noheader", "--states=RUNNING", f"--nodelist={node}", "--format=%A").split()
-        for pid in (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()):
+        for pid in processes():
             if self._belongs_to(pid, node, jobs):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+
+    def reach_time_limit(self, job: str) -> None:
+        """Move a job's time limit to the present and let it make no progress until Slurm, which looks twice a minute, ends it for that."""
+        command("scontrol", "update", f"JobId={job}", "EndTime=now")
+        for pid in processes():
+            with suppress(OSError):  # it has ended
+                if f"SLURM_JOB_ID={job}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                    os.kill(pid, signal.SIGSTOP)
 
     def revive(self, node: str) -> None:
         """Start a node's daemon again and wait until Slurm uses the node."""
@@ -64,6 +72,11 @@ class Cluster:
         if command_line.startswith("slurmstepd: "):  # such as "slurmstepd: [12.batch]"
             return any(f"[{job}." in command_line for job in jobs)
         return f"SLURM_CONF={self.folder / 'slurm.conf'}".encode() in variables and f"SLURMD_NODENAME={node}".encode() in variables
+
+
+def processes() -> list[int]:
+    """Return the numbers of all processes."""
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
 
 
 def command(*arguments: str) -> str:

@@ -134,14 +134,17 @@ def test_a_job_that_runs_out_of_memory_gets_more(local: Project, cluster: Cluste
     assert project.files()[name] == local.files()[name]
 
 
-def test_a_cancelled_job_is_tried_again_and_goes_on(unfinished: Project, local: Project, cluster: Cluster) -> None:
+def test_a_cancelled_job_and_one_at_its_time_limit_are_tried_again_and_go_on(unfinished: Project, local: Project, cluster: Cluster) -> None:
     before = len(cluster.jobs())
     run = Run(unfinished, *LONG_RUNS, *SLURM)
     run.wait_until(lambda: both_have_checkpoints(unfinished))
-    command("scancel", cluster.job_of("long-fives_erm_none")["JobId"])
+    cancelled, late = (cluster.job_of(f"long-fives_erm_{plan}")["JobId"] for plan in PLANS)
+    command("scancel", cancelled)
+    cluster.reach_time_limit(late)
     run.finish()
-    assert_went_on(unfinished, PLANS[0])
-    assert [ends_of(plan, cluster.jobs()[before:]) for plan in PLANS] == [["CANCELLED", "COMPLETED"], ["COMPLETED"]]
+    for plan in PLANS:
+        assert_went_on(unfinished, plan)
+    assert [ends_of(plan, cluster.jobs()[before:]) for plan in PLANS] == [["CANCELLED", "COMPLETED"], ["TIMEOUT", "COMPLETED"]]
     assert_same_results(unfinished, local)
 
 
