@@ -27,7 +27,8 @@ all: environment ## Run the workflow and write its report
 	@echo "Report:  $(REPORT)"
 
 test: environment ## Run all tests, the quick ones first (TESTS="tests/unit -k name" runs some)
-	@$(BIN) pytest $(TESTS)
+	@$(BIN) pytest $(or $(TESTS),tests/unit --numprocesses logical --maxprocesses 8)
+	$(if $(TESTS),,@$(BIN) pytest tests/workflow)
 
 test-cluster: cluster ## Run the workflow on a throw-away Slurm of two nodes on this machine (Debian, Ubuntu; as root or with sudo)
 	@$(BIN) pytest $(or $(TESTS),tests/cluster)
