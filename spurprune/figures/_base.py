@@ -93,7 +93,7 @@ class Material:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedLine:
     """A published value, drawn as a horizontal line: a share in [0, 1], with its source; ``name`` says whose or what it is."""
 
     name: str

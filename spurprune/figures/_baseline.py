@@ -1,11 +1,11 @@
 """Carriers among the easiest and the hardest samples against a setting without carriers (the paper's App. A.4)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures import _style
-from spurprune.figures._base import UNKNOWN, Material, MetricKey, Published, difference_of, mean_of
+from spurprune.figures._base import UNKNOWN, Material, MetricKey, PublishedLine, difference_of, mean_of
 from spurprune.figures._window import MISCLASSIFICATION, WindowRow, by_strength
 from spurprune.figures._words import percent, points
 
@@ -65,14 +65,14 @@ def over_epochs(finals: Sequence[WindowRow], courses: Sequence[WindowRow]) -> li
     ]
 
 
-def published_rows(published: Sequence[Published]) -> list[ComparedRow]:
+def published_rows(published: Sequence[PublishedLine]) -> list[ComparedRow]:
     """Return the published values in the form of the compared rows."""
     return [ComparedRow("", "", one.name, None, None, one.metric, one.level, UNKNOWN, one.source) for one in published]
 
 
-def label_of(published: Published) -> str:
+def label_of(published: PublishedLine) -> str:
     """Return what the legend calls a published value."""
-    return Published("no carriers" if published.name == NONE else published.name, "", 0, "").label
+    return replace(published, name="no carriers").label if published.name == NONE else published.label
 
 
 def level(rows: Sequence[ComparedRow], metric: str) -> Estimate:
@@ -80,7 +80,7 @@ def level(rows: Sequence[ComparedRow], metric: str) -> Estimate:
     return next(row.value for row in rows if row.metric == metric and row.carriers == NONE)
 
 
-def findings(rows: Sequence[ComparedRow], description: str, published: Sequence[Published]) -> list[str]:
+def findings(rows: Sequence[ComparedRow], description: str, published: Sequence[PublishedLine]) -> list[str]:
     """Return worst-group accuracy in the baseline, then of every strength with its paired difference to that, then what is published."""
     told = ", ".join(f"{100 * one.value:.2f}% with carriers among the {one.name}" for one in published if one.name != NONE)
     without = ", ".join(f"{100 * one.value:.2f}%" for one in published if one.name == NONE)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures import _style
-from spurprune.figures._base import UNKNOWN, MetricKey, Metrics, Published, SettingInfo, difference_of, mean_of, repeats_note
+from spurprune.figures._base import UNKNOWN, MetricKey, Metrics, PublishedLine, SettingInfo, difference_of, mean_of, repeats_note
 from spurprune.figures._words import is_clear, percent, points
 from spurprune.pruning import plan as plans
 
@@ -53,7 +53,7 @@ class ComparedPoint(SweepPoint):
     published: str = ""
 
 
-def compared(rows: Sequence[SweepPoint], published: Sequence[Published]) -> list[ComparedPoint]:
+def compared(rows: Sequence[SweepPoint], published: Sequence[PublishedLine]) -> list[ComparedPoint]:
     """Return the measured points, then one for every published value."""
     measured = [ComparedPoint(**vars(row)) for row in rows]
     return measured + [
@@ -90,7 +90,7 @@ def draw(
     settings: Mapping[str, SettingInfo],
     panels: Sequence[Panel],
     candidates: str,
-    published: Sequence[Published] = (),
+    published: Sequence[PublishedLine] = (),
 ) -> Figure:
     """Draw one row of panels a setting: every metric against sparsity, the share of the ``candidates`` that is pruned."""
     figure = Figure(figsize=(_style.PAGE, ROW_HEIGHT * len(settings) + 0.4))

@@ -11,7 +11,7 @@ from spurprune.figures._base import (
     TAKEN_LABEL,
     Drawing,
     Material,
-    Published,
+    PublishedLine,
     Spec,
     difference_of,
     group_label,
@@ -45,8 +45,8 @@ def make(material: Material, spec: Spec) -> Drawing:
     return Drawing(rows, draw(finals, courses, compared, spec), told)
 
 
-def _published(spec: Spec) -> list[Published]:
-    return [Published(**one) for one in spec.options.get("published", ())]
+def _published(spec: Spec) -> list[PublishedLine]:
+    return [PublishedLine(**one) for one in spec.options.get("published", ())]
 
 
 def ends_of(rows: Sequence[WindowRow]) -> list[WindowRow]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from spurprune.figures import _sweep
-from spurprune.figures._base import TAKEN_LABEL, Drawing, Material, Published, Spec
+from spurprune.figures._base import TAKEN_LABEL, Drawing, Material, PublishedLine, Spec
 
 PANELS = (
     _sweep.Panel("worst_group_accuracy", "Worst-group\naccuracy (%)", from_zero=True),
@@ -19,7 +19,7 @@ def make(material: Material, spec: Spec) -> Drawing:
     Mean accuracy is weighted by training groups, as in the group-robustness literature. Values of other methods that the option
     ``published`` lists (see ``spurprune.published.told``) are drawn as lines in the panel of their metric.
     """
-    published = [Published(**one) for one in spec.options.get("published", ())]
+    published = [PublishedLine(**one) for one in spec.options.get("published", ())]
     rows = _sweep.numbers(material.metrics, list(spec.settings), [panel.metric for panel in PANELS])
     panels = [replace(panel, from_zero=panel.from_zero and not _near_the_top(panel, published)) for panel in PANELS]
     figure = _sweep.draw(rows, spec.settings, panels, "Aligned groups", published)
@@ -27,12 +27,12 @@ def make(material: Material, spec: Spec) -> Drawing:
     return Drawing(_sweep.compared(rows, published) if published else rows, figure, [*told, *_told_published(published)])
 
 
-def _near_the_top(panel: _sweep.Panel, published: Sequence[Published]) -> bool:
+def _near_the_top(panel: _sweep.Panel, published: Sequence[PublishedLine]) -> bool:
     """Return whether a panel shows published levels, which lie close together: its axis then ends at 100% instead of beginning at 0."""
     return any(one.metric == panel.metric for one in published)
 
 
-def _told_published(published: Sequence[Published]) -> list[str]:
+def _told_published(published: Sequence[PublishedLine]) -> list[str]:
     """Return one sentence a metric and source that tells the published values."""
     words = {"worst_group_accuracy": "worst-group accuracy", "accuracy_weighted": "mean accuracy"}
     told = []
