@@ -188,6 +188,8 @@ def _append(partial: Path, start: int, total: int | None, chunks: Iterable[bytes
     Raises _FetchError if there are more than ``total`` bytes, DataError if they cannot be written.
     """
     progress = Progress(total, partial.name.removesuffix(".partial"), "byte") if total else None
+    if progress:
+        progress.find("file", start)
     count = 0
     with writing(partial):
         out = open(partial, "ab" if start else "wb", buffering=0)  # noqa: SIM115 - unbuffered, so that errors arise where they are caught

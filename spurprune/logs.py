@@ -52,15 +52,29 @@ class Progress:
     def __init__(self, total: int, what: str, unit: str) -> None:
         """Announce ``total`` units of work."""
         self.total, self.what, self.unit = total, what, unit
-        self.done = 0
+        self.done = self.before = 0
         self.reached: dict[str, int] = {}
         self.started = time.monotonic()
         self.bar = tqdm(total=total, desc=what, unit=unit, file=sys.stderr, disable=not sys.stderr.isatty(), leave=False)
 
     def reach(self, part: str, count: int) -> None:
-        """Note that a part of the work has come to ``count`` units; what it had done before a restart counts as well."""
-        self.step(count - self.reached.get(part, 0))
+        """Note that a part of the work, heard of after each unit, has come to ``count`` units.
+
+        If the first that is heard of it is beyond 1, an interrupted run did what lies before.
+        """
+        if part not in self.reached:
+            self.find(part, count - 1)
+        self.step(count - self.reached[part])
         self.reached[part] = count
+
+    def find(self, part: str, count: int) -> None:
+        """Note that an interrupted run did ``count`` units of a part, which say nothing of the time that this run takes."""
+        self.reached[part] = count
+        self.done += count
+        self.before += count
+        if not self.bar.disable:
+            self.bar.initial += count
+            self.bar.update(count)
 
     def step(self, count: int = 1) -> None:
         """Note ``count`` units as done."""
@@ -69,7 +83,7 @@ class Progress:
         self.bar.update(count)
         if self.done * 10 // self.total > tenth:
             elapsed = time.monotonic() - self.started
-            left = elapsed / self.done * (self.total - self.done)
+            left = elapsed / (self.done - self.before) * (self.total - self.done)
             log.info("%s: %d of %d %ss, %.0f s gone, about %.0f s left", self.what, self.done, self.total, self.unit, elapsed, left)
         if self.done >= self.total:
             self.bar.close()

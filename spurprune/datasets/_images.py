@@ -81,7 +81,7 @@ def decode(images: ImageFiles, output: Path, threads: int, skip_damaged: bool) -
     else:
         array = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=(len(images), 3, images.size, images.size))
     progress = Progress(len(images), f"decoding {len(images)} images", "image")
-    progress.step(done)
+    progress.find("images", done)
     with ThreadPoolExecutor(threads) as pool:
         for start in range(done, len(images), CHUNK):
             rows = range(start, min(start + CHUNK, len(images)))

@@ -82,6 +82,15 @@ def test_the_time_left_is_what_the_work_done_took(tmp_path: Path, monkeypatch: p
     assert "trainings: 1 of 4 epochs, 20 s gone, about 60 s left" in path.read_text()
 
 
+def test_what_an_interrupted_run_did_says_nothing_of_the_time_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "stage.log"
+    clock = iter([0.0, 100.0, 120.0, 150.0])  # the stage starts, progress starts, epoch 6 is done, the stage ends
+    monkeypatch.setattr("spurprune.logs.time.monotonic", lambda: next(clock))
+    with stage_log(str(path), "retrain"):
+        Progress(10, "trainings", "epoch").reach("repeat 0", 6)
+    assert "trainings: 6 of 10 epochs, 20 s gone, about 80 s left" in path.read_text()
+
+
 def test_a_bar_is_drawn_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
