@@ -75,6 +75,16 @@ def test_every_job_left_a_log(finished: Project) -> None:
     assert len(trainings) == 15 and all(json.loads(path.read_text().splitlines()[0])["s"] > 0 for path in trainings)
 
 
+def test_jobs_write_nothing_but_their_outputs_and_logs(finished: Project, sources: Project) -> None:
+    present = {path.name for path in finished.path.iterdir()} - {path.name for path in sources.path.iterdir()}
+    assert present <= {"results", "logs", "checkpoints", ".snakemake"}
+    assert not [path for path in finished.path.glob("checkpoints/**/*") if path.is_file()]
+    status, summary = finished.snakemake("--summary", "--quiet", "all")
+    assert status == 0, summary
+    declared = {line.split("\t")[0] for line in summary.splitlines() if line.startswith("results/")}
+    assert {f"results/{name}" for name in finished.files()} == declared
+
+
 def test_even_two_epochs_learn_the_digits(metrics: list[dict[str, Any]]) -> None:
     accuracy = [row["value"] for row in metrics if row["metric"] == "accuracy" and row["split"] == "test"]
     assert len(accuracy) == 12 * 2
