@@ -83,9 +83,16 @@ def local(sources: Project, tmp_path_factory: pytest.TempPathFactory) -> Project
 
 
 @pytest.fixture(scope="session")
-def on_slurm(sources: Project, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project after a run on Slurm, the first that Slurm sees; not to be changed."""
+def disks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one for each node, which plays the node's own disk."""
+    return tmp_path_factory.mktemp("disks")
+
+
+@pytest.fixture(scope="session")
+def on_slurm(sources: Project, cluster: Cluster, disks: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project after a run on Slurm, the first that Slurm sees, with its inputs on the nodes' own disks; not to be changed."""
     project = sources.copy(tmp_path_factory.mktemp("on_slurm") / "project")
+    project.replace("profiles/slurm/profile.yaml", "# scratch: /local/$USER #", f"scratch: {disks}/$SLURMD_NODENAME #")
     Run(project, "figures", *SLURM).finish()
     return project
 

@@ -119,6 +119,17 @@ def test_no_device_serves_two_trainings_at_once(on_slurm: Project) -> None:
         assert all(end <= start for (_, end), (start, _) in pairwise(sorted(times))), held
 
 
+def test_each_node_copies_the_inputs_to_its_own_disk_once(on_slurm: Project, disks: Path) -> None:
+    inputs = on_slurm.files()["datasets/digits-8/inputs.npy"]
+    logs = [path.read_text(encoding="utf-8") for stage in TRAININGS for path in (on_slurm.path / "logs" / stage).rglob("*.log")]
+    nodes = {node for text in logs for node in re.findall(r"leased device \d of node (n\d)$", text, re.MULTILINE)}
+    copied = [node for text in logs for node in re.findall(rf"copied \S+ to {disks}/(n\d)/", text)]
+    assert sorted(copied) == sorted(nodes)
+    for node in nodes:
+        (copy,) = disks.glob(f"{node}/spurprune-inputs-*/*.npy")
+        assert copy.read_bytes() == inputs
+
+
 def test_a_job_that_runs_out_of_memory_gets_more(local: Project, cluster: Cluster, tmp_path: Path) -> None:
     project = local.copy(tmp_path / "project")
     run = "results/settings/small-fives/runs/erm/none/000-001"
