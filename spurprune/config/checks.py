@@ -77,6 +77,8 @@ def _check_setting(name: str, setting: Mapping[str, Any], config: Config) -> Non
         raise ConfigError(f"The setting '{name}' cannot be a folder's name; use letters, digits, '.', '-' and '_', lower-case first.")
     _known(setting["dataset"], registry(), f"{name}.dataset: '{setting['dataset']}'", "dataset")
     entry = registry()[setting["dataset"]]
+    if not entry.embedded and setting["dataset"] not in config.data:
+        raise ConfigError(f"data.{setting['dataset']} is missing, though '{name}' uses this dataset; give the folder that holds it.")
     for key in ("source_class", "target_class"):
         _known(setting[key], entry.classes, f"{name}.{key}: '{setting[key]}'", f"class of '{setting['dataset']}'")
     if setting["source_class"] == setting["target_class"]:

@@ -212,6 +212,12 @@ def test_mistakes_in_a_setting(
     assert_one_sentence(str(error.value))
 
 
+def test_a_dataset_without_a_folder_is_refused(load: Callable[..., Config], assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(ConfigError, match=r"^data\.mnist is missing, though 'digits' uses this dataset") as error:
+        load(settings={"digits/dataset": "mnist"})
+    assert_one_sentence(str(error.value))
+
+
 def test_overlapping_blocks_of_two_studies_are_refused(load: Callable[..., Config], parts: tuple[dict[str, Any], dict[str, Any]]) -> None:
     other = deepcopy(parts[0]["studies"]["digits"]) | {"blocks": ["003-007"]}
     other["figures"]["fig9"]["repeat"] = 3
