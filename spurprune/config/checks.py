@@ -217,6 +217,8 @@ def _check_training(name: str, setting: Mapping[str, Any]) -> None:
             raise ConfigError(
                 f"{key}.shared is true, but every repeat draws its own carriers; set carriers.draw to fixed or shared to false."
             )
+        if recipe["shared"] and setting["subset"]["draw"] != "fixed" and _draws(setting["subset"]["parts"]):
+            raise ConfigError(f"{key}.shared is true, but every repeat draws its own subset; set subset.draw to fixed or shared to false.")
     for score, source in setting["difficulty"].items():
         key = f"{name}.difficulty.{score}"
         _known(score, plugins.names("difficulty"), key, "score")
@@ -228,6 +230,11 @@ def _check_training(name: str, setting: Mapping[str, Any]) -> None:
             if recorded != "all" and source["epochs"] != "all" and not set(source["epochs"]) <= set(recorded):
                 raise ConfigError(f"{key}.epochs is {source['epochs']}, but the reference records only {recorded}; choose among these.")
             _within(f"{key}.epochs", source["epochs"], setting["reference"][source["reference"]]["epochs"])
+
+
+def _draws(parts: Mapping[str, Any]) -> bool:
+    """Return whether any part of a subset is drawn at random: one that takes nothing, or by a ranking, is not."""
+    return any(part.get("choose", "random") == "random" and part.get("count") != 0 for part in parts.values())
 
 
 def _check_augmentation(name: str, setting: Mapping[str, Any]) -> None:

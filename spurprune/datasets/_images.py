@@ -1,5 +1,6 @@
 """Images that are still files: decoded in parallel, once, into one memory-mapped array; an interrupted decoding goes on where it was."""
 
+import errno
 import hashlib
 import json
 import os
@@ -7,15 +8,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from spurprune.errors import DataError, first_sentence
-from spurprune.files import write_text
+from spurprune.files import write_text, writing
 from spurprune.logs import Progress, log
 
 CHUNK = 256  # images between two notes of how far the decoding has come
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # no space; other answers say that the file system cannot tell beforehand
 
 
 class DamagedImageError(DataError):
@@ -79,7 +82,9 @@ def decode(images: ImageFiles, output: Path, threads: int, skip_damaged: bool) -
         log.info("decoding goes on after %d images", done)
         array = np.lib.format.open_memmap(partial, mode="r+")
     else:
-        array = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=(len(images), 3, images.size, images.size))
+        with writing(partial):
+            notes.unlink(missing_ok=True)
+        array = _allocated(partial, (len(images), 3, images.size, images.size))
     progress = Progress(len(images), f"decoding {len(images)} images", "image")
     progress.find("images", done)
     with ThreadPoolExecutor(threads) as pool:
@@ -90,11 +95,31 @@ def decode(images: ImageFiles, output: Path, threads: int, skip_damaged: bool) -
             write_text(notes, json.dumps({"identity": identity, "done": rows.stop, "damaged": damaged}))
             progress.step(len(rows))
     if damaged:
-        _shorten(array, damaged, partial)
+        _shorten(array, damaged, output)
+        partial.unlink()
+    else:
+        os.replace(partial, output)
     del array
-    os.replace(partial, output)
     notes.unlink()
     return damaged
+
+
+def _allocated(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[Any]]":
+    """Return a new memory-mapped array, uint8, whose disk space is taken: written to without, it would kill the process on a full disk.
+
+    Raises DataError if there is no space.
+    """
+    with writing(path):
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+        if hasattr(os, "posix_fallocate"):  # not on macOS
+            with open(path, "r+b") as file:
+                try:
+                    os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+                except OSError as error:
+                    if error.errno in FULL:
+                        path.unlink()
+                        raise
+    return array
 
 
 def _decode_rows(images: ImageFiles, rows: range, array: np.ndarray, pool: ThreadPoolExecutor, skip_damaged: bool) -> list[int]:
@@ -125,8 +150,8 @@ def _noted(notes: Path, identity: str) -> tuple[int, list[int]]:
 def _shorten(array: np.ndarray, rows: Sequence[int], path: Path) -> None:
     """Write the array without some rows to ``path``, by rename."""
     kept = np.setdiff1d(np.arange(len(array)), rows)
-    shorter = path.with_name(f"{path.name}.shorter")
-    result = np.lib.format.open_memmap(shorter, mode="w+", dtype=array.dtype, shape=(len(kept), *array.shape[1:]))
+    shorter = path.with_name(f".{path.name}.shorter")
+    result = _allocated(shorter, (len(kept), *array.shape[1:]))
     for start in range(0, len(kept), CHUNK):
         result[start : start + CHUNK] = array[kept[start : start + CHUNK]]
     result.flush()

@@ -5,6 +5,7 @@ Strategies that prune by class or group apply the rule in each class or group. T
 the ranks of a repeat are a strict order.
 """
 
+import math
 from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
@@ -94,22 +95,29 @@ def _equal_classes(sparsity: str, label: np.ndarray, candidates: np.ndarray, fir
     available = {c: int((candidates & (label == c)).sum()) for c in sizes}
     wanted = pruned_count(int(candidates.sum()), sparsity)
     size = min(sizes.values(), default=0)
+    _require_candidates(sizes, available, size, sparsity)
     least = sum(n - size for n in sizes.values())
     if wanted < least:
         total = int(candidates.sum())
         raise PlanError(
             f"classes cannot end equal at sparsity {sparsity}: that takes at least {least} of {total} candidates, "
-            f"a sparsity of {least / total:.4f} or more."
+            f"a sparsity of {math.ceil(least / total * 10_000) / 10_000} or more."
         )
     if sizes:
         size = min(size, (sum(sizes.values()) - wanted) // len(sizes))
+        _require_candidates(sizes, available, size, sparsity)
     pruned = np.zeros(len(label), dtype=bool)
+    for c, n in sizes.items():
+        members = np.flatnonzero(candidates & (label == c))
+        pruned[_foremost(members, first, n - size)] = True
+    return pruned
+
+
+def _require_candidates(sizes: dict[int, int], available: dict[int, int], size: int, sparsity: str) -> None:
+    """Raise PlanError naming a class that has too few candidates to come down to a size."""
     for c, n in sizes.items():
         if n - size > available[c]:
             raise PlanError(
                 f"classes cannot end equal at sparsity {sparsity}: class {c} would lose {n - size} samples, "
                 f"but only {available[c]} are candidates."
             )
-        members = np.flatnonzero(candidates & (label == c))
-        pruned[_foremost(members, first, n - size)] = True
-    return pruned

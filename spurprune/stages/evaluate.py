@@ -66,7 +66,10 @@ def _split_rows(part: pa.Table, samples: Samples, setting: dict[str, Any], info:
     logits = to_numpy(part.column("logits").combine_chunks().flatten()).reshape(len(part), -1)
     if not np.isfinite(logits).all():
         bad = to_numpy(part.column("sample_id"))[np.flatnonzero(~np.isfinite(logits).all(axis=1))[0]]
-        raise DataError(f"{where}: the logits of sample {bad} in repeat {samples.repeat} are not finite; delete the file and rerun.")
+        raise DataError(
+            f"{where}: the logits of sample {bad} in repeat {samples.repeat} are not finite; lower training.optimizer.lr or set "
+            "training.gradient_clip."
+        )
     predicted = logits.argmax(axis=1)
     order = np.argsort(samples.sample_id)
     position = order[np.searchsorted(samples.sample_id, to_numpy(part.column("sample_id")), sorter=order)]

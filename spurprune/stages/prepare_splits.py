@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from spurprune import samples as sampling
 from spurprune import seeds, subsets, tables
+from spurprune.errors import DataError
 from spurprune.inputs import Manifest, read_manifest
 from spurprune.tables import to_numpy
 
@@ -93,6 +94,12 @@ def _carriers(
     if ranks is not None:
         this = to_numpy(ranks.column("repeat")) == repeat
         rank_of = dict(zip(to_numpy(ranks.column("sample_id"))[this].tolist(), to_numpy(ranks.column("rank"))[this].tolist(), strict=True))
+        unranked = set(sample_id[candidates].tolist()) - set(rank_of)
+        if unranked:
+            raise DataError(
+                f"carriers.base '{carriers['base']}' has no difficulty of sample {min(unranked)}, which may carry the feature in repeat "
+                f"{repeat}; give both settings the same validation and subset."
+            )
         rank = np.array([rank_of[i] for i in sample_id[candidates].tolist()])
     draw = "fixed" if carriers.get("draw") == "fixed" else repeat
     rng = seeds.generator(seeds.CARRIERS, draw)

@@ -19,7 +19,7 @@ from spurprune.stages._trainings import CHECKPOINTS, Started, Workbench, open_wo
 from spurprune.tables import labels, to_numpy
 from spurprune.training.checkpoints import JobCheckpoints, Record
 from spurprune.training.data import Data
-from spurprune.training.loop import Training, fit_stepwise, initialise
+from spurprune.training.loop import Training, fit_stepwise, initialise, naming_out_of_memory
 from spurprune.training.observe import group_summary, observe
 from spurprune.training.recipe import Stream
 
@@ -57,13 +57,16 @@ def run(
         one = bench.samples[repeat]
         train = one.rows("train")
         weight = tables.values_of(weights, "weight", repeat, one.sample_id[train], str(inputs["plan"]))
-        return _start(bench, one, train, weight, method, progress, checkpoints, f"{provenance.setting}, repeat {repeat}")
+        where = f"{provenance.setting}, repeat {repeat}"
+        with naming_out_of_memory(where, bench.device):
+            return _start(bench, one, train, weight, method, progress, checkpoints, where)
 
     for repeat, model, records in bench.train(repeats, start, repeats_at_once):
         recorded.extend({"repeat": repeat, **record} for record in records)
-        for split in ("validation", "test"):
-            for view in VIEWS:
-                predicted.extend(_predict(bench, model, bench.samples[repeat], repeat, split, view))
+        with naming_out_of_memory(f"{provenance.setting}, repeat {repeat}, predictions", bench.device):
+            for split in ("validation", "test"):
+                for view in VIEWS:
+                    predicted.extend(_predict(bench, model, bench.samples[repeat], repeat, split, view))
         if models is not None:
             kept |= {f"{repeat}.{name}": value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     counts = {"repeats": len(repeats), "train": int(to_numpy(weights.column("weight")).sum()) // len(repeats)}

@@ -49,7 +49,10 @@ def run(
         mean = per_seed.mean(axis=0)
         if not np.isfinite(mean).all():
             bad = int(sample_id[int(np.flatnonzero(~np.isfinite(mean))[0])])
-            raise DataError(f"{dynamics}: the {score} score of sample {bad} in repeat {repeat} is not finite; delete the file and rerun.")
+            raise DataError(
+                f"{dynamics}: the {score} score of sample {bad} in repeat {repeat} is not finite; lower training.optimizer.lr or set "
+                "training.gradient_clip."
+            )
         rank = ranks(mean, seeds.generator(seeds.TIES, repeat))
         columns = {
             "repeat": np.full(len(sample_id), repeat, dtype=np.int16),

@@ -17,7 +17,7 @@ from spurprune.samples import Samples
 from spurprune.stages._trainings import CHECKPOINTS, Started, Workbench, open_workbench
 from spurprune.training.augment import augment
 from spurprune.training.checkpoints import JobCheckpoints, Record
-from spurprune.training.loop import Training, fit_stepwise, initialise
+from spurprune.training.loop import Training, fit_stepwise, initialise, naming_out_of_memory
 from spurprune.training.observe import dynamics_of, observe, unchanged
 from spurprune.training.recipe import Stream
 
@@ -50,7 +50,8 @@ def run(
     def start(job: tuple[int, int]) -> Started:
         repeat, seed = job
         where = f"{provenance.setting}, repeat {repeat}, reference seed {seed}"
-        return _start(bench, bench.samples[repeat], recipe, repeat, seed, progress, checkpoints, where)
+        with naming_out_of_memory(where, bench.device):
+            return _start(bench, bench.samples[repeat], recipe, repeat, seed, progress, checkpoints, where)
 
     parts: list[pa.Table] = []
     for (repeat, seed), _, records in bench.train(jobs, start, repeats_at_once):
@@ -87,7 +88,7 @@ def _start(
         if epoch not in wanted:
             return []
         if isinstance(method, _Recorder):
-            logits, norm = method.logits, method.feature_norm
+            logits, norm = method.logits, method.feature_norm.clone()  # the next epoch overwrites it
         else:
             seen = observe(
                 model, data, bench.preparation, bench.setting["evaluation"]["batch_size"], _view(bench, recipe["view"], stream, epoch)

@@ -229,4 +229,5 @@ def fits(nbytes: int, device: torch.device) -> bool:
     if device.type != "cuda":
         return False
     free, _ = torch.cuda.mem_get_info(device)
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # what torch keeps of trainings that are over
     return nbytes <= RESIDENT_SHARE * free

@@ -107,7 +107,7 @@ def fit_stepwise(
         done, steps_done, records = state.epoch, state.step, state.records
         restore(state.tensors, model, optimizer, training.method)
     for epoch in range(done + 1, recipe.stop_after + 1):
-        with _naming_out_of_memory(training.where, epoch, device):
+        with naming_out_of_memory(f"{training.where}, epoch {epoch}", device):
             step.total.zero_()
             step.generator.manual_seed(training.stream.seed(seeds.AUGMENTATION, epoch))
             model.train()
@@ -125,12 +125,13 @@ def fit_stepwise(
 
 
 @contextmanager
-def _naming_out_of_memory(where: str, epoch: int, device: torch.device) -> Iterator[None]:
+def naming_out_of_memory(where: str, device: torch.device) -> Iterator[None]:
+    """Turn a device's being out of memory into a TrainingError that says where."""
     try:
         yield
     except torch.OutOfMemoryError as error:
         raise TrainingError(
-            f"{where}, epoch {epoch}: {device} ran out of memory; lower training.batch_size, evaluation.batch_size or repeats_at_once, or "
+            f"{where}: {device} ran out of memory; lower training.batch_size, evaluation.batch_size or repeats_at_once, or "
             "leave the device to this job alone."
         ) from error
 

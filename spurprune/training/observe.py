@@ -28,7 +28,9 @@ def unchanged(inputs: Tensor) -> Tensor:
 def observe(
     model: Network, data: Data, preparation: Preparation, batch_size: int, augment: Callable[[Tensor], Tensor] = unchanged
 ) -> Observation:
-    """Run the network over all samples in eval mode, in full precision, and leave it in the mode it was in.
+    """Run the network over all samples in eval mode, in float32, and leave it in the mode it was in.
+
+    Where the training's precision is not fp32, a GPU may multiply in TF32 here, too.
 
     ``augment`` maps a batch of inputs, as they are stored, to what is looked at.
     """

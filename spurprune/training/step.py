@@ -79,17 +79,32 @@ class RecordedStep:
 
         try:
             return self.record(step, self.step.generator)
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:
             log.warning("training steps cannot be recorded for this network, so they run one by one: %s", first_sentence(error))
+            for parameter in self.step.parameters:
+                parameter.grad = None  # of kernels that never ran
             return step
 
 
 def cuda_graph(function: Callable[[], None], generator: torch.Generator) -> Callable[[], None]:
-    """Record a function's CUDA work, with the random numbers it draws from ``generator``, and return what plays it; runs nothing."""
+    """Record a function's CUDA work, with the random numbers it draws from ``generator``, and return what plays it; runs nothing.
+
+    Raises RuntimeError if it cannot be recorded. Random numbers can be drawn afterwards as before: a failed recording leaves the states of
+    the generators as if it still went on, so they get copies back.
+    """
+    generators = (generator, torch.cuda.default_generators[torch.cuda.current_device()])
+    states = [one.clone_state() for one in generators]
     graph = torch.cuda.CUDAGraph()
     graph.register_generator_state(generator)
-    with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
-        function()
+    try:
+        with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
+            function()
+    except RuntimeError:
+        for one, state in zip(generators, states, strict=True):
+            one.graphsafe_set_state(state)
+        raise
     return graph.replay
 
 

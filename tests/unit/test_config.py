@@ -212,6 +212,19 @@ def test_mistakes_in_a_setting(
     assert_one_sentence(str(error.value))
 
 
+def test_a_shared_reference_needs_a_subset_that_all_repeats_share(load: Callable[..., Config]) -> None:
+    def with_part(draw: str, **part: Any) -> Config:
+        subset = {"draw": draw, "parts": {"some": {"class": "5", **part}}}
+        changes = {"subset": subset, "reference/early/shared": True, "carriers/draw": "fixed"}
+        return load(settings={f"digits-carriers/{key}": value for key, value in changes.items()})
+
+    with pytest.raises(ConfigError, match="shared is true, but every repeat draws its own subset"):
+        with_part("per_repeat", count=9)
+    with_part("fixed", count=9)
+    with_part("per_repeat", count=9, choose="first")
+    with_part("per_repeat", count=0)
+
+
 def test_a_dataset_without_a_folder_is_refused(load: Callable[..., Config], assert_one_sentence: Callable[[str], None]) -> None:
     with pytest.raises(ConfigError, match=r"^data\.mnist is missing, though 'digits' uses this dataset") as error:
         load(settings={"digits/dataset": "mnist"})

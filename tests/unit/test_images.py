@@ -1,6 +1,8 @@
 """Decoding image files: in order, in parallel, resumed where it was, a damaged image named."""
 
+import errno
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from PIL import Image
 
 from spurprune.datasets import _images
 from spurprune.datasets._images import DamagedImageError, ImageFiles, decode
+from spurprune.errors import DataError
 
 N, SIZE = 20, 4
 
@@ -108,3 +111,57 @@ def test_damaged_images_are_left_out_if_asked_for(images: ImageFiles, tmp_path: 
         assert decode(images, tmp_path / "inputs.npy", 2, skip_damaged=True) == [3, 19]
     assert np.array_equal(np.load(tmp_path / "inputs.npy"), target)
     assert "3.png" in caplog.text and "19.png" in caplog.text
+
+
+def test_notes_of_a_decoding_whose_array_is_gone_are_not_believed(
+    images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, partial = tmp_path / "inputs.npy", tmp_path / ".inputs.npy.decoding"
+
+    def interrupt_at(row: int) -> None:
+        original = ImageFiles.read
+        monkeypatch.setattr(ImageFiles, "read", lambda self, i: original(self, i) if i != row else (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            decode(images, output, 1, skip_damaged=False)
+        monkeypatch.undo()
+
+    interrupt_at(17)
+    partial.unlink()
+    interrupt_at(3)
+    decode(images, output, 1, skip_damaged=False)
+    assert np.array_equal(np.load(output), expected(images))
+
+
+def test_a_decoding_killed_at_its_very_end_leaves_out_nothing_twice(
+    images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = np.delete(expected(images), [3], axis=0)
+    (images.root / "3.png").write_bytes(b"")
+    unlink = Path.unlink
+
+    def killed(path: Path, missing_ok: bool = False) -> None:
+        if path.name == ".inputs.npy.decoding":
+            raise KeyboardInterrupt
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            decode(images, tmp_path / "inputs.npy", 1, skip_damaged=True)
+    assert decode(images, tmp_path / "inputs.npy", 1, skip_damaged=True) == [3]
+    assert np.array_equal(np.load(tmp_path / "inputs.npy"), target)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["inputs.npy", "pictures"]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot take disk space beforehand")
+def test_a_full_disk_is_told_before_anything_is_decoded(
+    images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_one_sentence: Callable[[str], None]
+) -> None:
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(DataError, match=r"could not be written \(No space left on device\); free some space") as error:
+        decode(images, tmp_path / "inputs.npy", 1, skip_damaged=False)
+    assert_one_sentence(str(error.value))
+    assert [path.name for path in tmp_path.iterdir()] == ["pictures"]

@@ -247,6 +247,14 @@ def test_carriers_are_chosen_by_the_base_settings_difficulty(folder: Folder, cho
         assert sorted(chosen.column("rank_in_class").to_pylist()) == list(range(*ranks))
 
 
+def test_a_base_without_some_candidates_is_named(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:
+    clean, few = tables.read(folder.el2n, tables.DIFFICULTY), folder.at("few.parquet")
+    tables.write(few, clean.filter(pc.greater(clean.column("rank"), 600)), tables.DIFFICULTY, PROVENANCE)
+    carriers = {"choose": "easiest", "count": 10, "base": "digits", "score": "el2n"}
+    text = refused(DataError, lambda: folder.split("few_ranked", difficulty=few, carriers=carriers), assert_one_sentence)
+    assert text.startswith("carriers.base 'digits' has no difficulty of sample ")
+
+
 def test_validation_can_be_held_out_of_training(folder: Folder) -> None:
     one = samples_of(folder.split("held_out", validation=0.25))[0]
     assert len(one.rows("validation")) == pytest.approx(350, abs=5) and len(one.rows("train")) == 1400 - len(one.rows("validation"))
@@ -309,6 +317,8 @@ def test_the_training_time_view_is_another(folder: Folder) -> None:
     assert seen.shape == trained.shape and np.isfinite(trained).all()
     assert np.isclose(trained, seen).mean() < 0.01
     assert trained[:1200].mean() > trained[1200:2400].mean(), "what a sample costs falls from the first epoch to the second"
+    norm = to_numpy(tables.read(folder.reference("training_view", view="training"), tables.DYNAMICS).column("feature_norm"))
+    assert not np.array_equal(norm[:1200], norm[1200:2400]), "every epoch keeps its own"
 
 
 def test_the_augmented_view_looks_at_the_same_training_through_crops_and_flips(folder: Folder) -> None:
@@ -473,6 +483,27 @@ def test_the_same_run_gives_the_same_files(folder: Folder, unpruned: dict[str, P
     again = folder.train(unpruned["plan"], "again", keep=True)
     for kind, path in again.items():
         assert path.read_bytes() == unpruned[kind].read_bytes(), kind
+
+
+@pytest.mark.parametrize(
+    ("function", "where"), [("initialise", "digits-test, repeat 0"), ("observe", "digits-test, repeat 0, predictions")]
+)
+def test_a_device_without_memory_outside_an_epoch_is_named(
+    folder: Folder,
+    unpruned: dict[str, Path],
+    function: str,
+    where: str,
+    monkeypatch: pytest.MonkeyPatch,
+    assert_one_sentence: Callable[[str], None],
+) -> None:
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(retrain, function, full)
+    text = refused(
+        TrainingError, lambda: folder.train(unpruned["plan"], "without_memory", repeats=[0], evaluate_epochs=[]), assert_one_sentence
+    )
+    assert text.startswith(f"{where}: cpu ran out of memory; ")
 
 
 def test_a_copy_on_the_nodes_disk_gives_the_same_files(folder: Folder, unpruned: dict[str, Path], tmp_path: Path) -> None:

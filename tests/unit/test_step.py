@@ -10,13 +10,14 @@ import pytest
 import torch
 from torch import nn
 
+from spurprune.errors import TrainingError
 from spurprune.methods.erm import Method
 from spurprune.models import small_cnn
 from spurprune.training import loop, optim
 from spurprune.training.data import Data, Pixels, Preparation, ResidentInputs, Tokens
 from spurprune.training.loop import Training, draws_in_forward, fit, fit_stepwise, initialise, together
 from spurprune.training.recipe import Recipe, Stream
-from spurprune.training.step import WARM_UP_STEPS, RecordedStep, Step, StepFunction, as_fast_as_possible
+from spurprune.training.step import WARM_UP_STEPS, RecordedStep, Step, StepFunction, as_fast_as_possible, cuda_graph
 from tests import recipes
 
 N, BATCH = 30, 8
@@ -108,6 +109,30 @@ def test_a_step_that_cannot_be_recorded_runs_as_it_is(caplog: pytest.LogCaptureF
     assert "cannot be recorded" in caplog.text and "not permitted" in caplog.text
 
 
+def test_a_recording_that_fails_halfway_leaves_no_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    def record(function: Callable[[], None], generator: torch.Generator) -> Callable[[], None]:
+        for parameter in started[0].parameters():
+            parameter.grad = torch.full_like(parameter, 9.0)  # of a backward pass that was recorded in part, and never ran
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    expected = trained(0)
+    started = [prepared(0)[0]]
+    monkeypatch.setattr(loop, "as_fast_as_possible", lambda step: RecordedStep(step, BATCH, record))
+    model, training = prepared(0)
+    started[0] = model
+    fit(model, training, lambda *_: [])
+    assert torch.equal(weights(model), expected)
+
+
+def test_a_device_without_memory_for_recording_ends_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    def record(function: Callable[[], None], generator: torch.Generator) -> Callable[[], None]:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(loop, "as_fast_as_possible", lambda step: RecordedStep(step, BATCH, record))
+    with pytest.raises(TrainingError, match="repeat 0, epoch 2: cpu ran out of memory"):
+        trained(0)
+
+
 def test_trainings_that_take_turns_do_not_touch_each_other() -> None:
     """The second is longer, so that it goes on alone."""
     alone = [trained(0), trained(1, epochs=6), trained(2)]
@@ -129,6 +154,23 @@ def test_networks_that_draw_random_numbers_are_recognised() -> None:
     assert not draws_in_forward(small_cnn.build((1, 8, 8), 3, [2, 2, 4]))
     assert draws_in_forward(nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.1)))
     assert not draws_in_forward(nn.Sequential(nn.Dropout(0.0)))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_failed_cuda_recording_leaves_random_numbers_usable() -> None:
+    """Reading a value back is not permitted while a stream is recorded; random numbers are drawn before it."""
+    device = torch.device("cuda")
+    generator = torch.Generator(device).manual_seed(3)
+    expected = torch.rand(4, device=device, generator=torch.Generator(device).manual_seed(3))
+
+    def function() -> None:
+        torch.rand(4, device=device, generator=generator)
+        torch.rand(4, device=device).sum().item()
+
+    with pytest.raises(RuntimeError):
+        cuda_graph(function, generator)
+    assert torch.equal(torch.rand(4, device=device, generator=generator), expected)
+    torch.rand(4, device=device)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
