@@ -6,14 +6,30 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, BertModel, DistilBertConfig
+from torch.nn import functional
+from transformers import (
+    AutoTokenizer,
+    BertConfig,
+    BertForSequenceClassification,
+    BertModel,
+    DistilBertConfig,
+    get_linear_schedule_with_warmup,
+)
 
+from spurprune import seeds
 from spurprune.errors import ConfigError, DataError
+from spurprune.methods.erm import Method
 from spurprune.models import bert
+from spurprune.training.data import Data, Tokens
+from spurprune.training.loop import Training, fit
+from spurprune.training.observe import observe
+from spurprune.training.recipe import Recipe, Stream
+from tests import recipes
 
 CLASSES, LENGTH, VOCABULARY = 3, 12, 40
 
@@ -110,6 +126,49 @@ def test_long_batches_are_encoded_in_parts_of_like_length(tmp_path: Path, theirs
     found = ours.encoder.embeddings.word_embeddings.weight.grad
     their_logits(theirs, x).square().sum().backward()
     torch.testing.assert_close(found, theirs.bert.embeddings.word_embeddings.weight.grad, rtol=1e-4, atol=1e-4)
+
+
+def test_training_ends_where_the_textbook_loop_does(tmp_path: Path) -> None:
+    """Parts of like length, cut batches and our optimiser: the losses and weights of transformers' loop with batches padded to the end."""
+    torch.manual_seed(0)
+    config = tiny_config(initializer_range=0.3, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    theirs = BertForSequenceClassification(config)
+    theirs.save_pretrained(tmp_path)
+    ours = with_their_classifier(bert.build((2 + LENGTH,), CLASSES, str(tmp_path)), theirs)
+    x, label = pairs([(3 + (5 * i) % 10, 2) for i in range(40)]), torch.arange(40) % CLASSES
+    training = recipes.TRAINING | {
+        "batch_size": 16,
+        "optimizer": {"name": "adamw", "lr": 1e-3, "weight_decay": 0.01, "eps": 1e-8},
+        "schedule": {"name": "linear"},
+        "augmentation": {"name": "none"},
+        "gradient_clip": {"norm": 1.0},
+    }
+    method, stream, losses = Method(np.ones(40), training), Stream((0,)), []
+    data = Data.of(x, label, torch.zeros(40, dtype=torch.int64))
+    after = [functional.cross_entropy(their_logits(theirs, x), label).item()]
+    fit(
+        ours,
+        Training(data, Tokens(), method, Recipe.of(training), stream, "repeat 0"),
+        lambda _, model: losses.append(functional.cross_entropy(observe(model, data, Tokens(), 40).logits, label).item()) or [],
+    )
+
+    plain = [value for name, value in theirs.named_parameters() if name.endswith("bias") or "LayerNorm" in name]
+    decayed = [value for value in theirs.parameters() if not any(value is other for other in plain)]
+    groups = [{"params": decayed, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=1e-3, eps=1e-8)
+    schedule = get_linear_schedule_with_warmup(optimizer, 0, 9)
+    positions = torch.arange(LENGTH)
+    for epoch in range(1, 4):
+        for rows in torch.from_numpy(method.epoch_rows(epoch, np.random.default_rng(stream.seed(seeds.ORDER, epoch)))).split(16):
+            mask, second = (positions < x[rows, :1]).long(), (positions >= x[rows, 1:2]).long()
+            theirs(input_ids=x[rows, 2:].long(), attention_mask=mask, token_type_ids=mask * second, labels=label[rows]).loss.backward()
+            torch.nn.utils.clip_grad_norm_(theirs.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+        after.append(functional.cross_entropy(their_logits(theirs, x), label).item())
+    assert losses == pytest.approx(after[1:], abs=1e-4)
+    assert after[3] < after[0] - 0.1, "the training must change something"
 
 
 def test_features_are_the_pooled_output_after_dropout(tmp_path: Path) -> None:
