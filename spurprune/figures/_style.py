@@ -21,6 +21,7 @@ from spurprune.files import replacing
 COLUMN, PAGE = 3.3, 6.9  # widths of one column and of two, in inches
 CHARACTER = 0.052  # mean width of a title's character, in inches
 DOTS_PER_INCH = 300
+MOST_EPOCHS_TOLD = 5  # with more, round numbers are marked instead
 NOTE_COLOUR = "#555555"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _RC: dict[Any, Any] = {
@@ -159,8 +160,11 @@ def epoch_axis(axes: Axes, epochs: Sequence[int]) -> None:
     if not epochs:
         axes.text(0.5, 0.5, "no epochs recorded", transform=axes.transAxes, ha="center", va="center", color=NOTE_COLOUR)
         return
+    axes.set_xlabel("Epoch (log scale)")
     axes.set_xscale("log")
-    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500) if min(epochs) <= tick <= max(epochs)] or epochs[:1]
+    marks = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+    different = sorted(set(epochs))
+    ticks = different if len(different) <= MOST_EPOCHS_TOLD else [tick for tick in marks if min(epochs) <= tick <= max(epochs)]
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.minorticks_off()
 

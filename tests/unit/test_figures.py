@@ -395,7 +395,7 @@ def test_axes_name_what_they_show_with_units() -> None:
     for kind in KINDS:
         for axes in make(kind, REPEATS).figure.axes:
             shown = [label for label in (axes.get_xlabel(), axes.get_ylabel()) if "%" in label]
-            assert kind == "montage" or shown or axes.get_xlabel() == "Epoch"
+            assert kind == "montage" or shown or axes.get_xlabel() == "Epoch (log scale)"
 
 
 def test_the_number_of_repeats_stands_on_every_figure_over_repeats() -> None:

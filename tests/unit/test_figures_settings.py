@@ -270,7 +270,7 @@ def test_a_family_that_varies_only_the_start_is_one_line_between_its_two_ends() 
     drawing = carrier_difficulty.make(material, spec)
     final, over_epochs = drawing.figure.axes
     assert [label.get_text() for label in final.get_xticklabels()] == ["easiest", "hardest"]
-    assert over_epochs.get_xlabel() == "Epoch" and len(over_epochs.lines) == 2
+    assert over_epochs.get_xlabel() == "Epoch (log scale)" and len(over_epochs.lines) == 2
     finals = [row for row in drawing.numbers if row.epoch is None]
     assert [(row.start, row.misclassification.mean) for row in finals] == [(0, pytest.approx(0.15)), (57398, pytest.approx(0.95))]
 
