@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import resource
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -26,6 +28,7 @@ TOUCH = (
     "import sys; from snakemake.executors.touch import Executor; Executor.SLEEPING_TIME = 0; "
     "from snakemake.cli import main; main(sys.argv[1:])"
 )
+STARTED = re.compile(r"^(local)?rule \w+:$", re.MULTILINE)  # what Snakemake prints when it starts a job
 # Rules that say nothing but what makes what, in the shape of the real ones: a plan, a training and its metrics for every run.
 TRIVIAL_RULES = """
 rule all:
@@ -118,13 +121,12 @@ def run(folder: Path, *arguments: str, program: Sequence[str] = ("-m", "snakemak
 
     Raises RuntimeError with its output if it fails. The measures are the process's own and those of its children.
     """
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")}
     output = folder / "printed.txt"
     with open(output, "w", encoding="utf-8") as printed:
         load = os.getloadavg()[0]
         started = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, *program, *arguments], cwd=folder, env=environment, stdout=printed, stderr=subprocess.STDOUT
+            [sys.executable, *program, *arguments], cwd=folder, env=_environment(), stdout=printed, stderr=subprocess.STDOUT
         )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
@@ -132,8 +134,45 @@ def run(folder: Path, *arguments: str, program: Sequence[str] = ("-m", "snakemak
     text = output.read_text(encoding="utf-8")
     if process.returncode:
         raise RuntimeError(f"snakemake {' '.join(arguments)} failed in {folder}:\n{text}")
+    return _measures(seconds, usage, load), text
+
+
+def until_first_job(folder: Path, *arguments: str) -> dict[str, float]:
+    """Run Snakemake in a folder until it starts its first job, then kill both; return the master's measures until then as ``run`` does.
+
+    Raises RuntimeError with what it printed if it ends without starting a job.
+    """
+    output = folder / "printed.txt"
+    with open(output, "w", encoding="utf-8") as printed:
+        load = os.getloadavg()[0]
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "snakemake", "--cores", "1", *arguments],
+            cwd=folder,
+            env=_environment(),
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        while not STARTED.search(output.read_text(encoding="utf-8")):
+            if process.poll() is not None:
+                raise RuntimeError(f"snakemake {' '.join(arguments)} started no job in {folder}:\n{output.read_text(encoding='utf-8')}")
+            time.sleep(0.01)
+        seconds = time.perf_counter() - started
+        os.killpg(process.pid, signal.SIGKILL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    shutil.rmtree(folder / ".snakemake/locks")
+    return _measures(seconds, usage, load)
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")}
+
+
+def _measures(seconds: float, usage: resource.struct_rusage, load: float) -> dict[str, float]:
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6  # bytes there, kibibytes elsewhere
-    return {"seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_mb": peak, "load": load}, text
+    return {"seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_mb": peak, "load": load}
 
 
 def planned(text: str) -> int:

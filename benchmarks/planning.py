@@ -1,6 +1,7 @@
 """Planning: what Snakemake takes to plan thousands of jobs, to find that nothing is to be done, to read the rules, to start a job."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,13 +32,15 @@ def measure(sizes: Sequence[int], complete: Sequence[int], rounds: int) -> Resul
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         once = max(sizes) if len(sizes) > 1 else 0
+        planned = [_planned(folder / f"planned-{size}", size, 1 if size == once else rounds) for size in sizes]
         return {
             "benchmark": "planning",
             "machine": machine("snakemake"),
             "sizes": {"rounds": rounds},
             "parsing": _parsing(folder / "parsing", rounds),
             "stages": _stages(folder / "stages"),
-            "planned": [_planned(folder / f"planned-{size}", size, 1 if size == once else rounds) for size in sizes],
+            "first_job": [first for first, _ in planned],
+            "planned": [dry for _, dry in planned],
             "complete": [_complete(folder / f"complete-{size}", size, rounds) for size in complete],
         }
 
@@ -87,16 +90,19 @@ def _stages(folder: Path) -> Result:
     }
 
 
-def _planned(folder: Path, wanted: int, rounds: int) -> Result:
-    """Return what it takes to plan about so many jobs, by the real rules and by trivial ones."""
+def _planned(folder: Path, wanted: int, rounds: int) -> tuple[Result, Result]:
+    """Return what it takes to plan about so many jobs, by the real rules and by trivial ones: until the first starts, and as a dry run."""
     place, arguments, jobs = _real(folder / "real", wanted)
     floor = _workflow.trivial(folder / "trivial", jobs)
-    runs: dict[str, Runs] = {"real": [], "trivial": []}
+    first: dict[str, Runs] = {"real": [], "trivial": []}
+    dry: dict[str, Runs] = {"real": [], "trivial": []}
     for _ in range(rounds):
-        runs["real"].append(_dry_run(place, jobs, *arguments))
-        runs["trivial"].append(_dry_run(floor, 2 + (jobs - 2) // 3 * 3))
-        print(f"{jobs:,} jobs: {runs['real'][-1]}", flush=True)
-    return {"jobs": jobs, **{name: _over(used) for name, used in runs.items()}}
+        first["real"].append(_first_job(place, *arguments))
+        first["trivial"].append(_first_job(floor))
+        dry["real"].append(_dry_run(place, jobs, *arguments))
+        dry["trivial"].append(_dry_run(floor, 2 + (jobs - 2) // 3 * 3))
+        print(f"{jobs:,} jobs until the first starts: {first['real'][-1]}; as a dry run: {dry['real'][-1]}", flush=True)
+    return _by_rules(jobs, first), _by_rules(jobs, dry)
 
 
 def _complete(folder: Path, wanted: int, rounds: int) -> Result:
@@ -110,7 +116,7 @@ def _complete(folder: Path, wanted: int, rounds: int) -> Result:
         runs["real"].append(_dry_run(place, 0, *arguments))
         runs["trivial"].append(_dry_run(floor, 0))
         print(f"{jobs:,} jobs complete: {runs['real'][-1]}", flush=True)
-    return {"jobs": jobs, **{name: _over(used) for name, used in runs.items()}}
+    return _by_rules(jobs, runs)
 
 
 def _real(folder: Path, wanted: int) -> tuple[Path, tuple[str, ...], int]:
@@ -127,6 +133,17 @@ def _dry_run(folder: Path, jobs: int, *arguments: str) -> dict[str, float]:
     if _workflow.planned(text) != jobs:
         raise RuntimeError(f"{jobs} jobs were expected, {_workflow.planned(text)} are planned:\n{text}")
     return used
+
+
+def _first_job(folder: Path, *arguments: str) -> dict[str, float]:
+    used = _workflow.until_first_job(folder, *arguments)
+    for name in ("results", "logs"):
+        shutil.rmtree(folder / name, ignore_errors=True)  # of the job that was killed
+    return used
+
+
+def _by_rules(jobs: int, runs: dict[str, Runs]) -> Result:
+    return {"jobs": jobs, **{name: _over(used) for name, used in runs.items()}}
 
 
 def _over(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:

@@ -146,7 +146,7 @@ def text(result: Result) -> str:
 def planning(result: Result) -> str:
     """Return the tables of the benchmark of planning."""
     header = ("jobs", "seconds", "processor seconds", "peak memory, MB", "trivial rules, seconds", "their processor seconds")
-    planned, complete = (
+    first, planned, complete = (
         [
             (
                 f"{one['jobs']:,}",
@@ -155,7 +155,7 @@ def planning(result: Result) -> str:
             )
             for one in result[name]
         ]
-        for name in ("planned", "complete")
+        for name in ("first_job", "planned", "complete")
     )
     reading = [
         (what, *(_spread(result["parsing"][name][key], 2) for key in ("seconds", "cpu_seconds")))
@@ -164,17 +164,21 @@ def planning(result: Result) -> str:
     stages = [
         (f"`{one['stage']}`", str(one["jobs"]), f"{one['seconds']:.2f}", f"{one['beyond']:.2f}") for one in result["stages"]["stages"]
     ]
-    measured = [*result["planned"], *result["complete"]]
+    measured = [*result["first_job"], *result["planned"], *result["complete"]]
     loads = [one["real"]["load"][key] for one in measured for key in ("low", "high")]
     lines = [
         f"{_machine(result)} {result['sizes']['rounds']} rounds, the largest plan once: median (lowest–highest). The machine's load was "
         f"{min(loads):.1f} to {max(loads):.1f} when the runs began.",
         "",
+        "`snakemake --cores 1`, nothing done yet, until the first job starts:",
+        "",
+        *_table(header, first),
+        "",
         "`snakemake --dry-run --quiet all`, nothing done yet:",
         "",
         *_table(header, planned),
         "",
-        "The same, everything done:",
+        "`snakemake --dry-run --quiet all`, everything done:",
         "",
         *_table(header, complete),
         "",

@@ -39,6 +39,17 @@ def test_trivial_rules_make_three_jobs_a_run(tmp_path: Path) -> None:
     assert _workflow.planned(text) == 20
 
 
+def test_measured_until_the_first_job_starts(tmp_path: Path) -> None:
+    folder = _workflow.trivial(tmp_path / "trivial", 20)
+    for _ in range(2):  # the locks of a master that was killed are not in the way of the next
+        used = _workflow.until_first_job(folder)
+        assert used["cpu_seconds"] > 0 and used["seconds"] > 0 and used["peak_mb"] > 10
+    assert not (folder / "results/5/metrics").exists()
+    _workflow.run(folder, "--cores", "1", "--quiet", "all")
+    with pytest.raises(RuntimeError, match="started no job"):
+        _workflow.until_first_job(folder)
+
+
 def test_what_a_dry_run_says() -> None:
     assert _workflow.planned("Job stats:\njob      count\n-----  -------\nall          1\ntotal       12\n\nReasons:") == 12
     assert _workflow.planned("Building DAG of jobs...\nNothing to be done (all requested files are present and up to date).") == 0
@@ -90,6 +101,7 @@ def test_the_tables_of_planning() -> None:
     result = {
         "machine": {"processor": "CPU", "instructions": [], "cores": 2, "memory_gb": 8, "system": "Linux", "python": "3", "snakemake": "9"},
         "sizes": {"rounds": 3},
+        "first_job": sized,
         "planned": sized,
         "complete": sized,
         "parsing": dict.fromkeys(("empty", "spurprune", "beyond"), used),
@@ -102,6 +114,6 @@ def test_the_tables_of_planning() -> None:
     }
     lines = report.planning(result).splitlines()
     spread = "2.0 (1.0–3.0)"
-    assert lines.count(f"| 10,273 | {spread} | {spread} | 2 (1–3) | {spread} | {spread} |") == 2
+    assert lines.count(f"| 10,273 | {spread} | {spread} | 2 (1–3) | {spread} | {spread} |") == 3
     assert "| `evaluate` | 12 | 0.50 | 0.25 |" in lines
     assert "load was 1.0 to 3.0" in lines[0] and lines[0].startswith("CPU, 2 cores, 8 GB, Linux, Python 3, snakemake 9.")
