@@ -94,12 +94,13 @@ def run_job(run: Run, config: Config) -> Job:
     return _training_job(rule, run.setting, len(studies.repeats_of(run.block)), setting["training"]["epochs"], config)
 
 
-def runtime_minutes(job: Job, attempt: int) -> int:
-    """Return the time limit of a training job in whole minutes, as a cluster's scheduler wants one; it grows with every attempt from 1.
+def runtime_minutes(job: Job) -> int:
+    """Return the time limit of a training job in whole minutes, as a cluster's scheduler wants one.
 
-    A training that comes to its limit goes on from its checkpoint at the next attempt.
+    It is the same at every attempt: a training that comes to its limit goes on from its checkpoint, and a longer limit might be one that
+    the scheduler never grants.
     """
-    return attempt * max(RUNTIME_FLOOR_MINUTES, math.ceil(job.hours * 60 * RUNTIME_FACTOR))
+    return max(RUNTIME_FLOOR_MINUTES, math.ceil(job.hours * 60 * RUNTIME_FACTOR))
 
 
 def rows(all_jobs: Sequence[Job], config: Config) -> list[PlanRow]:

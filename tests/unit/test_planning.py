@@ -131,16 +131,15 @@ def test_the_printed_plan_has_a_row_a_setting_and_totals(config: Config) -> None
 def test_a_trainings_time_limit_follows_from_its_estimate(config: Config) -> None:
     reference = planning.reference_job(Reference("drawn", "early", "002-004"), config)
     assert reference.hours == pytest.approx(3 * 3 * 4 / 100)  # 3 repeats, 3 seeds, 4 epochs
-    assert planning.runtime_minutes(reference, 1) == 65  # 21.6 minutes, three times, rounded up
+    assert planning.runtime_minutes(reference) == 65  # 21.6 minutes, three times, rounded up
     run = planning.run_job(Run("drawn", "erm", "none", "000-001"), config)
     assert run.hours == pytest.approx(2 * 10 / 100)
-    assert [planning.runtime_minutes(run, attempt) for attempt in (1, 2, 3)] == [36, 72, 108]
+    assert planning.runtime_minutes(run) == 36
     assert planning.run_job(Run("derived", "erm", "none", "000-001"), config).rule == "retrain_keeping_models"
 
 
 def test_a_short_training_still_gets_half_an_hour(config: Config) -> None:
-    assert planning.runtime_minutes(Job("retrain", "drawn", 1, 0.001), 1) == 30
-    assert planning.runtime_minutes(Job("retrain", "drawn", 1, 0.001), 2) == 60
+    assert planning.runtime_minutes(Job("retrain", "drawn", 1, 0.001)) == 30
 
 
 def test_an_hour_of_a_large_plan_has_one_decimal(config: Config) -> None:
