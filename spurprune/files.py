@@ -1,6 +1,8 @@
 """Files, written so that a killed job leaves nothing half-written."""
 
 import os
+import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,10 +23,16 @@ def writing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` to write to, and rename it when the block ends; raises DataError if that is not possible."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    """Yield a temporary path beside ``path`` to write to, and rename it when the block ends; raises DataError if that is not possible.
+
+    A path has one writer at a time, so what killed ones have left beside it is removed first.
+    """
+    # Nodes that share a file system may run processes of the same number.
+    temporary = path.with_name(f".{path.name}.{socket.gethostname().partition('.')[0]}-{os.getpid()}.partial")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left in _left_behind(path):
+            left.unlink(missing_ok=True)
         try:
             yield temporary
             os.replace(temporary, path)
@@ -36,3 +44,9 @@ def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text; raises DataError if the file cannot be written."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _left_behind(path: Path) -> list[Path]:
+    """Return the temporary files of a path, whichever process on whichever node made them."""
+    name = re.compile(rf"\.{re.escape(path.name)}\.[^.]+\.partial")
+    return [found for found in path.parent.iterdir() if name.fullmatch(found.name)]

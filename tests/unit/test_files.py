@@ -1,0 +1,65 @@
+"""Files that are replaced as a whole: what other processes, on this node or another, have left or still write beside them."""
+
+import errno
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from spurprune.errors import DataError
+from spurprune.files import replacing, write_text
+
+
+def names(folder: Path) -> set[str]:
+    """Return the names of everything in a folder."""
+    return {path.name for path in folder.iterdir()}
+
+
+def fill_the_disk(path: Path) -> None:
+    """Replace a file on a disk that is full after a few bytes."""
+    with replacing(path) as temporary:
+        temporary.write_text("half", encoding="utf-8")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_file_is_there_only_once_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "table.csv"
+    with replacing(path) as temporary:
+        temporary.write_text("half", encoding="utf-8")
+        assert not path.exists() and temporary.parent == path.parent
+        temporary.write_text("whole", encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == "whole" and names(path.parent) == {"table.csv"}
+
+
+def test_a_failure_keeps_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    write_text(path, "old")
+    with pytest.raises(DataError, match="No space left"):
+        fill_the_disk(path)
+    assert path.read_text(encoding="utf-8") == "old" and names(tmp_path) == {"table.csv"}
+
+
+def test_equal_process_numbers_on_two_nodes_give_two_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getpid", lambda: 41)
+    found = set()
+    for node in ("n1.cluster.example", "n2.cluster.example"):
+        monkeypatch.setattr(socket, "gethostname", lambda node=node: node)
+        with replacing(tmp_path / "table.csv") as temporary:
+            temporary.touch()
+            found.add(temporary.name)
+    assert found == {".table.csv.n1-41.partial", ".table.csv.n2-41.partial"}
+
+
+def test_what_killed_writers_of_a_file_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    others = {
+        "table.csv.partial",
+        ".table.csv.n1-41.decoding",
+        ".other.csv.n1-41.partial",
+        ".table.csv.gz.n1-41.partial",
+        ".tableXcsv.n1-41.partial",
+    }
+    for name in (".table.csv.n1-41.partial", ".table.csv.n2-7.partial", *others):
+        (tmp_path / name).touch()
+    write_text(tmp_path / "table.csv", "new")
+    assert names(tmp_path) == {"table.csv", *others}
