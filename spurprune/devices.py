@@ -8,18 +8,20 @@ import fcntl
 import os
 import platform
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from spurprune.errors import SpurpruneError, first_sentence
 from spurprune.logs import log
 
 # How often a waiting thread of GNU's OpenMP looks for work before it sleeps. Going to sleep at once costs a training with two threads a
 # sixth of its speed (ResNet-20 on two cores: 510 images a second against 600); spinning for milliseconds costs its neighbours more.
 SPIN_COUNT = 100_000
+# Schedulers' names for their jobs: Slurm, PBS, LSF, Grid Engine. Where they show each job its own devices alone, all are called 0.
+JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -32,20 +34,34 @@ def set_threads(threads: int) -> None:
 
 
 def visible_devices() -> list[str]:
-    """Return the names of the devices this process may use: from CUDA_VISIBLE_DEVICES, else from nvidia-smi, else none."""
+    """Return the names of the devices this process may use: from CUDA_VISIBLE_DEVICES, else from nvidia-smi, else none.
+
+    Slurm sets the variable in every job that it gives a device, so a job without it has none, whatever the node has. Where nvidia-smi is
+    there but fails, a warning says so.
+    """
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [name for name in visible.split(",") if name.strip() and name.strip() != "-1"]
-    try:
-        listing = subprocess.run(["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"], capture_output=True, text=True, timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
+    if "SLURM_JOB_ID" in os.environ:
         return []
-    return listing.stdout.split() if listing.returncode == 0 else []
+    try:
+        command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.split()
+    except FileNotFoundError:
+        return []
+    except (OSError, subprocess.SubprocessError) as error:
+        log.warning("no GPU is used: %s; if there is one, set CUDA_VISIBLE_DEVICES, such as to 0", first_sentence(error))
+        return []
 
 
 def lease_folder() -> Path:
-    """Return the node-local folder of the lock files, one for each user and Slurm job."""
-    return Path(tempfile.gettempdir()) / f"spurprune-devices-{os.getuid()}-{os.environ.get('SLURM_JOB_ID', 'local')}"
+    """Return the node-local folder of the lock files, one for each user and scheduler's job.
+
+    It lies in /tmp, not in TMPDIR, which schedulers carry from node to node and which may lie on a shared file system; the variable
+    SPURPRUNE_LEASES names another place.
+    """
+    job = next((os.environ[name] for name in JOB_VARIABLES if name in os.environ), "local")
+    return Path(os.environ.get("SPURPRUNE_LEASES", "/tmp")) / f"spurprune-devices-{os.getuid()}-{job}"  # noqa: S108 - of mode 0700
 
 
 def node_name() -> str:
@@ -57,15 +73,23 @@ def node_name() -> str:
 def leased_device(poll_seconds: float = 1.0) -> Iterator[str | None]:
     """Hold one device for the duration and make it the only visible one; yields its name, or None on a machine without any.
 
-    Waits while other jobs hold all devices.
+    Waits while other jobs hold all devices. Without a lease no device is visible, not even one that torch would find. Raises
+    SpurpruneError if no lock can be held in the folder for them.
     """
     devices = visible_devices()
     if not devices:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
         yield None
         return
     folder = lease_folder()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock, device = _acquire(folder, devices, poll_seconds)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock, device = _acquire(folder, devices, poll_seconds)
+    except OSError as error:
+        raise SpurpruneError(
+            f"No device can be leased, since no file in {folder} can be locked ({error.strerror}); name a folder on this machine's own "
+            "disk in the variable SPURPRUNE_LEASES."
+        ) from error
     try:
         os.environ["CUDA_VISIBLE_DEVICES"] = device
         log.info("leased device %s of node %s", device, node_name())
@@ -83,8 +107,10 @@ def _acquire(folder: Path, devices: list[str], poll_seconds: float) -> tuple[IO[
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return lock, device
-            except BlockingIOError:
+            except OSError as error:
                 lock.close()
+                if not isinstance(error, BlockingIOError):
+                    raise
         if not waiting:
             log.info("waiting for a device: other jobs hold %s", ",".join(devices))
             waiting = True

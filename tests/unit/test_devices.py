@@ -1,11 +1,11 @@
 """Leases of devices, between real processes."""
 
+import errno
 import os
 import select
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from spurprune import devices
+from spurprune.errors import SpurpruneError
 from spurprune.logs import stage_log
 
 HOLD = """
@@ -47,7 +48,7 @@ class Holder:
 
 @pytest.fixture
 def environment(tmp_path: Path, child_environment: dict[str, str]) -> dict[str, str]:
-    return child_environment | {"CUDA_VISIBLE_DEVICES": "0,GPU-ab/1", "TMPDIR": str(tmp_path)}
+    return child_environment | {"CUDA_VISIBLE_DEVICES": "0,GPU-ab/1", "SPURPRUNE_LEASES": str(tmp_path)}
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_jobs_of_one_slurm_group_that_see_all_its_devices_get_one_each(environme
 
 def test_the_log_names_the_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("SPURPRUNE_LEASES", str(tmp_path / "leases"))
     with stage_log(str(tmp_path / "log"), "retrain"), devices.leased_device():
         pass
     lines = [line.split(" INFO ")[1] for line in (tmp_path / "log").read_text().splitlines()]
@@ -110,7 +111,7 @@ def test_the_log_says_that_a_job_waits(
     holders.append(Holder(environment | {"CUDA_VISIBLE_DEVICES": "3"}))
     assert holders[0].device() == ["3", "3"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("SPURPRUNE_LEASES", str(tmp_path))
     monkeypatch.setattr(devices, "time", SimpleNamespace(sleep=lambda seconds: holders[0].kill()))
     with stage_log(str(tmp_path / "log"), "retrain"), devices.leased_device() as device:
         assert device == "3"
@@ -120,22 +121,60 @@ def test_the_log_says_that_a_job_waits(
 @pytest.mark.parametrize("visible", ["", "-1"])
 def test_without_devices_there_is_nothing_to_lease(visible: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("SPURPRUNE_LEASES", str(tmp_path))
     with devices.leased_device() as device:
         assert device is None
-        assert os.environ["CUDA_VISIBLE_DEVICES"] == visible
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
     assert list(tmp_path.iterdir()) == []
 
 
-def test_devices_are_asked_of_nvidia_smi_where_the_environment_names_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_folder_that_takes_no_locks_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(*arguments: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    monkeypatch.setenv("SPURPRUNE_LEASES", str(tmp_path))
+    monkeypatch.setattr("spurprune.devices.fcntl.flock", refuse)
+    told = f"no file in {tmp_path}.* can be locked .No locks available.*SPURPRUNE_LEASES"
+    with pytest.raises(SpurpruneError, match=told), devices.leased_device():
+        pass
+
+
+@pytest.mark.parametrize("name", devices.JOB_VARIABLES)
+def test_every_job_of_a_scheduler_has_leases_of_its_own(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for other in devices.JOB_VARIABLES:
+        monkeypatch.delenv(other, raising=False)
+    assert devices.lease_folder().name == f"spurprune-devices-{os.getuid()}-local"
+    monkeypatch.setenv(name, "17")
+    assert devices.lease_folder().name == f"spurprune-devices-{os.getuid()}-17"
+
+
+def test_a_slurm_job_that_was_given_no_device_takes_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\necho 0\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    assert devices.visible_devices() == ["0"]
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    with devices.leased_device() as device:
+        assert device is None
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
+
+
+def test_devices_are_asked_of_nvidia_smi_where_the_environment_names_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert devices.visible_devices() == []
+    assert not caplog.messages
     tool = tmp_path / "nvidia-smi"
     for text, expected in (("printf '0\\n1\\n'", ["0", "1"]), ("echo 'no driver'; exit 9", [])):
         tool.write_text(f"#!/bin/sh\n{text}\n")
         tool.chmod(0o755)
         assert devices.visible_devices() == expected
+    (warning,) = caplog.messages
+    assert "no GPU is used" in warning and "exit status 9" in warning and "CUDA_VISIBLE_DEVICES" in warning
 
 
 def test_threads_are_set_for_every_library(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ def _pretend_gpus(project: Project, count: int) -> None:
     tool.parent.mkdir()
     tool.write_text(f"#!/bin/sh\nseq 0 {count - 1}\n")
     tool.chmod(0o755)
-    project.environment = {"PATH": f"{tool.parent}:{os.environ['PATH']}", "TMPDIR": str(tool.parent)}
+    project.environment = {"PATH": f"{tool.parent}:{os.environ['PATH']}", "SPURPRUNE_LEASES": str(tool.parent)}
 
 
 @pytest.fixture
