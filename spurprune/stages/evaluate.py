@@ -56,8 +56,8 @@ def run(
     tables.write(output, pa.table(columns), tables.METRICS, provenance)
 
 
-def _plan_rows(counts: dict[str, int]) -> list[Row]:
-    """Return what the plan did to the training split: counts, and the share of all training samples that was pruned."""
+def _plan_rows(counts: dict[str, Any]) -> list[Row]:
+    """Return what the plan did to the training split: counts, None where they are not known, and the share of all that was pruned."""
     rows = [{"split": "train", "metric": f"{name}_samples", "n": counts["train"], "value": counts[name]} for name in counts]
     return [*rows, {"split": "train", "metric": "pruned_share", "n": counts["train"], "value": counts["pruned"] / counts["train"]}]
 
@@ -72,7 +72,11 @@ def _split_rows(part: pa.Table, samples: Samples, setting: dict[str, Any], info:
         )
     predicted = logits.argmax(axis=1)
     order = np.argsort(samples.sample_id)
-    position = order[np.searchsorted(samples.sample_id, to_numpy(part.column("sample_id")), sorter=order)]
+    ids = to_numpy(part.column("sample_id"))
+    position = order[np.searchsorted(samples.sample_id, ids, sorter=order).clip(max=len(order) - 1)]
+    if not (samples.sample_id[position] == ids).all():
+        stranger = ids[samples.sample_id[position] != ids][0]
+        raise DataError(f"{where}: repeat {samples.repeat} has no sample {stranger}; delete the file and rerun.")
     label = samples.label[position]
     natural = to_numpy(part.column("view")) == "natural"
     attribute = np.where(natural, samples.attribute[position], 1)

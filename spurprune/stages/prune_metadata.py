@@ -52,13 +52,14 @@ def run(
                 f"{provenance.setting}, plan '{plan_name}', repeat {repeat}: class '{info.classes[int(value)]}' would lose all its "
                 f"{int((label == value).sum())} training samples; lower the sparsity."
             )
+        carrier, known = one.attribute[train] == 1, bool((one.attribute[train] >= 0).any())
         counts.append(
             {
                 "candidates": int(candidates.sum()),
                 "pruned": int(pruned.sum()),
                 "train": len(train),
-                "carriers": int((one.attribute[train] == 1).sum()),
-                "pruned_carriers": int((pruned & (one.attribute[train] == 1)).sum()),
+                "carriers": int(carrier.sum()) if known else None,
+                "pruned_carriers": int((pruned & carrier).sum()) if known else None,
             }
         )
         parts.append(

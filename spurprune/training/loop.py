@@ -119,7 +119,7 @@ def fit_stepwise(
                     "training.gradient_clip."
                 )
             records.extend(observe_epoch(epoch, model))
-        if checkpoints and checkpoints.is_due(name):
+        if checkpoints and (epoch == recipe.stop_after or checkpoints.is_due(name)):  # a training that is over is not done again
             checkpoints.save(name, TrainingState(epoch, steps_done, capture(model, optimizer, training.method), records))
     return records
 

@@ -1,6 +1,7 @@
 """The training loop: repeats bit for bit, draws from its named streams only, and stops where the loss is no number."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from spurprune import seeds
 from spurprune.errors import TrainingError
 from spurprune.methods.erm import Method
 from spurprune.models import small_cnn
+from spurprune.training.checkpoints import JobCheckpoints
 from spurprune.training.data import Data, Pixels
 from spurprune.training.loop import Training, fit, initialise
 from spurprune.training.recipe import Recipe, Stream
@@ -98,6 +100,22 @@ def test_initialisation_leaves_torchs_own_stream_alone() -> None:
     before = torch.random.get_rng_state()
     initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((0,)), CPU)
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_a_training_that_is_over_is_not_done_again(tmp_path: Path) -> None:
+    checkpoints = JobCheckpoints(tmp_path / "job", save_every_seconds=3600)
+    training = Training(data(), PIXELS, Method(np.ones(N), TRAINING), Recipe.of(TRAINING), Stream((0,)), "digits, repeat 0")
+    seen: list[int] = []
+
+    def once() -> State:
+        model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), training.stream, CPU)
+        records = fit(model, training, lambda epoch, _: seen.append(epoch) or [{"epoch": epoch}], checkpoints)
+        assert [record["epoch"] for record in records] == list(range(1, TRAINING["epochs"] + 1))
+        return state(model)
+
+    first = once()
+    trained = list(seen)
+    assert same(first, once()) and seen == trained == list(range(1, TRAINING["epochs"] + 1))
 
 
 def test_pruned_samples_are_never_seen() -> None:

@@ -425,6 +425,17 @@ def test_weights_say_what_is_pruned_and_counts_how_much(folder: Folder) -> None:
         }
 
 
+def test_carriers_that_are_not_known_are_not_counted(folder: Folder) -> None:
+    table = tables.read(folder.samples, tables.SAMPLES)
+    unknown = folder.at("unknown.parquet")
+    column = table.column_names.index("attribute_line")
+    nulls = pa.nulls(len(table), table.schema.field(column).type)
+    tables.write(unknown, table.set_column(column, "attribute_line", nulls), tables.SAMPLES, PROVENANCE)
+    path = folder.prune("random-0.10", samples=unknown)
+    counts = tables.read_metadata(path, tables.PLAN)["counts"]["0"]
+    assert (counts["pruned"], counts["carriers"], counts["pruned_carriers"]) == (120, None, None)
+
+
 def test_random_pruning_is_nested_and_differs_between_repeats(folder: Folder) -> None:
     gone: dict[tuple[str, int], set[int]] = {}
     for plan in ("random-0.10", "random-0.30"):
@@ -495,11 +506,13 @@ def test_a_device_without_memory_outside_an_epoch_is_named(
     where: str,
     monkeypatch: pytest.MonkeyPatch,
     assert_one_sentence: Callable[[str], None],
+    tmp_path: Path,
 ) -> None:
     def full(*_: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
     monkeypatch.setattr(retrain, function, full)
+    monkeypatch.chdir(tmp_path)  # where its checkpoint stays
     text = refused(
         TrainingError, lambda: folder.train(unpruned["plan"], "without_memory", repeats=[0], evaluate_epochs=[]), assert_one_sentence
     )
@@ -657,6 +670,12 @@ def test_predictions_that_are_missing_or_no_numbers_are_refused(
     tables.write(damaged, table.set_column(4, "logits", pa.array(logits, pa.list_(pa.float32()))), tables.PREDICTIONS, PROVENANCE)
     sample = table.column("sample_id")[3].as_py()
     assert f"the logits of sample {sample} in repeat 0 are not finite" in refused(DataError, action, assert_one_sentence)
+    foreign = table.column("sample_id").to_pylist()
+    for stranger in (-1, 10_000):
+        foreign[3] = stranger
+        strange = table.set_column(table.column_names.index("sample_id"), "sample_id", pa.array(foreign, pa.int64()))
+        tables.write(damaged, strange, tables.PREDICTIONS, PROVENANCE)
+        assert f"{damaged}: repeat 0 has no sample {stranger};" in refused(DataError, action, assert_one_sentence)
     assert not folder.at("no_metrics.parquet").exists()
 
 
