@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 CONFIDENCE = 0.95
+ROUNDING = 1e-12  # by which equal shares, or equal differences of them, may differ as they are computed
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over repeats with its 95% confidence interval; the interval is NaN with fewer than two repeats."""
+    """A mean over repeats with its 95% confidence interval, which is NaN with fewer than two repeats and where all repeats are equal."""
 
     mean: float
     low: float
@@ -19,15 +20,19 @@ class Estimate:
 
 
 def estimate(values: np.ndarray) -> Estimate:
-    """Return the mean and its Student t interval over repeats; NaN values (metrics that do not exist) are left out."""
+    """Return the mean and its Student t interval over repeats; NaN values (metrics that do not exist) are left out.
+
+    Equal repeats have no interval: a width of zero would claim that the next repeat comes out the same, which a few shares of a small
+    test set, all 0 or all one sample apart, do not show.
+    """
     values = np.asarray(values, dtype=np.float64)
     values = values[np.isfinite(values)]
     n = len(values)
     if n == 0:
         return Estimate(math.nan, math.nan, math.nan, 0)
     mean = float(values.mean())
-    if n == 1:
-        return Estimate(mean, math.nan, math.nan, 1)
+    if n == 1 or np.ptp(values) <= ROUNDING:
+        return Estimate(mean, math.nan, math.nan, n)
     from scipy.special import stdtrit  # here, since it takes a tenth of a second that most stages can start without
 
     half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2) * values.std(ddof=1) / math.sqrt(n))

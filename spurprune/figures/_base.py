@@ -157,12 +157,17 @@ def shares_over_epochs(history: pa.Table, split: str, view: str, group: int, cou
 
 
 def repeats_note(estimates: Iterable[Estimate]) -> str:
-    """Return what a figure says of its repeats, such as "n = 5 repeats, 95% CI"; a range where the estimates differ in their number."""
-    counts = {e.n for e in estimates if e.n}
+    """Return what a figure says of its repeats, such as "n = 5 repeats, 95% CI"; a range where the estimates differ in their number.
+
+    Axes of shares end at 0 and 100%, so it says so where an interval goes on beyond.
+    """
+    shown = list(estimates)
+    counts = {e.n for e in shown if e.n}
     if not counts:
         return "nothing measured"
     low, high = min(counts), max(counts)
     number = str(high) if low == high else f"{low}–{high}"
     if high == 1:
         return "n = 1 repeat, no interval"
-    return f"n = {number} repeats, 95% CI"
+    cut = ", cut at 0 and 100%" if any(e.low < 0 or e.high > 1 for e in shown) else ""
+    return f"n = {number} repeats, 95% CI{cut}"

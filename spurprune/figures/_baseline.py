@@ -24,7 +24,8 @@ class ComparedRow:
     """One metric, a share in [0, 1], with carriers among the "easiest" or the "hardest" samples, or with "none": the baseline.
 
     ``start`` is None in the baseline, and where the carriers are not chosen by rank; ``epoch`` is None after training. ``difference`` is
-    paired, to the baseline after training, and has no repeats over epochs. ``published`` is empty where the value was measured; of a
+    paired, to the baseline after training, and has no repeats over epochs; ``difference_to_easiest`` is paired, too, of the
+    misclassification at the same time, and has no repeats elsewhere. ``published`` is empty where the value was measured; of a
     published one it names the source, and that value belongs to no setting and has no repeats.
     """
 
@@ -36,6 +37,7 @@ class ComparedRow:
     metric: str
     value: Estimate
     difference: Estimate
+    difference_to_easiest: Estimate = UNKNOWN
     published: str = ""
 
 
@@ -52,7 +54,8 @@ def compared(material: Material, finals: Sequence[WindowRow], baseline: str) -> 
             for row, end in zip(line, ("easiest", "hardest"), strict=True):
                 values = material.metrics.get(MetricKey(row.setting, "none", metric), {})
                 difference = difference_of(values, reference)
-                rows.append(ComparedRow(row.strength, row.setting, end, row.start, None, metric, mean_of(values), difference))
+                to_easiest = row.difference if metric == MISCLASSIFICATION else UNKNOWN
+                rows.append(ComparedRow(row.strength, row.setting, end, row.start, None, metric, mean_of(values), difference, to_easiest))
     return rows
 
 
@@ -60,14 +63,24 @@ def over_epochs(finals: Sequence[WindowRow], courses: Sequence[WindowRow]) -> li
     """Return the misclassification over epochs in the form of the compared rows."""
     ends = {row.setting: end for line in by_strength(finals).values() for row, end in zip(line, ("easiest", "hardest"), strict=True)}
     return [
-        ComparedRow(row.strength, row.setting, ends[row.setting], row.start, row.epoch, MISCLASSIFICATION, row.misclassification, UNKNOWN)
+        ComparedRow(
+            row.strength,
+            row.setting,
+            ends[row.setting],
+            row.start,
+            row.epoch,
+            MISCLASSIFICATION,
+            row.misclassification,
+            UNKNOWN,
+            row.difference,
+        )
         for row in courses
     ]
 
 
 def published_rows(published: Sequence[PublishedLine]) -> list[ComparedRow]:
     """Return the published values in the form of the compared rows."""
-    return [ComparedRow("", "", one.name, None, None, one.metric, one.level, UNKNOWN, one.source) for one in published]
+    return [ComparedRow("", "", one.name, None, None, one.metric, one.level, UNKNOWN, UNKNOWN, one.source) for one in published]
 
 
 def label_of(published: PublishedLine) -> str:

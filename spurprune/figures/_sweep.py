@@ -16,6 +16,11 @@ from spurprune.pruning import plan as plans
 NO_PRUNING = "none"
 MISCLASSIFICATION = "spurious_misclassification"
 ROW_HEIGHT = 1.95  # inches
+ACCURACIES = {  # in words
+    "worst_group_accuracy": "worst-group accuracy",
+    "accuracy": "accuracy",
+    "accuracy_weighted": "mean accuracy",
+}
 
 
 @dataclass(frozen=True)
@@ -124,29 +129,37 @@ def _draw_lines(axes: Axes, lines: Mapping[str, Sequence[SweepPoint]]) -> None:
     _style.value_ticks(axes, sparsities)
 
 
-def findings(rows: Sequence[SweepPoint], settings: Mapping[str, SettingInfo], what: str, accuracy: str) -> list[str]:
-    """Return what the sweeps show, as sentences: misclassification without pruning, then what every order of pruning changes.
+def findings(rows: Sequence[SweepPoint], settings: Mapping[str, SettingInfo], what: str, panels: Sequence[Panel]) -> list[str]:
+    """Return what the sweeps show, as sentences: the panels' metrics without pruning, then what every order of pruning changes.
 
-    ``what`` names what is pruned, such as "carriers"; ``accuracy`` is the accuracy metric told beside the misclassification.
+    ``what`` names what is pruned, such as "carriers".
     """
+    drawn = [metric for metric in ACCURACIES if metric in {panel.metric for panel in panels}]
     told = []
     for name, info in settings.items():
-        lines, accuracies = (lines_of(rows, name, metric) for metric in (MISCLASSIFICATION, accuracy))
-        start, accurate = next(iter(lines.values()))[0], next(iter(accuracies.values()))[0]
+        lines = lines_of(rows, name, MISCLASSIFICATION)
+        accuracies = {metric: lines_of(rows, name, metric) for metric in drawn}
+        start = next(iter(lines.values()))[0]
+        without = (f"{ACCURACIES[metric]} is {percent(next(iter(found.values()))[0].value)}" for metric, found in accuracies.items())
         told.append(
             f"{info.description}: without pruning, {percent(start.value)} of the test samples of class {info.target_class} with the "
-            f"{info.attribute} are taken for class {info.source_class}, and accuracy is {percent(accurate.value)}."
+            f"{info.attribute} are taken for class {info.source_class}; {' and '.join(without)}."
         )
         for order, line in lines.items():
-            told.append(_told_change(line[1:], accuracies[order][-1], f"random {what}" if order == "random" else f"the {order} {what}"))
+            last = [found[order][-1] for found in accuracies.values()]
+            told.append(_told_change(line[1:], last, f"random {what}" if order == "random" else f"the {order} {what}"))
     return told
 
 
-def _told_change(pruned: Sequence[SweepPoint], accuracy: SweepPoint, what: str) -> str:
-    """Return the least sparsity at which misclassification differs clearly from no pruning, and what the largest comes to."""
+def _told_change(pruned: Sequence[SweepPoint], accuracies: Sequence[SweepPoint], what: str) -> str:
+    """Return the least sparsity at which misclassification differs clearly from no pruning, and what the largest comes to.
+
+    ``accuracies`` are the points of the largest sparsity.
+    """
     last = pruned[-1]
     clear = next((point for point in pruned if is_clear(point.difference)), None)
     where = "at no sparsity" if clear is None else f"first at {100 * clear.sparsity:g}%"
     text = f"Pruning {what} changes the misclassification clearly {where}"
     told = [f"; at {100 * p.sparsity:g}% it is {percent(p.value)} (paired difference {points(p.difference)})" for p in (clear, last) if p]
-    return f"{text}{''.join(dict.fromkeys(told))}, with an accuracy of {percent(accuracy.value)}."
+    beside = (f"{ACCURACIES[p.metric]} {percent(p.value)} ({points(p.difference)})" for p in accuracies)
+    return f"{text}{''.join(dict.fromkeys(told))}, {' and '.join(beside)}."

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure, SubFigure
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures import _style
 from spurprune.figures._base import (
+    UNKNOWN,
     Drawing,
     Material,
     MetricKey,
@@ -33,7 +34,8 @@ class ShareRow:
 
     ``of`` says which: of the target's test samples with the feature, those classified correctly ("correct") or taken for the source
     class ("taken"), against ``carriers`` in training; or of the source class's training samples with the feature ("carriers") or without
-    it ("others"), those classified correctly after ``epoch``.
+    it ("others"), those classified correctly after ``epoch``. ``difference`` is that of carriers to others, paired, in the rows of
+    carriers alone.
     """
 
     setting: str
@@ -41,6 +43,7 @@ class ShareRow:
     carriers: int | None
     epoch: int | None
     share: Estimate
+    difference: Estimate = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,10 @@ def learning_of(material: Material, info: SettingInfo, setting: str) -> Learning
         of: shares_over_epochs(material.history[setting], "train", "natural", group_label(source, with_feature), "n_correct")
         for of, with_feature in (("carriers", True), ("others", False))
     }
-    rows = [ShareRow(setting, of, None, epoch, mean_of(values)) for of, curve in curves.items() for epoch, values in curve.items()]
-    first = min(curves["carriers"], default=0)
-    return Learning(rows, difference_of(curves["carriers"].get(first, {}), curves["others"].get(first, {})))
+    leads = {epoch: difference_of(values, curves["others"].get(epoch, {})) for epoch, values in curves["carriers"].items()}
+    carriers = [ShareRow(setting, "carriers", None, epoch, mean_of(values), leads[epoch]) for epoch, values in curves["carriers"].items()]
+    others = [ShareRow(setting, "others", None, epoch, mean_of(values)) for epoch, values in curves["others"].items()]
+    return Learning([*carriers, *others], next(iter(leads.values()), UNKNOWN))
 
 
 def draw(counts: Sequence[ShareRow], learning: Mapping[str, Learning], spec: Spec) -> Figure:

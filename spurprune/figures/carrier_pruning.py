@@ -14,4 +14,4 @@ def make(material: Material, spec: Spec) -> Drawing:
     """Draw spurious misclassification, worst-group accuracy and accuracy of every setting against the share of carriers pruned."""
     rows = _sweep.numbers(material.metrics, list(spec.settings), [panel.metric for panel in PANELS])
     figure = _sweep.draw(rows, spec.settings, PANELS, "Carriers")
-    return Drawing(rows, figure, _sweep.findings(rows, spec.settings, "carriers", "accuracy"))
+    return Drawing(rows, figure, _sweep.findings(rows, spec.settings, "carriers", PANELS))

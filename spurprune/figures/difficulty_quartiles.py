@@ -24,12 +24,14 @@ MISCLASSIFICATION = "spurious_misclassification"
 class QuartileRow:
     """The share of a setting's carriers in some quartiles of the source class's difficulty, in [0, 1].
 
-    ``quartiles`` is "1" (easiest) to "4", or "1-2" for the easier half; ``misclassification`` is the setting's own, without pruning.
+    ``quartiles`` is "1" (easiest) to "4", or "1-2" for the easier half. ``largest_share`` is what could lie there at most: less than
+    all where there are more carriers than places. ``misclassification`` is the setting's own, without pruning.
     """
 
     setting: str
     quartiles: str
     carriers_share: Estimate
+    largest_share: Estimate
     misclassification: Estimate
 
 
@@ -42,10 +44,17 @@ def make(material: Material, spec: Spec) -> Drawing:
 def quartile_rows(material: Material, spec: Spec, setting: str) -> list[QuartileRow]:
     """Return a setting's rows: its quartiles from the easiest, then the easier half."""
     misclassification = mean_of(material.metrics.get(MetricKey(setting, "none", MISCLASSIFICATION), {}))
-    shares = {repeat: quartile_shares(one) for repeat, one in spectra(material, spec.settings[setting], setting).items()}
+    found = spectra(material, spec.settings[setting], setting)
+    shares, largest = ({repeat: of(one) for repeat, one in found.items()} for of in (quartile_shares, places_by_quartile))
     parts = {str(quartile + 1): slice(quartile, quartile + 1) for quartile in range(QUARTILES)} | {EASIER_HALF: slice(0, QUARTILES // 2)}
     return [
-        QuartileRow(setting, name, mean_of({repeat: float(one[part].sum()) for repeat, one in shares.items()}), misclassification)
+        QuartileRow(
+            setting,
+            name,
+            mean_of({repeat: float(one[part].sum()) for repeat, one in shares.items()}),
+            mean_of({repeat: float(np.minimum(one[part].sum(), 1)) for repeat, one in largest.items()}),
+            misclassification,
+        )
         for name, part in parts.items()
     ]
 
@@ -60,6 +69,15 @@ def quartile_shares(spectrum: Spectrum) -> np.ndarray:
         return np.full(QUARTILES, np.nan)
     counts = np.bincount(QUARTILES * ranks // len(spectrum.is_carrier), minlength=QUARTILES)
     return np.asarray(counts / len(ranks))
+
+
+def places_by_quartile(spectrum: Spectrum) -> np.ndarray:
+    """Return how many samples of the class lie in each quartile, in units of its carriers, float64 [4]; NaN without carriers."""
+    carriers = int(spectrum.is_carrier.sum())
+    if not carriers:
+        return np.full(QUARTILES, np.nan)
+    n = len(spectrum.is_carrier)
+    return np.asarray(np.bincount(QUARTILES * np.arange(n) // n, minlength=QUARTILES) / carriers)
 
 
 def draw(rows: Sequence[QuartileRow], spec: Spec) -> Figure:
@@ -98,9 +116,11 @@ def findings(rows: Sequence[QuartileRow], spec: Spec) -> list[str]:
         if not half.carriers_share.n:
             told.append(f"{info.description}: no training sample of class {info.source_class} is known to carry the feature. {without}")
             continue
+        largest = half.largest_share.mean
+        at_most = f", {100 * largest:.1f}% at most, as most of the class are carriers" if largest < 1 else ""
         shares = ", ".join(f"{100 * row.carriers_share.mean:.0f}%" for row in quartiles)
         told.append(
             f"{info.description}: from the easiest to the hardest quartile lie {shares} of the carriers, {percent(half.carriers_share)} in "
-            f"the easier half (50% by chance). {without}"
+            f"the easier half (50% by chance{at_most}). {without}"
         )
     return told

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from spurprune.figures import _style
 from spurprune.figures._base import TAKEN_LABEL, Drawing, Material, Spec, repeats_note
 from spurprune.figures._window import WindowRow, by_strength, final_rows, starts_of
-from spurprune.figures._words import percent, points
+from spurprune.figures._words import is_clear, percent, points
 
 
 def make(material: Material, spec: Spec) -> Drawing:
@@ -36,19 +36,18 @@ def draw(rows: Sequence[WindowRow], spec: Spec) -> Figure:
 
 
 def findings(rows: Sequence[WindowRow]) -> list[str]:
-    """Return for every strength the misclassification at both ends of the range, and which part of the rise lies in its harder half."""
+    """Return for every strength the misclassification at both ends of the range, and which part of a clear rise lies in its harder half."""
     told = []
     for strength, line in by_strength(rows).items():
         first, last = line[0], line[-1]
         if first is last:
             told.append(f"{strength}: {percent(first.misclassification)} with carriers from rank {first.start} on.")
             continue
-        rise = last.misclassification.mean - first.misclassification.mean
         text = (
             f"{strength}: {percent(first.misclassification)} with carriers from rank {first.start} on, {percent(last.misclassification)} "
             f"from rank {last.start} on (paired difference {points(last.difference)})"
         )
-        if math.isfinite(rise) and rise > 0:
+        if is_clear(last.difference) and last.difference.mean > 0:
             text += f"; {100 * late_share(line):.0f}% of the rise lies in the harder half of the range (linear growth: 50%)"
         told.append(f"{text}.")
     return told

@@ -13,4 +13,4 @@ def make(material: Material, spec: Spec) -> Drawing:
     """Draw spurious misclassification and accuracy of every setting against the share of every class pruned; random is the control."""
     rows = _sweep.numbers(material.metrics, list(spec.settings), [panel.metric for panel in PANELS])
     figure = _sweep.draw(rows, spec.settings, PANELS, "Samples of every class")
-    return Drawing(rows, figure, _sweep.findings(rows, spec.settings, "samples of every class", "accuracy"))
+    return Drawing(rows, figure, _sweep.findings(rows, spec.settings, "samples of every class", PANELS))

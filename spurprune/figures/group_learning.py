@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matplotlib.figure import Figure
 
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures import _style
 from spurprune.figures._base import (
+    UNKNOWN,
     Drawing,
     Material,
     SettingInfo,
@@ -30,12 +31,16 @@ PANEL_HEIGHT = 2.7  # inches, legend included
 
 @dataclass(frozen=True)
 class GroupRow:
-    """The accuracy, in [0, 1], on one group's training samples after one epoch; ``group`` is its name, such as "Male, eyeglasses"."""
+    """The accuracy, in [0, 1], on one group's training samples after one epoch; ``group`` is its name, such as "Male, eyeglasses".
+
+    ``difference`` is paired, of the source class's samples with the feature to those without it, in the rows of the former alone.
+    """
 
     setting: str
     group: str
     epoch: int
     accuracy: Estimate
+    difference: Estimate = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -74,8 +79,9 @@ def learning_of(material: Material, info: SettingInfo, setting: str) -> Learning
             looks[called] = look
             rows += [GroupRow(setting, called, epoch, mean_of(values)) for epoch, values in curve.items()]
     carriers, others, *_ = curves
-    first = min(carriers, default=0)
-    return Learning(rows, looks, difference_of(carriers.get(first, {}), others.get(first, {})))
+    leads = [difference_of(values, others.get(epoch, {})) for epoch, values in carriers.items()]
+    rows[: len(leads)] = [replace(row, difference=lead) for row, lead in zip(rows, leads, strict=False)]  # the carriers' come first
+    return Learning(rows, looks, leads[0] if leads else UNKNOWN)
 
 
 def draw(learning: Mapping[str, Learning], spec: Spec) -> Figure:

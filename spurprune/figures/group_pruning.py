@@ -23,7 +23,7 @@ def make(material: Material, spec: Spec) -> Drawing:
     rows = _sweep.numbers(material.metrics, list(spec.settings), [panel.metric for panel in PANELS])
     panels = [replace(panel, from_zero=panel.from_zero and not _near_the_top(panel, published)) for panel in PANELS]
     figure = _sweep.draw(rows, spec.settings, panels, "Aligned groups", published)
-    told = _sweep.findings(rows, spec.settings, "samples of the aligned groups", "accuracy_weighted")
+    told = _sweep.findings(rows, spec.settings, "samples of the aligned groups", PANELS)
     return Drawing(_sweep.compared(rows, published) if published else rows, figure, [*told, *_told_published(published)])
 
 

@@ -14,7 +14,7 @@ from spurprune import tables
 from spurprune.errors import DataError
 from spurprune.evaluation.statistics import Estimate, estimate, paired_difference
 from spurprune.pruning import plan as plans
-from spurprune.reporting._report import Report, Section, Source, interval, natural_key
+from spurprune.reporting._report import NOT_KNOWN, Report, Section, Source, interval, natural_key
 
 SCHEMA = tables.METRICS
 NO_PRUNING = "none"
@@ -25,7 +25,11 @@ METRICS = {
     "worst_group_accuracy": "Worst-group accuracy",
     "spurious_misclassification": "Spurious misclassification",
 }
-COMPARED = ("accuracy", "spurious_misclassification")  # the metrics whose difference to no pruning the Markdown file shows
+COMPARED = (
+    "accuracy",
+    "worst_group_accuracy",
+    "spurious_misclassification",
+)  # the metrics whose difference to no pruning the Markdown file shows
 HEADER = ("Plan", "Candidates", "Pruned", "of which carriers", "Share pruned", *METRICS.values())
 INTRODUCTION = (
     "Metrics on the test split in per cent, mean ± half of the 95% confidence interval over repeats ({repeats}). "
@@ -49,7 +53,10 @@ Values = Mapping[str, Mapping[int, float]]  # one run's values by metric and rep
 
 @dataclass(frozen=True)
 class SummaryRow:
-    """One metric of one run on one split; the four counts of the training split are means over repeats."""
+    """One metric of one run on one split; the four counts of the training split are means over repeats.
+
+    ``pruned_carriers`` is NaN where no attribute of the training split is known.
+    """
 
     setting: str
     method: str
@@ -147,7 +154,8 @@ def _sections(rows: Mapping[Run, Sequence[SummaryRow]]) -> list[Section]:
 
 
 def _plan_cells(row: SummaryRow) -> list[str]:
-    counts = (f"{count:.1f}".removesuffix(".0") for count in (row.candidates, row.pruned, row.pruned_carriers))
+    numbers = (row.candidates, row.pruned, row.pruned_carriers)
+    counts = (NOT_KNOWN if math.isnan(count) else f"{count:.1f}".removesuffix(".0") for count in numbers)
     return [_in_words(row), *counts, f"{row.pruned_share * 100:.1f}%"]
 
 

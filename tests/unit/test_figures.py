@@ -15,7 +15,17 @@ from matplotlib.figure import Figure
 from spurprune import plugins, tables
 from spurprune.errors import DataError
 from spurprune.evaluation.statistics import Estimate, estimate
-from spurprune.figures import _style, _sweep, _window, _words, difficulty_quartiles, group_pruning, montage
+from spurprune.figures import (
+    _style,
+    _sweep,
+    _window,
+    _words,
+    difficulty_quartiles,
+    difficulty_range,
+    general_pruning,
+    group_pruning,
+    montage,
+)
 from spurprune.figures._base import (
     Drawing,
     Material,
@@ -28,7 +38,6 @@ from spurprune.figures._base import (
     shares_over_epochs,
 )
 from spurprune.figures._spectrum import Spectrum, spectrum
-from spurprune.figures.difficulty_range import late_share
 from spurprune.inputs import Manifest
 from spurprune.samples import Samples
 from spurprune.tables import labels
@@ -188,11 +197,14 @@ def test_every_line_of_a_sweep_begins_without_pruning() -> None:
 
 def test_findings_of_a_sweep_name_the_least_sparsity_of_a_clear_change() -> None:
     rows = _sweep.numbers(sweep_metrics(), ["fives"], ["spurious_misclassification", "accuracy"])
-    start, hardest, random = _sweep.findings(rows, {"fives": FIVES}, "carriers", "accuracy")
-    assert "without pruning, 60.0% [35.2, 84.8] of the test samples of class 9 with the line are taken for class 5" in start
+    start, hardest, random = _sweep.findings(rows, {"fives": FIVES}, "carriers", general_pruning.PANELS)
+    assert (
+        "without pruning, 60.0% [35.2, 84.8] of the test samples of class 9 with the line are taken for class 5; accuracy is 95.0% ["
+        in start
+    )
     assert hardest == (
-        "Pruning the hardest carriers changes the misclassification clearly first at 50%; at 50% it is 30.0% [30.0, 30.0] "
-        "(paired difference −30.0 points [−54.8, −5.2]), with an accuracy of 90.0% [90.0, 90.0]."
+        "Pruning the hardest carriers changes the misclassification clearly first at 50%; at 50% it is 30.0% "
+        "(paired difference −30.0 points [−54.8, −5.2]), accuracy 90.0% (−5.0 points [−17.4, +7.4])."
     )
     assert random.startswith("Pruning random carriers changes the misclassification clearly at no sparsity; at 10% it is 60.0%")
 
@@ -263,7 +275,7 @@ def test_windows_differ_from_the_easiest_of_their_strength() -> None:
     assert rows[2].misclassification.mean == pytest.approx(0.6)
     assert rows[2].difference.mean == pytest.approx(0.5)  # .4, .5, .6
     assert rows[2].difference.high == pytest.approx(0.5 + HALF)
-    assert late_share(rows[:3]) == pytest.approx(0.8)  # .1 at 0, .2 half-way, .6 at 80: .4 of .5
+    assert difficulty_range.late_share(rows[:3]) == pytest.approx(0.8)  # .1 at 0, .2 half-way, .6 at 80: .4 of .5
 
 
 @pytest.mark.parametrize(
@@ -273,7 +285,17 @@ def test_windows_differ_from_the_easiest_of_their_strength() -> None:
 def test_the_share_of_the_rise_in_the_harder_half(means: list[float], share: float) -> None:
     none = Estimate(math.nan, math.nan, math.nan, 0)
     line = [_window.WindowRow("", "", start, None, Estimate(mean, 0, 0, 2), none) for start, mean in zip((0, 50, 100), means, strict=True)]
-    assert late_share(line) == pytest.approx(share, nan_ok=True)
+    assert difficulty_range.late_share(line) == pytest.approx(share, nan_ok=True)
+
+
+@pytest.mark.parametrize(("high", "told"), [(0.3, True), (0.6, False)])
+def test_the_shape_of_a_rise_is_told_only_where_the_rise_is_clear(high: float, told: bool) -> None:
+    starts = {0: [0.1, 0.1, high], 80: [0.3, 0.35, 0.5]}  # differences of .2, .25 and .2 or -.1
+    metrics = metrics_of({(f"s{start}", "none"): {"spurious_misclassification": values} for start, values in starts.items()})
+    members = family(*((f"s{start}", {"carriers.start": start, "feature.width": 1}) for start in starts))
+    rows = _window.final_rows(Material(metrics=metrics), Spec("", {}, members, tuple(members)))
+    (sentence,) = difficulty_range.findings(rows)
+    assert ("of the rise lies in the harder half" in sentence) == told
 
 
 # Difficulty
@@ -401,7 +423,13 @@ def test_axes_name_what_they_show_with_units() -> None:
 def test_the_number_of_repeats_stands_on_every_figure_over_repeats() -> None:
     for kind in KINDS:
         titles = [legend.get_title().get_text() for legend in make(kind, REPEATS).figure.legends]
-        assert ("n = 3 repeats, 95% CI" in titles) == (kind != "montage")
+        assert any(title.startswith("n = 3 repeats, 95% CI") for title in titles) == (kind != "montage")
+
+
+def test_a_figure_says_where_intervals_go_on_beyond_its_axes() -> None:
+    inside = [Estimate(0.5, 0.0, 1.0, 3), Estimate(0.2, math.nan, math.nan, 3)]
+    assert repeats_note(inside) == "n = 3 repeats, 95% CI"
+    assert repeats_note([*inside, Estimate(0.05, -0.01, 0.11, 3)]) == "n = 3 repeats, 95% CI, cut at 0 and 100%"
 
 
 def test_looks_differ_in_marker_and_dashes_too() -> None:

@@ -80,7 +80,7 @@ def ranking(n: int) -> Ranking:
 
 def celeba_learning() -> tuple[Material, Spec]:
     together = history({3: [(6, 9), (4, 9)], 2: [(5, 9), (5, 9)], 0: [(9, 10), (9, 10)]})  # no women with eyeglasses
-    before = history({1: [(9, 10), (9, 10)], 0: [(5, 9), (5, 9)], 3: [(1, 4), (1, 6)], 2: [(6, 8), (6, 8)]})
+    before = history({1: [(9, 10), (9, 10), (10, 10)], 0: [(5, 9)] * 3, 3: [(1, 4), (1, 6), (1, 5)], 2: [(6, 8)] * 3})
     settings = {"celeba": CELEBA, "blond": BLOND}
     return Material(history={"celeba": together, "blond": before}, manifests=MANIFESTS), Spec("T", {"kind": "group_learning"}, settings)
 
@@ -109,7 +109,20 @@ def test_findings_tell_whether_carriers_are_told_apart() -> None:
     celeba, blond = group_learning.make(*celeba_learning()).findings
     assert "after epoch 1, the network has learned 50.0% [-" in celeba.replace("−", "-") and "no clear difference" in celeba
     assert "of (not_blond, male)" in blond
-    assert "within class not_blond, clear difference between samples with the feature and those without (+40.0 points" in blond
+    assert "within class not_blond, clear difference between samples with the feature and those without (+43.3 points [" in blond
+
+
+def test_what_is_told_of_learning_stands_in_the_numbers() -> None:
+    rows = {(row.setting, row.group, row.epoch): row for row in group_learning.make(*celeba_learning()).numbers}
+    lead = rows["blond", "not_blond, male", 1].difference
+    assert (lead.mean, lead.n) == (pytest.approx(1.3 / 3), 3) and lead.low > 0  # .4, .4, .5
+    assert rows["blond", "not_blond, male", 5].difference.mean == pytest.approx(0.1)
+    assert {row.difference.n for (_, group, _), row in rows.items() if group in ("not_blond, no male", "blond, male")} == {0}
+    material, _ = celeba_learning()
+    learned = carrier_count.learning_of(material, BLOND, "blond")
+    carriers = [row for row in learned.rows if row.of == "carriers"]
+    assert [row.difference.mean for row in carriers] == pytest.approx([1.3 / 3, 0.1]) and learned.first_lead == carriers[0].difference
+    assert {row.difference.n for row in learned.rows if row.of == "others"} == {0}
 
 
 def test_more_than_three_settings_take_another_row_on_one_scale() -> None:
@@ -146,6 +159,18 @@ def test_unknown_attributes_are_no_carriers_and_that_is_told() -> None:
     )
     assert "25%, 25%, 25%, 25% of the carriers" in celeba
     assert "nan" not in " ".join(drawing.findings)
+
+
+def test_where_most_of_the_class_are_carriers_the_largest_possible_share_is_told() -> None:
+    material = Material(
+        samples={"celeba": {0: samples([1, 1, 1, 1, 1, 1, 0, 0], 1)}}, rankings={"celeba": {0: ranking(8)}}, manifests=MANIFESTS
+    )
+    drawing = difficulty_quartiles.make(material, Spec("T", {}, {"celeba": CELEBA}))
+    assert "66.7% in the easier half (50% by chance, 66.7% at most, as most of the class are carriers)" in drawing.findings[0]
+    assert [row.largest_share.mean for row in drawing.numbers] == pytest.approx([1 / 3] * 4 + [2 / 3])
+    few = Material(samples={"celeba": {0: samples([1] + [0] * 7, 1)}}, rankings={"celeba": {0: ranking(8)}}, manifests=MANIFESTS)
+    drawing = difficulty_quartiles.make(few, Spec("T", {}, {"celeba": CELEBA}))
+    assert [row.largest_share.mean for row in drawing.numbers] == [1] * 5 and "at most" not in drawing.findings[0]
 
 
 # Montages of photos
@@ -287,6 +312,8 @@ def test_with_a_baseline_worst_group_accuracy_is_compared_too() -> None:
     none, easiest, hardest = rows[3:]
     assert [row.value.mean for row in (none, easiest, hardest)] == pytest.approx([0.65, 0.55, 0.01])
     assert hardest.difference.mean == pytest.approx(-0.64) and hardest.difference.n == 2 and none.difference.n == 0
+    assert rows[2].difference_to_easiest.mean == pytest.approx(0.8) and "+80.0 points" in drawing.findings[0]
+    assert {row.difference_to_easiest.n for row in rows[3:]} == {0}
     final, worst, over_epochs = drawing.figure.axes
     assert worst.get_ylabel() == "Worst-group accuracy (%)"
     assert [65.0, 65.0] in [pytest.approx(list(line.get_ydata())) for line in worst.lines]
