@@ -82,8 +82,9 @@ def reference_of(difficulty: Difficulty, config: Config) -> Reference | None:
 
 
 def sweep(strategy: str, score: str, orders: Iterable[str], sparsities: Iterable[str]) -> list[str]:
-    """Return the names of the plans of one strategy over orders and sparsities."""
-    return [f"{strategy}-{score}-{order}-{sparsity}" for order in orders for sparsity in sparsities]
+    """Return the names of the plans of one strategy over orders and sparsities; the order ``random`` is that of the score ``random``."""
+    ends = [f"{plans.RANDOM}-hardest" if order == plans.RANDOM else f"{score}-{order}" for order in orders]
+    return [f"{strategy}-{end}-{sparsity}" for end in ends for sparsity in sparsities]
 
 
 def plans_of(figure: Mapping[str, Any], study: Mapping[str, Any]) -> list[str]:

@@ -280,10 +280,15 @@ def _check_figure(key: str, figure: Mapping[str, Any], study: Mapping[str, Any],
         raise ConfigError(
             f"{key}.setting is '{figure['setting']}', whose samples are sentences; a montage shows images, so name a setting of these."
         )
+    if plans.RANDOM in figure.get("orders", []) and kind == "general_pruning":
+        raise ConfigError(f"{key}.orders names 'random', which a general_pruning always shows; leave it out.")
+    if figure.get("score", study["score"]) == plans.RANDOM and "orders" in (*NEEDS[kind], *OPTIONAL.get(kind, ())):
+        raise ConfigError(f"{key} prunes by the score 'random', which has no ends; name another score, and 'random' among the orders.")
     named = [*figure.get("settings", []), *figure.get("learned", []), *([figure["setting"]] if "setting" in figure else [])]
     for setting in named:
         _known(setting, config.settings, f"{key}: '{setting}'", "setting")
-        scores = figure.get("scores", [figure.get("score", study["score"])])
+        by_random = [plans.RANDOM] if plans.RANDOM in figure.get("orders", []) else []
+        scores = [*figure.get("scores", [figure.get("score", study["score"])]), *by_random]
         for score in scores:
             _known(score, config.settings[setting]["difficulty"], f"{key}: score '{score}'", f"score of '{setting}'")
     _check_comparisons(key, figure, config)

@@ -71,15 +71,19 @@ def numbers(metrics: Metrics, settings: Sequence[str], names: Sequence[str]) -> 
     rows = []
     for setting in settings:
         found = {key.plan: plans.parse(key.plan) for key in metrics if key.setting == setting}
-        ordered = sorted(found.items(), key=lambda item: (item[0] != NO_PRUNING, item[1].order or "random", float(item[1].sparsity or 0)))
+        ordered = sorted(found.items(), key=lambda item: (item[0] != NO_PRUNING, _order(item[1]), float(item[1].sparsity or 0)))
         for name, plan in ordered:
-            order = "" if name == NO_PRUNING else plan.order or "random"
+            order = "" if name == NO_PRUNING else _order(plan)
             for metric in names:
                 values = metrics.get(MetricKey(setting, name, metric), {})
                 reference = metrics.get(MetricKey(setting, NO_PRUNING, metric), {})
                 difference = difference_of(values, reference)
                 rows.append(SweepPoint(setting, name, order, float(plan.sparsity or 0), metric, mean_of(values), difference))
     return rows
+
+
+def _order(plan: plans.Plan) -> str:
+    return plans.RANDOM if plan.order is None or plan.score == plans.RANDOM else plan.order
 
 
 def lines_of(rows: Sequence[SweepPoint], setting: str, metric: str) -> dict[str, list[SweepPoint]]:

@@ -7,6 +7,7 @@ from spurprune.errors import PlanError
 
 BY_DIFFICULTY = ("per_class", "global", "carriers", "per_group", "per_group_equal")
 ORDERS = ("hardest", "easiest")
+RANDOM = "random"  # a strategy (any sample of any class), and a score: the same candidates as by difficulty, but any of them
 SPARSITY = r"0\.[0-9]{2,4}"
 PATTERN = rf"none|random-{SPARSITY}|(?:{'|'.join(BY_DIFFICULTY)})-[a-z0-9]+-(?:{'|'.join(ORDERS)})-{SPARSITY}"
 

@@ -164,7 +164,9 @@ def _in_words(row: SummaryRow) -> str:
     if row.sparsity is None:
         return "no pruning"
     share = f"{float(row.sparsity) * 100:g}%"
-    return f"{row.strategy} {share}" if row.score is None else f"{row.strategy}, {row.order} {share} by {row.score}"
+    if row.score is None:
+        return f"{row.strategy} {share}"
+    return f"{row.strategy}, {share} at random" if row.score == plans.RANDOM else f"{row.strategy}, {row.order} {share} by {row.score}"
 
 
 def _value_cells(rows: Sequence[SummaryRow]) -> list[str]:

@@ -188,6 +188,13 @@ def test_a_sweep_holds_means_and_paired_differences_to_no_pruning() -> None:
     assert (hardest.difference.low, hardest.difference.high) == (pytest.approx(-0.2 - HALF), pytest.approx(-0.2 + HALF))
 
 
+def test_candidates_pruned_at_random_are_a_line_of_their_own() -> None:
+    metrics = sweep_metrics() | metrics_of({("fives", "carriers-random-hardest-0.50"): {"spurious_misclassification": [0.5, 0.5, 0.6]}})
+    rows = _sweep.numbers(metrics, ["fives"], ["spurious_misclassification"])
+    assert [(row.order, row.sparsity) for row in rows[3:]] == [("random", 0.1), ("random", 0.5)]
+    assert rows[4].plan == "carriers-random-hardest-0.50"
+
+
 def test_every_line_of_a_sweep_begins_without_pruning() -> None:
     rows = _sweep.numbers(sweep_metrics(), ["fives"], ["spurious_misclassification", "accuracy"])
     lines = _sweep.lines_of(rows, "fives", "accuracy")

@@ -65,6 +65,17 @@ def test_runs_are_listed_once_and_their_plans_can_be_parsed(config: Config) -> N
         plans.parse(run.plan)
 
 
+def test_a_random_order_prunes_the_same_candidates_by_the_random_score() -> None:
+    figure = {"kind": "carrier_pruning", "orders": ["hardest", "random"], "sparsities": ["0.10", "0.50"]}
+    assert studies.plans_of(figure, {"score": "el2n"}) == [
+        "none",
+        "carriers-el2n-hardest-0.10",
+        "carriers-el2n-hardest-0.50",
+        "carriers-random-hardest-0.10",
+        "carriers-random-hardest-0.50",
+    ]
+
+
 def test_more_blocks_are_more_runs_and_leave_the_others(config: Config) -> None:
     study = config.studies["digits"]
     figure = study["figures"]["fig4"]

@@ -132,6 +132,14 @@ def test_markdown_shows_per_cent_with_intervals_and_marks_clear_differences(repo
     assert "n = 1 to 2" in report.introduction
 
 
+def test_a_plan_by_the_random_score_is_told_so() -> None:
+    runs = [("s", "none", 0), ("s", HARDEST, 0)]
+    table = metrics_table(*runs)
+    plan = pc.replace_substring(table.column("plan"), "el2n", "random")
+    report = summary.report([Source(table.set_column(table.column_names.index("plan"), "plan", plan), "s", {})], {})
+    assert [row[0] for row in report.sections[0].rows] == ["no pruning", "carriers, 25% at random"]
+
+
 def test_carriers_that_are_not_known_are_told_so() -> None:
     table = metrics_table(("s", "none", 0), ("s", HARDEST, 0))
     unknown = pc.equal(table.column("metric"), "pruned_carriers_samples")
