@@ -282,8 +282,9 @@ def _check_figure(key: str, figure: Mapping[str, Any], study: Mapping[str, Any],
         )
     if plans.RANDOM in figure.get("orders", []) and kind == "general_pruning":
         raise ConfigError(f"{key}.orders names 'random', which a general_pruning always shows; leave it out.")
-    if figure.get("score", study["score"]) == plans.RANDOM and "orders" in (*NEEDS[kind], *OPTIONAL.get(kind, ())):
-        raise ConfigError(f"{key} prunes by the score 'random', which has no ends; name another score, and 'random' among the orders.")
+    sweeps = "orders" in OPTIONAL.get(kind, ())
+    if sweeps and figure.get("score", study["score"]) == plans.RANDOM and len(figure.get("orders", plans.ORDERS)) > 1:
+        raise ConfigError(f"{key} prunes by the score 'random', which has no ends; name one order, or another score.")
     named = [*figure.get("settings", []), *figure.get("learned", []), *([figure["setting"]] if "setting" in figure else [])]
     for setting in named:
         _known(setting, config.settings, f"{key}: '{setting}'", "setting")

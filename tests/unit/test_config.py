@@ -75,7 +75,7 @@ WRONG_MAIN = [
     ("studies/digits/figures/Fig9", {"kind": "summary"}, "studies.digits.figures.Fig9 is no allowed name; use lower-case letters"),
     (f"{FIG4}/kind", "carriers", 'studies.digits.figures.fig4.kind is "carriers", but must be one of carrier_count,'),
     (f"{FIG4}/orders", ["harder"], 'fig4.orders.0 is "harder", but must be one of hardest, easiest, random'),
-    (f"{FIG4}/score", "random", "fig4 prunes by the score 'random', which has no ends; name another score, and 'random' among the orders"),
+    (f"{FIG4}/score", "random", "fig4 prunes by the score 'random', which has no ends; name one order, or another score"),
     (f"{FIG6}/orders", ["random"], "fig6.orders names 'random', which a general_pruning always shows; leave it out"),
     # sparsities: quoted, in [0, 1), with two to four decimals
     (f"{FIG4}/sparsities", [0.1], "fig4.sparsities.0 is 0.1, but must be a quoted number in [0, 1) with two to four decimals"),
