@@ -37,9 +37,8 @@ INTRODUCTION = (
     "the group labels that a method needs are the paper's, too. Measured: here, mean ± half of the 95% confidence interval over repeats "
     "({repeats}), after the last epoch; of three repeats that half is 2.5 standard deviations, so do not compare it with the brackets. "
     "Among several pruning plans, the one with the highest worst-group accuracy on the validation split is taken, mean over repeats, for "
-    "all repeats; test metrics choose nothing. Worst: the worst group's accuracy. Mean: the "
-    "groups' accuracies weighted by their shares of the training split; raw mean: the share of all test samples that are predicted "
-    "correctly."
+    "all repeats; test metrics choose nothing. Worst: the worst group's accuracy. Mean: the groups' accuracies weighted by their shares of "
+    "the training split; raw mean: the share of all test samples that are predicted correctly."
 )
 
 

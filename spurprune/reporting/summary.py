@@ -25,11 +25,8 @@ METRICS = {
     "worst_group_accuracy": "Worst-group accuracy",
     "spurious_misclassification": "Spurious misclassification",
 }
-COMPARED = (
-    "accuracy",
-    "worst_group_accuracy",
-    "spurious_misclassification",
-)  # the metrics whose difference to no pruning the Markdown file shows
+# The metrics whose difference to no pruning the Markdown file shows.
+COMPARED = ("accuracy", "worst_group_accuracy", "spurious_misclassification")
 HEADER = ("Plan", "Candidates", "Pruned", "of which carriers", "Share pruned", *METRICS.values())
 INTRODUCTION = (
     "Metrics on the test split in per cent, mean ± half of the 95% confidence interval over repeats ({repeats}). "
