@@ -20,7 +20,8 @@ from typing import IO
 from spurprune.logs import log
 
 BYTES_AT_ONCE = 16 * 2**20
-# The share of scratch that copies leave free: other jobs write there, and nearly full file systems are slow.
+# The share of scratch that copies leave free, or as much as their own size if that is less: other jobs write there, and nearly full file
+# systems are slow.
 FREE_SHARE = 0.05
 GIGABYTE = 10**9
 
@@ -157,7 +158,7 @@ def _make_room(folder: Path, needed: int, limit_gb: int | None) -> None:
             if unused:
                 idle.append((found.st_mtime_ns, path, found.st_size))
         disk = shutil.disk_usage(folder)
-        missing = needed - (disk.free - int(FREE_SHARE * disk.total))
+        missing = needed - (disk.free - min(int(FREE_SHARE * disk.total), needed))
         if limit_gb is not None:
             missing = max(missing, needed + total - limit_gb * GIGABYTE)
         spare = sum(size for _, _, size in idle)

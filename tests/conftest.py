@@ -1,7 +1,7 @@
 """What all tests share: where the project lies, and property tests that are the same on every run."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,15 @@ settings.load_profile("reproducible")
 def root() -> Path:
     """The project's folder."""
     return ROOT
+
+
+@pytest.fixture(scope="module")
+def own_working_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A working directory for a module's tests alone: trainings in it keep their checkpoints there, and those of tests may be alike."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("working_directory")
+        patch.chdir(folder)
+        yield folder
 
 
 @pytest.fixture(scope="session")

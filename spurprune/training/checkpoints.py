@@ -101,11 +101,11 @@ class JobCheckpoints:
 
 
 def _pack(records: list[Record]) -> tuple[list[Record], dict[str, Tensor]]:
-    """Divide records into scalars, kept as they are, and arrays, as tensors named after their place."""
+    """Divide records into scalars, kept as they are, and arrays, as tensors named after their place, where a record holds None."""
     scalars: list[Record] = []
     arrays: dict[str, Tensor] = {}
     for i, record in enumerate(records):
-        scalars.append({name: value for name, value in record.items() if not isinstance(value, np.ndarray)})
+        scalars.append({name: None if isinstance(value, np.ndarray) else value for name, value in record.items()})
         for name, value in record.items():
             if isinstance(value, np.ndarray):
                 arrays[f"record.{i}.{name}"] = torch.from_numpy(np.ascontiguousarray(value))
@@ -113,6 +113,7 @@ def _pack(records: list[Record]) -> tuple[list[Record], dict[str, Tensor]]:
 
 
 def _unpack(scalars: list[Record], tensors: dict[str, Tensor]) -> list[Record]:
+    """Put arrays back in their places: a record's order is that of a table's columns."""
     records = [dict(record) for record in scalars]
     for name, value in tensors.items():
         if name.startswith("record."):

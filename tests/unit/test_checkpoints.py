@@ -94,7 +94,7 @@ def test_a_training_killed_again_and_again_ends_in_the_same_bytes(tmp_path: Path
 
 
 def state(epoch: int = 2) -> TrainingState:
-    return TrainingState(epoch, 7, {"model.w": torch.arange(3.0)}, [{"epoch": 1, "loss": 0.5, "norms": np.array([1.0, 2.0])}])
+    return TrainingState(epoch, 7, {"model.w": torch.arange(3.0)}, [{"epoch": 1, "norms": np.array([1.0, 2.0]), "loss": 0.5}])
 
 
 def test_a_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
@@ -106,6 +106,7 @@ def test_a_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     assert torch.equal(loaded.tensors["model.w"], torch.arange(3.0))
     assert loaded.records[0]["loss"] == 0.5
     assert loaded.records[0]["norms"].tolist() == [1.0, 2.0]
+    assert list(loaded.records[0]) == ["epoch", "norms", "loss"], "tables of new and restored records must have one order of columns"
     assert checkpoints.load("1", torch.device("cpu")) is None
 
 

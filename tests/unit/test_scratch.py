@@ -81,6 +81,8 @@ class Job:
             self.seen.append(line.rstrip("\n"))
             if line.startswith(start):
                 return self.seen[-1]
+            if line.startswith("inputs: "):  # it waits now and prints no more
+                break
         raise AssertionError(f"no line begins with {start!r}: {self.seen}")
 
     def path(self) -> Path:
@@ -348,6 +350,17 @@ def test_what_exceeds_the_limit_is_not_copied(
     monkeypatch.setattr(scratch, "GIGABYTE", FILE_BYTES - 1)
     reason = refusal(make("digits"), limit_gb=1)
     assert "it takes 1.00 GB, and" in reason and "has 1.00 GB of the 1 GB of scratch_gb to spare" in reason
+
+
+@pytest.mark.parametrize(("free", "copied"), [(2 * FILE_BYTES, True), (2 * FILE_BYTES - 1, False)])
+def test_on_a_nearly_full_disk_a_small_copy_leaves_free_what_it_takes(
+    free: int, copied: bool, make: Callable[[str], Dataset], monkeypatch: pytest.MonkeyPatch, refusal: Callable[..., str]
+) -> None:
+    total = 1000 * FILE_BYTES
+    monkeypatch.setattr(scratch.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(total, total - free, free))
+    dataset = make("digits")
+    use(dataset) if copied else refusal(dataset)
+    assert left(dataset) == ({dataset.copy.name} if copied else set())
 
 
 def test_a_disk_that_fills_up_leaves_no_part(make: Callable[[str], Dataset], child_environment: dict[str, str], jobs: list[Job]) -> None:

@@ -130,7 +130,7 @@ class Folder:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+def folder(own_working_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Folder:
     """The prepared dataset, samples, dynamics, and the EL2N difficulty."""
     folder = Folder(tmp_path_factory.mktemp("stages"))
     prepare_inputs.run("digits", 8, None, "stop", 1, folder.inputs, folder.base, folder.manifest, PROVENANCE)
@@ -488,6 +488,28 @@ def test_a_repeats_bytes_do_not_depend_on_its_block_mates(folder: Folder, unprun
     alone = folder.train(unpruned["plan"], "alone", repeats=[1])
     for kind, schema in (("predictions", tables.PREDICTIONS), ("history", tables.HISTORY)):
         assert of_repeat(alone[kind], schema, 1).equals(of_repeat(unpruned[kind], schema, 1)), kind
+
+
+def test_a_reference_broken_off_between_its_runs_ends_in_the_same_file(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    whole = folder.reference("whole")
+    monkeypatch.chdir(tmp_path)
+    seen: list[int] = []
+
+    def broken_off(*arguments: Any) -> Any:
+        seen.append(len(seen))
+        if len(seen) == 6:  # in the third of four runs of two epochs each
+            raise KeyboardInterrupt
+        return observe(*arguments)
+
+    monkeypatch.setattr(train_reference, "observe", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        folder.reference("broken")
+    assert len(list(tmp_path.glob("checkpoints/*/*.safetensors"))) == 2
+    assert folder.reference("broken").read_bytes() == whole.read_bytes()
+    assert len(seen) == 6 + 4, "finished runs must not be done again"
+    assert not list(tmp_path.glob("checkpoints/*"))
 
 
 def test_the_same_run_gives_the_same_files(folder: Folder, unpruned: dict[str, Path]) -> None:

@@ -52,7 +52,7 @@ def setting(encoder: Path, **changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(own_working_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sentences, an encoder with their vocabulary, and what the stages make of them up to EL2N and a plan."""
     path = tmp_path_factory.mktemp("text")
     rng = np.random.default_rng(0)
