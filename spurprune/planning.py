@@ -26,6 +26,7 @@ SECONDS_AN_HOUR = 3600
 # less than starting on a cold file system may take.
 RUNTIME_FACTOR = 3
 RUNTIME_FLOOR_MINUTES = 30
+RUNTIME_CEILING_MINUTES = 24 * 60  # many partitions allow no more
 
 
 @dataclass(frozen=True)
@@ -97,10 +98,10 @@ def run_job(run: Run, config: Config) -> Job:
 def runtime_minutes(job: Job) -> int:
     """Return the time limit of a training job in whole minutes, as a cluster's scheduler wants one.
 
-    It is the same at every attempt: a training that comes to its limit goes on from its checkpoint, and a longer limit might be one that
-    the scheduler never grants.
+    It is the same at every attempt, and a day at most: a training that comes to its limit goes on from its checkpoint, and a longer limit
+    might be one that the scheduler never grants.
     """
-    return max(RUNTIME_FLOOR_MINUTES, math.ceil(job.hours * 60 * RUNTIME_FACTOR))
+    return min(max(RUNTIME_FLOOR_MINUTES, math.ceil(job.hours * 60 * RUNTIME_FACTOR)), RUNTIME_CEILING_MINUTES)
 
 
 def rows(all_jobs: Sequence[Job], config: Config) -> list[PlanRow]:

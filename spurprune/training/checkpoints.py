@@ -6,7 +6,6 @@ never picks up an old one's. They lie outside the job's outputs, which Snakemake
 
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterable, Mapping
@@ -22,6 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from spurprune.canonical import config_hash
+from spurprune.files import temporary_path
 from spurprune.logs import log
 
 Record = dict[str, Any]  # what is recorded after an epoch: scalars and NumPy arrays by name
@@ -81,11 +81,11 @@ class JobCheckpoints:
         tensors = {f"state.{name}": value.detach().cpu().contiguous() for name, value in state.tensors.items()} | arrays
         header = {"epoch": state.epoch, "step": state.step, "records": scalars}
         path = self._path(training)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        temporary = temporary_path(path)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             save_file(tensors, temporary, metadata={"state": json.dumps(header)})
-            os.replace(temporary, path)
+            temporary.replace(path)
         except (OSError, SafetensorError) as error:
             log.warning("no checkpoint of %s could be written (%s); training goes on without", training, error)
             with suppress(OSError):

@@ -142,6 +142,11 @@ def test_a_short_training_still_gets_half_an_hour(config: Config) -> None:
     assert planning.runtime_minutes(Job("retrain", "drawn", 1, 0.001)) == 30
 
 
+def test_a_long_training_asks_for_a_day(config: Config) -> None:
+    assert planning.runtime_minutes(Job("retrain", "drawn", 1, 7.99)) == 1439
+    assert planning.runtime_minutes(Job("retrain", "drawn", 1, 100.0)) == 1440
+
+
 def test_an_hour_of_a_large_plan_has_one_decimal(config: Config) -> None:
     assert "12,345.7" in planning.render([Job("retrain", "drawn", 1, 12345.678)], config)
 

@@ -1,15 +1,22 @@
 """The profiles for clusters know every rule, and never say that a job has no GPU by naming the resource."""
 
 import re
+from collections import Counter
+from dataclasses import replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from spurprune import planning
+from spurprune.planning import Job
+
 CLUSTERS = ("slurm", "cluster-generic", "kubernetes")
 TRAININGS = {"train_reference", "retrain", "retrain_keeping_models"}
 ALONE = TRAININGS | {"download", "prepare_inputs", "collect_metrics"}  # submitted one by one, or not at all
+NEVER_SUBMITTED = {"download", "all"}  # done where Snakemake was started
 
 
 def profile(root: Path, name: str) -> dict[str, Any]:
@@ -30,6 +37,37 @@ def test_every_short_job_has_a_group(root: Path, name: str) -> None:
     groups = dict(entry.split("=") for entry in found["groups"])
     assert groups.keys() == rules(root) - ALONE
     assert set(groups.values()) == {entry.split("=")[0] for entry in found["group-components"]}
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_no_group_waits_for_other_settings_trainings(root: Path, name: str) -> None:
+    """A group starts once all that its jobs need is there, so one of several settings would stop with any of them."""
+    for group in profile(root, name)["groups"]:
+        rule, _, called = group.partition("=")
+        assert called.endswith("-{study}" if rule.startswith(("plot_", "tabulate_")) else "-{setting}"), group
+
+
+def submissions(jobs: list[Job], profile: dict[str, Any]) -> int:
+    """Return how many submissions the jobs of one study are."""
+    groups = dict(entry.split("=") for entry in profile["groups"])
+    largest = dict(entry.split("=") for entry in profile["group-components"])
+    alone = sum(job.rule not in groups and job.rule not in NEVER_SUBMITTED for job in jobs)
+    grouped = Counter((groups[job.rule], job.setting) for job in jobs if job.rule in groups)
+    return alone + sum(ceil(count / int(largest[group])) for (group, _), count in grouped.items())
+
+
+def test_the_documentation_says_how_many_submissions_a_figure_is(root: Path) -> None:
+    config, slurm = planning.load([]), profile(root, "slurm")
+    (study,) = config.select
+    block, expected = config.studies[study], {}
+    for name in (*block["figures"], "`figures`, all of them"):
+        chosen = {name: block["figures"][name]} if name in block["figures"] else block["figures"]
+        some = replace(config, studies={study: block | {"figures": chosen, "tables": {}}})
+        jobs = [job for job in planning.jobs(some) if job.rule not in ("all", "collect_metrics")]
+        expected[name] = (len(jobs), submissions(jobs, slurm), sum(job.rule in TRAININGS for job in jobs))
+    text = (root / "docs/cluster.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (fig\d|`figures`, all of them) \| (\d+) \| (\d+) \| (\d+) \|$", text, re.MULTILINE)
+    assert {name: tuple(map(int, numbers)) for name, *numbers in rows} == expected
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
