@@ -31,7 +31,7 @@ test: environment ## Run all tests, the quick ones first (TESTS="tests/unit -k n
 	$(if $(TESTS),,@$(BIN) pytest tests/workflow)
 
 test-cluster: cluster ## Run the workflow on a throw-away Slurm of two nodes on this machine (Debian, Ubuntu; as root or with sudo)
-	@$(BIN) pytest $(or $(TESTS),tests/cluster)
+	@$(BIN) pytest -rs $(or $(TESTS),tests/cluster)
 
 benchmarks: environment ## Measure speed and memory on a machine that does nothing else (see benchmarks/README.md)
 	$(BIN) benchmarks.training

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,34 +30,41 @@ class Run:
 
     def wait_until(self, ready: Callable[[], bool]) -> None:
         """Wait until something is so while snakemake runs."""
-        wait_until(lambda: ready() or self.process.poll() is not None, MINUTES * 60)
+        try:
+            wait_until(lambda: ready() or self.process.poll() is not None, MINUTES * 60)
+        except BaseException:
+            self.kill()
+            raise
         assert self.process.poll() is None, f"snakemake ended early:\n{self.process.communicate()[0]}"
 
-    def kill(self) -> None:
-        """Kill snakemake as ``kill -9`` does; its submitted jobs live on."""
+    def kill(self) -> str:
+        """Kill snakemake as ``kill -9`` does; its submitted jobs live on. Return what it printed."""
         os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.communicate(timeout=60)
+        return self.process.communicate(timeout=60)[0]
 
     def finish(self) -> str:
         """Wait for the end, which must be a good one; return what was printed."""
         try:
             text, _ = self.process.communicate(timeout=MINUTES * 60)
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            text, _ = self.process.communicate(timeout=60)
-            pytest.fail(f"snakemake did not end within {MINUTES} minutes:\n{text}")
+            pytest.fail(f"snakemake did not end within {MINUTES} minutes:\n{self.kill()}")
+        except BaseException:
+            self.kill()
+            raise
         assert self.process.returncode == 0, text
         return text
 
 
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A running Slurm, which commands find by their environment."""
+@pytest.fixture(scope="session", autouse=True)
+def cluster() -> Iterator[Cluster]:
+    """A running Slurm, which commands find by their environment, and no other; autouse, so that nothing is run where there can be none."""
     installed = subprocess.run([HERE / "install_slurm.sh"], capture_output=True, text=True, timeout=600)
     if installed.returncode != 0:
         pytest.skip(installed.stdout.strip())
-    found = Cluster(tmp_path_factory.mktemp("slurm") / "slurm")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="slurm-", dir="/tmp") as short:
+        for name in [one for one in os.environ if one.startswith(("SLURM_", "SBATCH_", "SRUN_"))]:
+            patch.delenv(name)
+        found = Cluster(Path(short) / "slurm")  # the paths of its sockets may have 108 characters
         for name, value in found.environment().items():
             patch.setenv(name, value)
         try:

@@ -20,6 +20,7 @@ class Cluster:
         self.folder = folder
         done = subprocess.run([HERE / "slurm_up.sh", folder], capture_output=True, text=True, timeout=120)
         if done.returncode != 0:
+            self.close()  # whichever of its daemons came up
             raise RuntimeError(done.stderr)
 
     def close(self) -> None:

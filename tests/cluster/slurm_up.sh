@@ -58,8 +58,8 @@ GresTypes=gpu
 # A finished job is kept for a day: the tests ask what it was given.
 MinJobAge=86400
 KillWait=5
-# A node that is silent for ten seconds is down, and is back as soon as it answers.
-SlurmdTimeout=10
+# A node that is silent for twenty seconds is down, and is back as soon as it answers.
+SlurmdTimeout=20
 ReturnToService=2
 NodeName=n[1-2] NodeHostname=$host NodeAddr=127.0.0.1 Port=16921-16922 CPUs=$cpus RealMemory=$memory_mb Gres=gpu:$gpus
 PartitionName=main Nodes=ALL Default=YES State=UP
@@ -81,7 +81,7 @@ slurmctld
 slurmd -N n1
 slurmd -N n2
 
-for ((i = 0; i < 150; i++)); do
+for ((end = SECONDS + 30; SECONDS < end; )); do
     if [ "$(timeout 5 sinfo --noheader --Node --format=%T 2> /dev/null | grep -c '^idle$')" = 2 ]; then exit 0; fi
     sleep 0.2
 done

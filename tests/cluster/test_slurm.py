@@ -14,6 +14,7 @@ from tests.cluster.conftest import CONFIG, GENERIC, LONG_RUNS, PLANS, SLURM, Run
 from tests.cluster.slurm import Cluster, Job, command
 from tests.workflow.project import Project, job_counts
 
+pytestmark = pytest.mark.timeout(1800)  # a test may wait for two runs, and the first one for the cluster and for two more
 TRAININGS = ("train_reference", "retrain")
 LEFT = {"retrain": 2, "evaluate": 2, "plot_carrier_pruning": 1, "figures": 1}  # to do in an unfinished project
 TIME = r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) INFO "
@@ -85,9 +86,11 @@ def test_short_jobs_share_their_submissions(jobs: list[Job]) -> None:
         "train_reference": 1,
         "scores-small-fives_score_difficulty": 1,
         "scores-long-fives_score_difficulty": 1,
-        "plans_prune_metadata": 1,  # five plans
+        "plans-small-fives_prune_metadata": 1,  # three plans
+        "plans-long-fives_prune_metadata": 1,  # two
         "retrain": 5,
-        "metrics_evaluate": 1,  # five runs
+        "metrics-small-fives_evaluate": 1,
+        "metrics-long-fives_evaluate": 1,
         "figures-quick_plot_carrier_pruning": 1,
         "figures-long_plot_carrier_pruning": 1,
     }
@@ -103,7 +106,7 @@ def test_memory_and_time_are_those_declared(jobs: list[Job]) -> None:
     given = {stage_of(job): (job["MinMemoryNode"], job["TimeLimit"]) for job in jobs}
     assert {given[stage] for stage in TRAININGS} == {("8000M", "00:30:00")}
     assert given["prepare_inputs"] == ("2000M", "00:30:00")
-    assert given["metrics_evaluate"] == ("10000M", "00:30:00")  # five side by side
+    assert given["metrics-small-fives_evaluate"] == ("6000M", "00:30:00")  # three side by side
 
 
 def test_no_device_serves_two_trainings_at_once(on_slurm: Project) -> None:
@@ -168,6 +171,7 @@ def assert_slurm_started_again(jobs: list[Job], cluster: Cluster) -> list[Job]:
 
 
 def test_preempted_jobs_go_on(unfinished: Project, local: Project, cluster: Cluster) -> None:
+    before = len(cluster.jobs())
     run = Run(unfinished, *LONG_RUNS, *SLURM)
     run.wait_until(lambda: both_have_checkpoints(unfinished))
     preempted = [cluster.job_of(f"long-fives_erm_{plan}") for plan in PLANS]
@@ -175,12 +179,14 @@ def test_preempted_jobs_go_on(unfinished: Project, local: Project, cluster: Clus
         command("scontrol", "requeue", job["JobId"])  # as preemption does
     run.finish()
     assert_slurm_started_again(preempted, cluster)
+    assert len(cluster.jobs()) == before + len(preempted), "nothing else may be submitted"
     for plan in PLANS:
         assert_went_on(unfinished, plan)
     assert_same_results(unfinished, local)
 
 
 def test_jobs_of_a_crashed_node_go_on_elsewhere(unfinished: Project, local: Project, cluster: Cluster) -> None:
+    before = len(cluster.jobs())
     run = Run(unfinished, *LONG_RUNS, *SLURM)
     run.wait_until(lambda: both_have_checkpoints(unfinished))
     running = {plan: cluster.job_of(f"long-fives_erm_{plan}") for plan in PLANS}
@@ -193,9 +199,35 @@ def test_jobs_of_a_crashed_node_go_on_elsewhere(unfinished: Project, local: Proj
         cluster.revive(node)
     for job in assert_slurm_started_again([running[plan] for plan in struck], cluster):
         assert job["NodeList"] != node
+    assert len(cluster.jobs()) == before + len(running), "nothing else may be submitted"
     for plan in struck:
         assert_went_on(unfinished, plan)
     assert_same_results(unfinished, local)
+
+
+def cancel_and_unlock(project: Project) -> None:
+    """Do what docs/cluster.md says after a project's only run on Slurm was killed: cancel its jobs, unlock."""
+    (log,) = (path for path in (project.path / ".snakemake/log").iterdir() if "SLURM run ID" in path.read_text(encoding="utf-8"))
+    (run_id,) = re.findall(r"SLURM run ID: (\S+)", log.read_text(encoding="utf-8"))
+    command("scancel", f"--name={run_id}")
+    status, text = project.snakemake("--unlock", *CONFIG, reduced=False)
+    assert status == 0, text
+
+
+def test_a_group_that_is_cut_off_with_its_snakemake_is_made_anew_alone(local: Project, cluster: Cluster, tmp_path: Path) -> None:
+    project = local.copy(tmp_path / "project")
+    metrics = [path.replace("predictions", "metrics") for path in LONG_RUNS]
+    for path in metrics:
+        (project.path / path).unlink()
+    before = len(cluster.jobs())
+    run = Run(project, *metrics, *SLURM)
+    run.wait_until(lambda: any("metrics-long-fives" in job["Comment"] and job["JobState"] == "RUNNING" for job in cluster.jobs()[before:]))
+    run.kill()
+    cancel_and_unlock(project)
+    assert left_to_do(project, *SLURM)["evaluate"] == 2
+    Run(project, *metrics, *SLURM).finish()
+    assert [job["JobState"] for job in cluster.jobs()[before:]] == ["CANCELLED", "COMPLETED"]
+    assert_same_results(project, local)
 
 
 def test_a_killed_snakemake_leaves_only_unfinished_jobs_to_do(unfinished: Project, local: Project, cluster: Cluster) -> None:
@@ -203,12 +235,7 @@ def test_a_killed_snakemake_leaves_only_unfinished_jobs_to_do(unfinished: Projec
     run = Run(unfinished, *LONG_RUNS, *SLURM)
     run.wait_until(lambda: both_have_checkpoints(unfinished))
     run.kill()
-    (log,) = (path for path in (unfinished.path / ".snakemake/log").iterdir() if "SLURM run ID" in path.read_text(encoding="utf-8"))
-    (run_id,) = re.findall(r"SLURM run ID: (\S+)", log.read_text(encoding="utf-8"))
-    # What docs/cluster.md says: cancel what is left in Slurm, unlock, run again.
-    command("scancel", f"--name={run_id}")
-    status, text = unfinished.snakemake("--unlock", *CONFIG, reduced=False)
-    assert status == 0, text
+    cancel_and_unlock(unfinished)
     assert left_to_do(unfinished, *SLURM) == LEFT
     Run(unfinished, *LONG_RUNS, *SLURM).finish()
     for plan in PLANS:
