@@ -12,6 +12,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -154,10 +155,16 @@ def until_first_job(folder: Path, *arguments: str) -> dict[str, float]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        while not STARTED.search(output.read_text(encoding="utf-8")):
-            if process.poll() is not None:
-                raise RuntimeError(f"snakemake {' '.join(arguments)} started no job in {folder}:\n{output.read_text(encoding='utf-8')}")
-            time.sleep(0.01)
+        try:
+            while not STARTED.search(output.read_text(encoding="utf-8")):
+                if process.poll() is not None:
+                    raise RuntimeError(f"snakemake {' '.join(arguments)} started no job in {folder}:\n{output.read_text(encoding='utf-8')}")
+                time.sleep(0.01)
+        except BaseException:  # in a session of its own, it would run on
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
         seconds = time.perf_counter() - started
         os.killpg(process.pid, signal.SIGKILL)
         _, status, usage = os.wait4(process.pid, 0)

@@ -6,10 +6,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -43,19 +45,23 @@ class Project:
         shutil.copytree(self.path, path, copy_function=shutil.copy2 if keep_times else shutil.copy)
         return Project(path)
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start snakemake, the leader of its own process group, both its streams joined."""
+    def start(self, *arguments: str, stdout: int | IO[str] = subprocess.PIPE) -> "subprocess.Popen[str]":
+        """Start snakemake, the leader of its own process group, both its streams joined in ``stdout``."""
         environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")}
         environment |= self.environment
         command = [sys.executable, "-m", "snakemake", *arguments]
         return subprocess.Popen(
-            command, cwd=self.path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+            command, cwd=self.path, env=environment, text=True, stdout=stdout, stderr=subprocess.STDOUT, start_new_session=True
         )
 
     def snakemake(self, *arguments: str, reduced: bool = True) -> tuple[int, str]:
         """Run snakemake; return (exit status, what it printed). ``reduced`` adds the reduced configuration."""
-        process = self.start(*arguments, *(("--configfile", REDUCED) if reduced else ()))
-        text, _ = process.communicate(timeout=600)
+        with self.start(*arguments, *(("--configfile", REDUCED) if reduced else ())) as process:
+            try:
+                text, _ = process.communicate(timeout=600)
+            except BaseException:  # in a session of its own, it would outlive the test
+                kill_group(process)
+                raise
         return process.returncode, text
 
     def run(self, *arguments: str) -> str:
@@ -72,15 +78,19 @@ class Project:
 
     def run_and_kill(self, ready: Callable[[], bool], *arguments: str) -> None:
         """Start a run and kill its whole process group, as a crash would, once it is ``ready``; it must not have ended before."""
-        process = self.start(*arguments, "--configfile", REDUCED, "--cores", "2")
-        deadline = time.monotonic() + 300
-        while not ready() and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        killed = process.poll() is None
-        if killed:
-            os.killpg(process.pid, signal.SIGKILL)
-        text, _ = process.communicate(timeout=60)
-        assert killed, f"the run ended before it was killed:\n{text}"
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:  # a pipe that nobody reads would stop the run when it is full
+            process = self.start(*arguments, "--configfile", REDUCED, "--cores", "2", stdout=printed)
+            try:
+                deadline = time.monotonic() + 300
+                while not (was_ready := ready()) and process.poll() is None and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                ended = process.poll() is not None
+            finally:
+                kill_group(process)
+            printed.seek(0)
+            text = printed.read()
+        assert not ended, f"the run ended before it was killed:\n{text}"
+        assert was_ready, f"the run was not ready to be killed after 300 s:\n{text}"
 
     def replace(self, name: str, old: str, new: str) -> None:
         """Replace a text that occurs once in a file."""
@@ -109,6 +119,13 @@ class Project:
         """Return the content of all results by path below results/."""
         results = self.path / "results"
         return {path.relative_to(results).as_posix(): path.read_bytes() for path in sorted(results.rglob("*")) if path.is_file()}
+
+
+def kill_group(process: "subprocess.Popen[str]") -> None:
+    """Kill the process group that a process leads, and wait for the process; it may have ended."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def job_counts(text: str) -> dict[str, int]:
