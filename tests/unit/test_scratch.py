@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -89,12 +90,12 @@ class Job:
         return Path(self.read_to("inputs: ").removeprefix("inputs: "))
 
     def end(self) -> None:
-        self.process.communicate("\n", timeout=10)
+        self.process.communicate("\n", timeout=60)
         assert self.process.returncode == 0
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=60)
 
 
 @pytest.fixture
@@ -119,9 +120,10 @@ def make(tmp_path: Path) -> Callable[[str], Dataset]:
 def jobs() -> Iterator[list[Job]]:
     started: list[Job] = []
     yield started
-    for job in started:
-        if job.process.poll() is None:
-            job.kill()
+    with ExitStack() as leftovers:  # which goes on to the next if one kill fails
+        for job in started:
+            if job.process.poll() is None:
+                leftovers.callback(job.kill)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from spurprune.devices import JOB_VARIABLES
 from tests.workflow.project import Project
 
 NO_GPU = "No GPU is visible, so trainings run on the CPU."
@@ -67,7 +68,8 @@ def _pretend_gpus(project: Project, count: int) -> None:
 
 @pytest.fixture
 def four_gpus(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    for name in ("CUDA_VISIBLE_DEVICES", *JOB_VARIABLES):
+        monkeypatch.delenv(name, raising=False)
     _pretend_gpus(project, 4)
     return project
 
