@@ -51,7 +51,7 @@ class Site:
         """Run one of the profile's scripts in the project's folder, which must end well; return the lines it prints."""
         environment = os.environ | {"PATH": f"{self.commands}:{os.environ['PATH']}"} | variables
         command = [f"{SCRIPTS}/{script}", *arguments]
-        done = subprocess.run(command, cwd=self.path, env=environment, capture_output=True, text=True, check=True, timeout=30)
+        done = subprocess.run(command, cwd=self.path, env=environment, capture_output=True, text=True, check=True, timeout=120)
         return done.stdout.splitlines()
 
     def submit(self, properties: dict[str, Any]) -> list[str]:
