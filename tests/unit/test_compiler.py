@@ -1,7 +1,10 @@
 """Compiled networks: the same training up to rounding, and none where there is no compiler."""
 
 import logging
-import shutil
+import os
+import subprocess
+import sysconfig
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,7 +33,21 @@ def weights(compiled: bool) -> torch.Tensor:
     return torch.cat([parameter.detach().ravel() for parameter in model.parameters()])
 
 
-@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
+@pytest.fixture
+def cxx(tmp_path: Path) -> None:
+    """What torch.compile needs on a CPU: a compiler of C++20 and Python's headers. Skips where one is missing."""
+    source = tmp_path / "needed.cpp"
+    source.write_text("#include <Python.h>\n#include <concepts>\n", encoding="utf-8")
+    command = [os.environ.get("CXX", "g++"), "-std=c++20", "-I", sysconfig.get_paths()["include"], "-c", str(source), "-o", f"{source}.o"]
+    try:
+        subprocess.run(command, capture_output=True, text=True, check=True)
+    except OSError as error:
+        pytest.skip(f"needs a C++ compiler: {error}")
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"needs a compiler of C++20 and Python's headers: {error.stderr.strip()}")
+
+
+@pytest.mark.usefixtures("cxx")
 def test_a_compiled_training_is_the_same_up_to_rounding() -> None:
     assert compiler.can_compile(CPU)
     torch.testing.assert_close(weights(compiled=True), weights(compiled=False), rtol=1e-3, atol=1e-5)
