@@ -186,11 +186,13 @@ def test_without_a_network_there_is_one_sentence(
     path: Path, waits: list[float], monkeypatch: pytest.MonkeyPatch, assert_one_sentence: Callable[[str], None]
 ) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    urls = [f"http://127.0.0.1:{port}/data.bin", f"https://127.0.0.1:{port}/data.bin"]
-    with pytest.raises(DownloadError, match=rf"\(http://.*{port}/data\.bin: Connection refused; https://.*: Connection refused\)") as error:
-        downloads.fetch(urls, path, MD5, SIZE)
+    with socket.socket() as deaf:  # it does not listen, and nobody else can take its port
+        deaf.bind(("127.0.0.1", 0))
+        port = deaf.getsockname()[1]
+        urls = [f"http://127.0.0.1:{port}/data.bin", f"https://127.0.0.1:{port}/data.bin"]
+        told = rf"\(http://.*{port}/data\.bin: Connection refused; https://.*: Connection refused\)"
+        with pytest.raises(DownloadError, match=told) as error:
+            downloads.fetch(urls, path, MD5, SIZE)
     assert_one_sentence(str(error.value))
 
 

@@ -62,8 +62,11 @@ def test_a_process_does_not_search_for_garbage_when_it_ends(tmp_path: Path, chil
 @pytest.mark.parametrize(
     ("total", "steps", "logged"), [(3, 1, [1, 2, 3]), (10, 1, list(range(1, 11))), (40, 1, list(range(4, 41, 4))), (9, 4, [4, 8])]
 )
-def test_progress_is_logged_at_each_tenth(tmp_path: Path, total: int, steps: int, logged: list[int]) -> None:
+def test_progress_is_logged_at_each_tenth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, total: int, steps: int, logged: list[int]
+) -> None:
     path = tmp_path / "stage.log"
+    monkeypatch.setattr("spurprune.logs.time.monotonic", lambda: 0.0)
     with stage_log(str(path), "retrain"):
         progress = Progress(total, "trainings", "epoch")
         for _ in range(total // steps):
