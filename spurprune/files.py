@@ -27,7 +27,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
     A path has one writer at a time, so what killed ones have left beside it is removed first.
     """
-    temporary = temporary_path(path)
+    # Nodes that share a file system may run processes of the same number.
+    temporary = path.with_name(f".{path.name}.{socket.gethostname().partition('.')[0]}-{os.getpid()}.partial")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         for left in _left_behind(path):
@@ -37,11 +38,6 @@ def replacing(path: Path) -> Iterator[Path]:
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-
-
-def temporary_path(path: Path) -> Path:
-    """Return the path beside ``path`` under which this process alone writes it; nodes that share files may run processes of one number."""
-    return path.with_name(f".{path.name}.{socket.gethostname().partition('.')[0]}-{os.getpid()}.partial")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -67,6 +67,11 @@ class Progress:
         self.step(count - self.reached[part])
         self.reached[part] = count
 
+    def end(self, part: str, count: int) -> None:
+        """Note that a part of ``count`` units is over. If nothing was heard of it before, an interrupted run did all of it."""
+        if part not in self.reached:
+            self.find(part, count)
+
     def find(self, part: str, count: int) -> None:
         """Note that an interrupted run did ``count`` units of a part, which say nothing of the time that this run takes."""
         self.reached[part] = count
@@ -75,6 +80,7 @@ class Progress:
         if not self.bar.disable:
             self.bar.initial += count
             self.bar.update(count)
+        self._close_at_the_end()
 
     def step(self, count: int = 1) -> None:
         """Note ``count`` units as done."""
@@ -85,5 +91,8 @@ class Progress:
             elapsed = time.monotonic() - self.started
             left = elapsed / (self.done - self.before) * (self.total - self.done)
             log.info("%s: %d of %d %ss, %.0f s gone, about %.0f s left", self.what, self.done, self.total, self.unit, elapsed, left)
+        self._close_at_the_end()
+
+    def _close_at_the_end(self) -> None:
         if self.done >= self.total:
             self.bar.close()

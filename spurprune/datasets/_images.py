@@ -56,6 +56,8 @@ class ImageFiles:
                 f"The image {path} is missing; place a complete copy of the dataset, or set damaged_images to skip."
             ) from None
         except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            if isinstance(error, OSError) and error.errno is not None:  # the file system's, so it may pass: nothing to be left out for
+                raise DataError(f"The image {path} cannot be read ({error.strerror}); mend that and run again.") from error
             raise DamagedImageError(
                 f"The image {path} is damaged ({first_sentence(error)}); place an original copy, or set damaged_images to skip."
             ) from error
@@ -64,8 +66,8 @@ class ImageFiles:
         return pixels.transpose(2, 0, 1)
 
     def identity(self) -> str:
-        """Return a hash of what decides the decoded array: files by name and size, and what is done to them."""
-        files = [(name, path.stat().st_size if (path := self.root / name).exists() else None) for name in self.names]
+        """Return a hash of what decides the decoded array: files by name, size and time, and what is done to them."""
+        files = [(name, [found.st_size, found.st_mtime_ns] if (found := _stat(self.root / name)) else None) for name in self.names]
         return hashlib.sha256(json.dumps([self.preparation, self.size, files]).encode()).hexdigest()
 
 
@@ -78,6 +80,8 @@ def decode(images: ImageFiles, output: Path, threads: int, skip_damaged: bool) -
     partial, notes = output.with_name(f".{output.name}.decoding"), output.with_name(f".{output.name}.decoding.json")
     identity = images.identity()
     done, damaged = _noted(notes, identity) if partial.exists() else (0, [])
+    if damaged and not skip_damaged:  # begun while they were to be left out
+        done, damaged = 0, []
     if done:
         log.info("decoding goes on after %d images", done)
         array = np.lib.format.open_memmap(partial, mode="r+")
@@ -102,6 +106,13 @@ def decode(images: ImageFiles, output: Path, threads: int, skip_damaged: bool) -
     del array
     notes.unlink()
     return damaged
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
 
 
 def _allocated(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[Any]]":

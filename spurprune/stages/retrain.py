@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
-from safetensors.torch import save_file
 
-from spurprune import plugins, tables
-from spurprune.files import replacing
+from spurprune import plugins, tables, tensor_files
 from spurprune.logs import Progress
 from spurprune.models._base import Network
 from spurprune.samples import SPLITS, Samples
@@ -62,13 +60,14 @@ def run(
             return _start(bench, one, train, weight, method, progress, checkpoints, where)
 
     for repeat, model, records in bench.train(repeats, start, repeats_at_once):
+        progress.end(f"{provenance.setting}, repeat {repeat}", setting["training"]["epochs"])
         recorded.extend({"repeat": repeat, **record} for record in records)
         with naming_out_of_memory(f"{provenance.setting}, repeat {repeat}, predictions", bench.device):
             for split in ("validation", "test"):
                 for view in VIEWS:
                     predicted.extend(_predict(bench, model, bench.samples[repeat], repeat, split, view))
         if models is not None:
-            kept |= {f"{repeat}.{name}": value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+            kept |= {f"{repeat}.{name}": value.detach().cpu() for name, value in model.state_dict().items()}
     counts = {"repeats": len(repeats), "train": int(to_numpy(weights.column("weight")).sum()) // len(repeats)}
     provenance = replace(provenance, counts=counts, notes={"method": method} | bench.notes())
     tables.write(outputs["predictions"], pa.concat_tables(predicted), tables.PREDICTIONS, provenance)
@@ -76,8 +75,7 @@ def run(
     if models is not None:
         # One entry, since safetensors writes several in any order.
         metadata = json.dumps({"setting": provenance.setting, "code_version": provenance.code_version}, sort_keys=True)
-        with replacing(models) as temporary:
-            save_file(kept, temporary, metadata={"spurprune": metadata})
+        tensor_files.write(models, kept, {"spurprune": metadata})
     checkpoints.remove()
 
 

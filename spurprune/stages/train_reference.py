@@ -55,6 +55,7 @@ def run(
 
     parts: list[pa.Table] = []
     for (repeat, seed), _, records in bench.train(jobs, start, repeats_at_once):
+        progress.end(f"{provenance.setting}, repeat {repeat}, reference seed {seed}", recipe["epochs"])
         one = bench.samples[repeat]
         parts.extend(_table(repeat, seed, one.sample_id[one.rows("train")], record) for record in records)
     counts = {"samples": len(bench.samples[repeats[0]].rows("train")), "reference_seeds": recipe["seeds"]}
@@ -133,4 +134,4 @@ def _table(repeat: int, seed: int, sample_id: np.ndarray, record: Record) -> pa.
     constant = {"repeat": repeat, "reference_seed": seed, "epoch": record["epoch"]}
     columns = {name: np.full(len(sample_id), value, dtype=np.int16) for name, value in constant.items()}
     dynamics = {name: value for name, value in record.items() if name != "epoch"}
-    return pa.table(columns | {"sample_id": sample_id} | dynamics)
+    return pa.table(columns | {"sample_id": sample_id} | dynamics).select(list(tables.DYNAMICS.columns))

@@ -9,7 +9,6 @@ import json
 import shutil
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,15 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from spurprune import tensor_files
 from spurprune.canonical import config_hash
-from spurprune.files import temporary_path
+from spurprune.errors import DataError, first_sentence
 from spurprune.logs import log
 
 Record = dict[str, Any]  # what is recorded after an epoch: scalars and NumPy arrays by name
+FORMAT = 2  # of the files: what writes and reads them is no part of a job's code hash, so another format needs another number
 SAVE_EVERY_SECONDS = 30.0  # costs well under 1% of the time, loses at most this much of it
 
 
@@ -52,7 +52,7 @@ class JobCheckpoints:
     def of(cls, root: Path, identity: Mapping[str, Any], inputs: Iterable[Path]) -> "JobCheckpoints":
         """Return the checkpoints of the job that ``identity`` and the bytes of its ``inputs`` decide."""
         digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in inputs]
-        return cls(root / config_hash({"identity": dict(identity), "inputs": digests}))
+        return cls(root / config_hash({"format": FORMAT, "identity": dict(identity), "inputs": digests}))
 
     def load(self, training: str, device: torch.device) -> TrainingState | None:
         """Return the state of a training, or None if it has none that can be read."""
@@ -78,18 +78,13 @@ class JobCheckpoints:
     def save(self, training: str, state: TrainingState) -> None:
         """Write the state of a training; without space it is skipped with a warning, since training itself can go on."""
         scalars, arrays = _pack(state.records)
-        tensors = {f"state.{name}": value.detach().cpu().contiguous() for name, value in state.tensors.items()} | arrays
+        tensors = {f"state.{name}": value for name, value in state.tensors.items()} | arrays
         header = {"epoch": state.epoch, "step": state.step, "records": scalars}
         path = self._path(training)
-        temporary = temporary_path(path)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, temporary, metadata={"state": json.dumps(header)})
-            temporary.replace(path)
-        except (OSError, SafetensorError) as error:
-            log.warning("no checkpoint of %s could be written (%s); training goes on without", training, error)
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+            tensor_files.write(path, tensors, {"state": json.dumps(header)})
+        except DataError as error:
+            log.warning("no checkpoint of %s could be written (%s); training goes on without", training, first_sentence(error))
         self._last[training] = time.monotonic()
 
     def remove(self) -> None:
@@ -118,5 +113,5 @@ def _unpack(scalars: list[Record], tensors: dict[str, Tensor]) -> list[Record]:
     for name, value in tensors.items():
         if name.startswith("record."):
             _, i, key = name.split(".", 2)
-            records[int(i)][key] = value.cpu().numpy()
+            records[int(i)][key] = value.cpu().numpy().copy()  # else the file stays mapped, and its space taken
     return records

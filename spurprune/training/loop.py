@@ -102,10 +102,18 @@ def fit_stepwise(
     records: list[Record] = []
     done = steps_done = 0
     name = "-".join(str(part) for part in training.stream.key)
-    state = checkpoints.load(name, device) if checkpoints else None
-    if state is not None:
-        done, steps_done, records = state.epoch, state.step, state.records
-        restore(state.tensors, model, optimizer, training.method)
+    with naming_out_of_memory(training.where, device):
+        if checkpoints and (state := checkpoints.load(name, device)) is not None:
+            done, steps_done, records = state.epoch, state.step, state.records
+            try:
+                restore(state.tensors, model, optimizer, training.method)
+            except (RuntimeError, KeyError) as error:
+                if isinstance(error, torch.OutOfMemoryError):
+                    raise
+                raise TrainingError(
+                    f"{training.where}: the checkpoint in {checkpoints.folder} does not fit the network; delete that folder."
+                ) from error
+            del state  # a copy of all weights and moments, which would live as long as this training
     for epoch in range(done + 1, recipe.stop_after + 1):
         with naming_out_of_memory(f"{training.where}, epoch {epoch}", device):
             step.total.zero_()

@@ -93,7 +93,7 @@ class TorchOptimizer:
 
 def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
     """Return the value in the parameter's memory format, which the fused kernels rely on; a step count is returned as it is."""
-    return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
+    return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value.clone()
 
 
 def build(model: nn.Module, optimizer: dict[str, Any]) -> Optimizer:

@@ -60,15 +60,15 @@ class RecordedStep:
 
     def __call__(self, rows: Tensor, rate: float | Tensor) -> None:
         """Take one step on the samples at ``rows``."""
+        self.rate.fill_(rate)  # the same float32 in every step: a training that goes on takes some as they are that were played before
         if len(rows) != len(self.rows):
-            self.step(rows, rate)
+            self.step(rows, self.rate)
             return
         if self.warm_up:
             self.warm_up -= 1
-            self.step(rows, rate)
+            self.step(rows, self.rate)
             return
         self.rows.copy_(rows)
-        self.rate.fill_(rate)
         if self.play is None:
             self.play = self._recorded()
         self.play()

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from spurprune.training import checkpoints
 from spurprune.training.checkpoints import JobCheckpoints, TrainingState
 
 TRAINING_SCRIPT = '''
@@ -98,24 +99,24 @@ def state(epoch: int = 2) -> TrainingState:
 
 
 def test_a_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
-    checkpoints = JobCheckpoints(tmp_path / "job")
-    checkpoints.save("0", state())
-    loaded = checkpoints.load("0", torch.device("cpu"))
+    ours = JobCheckpoints(tmp_path / "job")
+    ours.save("0", state())
+    loaded = ours.load("0", torch.device("cpu"))
     assert loaded is not None
     assert (loaded.epoch, loaded.step, list(loaded.tensors)) == (2, 7, ["model.w"])
     assert torch.equal(loaded.tensors["model.w"], torch.arange(3.0))
     assert loaded.records[0]["loss"] == 0.5
     assert loaded.records[0]["norms"].tolist() == [1.0, 2.0]
     assert list(loaded.records[0]) == ["epoch", "norms", "loss"], "tables of new and restored records must have one order of columns"
-    assert checkpoints.load("1", torch.device("cpu")) is None
+    assert ours.load("1", torch.device("cpu")) is None
 
 
 def test_a_damaged_checkpoint_is_left_aside(tmp_path: Path) -> None:
-    checkpoints = JobCheckpoints(tmp_path / "job")
-    checkpoints.save("0", state())
+    ours = JobCheckpoints(tmp_path / "job")
+    ours.save("0", state())
     path = tmp_path / "job" / "0.safetensors"
     path.write_bytes(path.read_bytes()[:20])
-    assert checkpoints.load("0", torch.device("cpu")) is None
+    assert ours.load("0", torch.device("cpu")) is None
 
 
 @pytest.mark.parametrize("change", ["identity", "inputs"])
@@ -129,13 +130,24 @@ def test_another_job_has_another_folder(tmp_path: Path, change: str) -> None:
     assert JobCheckpoints.of(tmp_path, {"code": "b" if change == "identity" else "a"}, [plan]).folder != first
 
 
+def test_checkpoints_of_another_format_are_not_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = JobCheckpoints.of(tmp_path, {}, []).folder
+    monkeypatch.setattr(checkpoints, "FORMAT", checkpoints.FORMAT - 1)
+    assert JobCheckpoints.of(tmp_path, {}, []).folder != folder
+
+
 def test_without_space_training_goes_on(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("a folder cannot be made here")
     JobCheckpoints(blocked / "job").save("0", state())
 
 
+def test_what_killed_writers_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".0.safetensors.node-1.partial").write_bytes(b"half")
+    JobCheckpoints(tmp_path).save("0", state())
+    assert [path.name for path in tmp_path.iterdir()] == ["0.safetensors"]
+
+
 def test_checkpoints_are_due_after_their_interval(tmp_path: Path) -> None:
     assert JobCheckpoints(tmp_path, 0.0).is_due("0")
-    checkpoints = JobCheckpoints(tmp_path / "job", 3600.0)
-    assert not checkpoints.is_due("0")
+    assert not JobCheckpoints(tmp_path / "job", 3600.0).is_due("0")

@@ -113,6 +113,31 @@ def test_damaged_images_are_left_out_if_asked_for(images: ImageFiles, tmp_path: 
     assert "3.png" in caplog.text and "19.png" in caplog.text
 
 
+def test_an_image_left_out_before_stops_a_decoding_that_leaves_none_out(
+    images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (images.root / "3.png").write_bytes(b"")
+    original = ImageFiles.read
+    monkeypatch.setattr(ImageFiles, "read", lambda self, row: original(self, row) if row < 10 else (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        decode(images, tmp_path / "inputs.npy", 1, skip_damaged=True)
+    monkeypatch.undo()
+    with pytest.raises(DamagedImageError, match=r"3\.png"):
+        decode(images, tmp_path / "inputs.npy", 1, skip_damaged=False)
+
+
+def test_an_image_that_the_file_system_does_not_give_is_not_left_out(
+    images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_one_sentence: Callable[[str], None]
+) -> None:
+    def stale(path: Path) -> Image.Image:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr(_images.Image, "open", stale)
+    with pytest.raises(DataError, match=r"cannot be read .Stale file handle") as error:
+        decode(images, tmp_path / "inputs.npy", 1, skip_damaged=True)
+    assert_one_sentence(str(error.value))
+
+
 def test_notes_of_a_decoding_whose_array_is_gone_are_not_believed(
     images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """The training loop: repeats bit for bit, draws from its named streams only, and stops where the loss is no number."""
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,13 @@ from spurprune import seeds
 from spurprune.errors import TrainingError
 from spurprune.methods.erm import Method
 from spurprune.models import small_cnn
-from spurprune.training.checkpoints import JobCheckpoints
+from spurprune.models._base import Network
+from spurprune.training import loop
+from spurprune.training.checkpoints import JobCheckpoints, TrainingState
 from spurprune.training.data import Data, Pixels
 from spurprune.training.loop import Training, fit, initialise
 from spurprune.training.recipe import Recipe, Stream
+from spurprune.training.step import RecordedStep
 from tests.recipes import TRAINING
 
 CPU = torch.device("cpu")
@@ -116,6 +120,75 @@ def test_a_training_that_is_over_is_not_done_again(tmp_path: Path) -> None:
     first = once()
     trained = list(seen)
     assert same(first, once()) and seen == trained == list(range(1, TRAINING["epochs"] + 1))
+
+
+class Killed(BaseException):
+    """What stops a training in a test."""
+
+
+@pytest.mark.parametrize("optimizer", [TRAINING["optimizer"], {"name": "adamw", "lr": 0.013, "weight_decay": 0.01}])
+def test_a_training_of_recorded_steps_goes_on_to_the_same_bytes(
+    optimizer: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU, where after a restart the first steps run as they are that had been played; here Python plays them."""
+    monkeypatch.setattr(loop, "as_fast_as_possible", lambda step: RecordedStep(step, step.recipe.batch_size, lambda function, _: function))
+    training = TRAINING | {"optimizer": optimizer, "epochs": 4, "batch_size": 4}
+    task = Training(data(), PIXELS, Method(np.ones(N), training), Recipe.of(training), Stream((0,)), "digits, repeat 0")
+
+    def train_until(epoch_of_death: int, checkpoints: JobCheckpoints) -> State:
+        def observe(epoch: int, _: Network) -> list[Any]:
+            if epoch == epoch_of_death:
+                raise Killed
+            return []
+
+        model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), task.stream, CPU)
+        fit(model, task, observe, checkpoints)
+        return state(model)
+
+    whole = train_until(0, JobCheckpoints(tmp_path / "whole", save_every_seconds=0))
+    broken = JobCheckpoints(tmp_path / "broken", save_every_seconds=0)
+    with pytest.raises(Killed):
+        train_until(3, broken)
+    assert same(whole, train_until(0, broken))
+
+
+def test_what_a_training_went_on_from_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    training = TRAINING | {"optimizer": {"name": "adamw", "lr": 0.01, "weight_decay": 0.01}}
+    task = Training(data(), PIXELS, Method(np.ones(N), training), Recipe.of(training), Stream((0,)), "digits, repeat 0")
+    checkpoints = JobCheckpoints(tmp_path, save_every_seconds=0)
+    build = lambda: initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), task.stream, CPU)  # noqa: E731
+    alive: list[int] = []
+    loaded: list[weakref.ref[torch.Tensor]] = []
+    load = checkpoints.load
+
+    def kept(name: str, device: torch.device) -> TrainingState | None:
+        found = load(name, device)
+        loaded.extend(weakref.ref(value) for value in found.tensors.values()) if found else None
+        return found
+
+    def die(epoch: int, _: Network) -> list[Any]:
+        if epoch == 2:
+            raise Killed
+        return []
+
+    with pytest.raises(Killed):
+        fit(build(), task, die, checkpoints)
+    monkeypatch.setattr(checkpoints, "load", kept)
+    fit(build(), task, lambda *_: alive.append(sum(one() is not None for one in loaded)) or [], checkpoints)
+    assert len(loaded) > 10 and set(alive) == {0}
+
+
+def test_a_checkpoint_of_another_network_names_its_folder(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    checkpoints = JobCheckpoints(tmp_path / "job", save_every_seconds=0)
+    task = Training(data(), PIXELS, Method(np.ones(N), TRAINING), Recipe.of(TRAINING), Stream((0,)), "digits, repeat 0")
+    for channels, sound in (([2, 2, 4], True), ([2, 3, 4], False)):
+        model = initialise(lambda channels=channels: small_cnn.build((1, 8, 8), 3, channels), task.stream, CPU)
+        if sound:
+            fit(model, task, lambda *_: [], checkpoints)
+            continue
+        with pytest.raises(TrainingError, match=f"the checkpoint in {checkpoints.folder} does not fit") as error:
+            fit(model, task, lambda *_: [], checkpoints)
+        assert_one_sentence(str(error.value))
 
 
 def test_pruned_samples_are_never_seen() -> None:
