@@ -103,3 +103,14 @@ def test_a_bar_is_drawn_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(sys, "stderr", stream)
         Progress(5, "trainings", "epoch").step(5)
         assert ("trainings" in stream.getvalue()) == drawn
+
+
+def test_parts_that_an_earlier_run_ended_count_as_done(tmp_path: Path) -> None:
+    with stage_log(str(tmp_path / "log"), "retrain"):
+        progress = Progress(4, "two trainings", "epoch")
+        progress.end("first", 2)
+        progress.reach("second", 1)
+        progress.reach("second", 2)
+        progress.end("second", 2)
+    assert progress.done == 4
+    assert "two trainings: 4 of 4 epochs" in (tmp_path / "log").read_text()
