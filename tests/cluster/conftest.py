@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.slurm import HERE, Cluster, wait_until
-from tests.workflow.project import Project
+from tests.workflow.project import Project, kill_group
 
 CONFIG = ("--configfile", "tests/cluster/config.yaml")
 SLURM = ("--profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10")
@@ -25,8 +24,8 @@ class Run:
     """A run of snakemake that a test may disturb."""
 
     def __init__(self, project: Project, *arguments: str) -> None:
-        self.project = project
-        self.process = project.start(*arguments, *CONFIG)
+        self.printed = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - a pipe that nobody reads would stop the run when full
+        self.process = project.start(*arguments, *CONFIG, stdout=self.printed)
 
     def wait_until(self, ready: Callable[[], bool]) -> None:
         """Wait until something is so while snakemake runs."""
@@ -35,24 +34,29 @@ class Run:
         except BaseException:
             self.kill()
             raise
-        assert self.process.poll() is None, f"snakemake ended early:\n{self.process.communicate()[0]}"
+        assert self.process.poll() is None, f"snakemake ended early:\n{self._end()}"
 
     def kill(self) -> str:
         """Kill snakemake as ``kill -9`` does; its submitted jobs live on. Return what it printed."""
-        os.killpg(self.process.pid, signal.SIGKILL)
-        return self.process.communicate(timeout=60)[0]
+        kill_group(self.process)
+        return self._end()
 
-    def finish(self) -> str:
-        """Wait for the end, which must be a good one; return what was printed."""
+    def finish(self) -> None:
+        """Wait for the end, which must be a good one."""
         try:
-            text, _ = self.process.communicate(timeout=MINUTES * 60)
+            self.process.wait(timeout=MINUTES * 60)
         except subprocess.TimeoutExpired:
             pytest.fail(f"snakemake did not end within {MINUTES} minutes:\n{self.kill()}")
         except BaseException:
             self.kill()
             raise
+        text = self._end()
         assert self.process.returncode == 0, text
-        return text
+
+    def _end(self) -> str:
+        with self.printed:
+            self.printed.seek(0)
+            return self.printed.read()
 
 
 @pytest.fixture(scope="session", autouse=True)

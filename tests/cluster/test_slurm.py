@@ -41,9 +41,9 @@ def both_have_checkpoints(project: Project) -> bool:
     return len(list(project.path.glob("checkpoints/*/[!.]*.safetensors"))) == 2
 
 
-def left_to_do(project: Project, *arguments: str) -> dict[str, int]:
-    """The jobs of each rule that are left, to the figures and the long runs."""
-    status, text = project.snakemake("figures", *LONG_RUNS, "--dry-run", *arguments, *CONFIG, reduced=False)
+def left_to_do(project: Project, *arguments: str, targets: tuple[str, ...] = ("figures", *LONG_RUNS)) -> dict[str, int]:
+    """The jobs of each rule that are left, to the figures and the long runs, or to other targets."""
+    status, text = project.snakemake(*targets, "--dry-run", *arguments, *CONFIG, reduced=False)
     assert status == 0, text
     return job_counts(text)
 
@@ -216,7 +216,7 @@ def cancel_and_unlock(project: Project) -> None:
 
 def test_a_group_that_is_cut_off_with_its_snakemake_is_made_anew_alone(local: Project, cluster: Cluster, tmp_path: Path) -> None:
     project = local.copy(tmp_path / "project")
-    metrics = [path.replace("predictions", "metrics") for path in LONG_RUNS]
+    metrics = tuple(path.replace("predictions", "metrics") for path in LONG_RUNS)
     for path in metrics:
         (project.path / path).unlink()
     before = len(cluster.jobs())
@@ -224,7 +224,7 @@ def test_a_group_that_is_cut_off_with_its_snakemake_is_made_anew_alone(local: Pr
     run.wait_until(lambda: any("metrics-long-fives" in job["Comment"] and job["JobState"] == "RUNNING" for job in cluster.jobs()[before:]))
     run.kill()
     cancel_and_unlock(project)
-    assert left_to_do(project, *SLURM)["evaluate"] == 2
+    assert left_to_do(project, *SLURM, targets=metrics) == {"evaluate": 2}
     Run(project, *metrics, *SLURM).finish()
     assert [job["JobState"] for job in cluster.jobs()[before:]] == ["CANCELLED", "COMPLETED"]
     assert_same_results(project, local)
