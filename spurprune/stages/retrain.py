@@ -49,20 +49,20 @@ def run(
     predicted: list[pa.Table] = []
     recorded: list[Record] = []
     kept: dict[str, torch.Tensor] = {}
+    where = {repeat: f"{provenance.setting}, repeat {repeat}" for repeat in repeats}
     progress = Progress(len(repeats) * setting["training"]["epochs"], f"{len(repeats)} trainings of {provenance.setting}", "epoch")
 
     def start(repeat: int) -> Started:
         one = bench.samples[repeat]
         train = one.rows("train")
         weight = tables.values_of(weights, "weight", repeat, one.sample_id[train], str(inputs["plan"]))
-        where = f"{provenance.setting}, repeat {repeat}"
-        with naming_out_of_memory(where, bench.device):
-            return _start(bench, one, train, weight, method, progress, checkpoints, where)
+        with naming_out_of_memory(where[repeat], bench.device):
+            return _start(bench, one, train, weight, method, progress, checkpoints, where[repeat])
 
     for repeat, model, records in bench.train(repeats, start, repeats_at_once):
-        progress.end(f"{provenance.setting}, repeat {repeat}", setting["training"]["epochs"])
+        progress.end(where[repeat], setting["training"]["epochs"])
         recorded.extend({"repeat": repeat, **record} for record in records)
-        with naming_out_of_memory(f"{provenance.setting}, repeat {repeat}, predictions", bench.device):
+        with naming_out_of_memory(f"{where[repeat]}, predictions", bench.device):
             for split in ("validation", "test"):
                 for view in VIEWS:
                     predicted.extend(_predict(bench, model, bench.samples[repeat], repeat, split, view))

@@ -45,17 +45,17 @@ def run(
     identity = {"stage": "train_reference", "recipe": recipe, "config": provenance.config_hash, "code": provenance.code_version}
     checkpoints = JobCheckpoints.of(CHECKPOINTS, identity, [path for name, path in inputs.items() if name != "inputs"])
     jobs = [(repeat, seed) for repeat in repeats for seed in range(recipe["seeds"])]
+    where = {(repeat, seed): f"{provenance.setting}, repeat {repeat}, reference seed {seed}" for repeat, seed in jobs}
     progress = Progress(len(jobs) * recipe["epochs"], f"{len(jobs)} reference runs of {provenance.setting}", "epoch")
 
     def start(job: tuple[int, int]) -> Started:
         repeat, seed = job
-        where = f"{provenance.setting}, repeat {repeat}, reference seed {seed}"
-        with naming_out_of_memory(where, bench.device):
-            return _start(bench, bench.samples[repeat], recipe, repeat, seed, progress, checkpoints, where)
+        with naming_out_of_memory(where[job], bench.device):
+            return _start(bench, bench.samples[repeat], recipe, repeat, seed, progress, checkpoints, where[job])
 
     parts: list[pa.Table] = []
     for (repeat, seed), _, records in bench.train(jobs, start, repeats_at_once):
-        progress.end(f"{provenance.setting}, repeat {repeat}, reference seed {seed}", recipe["epochs"])
+        progress.end(where[repeat, seed], recipe["epochs"])
         one = bench.samples[repeat]
         parts.extend(_table(repeat, seed, one.sample_id[one.rows("train")], record) for record in records)
     counts = {"samples": len(bench.samples[repeats[0]].rows("train")), "reference_seeds": recipe["seeds"]}
