@@ -91,8 +91,7 @@ def test_short_jobs_share_their_submissions(jobs: list[Job]) -> None:
         "retrain": 5,
         "metrics-small-fives_evaluate": 1,
         "metrics-long-fives_evaluate": 1,
-        "figures-quick_plot_carrier_pruning": 1,
-        "figures-long_plot_carrier_pruning": 1,
+        "plot_carrier_pruning": 2,
     }
 
 
