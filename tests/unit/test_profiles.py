@@ -67,6 +67,9 @@ def test_the_documentation_says_how_many_submissions_a_figure_is(root: Path) -> 
     text = (root / "docs/cluster.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (fig\d|`figures`, all of them) \| (\d+) \| (\d+) \| (\d+) \|$", text, re.MULTILINE)
     assert {name: tuple(map(int, numbers)) for name, *numbers in rows} == expected
+    jobs = planning.jobs(planning.load([root / "config/paper.yaml"]))
+    whole = (len(jobs), submissions(jobs, slurm), sum(job.rule in TRAININGS for job in jobs))
+    assert "is {} jobs in {} submissions, {} of them trainings.".format(*whole) in text
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
