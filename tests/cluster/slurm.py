@@ -18,10 +18,13 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         """Bring it up; raises RuntimeError with what went wrong."""
         self.folder = folder
-        done = subprocess.run([HERE / "slurm_up.sh", folder], capture_output=True, text=True, timeout=120)
-        if done.returncode != 0:
+        try:
+            done = subprocess.run([HERE / "slurm_up.sh", folder], capture_output=True, text=True, timeout=120)
+            if done.returncode != 0:
+                raise RuntimeError(done.stderr)
+        except BaseException:
             self.close()  # whichever of its daemons came up
-            raise RuntimeError(done.stderr)
+            raise
 
     def close(self) -> None:
         """Stop it and remove its folder."""
