@@ -42,7 +42,7 @@ benchmarks: environment ## Measure speed and memory on a machine that does nothi
 	$(BIN) benchmarks.report
 
 plan: environment ## Print jobs, trainings and estimated hours of every setting; needs no data
-	@$(BIN) spurprune.planning $(if $(CONFIG),--configfile $(CONFIG))
+	@$(BIN) spurprune.dag.planning $(if $(CONFIG),--configfile $(CONFIG))
 
 lint: environment ## Check style, formatting, types and rules
 	$(BIN) ruff check .

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from spurprune.datasets import cifar10
+from spurprune.data.datasets import cifar10
 
 RESULTS = Path(__file__).resolve().parent / "results"
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)  # of CIFAR-10's training pixels in [0, 1], by channel

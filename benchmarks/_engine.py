@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 from benchmarks._common import MEAN, STD, Images
 from benchmarks._text_tasks import Pairs
 from spurprune.methods.erm import Method
-from spurprune.models import bert, resnet_cifar
-from spurprune.models._base import Network
+from spurprune.models.network import Network
+from spurprune.models.networks import bert, resnet_cifar
 from spurprune.training.compiler import can_compile
 from spurprune.training.data import Data, Pixels, Tokens, load
 from spurprune.training.loop import Training, fit, initialise

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks._worker import Turn
-from spurprune import tables
-from spurprune.difficulty._ranks import ranks, ranks_within
-from spurprune.inputs import Manifest, write_manifest
-from spurprune.samples import Samples, alignment, group_of, to_table
+from spurprune.data.inputs import Manifest, write_manifest
+from spurprune.data.samples import Samples, alignment, group_of, to_table
+from spurprune.difficulty.ranks import ranks, ranks_within
 from spurprune.stages import prune_metadata
-from spurprune.tables import Provenance, TableSchema
+from spurprune.storage import tables
+from spurprune.storage.tables import Provenance, TableSchema
 
 PROVENANCE = Provenance("benchmark", "000-000", "0", "0")
 CLASSES = 10

@@ -100,7 +100,7 @@ def flop_per_image(turn: Turn) -> None:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from spurprune.models import resnet_cifar
+    from spurprune.models.networks import resnet_cifar
 
     model = resnet_cifar.build((3, 32, 32), 10, depth=20)
     with FlopCounterMode(display=False) as counter:

@@ -12,8 +12,8 @@ import numpy as np
 
 from benchmarks._tasks import FOREVER
 from benchmarks._worker import Turn
-from spurprune import tokens
-from spurprune.datasets.multinli import CLASSES
+from spurprune.data import tokens
+from spurprune.data.datasets.multinli import CLASSES
 
 BATCH_SIZE = 32  # the paper's, for MultiNLI
 LENGTH = 128  # tokens a pair at most

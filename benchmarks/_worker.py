@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
-from spurprune import devices
 from spurprune.errors import SpurpruneError
+from spurprune.machine import devices
 
 Report = dict[str, Any]
 Turn = Callable[[Report], None]

@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from spurprune import planning
+from spurprune.dag import planning
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("Snakefile", "workflow", "spurprune", "config", "profiles", "envs")

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from benchmarks._common import MEAN, STD, Images, add_images_option, load_images
-from spurprune.models import resnet_cifar
+from spurprune.models.networks import resnet_cifar
 
 BATCH_SIZE = 64
 WORKERS = 2

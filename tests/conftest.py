@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from spurprune import devices
+from spurprune.machine import devices
 
 ROOT = Path(__file__).resolve().parents[1]
 

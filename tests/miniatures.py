@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from spurprune.datasets import hard_imagenet
+from spurprune.data.datasets import hard_imagenet
 from tests.wordpiece import save
 
 CELEBA_HEADER = (  # the forty names in their official order

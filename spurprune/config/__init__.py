@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spurprune.canonical import canonical, config_hash
 from spurprune.config import checks, schema, settings
+from spurprune.storage.canonical import canonical, config_hash
 
 __all__ = ["Config", "canonical", "config_hash", "load"]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spurprune.canonical import canonical
+from spurprune.storage.canonical import canonical
 
 Setting = Mapping[str, Any]
 

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from spurprune import plugins
-from spurprune.datasets.registry import DatasetEntry, registry
+from spurprune.dag import plugins
+from spurprune.data.registry import DatasetEntry, registry
 from spurprune.errors import ConfigError, PlanError
+from spurprune.evaluation.published import BENCHMARKS, COMPARISONS
 from spurprune.pruning import plan as plans
-from spurprune.published import BENCHMARKS, COMPARISONS
 
 if TYPE_CHECKING:
     from spurprune.config import Config
@@ -221,7 +221,7 @@ def _check_training(name: str, setting: Mapping[str, Any]) -> None:
             raise ConfigError(f"{key}.shared is true, but every repeat draws its own subset; set subset.draw to fixed or shared to false.")
     for score, source in setting["difficulty"].items():
         key = f"{name}.difficulty.{score}"
-        _known(score, plugins.names("difficulty"), key, "score")
+        _known(score, plugins.names("scores"), key, "score")
         if (source["reference"] is None) != (score == "random"):
             raise ConfigError(f"{key}.reference must be null for 'random' and name a reference recipe for every other score.")
         if source["reference"] is not None:

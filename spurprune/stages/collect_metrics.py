@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from spurprune import tables
+from spurprune.storage import tables
 
 
 def run(metrics: list[Path], output: Path, provenance: tables.Provenance) -> None:

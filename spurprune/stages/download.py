@@ -5,11 +5,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from spurprune import downloads, plugins
-from spurprune.datasets.registry import Download, registry
+from spurprune.dag import plugins
+from spurprune.data import downloads
+from spurprune.data.registry import Download, registry
 from spurprune.errors import DataError, DownloadError
-from spurprune.files import write_text
-from spurprune.logs import log
+from spurprune.machine.logs import log
+from spurprune.storage.files import write_text
 
 
 def run(dataset: str, source: Path, allowed: bool, record: Path) -> None:

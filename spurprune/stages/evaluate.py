@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spurprune import tables
+from spurprune.data.inputs import Manifest, read_manifest
+from spurprune.data.samples import Samples, from_table, group_name, group_of
 from spurprune.errors import DataError
 from spurprune.evaluation import metrics
-from spurprune.inputs import Manifest, read_manifest
 from spurprune.pruning import plan as plans
-from spurprune.samples import Samples, from_table, group_name, group_of
-from spurprune.tables import to_numpy
+from spurprune.storage import tables
+from spurprune.storage.tables import to_numpy
 
 Row = dict[str, Any]
 

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from spurprune import plugins, tables
-from spurprune.figures._base import Material, Ranking, Spec, index_metrics
-from spurprune.files import write_text
-from spurprune.inputs import open_inputs, read_manifest
-from spurprune.samples import Samples, from_table
-from spurprune.tables import TableSchema, to_numpy
-from spurprune.tidy import to_csv
+from spurprune.dag import plugins
+from spurprune.data.inputs import open_inputs, read_manifest
+from spurprune.data.samples import Samples, from_table
+from spurprune.figures.base import Material, Ranking, Spec, index_metrics
+from spurprune.storage import tables
+from spurprune.storage.files import write_text
+from spurprune.storage.tables import TableSchema, to_numpy
+from spurprune.storage.tidy import to_csv
 
 Paths = Mapping[str, Sequence[Path]]
 
@@ -26,12 +27,12 @@ def run(inputs: Paths, plain: Mapping[str, Any], outputs: Mapping[str, Path], pr
     """
     spec = Spec.of(plain)
     material = read_material(inputs, spec)
-    from spurprune.figures import _style  # Matplotlib takes half a second to load: a file that is missing is told before
+    from spurprune.figures import style  # Matplotlib takes half a second to load: a file that is missing is told before
 
-    with _style.house_style():
+    with style.house_style():
         drawing = plugins.load("figures", spec.options["kind"]).make(material, spec)
         subject = f"configuration {provenance.config_hash}, code {provenance.code_version}"
-        _style.save(drawing.figure, outputs["pdf"], outputs["png"], spec.title, subject)
+        style.save(drawing.figure, outputs["pdf"], outputs["png"], spec.title, subject)
     write_text(outputs["csv"], to_csv(drawing.numbers))
     write_text(outputs["findings"], "".join(f"- {sentence}\n" for sentence in drawing.findings))
 

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from spurprune import plugins, tables
-from spurprune.datasets._base import RawDataset
-from spurprune.datasets._images import ImageFiles, decode
+from spurprune.dag import plugins
+from spurprune.data.formats.images import ImageFiles, decode
+from spurprune.data.inputs import Manifest, write_inputs, write_manifest
+from spurprune.data.raw import RawDataset
+from spurprune.data.samples import SPLITS
 from spurprune.errors import DataError
-from spurprune.inputs import Manifest, write_inputs, write_manifest
-from spurprune.logs import log
-from spurprune.samples import SPLITS
+from spurprune.machine.logs import log
+from spurprune.storage import tables
 
 ROWS_AT_ONCE = 1024
 

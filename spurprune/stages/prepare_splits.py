@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from spurprune import samples as sampling
-from spurprune import seeds, subsets, tables
+from spurprune import seeds
+from spurprune.data import samples as sampling
+from spurprune.data import subsets
+from spurprune.data.inputs import Manifest, read_manifest
 from spurprune.errors import DataError
-from spurprune.inputs import Manifest, read_manifest
-from spurprune.tables import to_numpy
+from spurprune.storage import tables
+from spurprune.storage.tables import to_numpy
 
 
 def run(

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from spurprune import seeds, tables
+from spurprune import seeds
+from spurprune.data.inputs import read_manifest
+from spurprune.data.samples import from_table
 from spurprune.errors import PlanError
-from spurprune.inputs import read_manifest
 from spurprune.pruning import plan as plans
 from spurprune.pruning import strategies
-from spurprune.samples import from_table
+from spurprune.storage import tables
 
 REASONS = ("no candidate", "kept", "pruned")
 

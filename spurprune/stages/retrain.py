@@ -9,17 +9,18 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from spurprune import plugins, tables, tensor_files
-from spurprune.logs import Progress
-from spurprune.models._base import Network
-from spurprune.samples import SPLITS, Samples
-from spurprune.stages._trainings import CHECKPOINTS, Started, Workbench, open_workbench
-from spurprune.tables import labels, to_numpy
+from spurprune.dag import plugins
+from spurprune.data.samples import SPLITS, Samples
+from spurprune.machine.logs import Progress
+from spurprune.models.network import Network
+from spurprune.storage import tables, tensor_files
+from spurprune.storage.tables import labels, to_numpy
 from spurprune.training.checkpoints import JobCheckpoints, Record
 from spurprune.training.data import Data
 from spurprune.training.loop import Training, fit_stepwise, initialise, naming_out_of_memory
 from spurprune.training.observe import group_summary, observe
 from spurprune.training.recipe import Stream
+from spurprune.training.workbench import CHECKPOINTS, Started, Workbench, open_workbench
 
 VIEWS = ("natural", "featured")
 

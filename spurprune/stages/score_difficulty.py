@@ -7,11 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spurprune import plugins, seeds, tables
-from spurprune.difficulty._dynamics import Dynamics
-from spurprune.difficulty._ranks import ranks, ranks_within
+from spurprune import seeds
+from spurprune.dag import plugins
+from spurprune.difficulty.dynamics import Dynamics
+from spurprune.difficulty.ranks import ranks, ranks_within
 from spurprune.errors import DataError
-from spurprune.tables import to_numpy
+from spurprune.storage import tables
+from spurprune.storage.tables import to_numpy
 
 SHARED_REPEAT = -1  # the repeat number under which a reference shared among repeats is stored
 ARRAYS = ("loss", "error", "margin", "correct", "feature_norm")
@@ -31,7 +33,7 @@ def run(
     ``epochs`` selects among the recorded epochs, "all" takes every one; ``dynamics`` is None for the random score. Where the reference
     is shared among repeats, every repeat gets the same scores, with its own order of ties.
     """
-    function = plugins.load("difficulty", score).score
+    function = plugins.load("scores", score).score
     table = tables.read(samples, tables.SAMPLES, ["repeat", "sample_id", "split", "label"])
     table = table.filter(pc.equal(table.column("split").cast(pa.string()), "train"))
     recorded = None if dynamics is None else tables.read(dynamics, tables.DYNAMICS)

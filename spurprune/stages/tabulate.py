@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from spurprune import plugins, tables
-from spurprune.files import write_text
-from spurprune.reporting._report import Source, to_markdown
-from spurprune.tidy import to_csv
+from spurprune.dag import plugins
+from spurprune.storage import tables
+from spurprune.storage.files import write_text
+from spurprune.storage.tidy import to_csv
+from spurprune.tables.report import Source, to_markdown
 
 
 def run(sources: list[Path], options: dict[str, Any], csv: Path, markdown: Path) -> None:
@@ -14,7 +15,7 @@ def run(sources: list[Path], options: dict[str, Any], csv: Path, markdown: Path)
 
     ``sources`` are the kind's input tables, in any order. Raises DataError if one is missing or damaged.
     """
-    plugin = plugins.load("reporting", options["kind"])
+    plugin = plugins.load("tables", options["kind"])
     inputs = []
     for path in sources:
         metadata = tables.read_metadata(path, plugin.SCHEMA)

@@ -9,17 +9,18 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from spurprune import seeds, tables
-from spurprune.logs import Progress
+from spurprune import seeds
+from spurprune.data.samples import Samples
+from spurprune.machine.logs import Progress
 from spurprune.methods.erm import Method
-from spurprune.models._base import Network
-from spurprune.samples import Samples
-from spurprune.stages._trainings import CHECKPOINTS, Started, Workbench, open_workbench
+from spurprune.models.network import Network
+from spurprune.storage import tables
 from spurprune.training.augment import augment
 from spurprune.training.checkpoints import JobCheckpoints, Record
 from spurprune.training.loop import Training, fit_stepwise, initialise, naming_out_of_memory
 from spurprune.training.observe import dynamics_of, observe, unchanged
 from spurprune.training.recipe import Stream
+from spurprune.training.workbench import CHECKPOINTS, Started, Workbench, open_workbench
 
 
 def run(

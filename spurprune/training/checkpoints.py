@@ -18,10 +18,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from spurprune import tensor_files
-from spurprune.canonical import config_hash
 from spurprune.errors import DataError, first_sentence
-from spurprune.logs import log
+from spurprune.machine.logs import log
+from spurprune.storage import tensor_files
+from spurprune.storage.canonical import config_hash
 
 Record = dict[str, Any]  # what is recorded after an epoch: scalars and NumPy arrays by name
 FORMAT = 2  # of the files: what writes and reads them is no part of a job's code hash, so another format needs another number

@@ -3,7 +3,7 @@
 import torch
 
 from spurprune.errors import first_sentence
-from spurprune.logs import log
+from spurprune.machine.logs import log
 
 
 def can_compile(device: torch.device) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spurprune import plugins
+from spurprune.dag import plugins
 
 CHUNK_BYTES = 1 << 26  # what is copied to a device at once, so that the host never holds more than this
 RESIDENT_SHARE = 0.5  # of the device's free memory that inputs may fill; the rest is the network's
@@ -221,7 +221,7 @@ def _overlay(feature: dict[str, Any] | None) -> Callable[[np.ndarray], np.ndarra
     if feature is None:
         return None
     options = {key: value for key, value in feature.items() if key != "name"}
-    return partial(plugins.load("features", feature["name"]).apply_, **options)
+    return partial(plugins.load("overlays", feature["name"]).apply_, **options)
 
 
 def fits(nbytes: int, device: torch.device) -> bool:

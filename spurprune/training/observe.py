@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spurprune.models._base import Network
+from spurprune.models.network import Network
 from spurprune.training.data import Data, Preparation
 
 

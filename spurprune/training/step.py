@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from spurprune.errors import first_sentence
-from spurprune.logs import log
+from spurprune.machine.logs import log
 from spurprune.training import optim
 from spurprune.training.augment import augment
 from spurprune.training.data import Data, Preparation, ResidentInputs

@@ -24,7 +24,7 @@ from transformers import (
 from spurprune import seeds
 from spurprune.errors import ConfigError, DataError
 from spurprune.methods.erm import Method
-from spurprune.models import bert
+from spurprune.models.networks import bert
 from spurprune.training.data import Data, Tokens
 from spurprune.training.loop import Training, fit
 from spurprune.training.observe import observe

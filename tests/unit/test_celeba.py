@@ -15,14 +15,15 @@ import yaml
 from PIL import Image
 
 from spurprune import config as configuration
-from spurprune import tables
 from spurprune.config import blocks
-from spurprune.datasets import _celeba, celeba, celeba_blond
-from spurprune.datasets.registry import registry
+from spurprune.data.datasets import celeba, celeba_blond
+from spurprune.data.formats import celeba_release
+from spurprune.data.inputs import Manifest, write_manifest
+from spurprune.data.registry import registry
 from spurprune.errors import DataError
-from spurprune.inputs import Manifest, write_manifest
 from spurprune.stages import prepare_inputs, prepare_splits
-from spurprune.tables import Provenance, to_numpy
+from spurprune.storage import tables
+from spurprune.storage.tables import Provenance, to_numpy
 
 # The forty names in their official order.
 HEADER = (
@@ -145,7 +146,7 @@ def test_csv_variants_say_the_same(tmp_path: Path, column: str, index: bool) -> 
     table.mkdir()
     write_lists(text)
     write_csv(table, column, index)
-    one, other = (_celeba.read_lists(folder, "celeba") for folder in (text, table))
+    one, other = (celeba_release.read_lists(folder, "celeba") for folder in (text, table))
     assert one.names == other.names and (one.split == other.split).all()
     assert all((one.attributes[name] == other.attributes[name]).all() for name in ("Male", "Eyeglasses", "Blond_Hair"))
 
@@ -169,7 +170,7 @@ def test_preparation_is_torchvisions(tmp_path: Path) -> None:
 
     photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (218, 178, 3), dtype=np.uint8))
     theirs = transforms.Compose([transforms.CenterCrop(178), transforms.Resize((224, 224))])(photo)
-    assert np.array_equal(np.asarray(_celeba.prepare(photo, 224)), np.asarray(theirs))
+    assert np.array_equal(np.asarray(celeba_release.prepare(photo, 224)), np.asarray(theirs))
 
 
 # The setting of the paper
@@ -251,12 +252,12 @@ def test_attributes_of_another_coding_are_refused(release: Path, assert_one_sent
 
 def test_columns_are_found_by_their_names(release: Path) -> None:
     """A list whose columns stand in another order means the same."""
-    expected = _celeba.read_lists(release, "celeba")
+    expected = celeba_release.read_lists(release, "celeba")
     path = release / "list_attr_celeba.txt"
     count, head, *rows = path.read_text().rstrip("\n").split("\n")
     turned = [" ".join(reversed(head.split())), *(" ".join([row.split()[0], *reversed(row.split()[1:])]) for row in rows)]
     path.write_text("\n".join([count, *turned]) + "\n")
-    found = _celeba.read_lists(release, "celeba")
+    found = celeba_release.read_lists(release, "celeba")
     assert all((found.attributes[name] == expected.attributes[name]).all() for name in expected.attributes)
 
 
@@ -274,8 +275,8 @@ def small_release(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
     for code, name in enumerate(counts):
         group = [2 * person.blond + person.male for person in PEOPLE if person.split == code]
         blond[name] = tuple(group.count(value) for value in range(4))
-    monkeypatch.setattr(_celeba, "SPLIT_COUNTS", {"train": 22, "validation": 4, "test": 8} | changes.pop("splits", {}))
-    monkeypatch.setattr(_celeba, "GROUP_COUNTS", {("Male", "Eyeglasses"): counts | changes, ("Blond_Hair", "Male"): blond})
+    monkeypatch.setattr(celeba_release, "SPLIT_COUNTS", {"train": 22, "validation": 4, "test": 8} | changes.pop("splits", {}))
+    monkeypatch.setattr(celeba_release, "GROUP_COUNTS", {("Male", "Eyeglasses"): counts | changes, ("Blond_Hair", "Male"): blond})
 
 
 def test_a_complete_release_must_have_the_releases_groups(
@@ -319,12 +320,12 @@ def test_missing_data_says_what_to_place_where(release: Path, missing: str, asse
 
 
 def test_the_registry_has_the_releases_counts() -> None:
-    eyeglasses, blond = _celeba.GROUP_COUNTS["Male", "Eyeglasses"], _celeba.GROUP_COUNTS["Blond_Hair", "Male"]
+    eyeglasses, blond = celeba_release.GROUP_COUNTS["Male", "Eyeglasses"], celeba_release.GROUP_COUNTS["Blond_Hair", "Male"]
     for name, counts, reader in (("celeba", eyeglasses, celeba), ("celeba_blond", blond, celeba_blond)):
         train = counts["train"]
         assert registry()[name].train_class_counts == [train[0] + train[1], train[2] + train[3]]
         assert tuple(registry()[name].classes) == reader.CLASSES
-        assert {split: sum(groups) for split, groups in counts.items()} == _celeba.SPLIT_COUNTS
+        assert {split: sum(groups) for split, groups in counts.items()} == celeba_release.SPLIT_COUNTS
 
 
 def test_the_real_lists(caplog: pytest.LogCaptureFixture) -> None:
@@ -332,9 +333,9 @@ def test_the_real_lists(caplog: pytest.LogCaptureFixture) -> None:
     source = os.environ.get("SPURPRUNE_CELEBA")
     if source is None:
         pytest.skip("SPURPRUNE_CELEBA does not name the folder that holds list_attr_celeba.txt and list_eval_partition.txt")
-    lists = _celeba.read_lists(Path(source), "celeba")
+    lists = celeba_release.read_lists(Path(source), "celeba")
     with caplog.at_level(logging.WARNING):
-        _celeba.check_counts(lists, Path(source))
+        celeba_release.check_counts(lists, Path(source))
     assert not caplog.text, "it is complete"
     assert lists.names[0] == "000001.jpg" and lists.names[-1] == "202599.jpg"
     train = lists.split == 0
@@ -349,9 +350,9 @@ def test_the_papers_subset_of_the_real_lists(tmp_path: Path, root: Path) -> None
     source = os.environ.get("SPURPRUNE_CELEBA")
     if source is None:
         pytest.skip("SPURPRUNE_CELEBA does not name the folder that holds list_attr_celeba.txt and list_eval_partition.txt")
-    lists = _celeba.read_lists(Path(source), "celeba")
+    lists = celeba_release.read_lists(Path(source), "celeba")
     male, glasses = lists.attributes["Male"], lists.attributes["Eyeglasses"]
-    columns = {"sample_id": np.arange(len(male)), "split": tables.labels(lists.split, _celeba.SPLITS), "label": male}
+    columns = {"sample_id": np.arange(len(male)), "split": tables.labels(lists.split, celeba_release.SPLITS), "label": male}
     base, manifest = tmp_path / "base.parquet", tmp_path / "manifest.json"
     tables.write(base, pa.table(columns | {"attribute_eyeglasses": glasses, "key": lists.names}), tables.BASE, PROVENANCE)
     write_manifest(manifest, manifest_of(lists.split_counts()))

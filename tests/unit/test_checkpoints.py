@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from spurprune.methods.erm import Method
-from spurprune.models import small_cnn
+from spurprune.models.networks import small_cnn
 from spurprune.training.checkpoints import JobCheckpoints
 from spurprune.training.data import Data, Pixels
 from spurprune.training.loop import Training, fit, initialise

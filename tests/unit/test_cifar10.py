@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spurprune import tables
-from spurprune.datasets import cifar10
+from spurprune.data.datasets import cifar10
 from spurprune.errors import DataError
+from spurprune.storage import tables
 
 BATCH = 20  # two images a class in each file of the miniature
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spurprune import tables
-from spurprune.datasets import cifar10, cifar10_scenes
+from spurprune.data.datasets import cifar10, cifar10_scenes
 from spurprune.errors import DataError
-from spurprune.tables import to_numpy
+from spurprune.storage import tables
+from spurprune.storage.tables import to_numpy
 
 BATCH = 80  # eight images a class in each file of the miniature
 COUNTS = {"train": ((9, 1), (1, 9)), "validation": ((2, 2), (2, 2)), "test": ((2, 2), (2, 2))}

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from spurprune.methods.erm import Method
-from spurprune.models import small_cnn
+from spurprune.models.networks import small_cnn
 from spurprune.training import compiler
 from spurprune.training.data import Data, Pixels
 from spurprune.training.loop import Training, fit, initialise

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from spurprune import config as configuration
-from spurprune import plugins
 from spurprune.config import Config, checks, schema
 from spurprune.config.settings import merge
-from spurprune.datasets.registry import registry
+from spurprune.dag import plugins
+from spurprune.data.registry import registry
 from spurprune.errors import ConfigError
 
 REMOVED = object()
@@ -374,7 +374,7 @@ def _named(schema_of_section: dict[str, Any]) -> set[str]:
 def test_the_schemas_know_exactly_the_plugins_there_are(root: Path) -> None:
     """A feature, network or figure is declared where its options are; what is declared must exist, and the other way round."""
     setting, main = (yaml.safe_load((schema.SCHEMAS / f"{name}.schema.yaml").read_text()) for name in ("setting", "config"))
-    assert _named(setting["properties"]["feature"]) == set(plugins.names("features"))
+    assert _named(setting["properties"]["feature"]) == set(plugins.names("overlays"))
     assert _named(setting["properties"]["model"]) == set(plugins.names("models"))
     assert set(registry()) == set(plugins.names("datasets"))
     kinds = {kind for part in ("figure", "table") for kind in main["$defs"][part]["properties"]["kind"]["enum"]}

@@ -10,8 +10,8 @@ import yaml
 
 from spurprune import config as configuration
 from spurprune.config import Config, checks
-from spurprune.datasets import multinli
-from spurprune.datasets.registry import registry
+from spurprune.data.datasets import multinli
+from spurprune.data.registry import registry
 from spurprune.errors import ConfigError
 
 SETTINGS = "config/settings/multinli.yaml"

@@ -13,13 +13,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from spurprune import devices
 from spurprune.errors import SpurpruneError
-from spurprune.logs import stage_log
+from spurprune.machine import devices
+from spurprune.machine.logs import stage_log
 
 HOLD = """
 import os, sys
-from spurprune.devices import leased_device
+from spurprune.machine.devices import leased_device
 with leased_device(poll_seconds=0.05) as device:
     print(device, os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
     sys.stdin.readline()
@@ -140,7 +140,7 @@ def test_a_folder_that_takes_no_locks_is_named(monkeypatch: pytest.MonkeyPatch, 
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     monkeypatch.setenv("SPURPRUNE_LEASES", str(tmp_path))
-    monkeypatch.setattr("spurprune.devices.fcntl.flock", refuse)
+    monkeypatch.setattr("spurprune.machine.devices.fcntl.flock", refuse)
     told = f"no file in {tmp_path}.* can be locked .No locks available.*SPURPRUNE_LEASES"
     with pytest.raises(SpurpruneError, match=told), devices.leased_device():
         pass

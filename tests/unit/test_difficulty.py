@@ -6,9 +6,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from spurprune import plugins
-from spurprune.difficulty import aum, el2n, forgetting, grand, loss, margin, random
-from spurprune.difficulty._dynamics import Dynamics
+from spurprune.dag import plugins
+from spurprune.difficulty.dynamics import Dynamics
+from spurprune.difficulty.scores import aum, el2n, forgetting, grand, loss, margin, random
 
 # One reference seed, three epochs, two samples.
 DYNAMICS = Dynamics(
@@ -70,9 +70,9 @@ def test_larger_is_harder_for_every_score() -> None:
     """A sample that is classified worse in every respect must score higher, whatever the score."""
     worse = {"loss": (0.1, 3.0), "error": (0.1, 1.3), "margin": (5.0, -5.0), "correct": (True, False), "feature_norm": (1.0, 1.0)}
     arrays = {name: np.array([[values, values]], dtype=bool if name == "correct" else np.float32) for name, values in worse.items()}
-    for name in plugins.names("difficulty"):
+    for name in plugins.names("scores"):
         if name != "random":
-            easy, hard = plugins.load("difficulty", name).score(Dynamics(**arrays))[0]
+            easy, hard = plugins.load("scores", name).score(Dynamics(**arrays))[0]
             assert hard > easy, name
 
 

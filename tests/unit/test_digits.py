@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from spurprune import tables
-from spurprune.datasets import digits
-from spurprune.datasets._base import RawDataset
-from spurprune.datasets.registry import registry
+from spurprune.data.datasets import digits
+from spurprune.data.raw import RawDataset
+from spurprune.data.registry import registry
 from spurprune.errors import DataError
+from spurprune.storage import tables
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from spurprune import planning, studies
 from spurprune.config import Config
-from spurprune.planning import Job
+from spurprune.dag import planning, studies
+from spurprune.dag.planning import Job
 
 PAGES = ("README.md", "CONTRIBUTING.md", "config/README.md", "resources/README.md", "benchmarks/README.md", "docs")
 

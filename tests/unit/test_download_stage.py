@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from spurprune.datasets import cifar10
-from spurprune.datasets.registry import Download, registry
+from spurprune.data.datasets import cifar10
+from spurprune.data.registry import Download, registry
 from spurprune.errors import DataError
 from spurprune.stages import download
 from tests.site import Site, serving
@@ -36,7 +36,7 @@ def archive() -> bytes:
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """A site that offers CIFAR-10 in the registry's place; its first address leads nowhere."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr("spurprune.downloads.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("spurprune.data.downloads.time.sleep", lambda seconds: None)
     with serving() as served:
         content = archive()
         served.files["/cifar.tar.gz"] = content

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurprune import downloads
-from spurprune.datasets.registry import registry
+from spurprune.data import downloads
+from spurprune.data.registry import registry
 from spurprune.errors import DataError, DownloadError
 from tests.site import Fault, Site, serving
 
@@ -36,7 +36,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses between attempts, which are not slept through."""
     found: list[float] = []
-    monkeypatch.setattr("spurprune.downloads.time.sleep", found.append)
+    monkeypatch.setattr("spurprune.data.downloads.time.sleep", found.append)
     return found
 
 
@@ -76,7 +76,7 @@ def test_a_file_that_is_there_is_not_fetched_again(site: Site, path: Path) -> No
 
 
 def test_progress_is_logged(site: Site, path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spurprune.logs.log.propagate", True)
+    monkeypatch.setattr("spurprune.machine.logs.log.propagate", True)
     caplog.set_level("INFO", "spurprune")
     downloads.fetch([site.url("/data.bin")], path, MD5, SIZE)
     messages = [record.getMessage() for record in caplog.records]

@@ -11,12 +11,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from spurprune import plugins
+from spurprune.dag import plugins
 
 # Where a package's name in conda, or the name under which it is imported, is not that of its release.
 FROM_CONDA = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
 FROM_IMPORT = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
-PLUGINS = {"base": ("datasets", "features", "difficulty", "figures", "reporting"), "train": ("features", "models", "methods")}
+PLUGINS = {"base": ("datasets", "overlays", "scores", "figures", "tables"), "train": ("overlays", "models", "methods")}
 ENVIRONMENTS = sorted(PLUGINS)
 
 

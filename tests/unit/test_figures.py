@@ -12,36 +12,18 @@ import pytest
 import yaml
 from matplotlib.figure import Figure
 
-from spurprune import plugins, tables
+from spurprune.dag import plugins
+from spurprune.data.inputs import Manifest
+from spurprune.data.samples import Samples
 from spurprune.errors import DataError
 from spurprune.evaluation.statistics import Estimate, estimate
-from spurprune.figures import (
-    _style,
-    _sweep,
-    _window,
-    _words,
-    difficulty_quartiles,
-    difficulty_range,
-    general_pruning,
-    group_pruning,
-    montage,
-)
-from spurprune.figures._base import (
-    Drawing,
-    Material,
-    MetricKey,
-    Ranking,
-    SettingInfo,
-    Spec,
-    index_metrics,
-    repeats_note,
-    shares_over_epochs,
-)
-from spurprune.figures._spectrum import Spectrum, spectrum
-from spurprune.inputs import Manifest
-from spurprune.samples import Samples
-from spurprune.tables import labels
-from spurprune.tidy import to_csv
+from spurprune.figures import style, sweep, window, words
+from spurprune.figures.base import Drawing, Material, MetricKey, Ranking, SettingInfo, Spec, index_metrics, repeats_note, shares_over_epochs
+from spurprune.figures.kinds import difficulty_quartiles, difficulty_range, general_pruning, group_pruning, montage
+from spurprune.figures.spectrum import Spectrum, spectrum
+from spurprune.storage import tables
+from spurprune.storage.tables import labels
+from spurprune.storage.tidy import to_csv
 
 REPEATS = 3
 CLASSES = tuple("0123456789")
@@ -133,12 +115,12 @@ def test_the_note_tells_the_number_of_repeats(counts: list[int], note: str) -> N
     ],
 )
 def test_numbers_in_words(value: Estimate, share: str, difference: str) -> None:
-    assert (_words.percent(value), _words.points(value)) == (share, difference)
+    assert (words.percent(value), words.points(value)) == (share, difference)
 
 
 def test_a_difference_is_clear_where_its_interval_leaves_out_zero() -> None:
     intervals = [(0.01, 0.2), (-0.2, -0.01), (-0.01, 0.2), (math.nan, math.nan)]
-    assert [_words.is_clear(Estimate(0.1, low, high, 3)) for low, high in intervals] == [True, True, False, False]
+    assert [words.is_clear(Estimate(0.1, low, high, 3)) for low, high in intervals] == [True, True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -154,14 +136,14 @@ def test_a_difference_is_clear_where_its_interval_leaves_out_zero() -> None:
 )
 def test_the_axis_of_shares_fits_the_data(highest: float, from_zero: bool, limits: tuple[float, float]) -> None:
     axes = Figure().subplots()
-    _style.fit_percent(axes, [Estimate(highest, math.nan, math.nan, 1)], from_zero)
+    style.fit_percent(axes, [Estimate(highest, math.nan, math.nan, 1)], from_zero)
     room = 0.04 * (limits[1] - limits[0])
     assert axes.get_ylim() == pytest.approx((limits[0] - room, limits[1] + room))
 
 
 def test_ticks_are_labelled_where_there_is_room() -> None:
     axes = Figure().subplots()
-    _style.value_ticks(axes, [0, 1, 2, 50, 95, 100])
+    style.value_ticks(axes, [0, 1, 2, 50, 95, 100])
     assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "", "", "50", "95", ""]
 
 
@@ -180,7 +162,7 @@ def sweep_metrics() -> dict[MetricKey, dict[int, float]]:
 
 
 def test_a_sweep_holds_means_and_paired_differences_to_no_pruning() -> None:
-    rows = _sweep.numbers(sweep_metrics(), ["fives"], ["spurious_misclassification"])
+    rows = sweep.numbers(sweep_metrics(), ["fives"], ["spurious_misclassification"])
     assert [(row.order, row.sparsity) for row in rows] == [("", 0), ("hardest", 0.1), ("hardest", 0.5), ("random", 0.1)]
     hardest = rows[1]
     assert (hardest.value.mean, hardest.value.n) == (pytest.approx(0.4), 3)
@@ -190,21 +172,21 @@ def test_a_sweep_holds_means_and_paired_differences_to_no_pruning() -> None:
 
 def test_candidates_pruned_at_random_are_a_line_of_their_own() -> None:
     metrics = sweep_metrics() | metrics_of({("fives", "carriers-random-hardest-0.50"): {"spurious_misclassification": [0.5, 0.5, 0.6]}})
-    rows = _sweep.numbers(metrics, ["fives"], ["spurious_misclassification"])
+    rows = sweep.numbers(metrics, ["fives"], ["spurious_misclassification"])
     assert [(row.order, row.sparsity) for row in rows[3:]] == [("random", 0.1), ("random", 0.5)]
     assert rows[4].plan == "carriers-random-hardest-0.50"
 
 
 def test_every_line_of_a_sweep_begins_without_pruning() -> None:
-    rows = _sweep.numbers(sweep_metrics(), ["fives"], ["spurious_misclassification", "accuracy"])
-    lines = _sweep.lines_of(rows, "fives", "accuracy")
+    rows = sweep.numbers(sweep_metrics(), ["fives"], ["spurious_misclassification", "accuracy"])
+    lines = sweep.lines_of(rows, "fives", "accuracy")
     assert {order: [point.sparsity for point in line] for order, line in lines.items()} == {"hardest": [0, 0.1, 0.5], "random": [0, 0.1]}
     assert lines["random"][1].value.n == 2
 
 
 def test_findings_of_a_sweep_name_the_least_sparsity_of_a_clear_change() -> None:
-    rows = _sweep.numbers(sweep_metrics(), ["fives"], ["spurious_misclassification", "accuracy"])
-    start, hardest, random = _sweep.findings(rows, {"fives": FIVES}, "carriers", general_pruning.PANELS)
+    rows = sweep.numbers(sweep_metrics(), ["fives"], ["spurious_misclassification", "accuracy"])
+    start, hardest, random = sweep.findings(rows, {"fives": FIVES}, "carriers", general_pruning.PANELS)
     assert (
         "without pruning, 60.0% [35.2, 84.8] of the test samples of class 9 with the line are taken for class 5; accuracy is 95.0% ["
         in start
@@ -252,13 +234,13 @@ def window_spec() -> Spec:
 
 
 def test_strengths_are_the_grids_other_coordinates_in_words() -> None:
-    lines = _window.strengths(window_spec())
+    lines = window.strengths(window_spec())
     assert lines == {
         "line width 1": [(0, "w1s0"), (40, "w1s40"), (80, "w1s80")],
         "line width 2": [(0, "w2s0"), (40, "w2s40"), (80, "w2s80")],
     }
     alone = family(("s0", {"carriers.start": 0}), ("s9", {"carriers.start": 9}))
-    assert _window.strengths(Spec("", {}, alone, tuple(alone))) == {"Windows": [(0, "s0"), (9, "s9")]}
+    assert window.strengths(Spec("", {}, alone, tuple(alone))) == {"Windows": [(0, "s0"), (9, "s9")]}
 
 
 @pytest.mark.parametrize(
@@ -271,13 +253,13 @@ def test_strengths_are_the_grids_other_coordinates_in_words() -> None:
     ],
 )
 def test_common_words(names: list[str], shared: str, rest: list[str]) -> None:
-    assert _window.common_words(names) == (shared, rest)
+    assert window.common_words(names) == (shared, rest)
 
 
 def test_windows_differ_from_the_easiest_of_their_strength() -> None:
     starts = {0: [0.0, 0.1, 0.2], 40: [0.1, 0.2, 0.3], 80: [0.4, 0.6, 0.8]}
     metrics = metrics_of({(f"w{w}s{s}", "none"): {"spurious_misclassification": starts[s]} for w in (1, 2) for s in starts})
-    rows = _window.final_rows(Material(metrics=metrics), window_spec())
+    rows = window.final_rows(Material(metrics=metrics), window_spec())
     assert [(row.strength, row.start, row.epoch) for row in rows[:3]] == [("line width 1", start, None) for start in starts]
     assert rows[2].misclassification.mean == pytest.approx(0.6)
     assert rows[2].difference.mean == pytest.approx(0.5)  # .4, .5, .6
@@ -291,7 +273,7 @@ def test_windows_differ_from_the_easiest_of_their_strength() -> None:
 )
 def test_the_share_of_the_rise_in_the_harder_half(means: list[float], share: float) -> None:
     none = Estimate(math.nan, math.nan, math.nan, 0)
-    line = [_window.WindowRow("", "", start, None, Estimate(mean, 0, 0, 2), none) for start, mean in zip((0, 50, 100), means, strict=True)]
+    line = [window.WindowRow("", "", start, None, Estimate(mean, 0, 0, 2), none) for start, mean in zip((0, 50, 100), means, strict=True)]
     assert difficulty_range.late_share(line) == pytest.approx(share, nan_ok=True)
 
 
@@ -300,7 +282,7 @@ def test_the_shape_of_a_rise_is_told_only_where_the_rise_is_clear(high: float, t
     starts = {0: [0.1, 0.1, high], 80: [0.3, 0.35, 0.5]}  # differences of .2, .25 and .2 or -.1
     metrics = metrics_of({(f"s{start}", "none"): {"spurious_misclassification": values} for start, values in starts.items()})
     members = family(*((f"s{start}", {"carriers.start": start, "feature.width": 1}) for start in starts))
-    rows = _window.final_rows(Material(metrics=metrics), Spec("", {}, members, tuple(members)))
+    rows = window.final_rows(Material(metrics=metrics), Spec("", {}, members, tuple(members)))
     (sentence,) = difficulty_range.findings(rows)
     assert ("of the rise lies in the harder half" in sentence) == told
 
@@ -411,7 +393,7 @@ def test_every_kind_that_the_configuration_knows_has_a_figure(root: Path) -> Non
 @pytest.mark.parametrize("repeats", [1, REPEATS])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_draws_whatever_was_measured(kind: str, repeats: int, measured: bool) -> None:
-    with _style.house_style():
+    with style.house_style():
         drawing = make(kind, repeats, measured)
         drawing.figure.draw_without_rendering()
     assert all(sentence.endswith(".") for sentence in drawing.findings)
@@ -440,5 +422,5 @@ def test_a_figure_says_where_intervals_go_on_beyond_its_axes() -> None:
 
 
 def test_looks_differ_in_marker_and_dashes_too() -> None:
-    for looks in (_style.ORDERS.values(), _style.STRENGTHS, (_style.CARRIERS, _style.OTHERS), (_style.CORRECT, _style.TAKEN)):
+    for looks in (style.ORDERS.values(), style.STRENGTHS, (style.CARRIERS, style.OTHERS), (style.CORRECT, style.TAKEN)):
         assert len({look.marker for look in looks}) == len({look.dashes for look in looks}) == len(looks)

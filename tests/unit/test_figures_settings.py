@@ -11,25 +11,19 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from spurprune import planning, published, studies, tables
 from spurprune.config import Config, checks
+from spurprune.dag import planning, studies
+from spurprune.data.inputs import Manifest, open_inputs, write_inputs
+from spurprune.data.samples import Samples
 from spurprune.errors import ConfigError
-from spurprune.figures import (
-    _style,
-    _window,
-    carrier_count,
-    carrier_difficulty,
-    difficulty_quartiles,
-    general_pruning,
-    group_learning,
-    montage,
-)
-from spurprune.figures._base import Material, MetricKey, Ranking, SettingInfo, Spec
-from spurprune.figures._spectrum import spectrum
-from spurprune.inputs import Manifest, open_inputs, write_inputs
-from spurprune.samples import Samples
-from spurprune.tables import labels
-from spurprune.tidy import to_csv
+from spurprune.evaluation import published
+from spurprune.figures import style, window
+from spurprune.figures.base import Material, MetricKey, Ranking, SettingInfo, Spec
+from spurprune.figures.kinds import carrier_count, carrier_difficulty, difficulty_quartiles, general_pruning, group_learning, montage
+from spurprune.figures.spectrum import spectrum
+from spurprune.storage import tables
+from spurprune.storage.tables import labels
+from spurprune.storage.tidy import to_csv
 
 CELEBA = SettingInfo("CelebA, eyeglasses on 2,500 of 5,000 men", "Male", "Female", "eyeglasses", "celeba-224", "natural")
 BLOND = SettingInfo("CelebA, blond hair", "not_blond", "blond", "male", "celeba_blond-224", "natural")
@@ -212,7 +206,7 @@ def test_a_montage_of_photos_whose_carriers_come_with_the_data() -> None:
         *(("carriers", rank) for rank in (0, 4, 6)),
         *(("others", rank) for rank in (1, 5, 7)),
     ]
-    with _style.house_style():
+    with style.house_style():
         drawing.figure.draw_without_rendering()
     shown = [axes.images[0] for axes in drawing.figure.axes if axes.images]
     assert len(shown) == 6 and all(image.get_array().shape == (224, 224, 3) for image in shown)
@@ -241,7 +235,7 @@ def test_carriers_are_counted_on_a_logarithmic_axis_where_they_span_a_wide_range
     metrics = {
         MetricKey(name, "none", metric): {0: 0.5} for name in family for metric in ("spurious_accuracy", "spurious_misclassification")
     }
-    with _style.house_style():
+    with style.house_style():
         drawing = carrier_count.make(Material(metrics=metrics), Spec("T", {"kind": "carrier_count"}, family, tuple(family)))
         drawing.figure.draw_without_rendering()
     (axes,) = [axes for place in drawing.figure.subfigs or [drawing.figure] for axes in place.axes]
@@ -291,7 +285,7 @@ def never_figure(key: str = "carriers.start", ends: Sequence[Any] = (0, 57398), 
 
 def test_a_family_that_varies_only_the_start_is_one_line_between_its_two_ends() -> None:
     material, spec = never_figure()
-    assert _window.strengths(spec) == {NEVER: [(0, "start-0"), (57398, "start-57398")]}
+    assert window.strengths(spec) == {NEVER: [(0, "start-0"), (57398, "start-57398")]}
     drawing = carrier_difficulty.make(material, spec)
     final, over_epochs = drawing.figure.axes
     assert [label.get_text() for label in final.get_xticklabels()] == ["easiest", "hardest"]
@@ -360,14 +354,14 @@ def test_published_worst_groups_are_lines_beside_the_measured_ones() -> None:
         "Published worst-group accuracy (Mulchandani and Kim 2025, App. A.4): 67.42% without carriers, 55.22% with carriers among the "
         "easiest, 1.04% with carriers among the hardest."
     )
-    with _style.house_style():
+    with style.house_style():
         drawing.figure.draw_without_rendering()
 
 
 def test_a_baseline_that_was_not_measured_leaves_the_figure_drawable() -> None:
     material, spec = never_figure(baseline="base")
     empty = Material(history=material.history, manifests=material.manifests)
-    with _style.house_style():
+    with style.house_style():
         drawing = carrier_difficulty.make(empty, spec)
         drawing.figure.draw_without_rendering()
     assert all(math.isnan(row.value.mean) for row in drawing.numbers if row.epoch is None)

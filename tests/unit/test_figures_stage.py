@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from spurprune import tables
+from spurprune.data.inputs import Manifest, write_inputs, write_manifest
+from spurprune.data.samples import Samples, to_table
 from spurprune.errors import DataError
-from spurprune.inputs import Manifest, write_inputs, write_manifest
-from spurprune.samples import Samples, to_table
 from spurprune.stages import plot
+from spurprune.storage import tables
 
 PROVENANCE = tables.Provenance("fives", "000-001", "1.0+code", "config")
 FIVES = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from spurprune.errors import DataError
-from spurprune.files import replacing, write_text
+from spurprune.storage.files import replacing, write_text
 
 
 def names(folder: Path) -> set[str]:

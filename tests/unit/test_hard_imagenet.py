@@ -15,13 +15,13 @@ import yaml
 from PIL import Image
 
 from spurprune import config as configuration
-from spurprune import tables
 from spurprune.config import blocks
-from spurprune.datasets import hard_imagenet
-from spurprune.datasets.registry import registry
+from spurprune.data.datasets import hard_imagenet
+from spurprune.data.registry import registry
 from spurprune.errors import DataError
 from spurprune.stages import evaluate, prepare_inputs, prepare_splits
-from spurprune.tables import Provenance, labels, to_numpy
+from spurprune.storage import tables
+from spurprune.storage.tables import Provenance, labels, to_numpy
 
 SIDE = 16
 PROVENANCE = Provenance("hard-imagenet", "", "0+code", "config")
@@ -263,7 +263,7 @@ def test_masks_that_agree_with_the_ranks_are_accepted(release: Path, archive: bo
 
 
 def test_a_share_counts_pixels_above_zero_in_any_channel(tmp_path: Path) -> None:
-    from spurprune.datasets._masks import object_shares
+    from spurprune.data.formats.masks import object_shares
 
     pixels = np.zeros((4, 5, 3), dtype=np.uint8)
     pixels[0, :3] = (0, 0, 1)

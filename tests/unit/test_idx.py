@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spurprune import tables
-from spurprune.datasets import _idx, fashion_mnist, mnist
-from spurprune.datasets.registry import registry
+from spurprune.data.datasets import fashion_mnist, mnist
+from spurprune.data.formats import idx
+from spurprune.data.registry import registry
 from spurprune.errors import DataError
+from spurprune.storage import tables
 
 COUNTS = {"train": (3, 2, 4), "test": (1, 1, 2)}  # of a miniature with three classes
 TRAIN_LABELS = "train-labels-idx1-ubyte"
@@ -24,7 +25,7 @@ TRAIN_IMAGES = "train-images-idx3-ubyte"
 def contents() -> dict[str, bytes]:
     """The four files of the miniature; every image is filled with its position within its file."""
     files = {}
-    for split, prefix in _idx.PREFIXES.items():
+    for split, prefix in idx.PREFIXES.items():
         label = np.repeat(np.arange(3, dtype=np.uint8), COUNTS[split])
         images = np.repeat(np.arange(len(label), dtype=np.uint8), 28 * 28)
         files[f"{prefix}-images-idx3-ubyte"] = struct.pack(">4I", 2051, len(label), 28, 28) + images.tobytes()
@@ -44,7 +45,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @pytest.fixture
-def release(monkeypatch: pytest.MonkeyPatch) -> _idx.Release:
+def release(monkeypatch: pytest.MonkeyPatch) -> idx.Release:
     """MNIST in small: its files with fewer images and classes."""
     md5 = {name: hashlib.md5(content, usedforsecurity=False).hexdigest() for name, content in contents().items()}
     small = replace(mnist.RELEASE, classes=("0", "1", "2"), class_counts=COUNTS, md5=md5)
@@ -55,9 +56,9 @@ def release(monkeypatch: pytest.MonkeyPatch) -> _idx.Release:
 @pytest.mark.parametrize("gzipped", [False, True])
 @pytest.mark.parametrize("folder", ["", "MNIST/raw"])
 def test_images_come_in_the_order_of_the_files(
-    release: _idx.Release, tmp_path: Path, folder: str, gzipped: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    release: idx.Release, tmp_path: Path, folder: str, gzipped: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spurprune.logs.log.propagate", True)
+    monkeypatch.setattr("spurprune.machine.logs.log.propagate", True)
     place(tmp_path / folder, contents(), gzipped)
     raw = mnist.read(tmp_path, 28)
     assert raw.inputs.shape == (13, 1, 28, 28) and raw.inputs.dtype == np.uint8
@@ -70,7 +71,7 @@ def test_images_come_in_the_order_of_the_files(
     assert warnings(caplog) == []
 
 
-def test_unpacked_files_go_before_gzipped_ones(release: _idx.Release, tmp_path: Path) -> None:
+def test_unpacked_files_go_before_gzipped_ones(release: idx.Release, tmp_path: Path) -> None:
     place(tmp_path, contents(), gzipped=True)
     place(tmp_path, {TRAIN_LABELS: contents()[TRAIN_LABELS]})
     assert [path.name for path in mnist.locate(tmp_path)] == [
@@ -81,7 +82,7 @@ def test_unpacked_files_go_before_gzipped_ones(release: _idx.Release, tmp_path: 
     ]
 
 
-def test_files_of_two_folders_are_not_mixed(release: _idx.Release, tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+def test_files_of_two_folders_are_not_mixed(release: idx.Release, tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
     files = contents()
     place(tmp_path, {TRAIN_LABELS: files.pop(TRAIN_LABELS)})
     place(tmp_path / "MNIST" / "raw", files)
@@ -95,7 +96,7 @@ def test_files_of_two_folders_are_not_mixed(release: _idx.Release, tmp_path: Pat
 def test_missing_data_says_what_to_place_where(
     reader: object, name: str, tmp_path: Path, assert_one_sentence: Callable[[str], None]
 ) -> None:
-    with pytest.raises(DataError, match=rf"MNIST is not at .*: place {', '.join(_idx.FILES)}, gzipped or not, .*data\.{name}") as error:
+    with pytest.raises(DataError, match=rf"MNIST is not at .*: place {', '.join(idx.FILES)}, gzipped or not, .*data\.{name}") as error:
         reader.locate(tmp_path)  # type: ignore[attr-defined]
     assert_one_sentence(str(error.value))
 
@@ -121,7 +122,7 @@ IMAGES = contents()[TRAIN_IMAGES]
 )
 @pytest.mark.parametrize("gzipped", [False, True])
 def test_a_foreign_file_is_refused(
-    release: _idx.Release,
+    release: idx.Release,
     tmp_path: Path,
     name: str,
     content: bytes,
@@ -137,7 +138,7 @@ def test_a_foreign_file_is_refused(
 
 @pytest.mark.parametrize("damage", [lambda packed: packed[:-9], lambda packed: b"no gzip", lambda packed: packed[:12] + b"\xff" * 20])
 def test_a_damaged_gzip_file_is_refused(
-    release: _idx.Release, tmp_path: Path, damage: Callable[[bytes], bytes], assert_one_sentence: Callable[[str], None]
+    release: idx.Release, tmp_path: Path, damage: Callable[[bytes], bytes], assert_one_sentence: Callable[[str], None]
 ) -> None:
     place(tmp_path, contents(), gzipped=True)
     path = tmp_path / f"{TRAIN_IMAGES}.gz"
@@ -150,14 +151,14 @@ def test_a_damaged_gzip_file_is_refused(
 def test_a_gzip_file_does_not_unpack_to_more_than_the_release_holds(tmp_path: Path) -> None:
     path = tmp_path / "large.gz"
     path.write_bytes(gzip.compress(bytes(10_000_000)))
-    assert len(_idx._content(path, 100)) == 100
+    assert len(idx._content(path, 100)) == 100
 
 
 def test_another_checksum_is_a_warning(
-    release: _idx.Release, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    release: idx.Release, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place(tmp_path, contents() | {TRAIN_IMAGES: IMAGES[:-1] + b"\xff"})
-    monkeypatch.setattr("spurprune.logs.log.propagate", True)
+    monkeypatch.setattr("spurprune.machine.logs.log.propagate", True)
     raw = mnist.read(tmp_path, 28)
     assert raw.inputs[8, 0, 27, 27] == 255
     (warning,) = warnings(caplog)
@@ -172,7 +173,7 @@ def test_the_release_has_one_size() -> None:
 
 @pytest.mark.parametrize("reader", [mnist, fashion_mnist])
 def test_the_registry_says_what_the_reader_says(reader: object) -> None:
-    release: _idx.Release = reader.RELEASE  # type: ignore[attr-defined]
+    release: idx.Release = reader.RELEASE  # type: ignore[attr-defined]
     entry = registry()[release.dataset]
     assert tuple(entry.classes) == release.classes
     assert tuple(entry.train_class_counts) == release.class_counts["train"]
@@ -185,7 +186,7 @@ def test_the_real_release(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.
     source = os.environ.get("SPURPRUNE_MNIST")
     if source is None:
         pytest.skip("SPURPRUNE_MNIST does not name the folder that holds MNIST's idx files or MNIST/raw")
-    monkeypatch.setattr("spurprune.logs.log.propagate", True)
+    monkeypatch.setattr("spurprune.machine.logs.log.propagate", True)
     raw = mnist.read(Path(source), 28)
     assert raw.inputs.shape == (70_000, 1, 28, 28)
     # The published mean and standard deviation of the training images, 0.1307 and 0.3081.

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spurprune.datasets import _images
-from spurprune.datasets._images import DamagedImageError, ImageFiles, decode
+from spurprune.data.formats import images as image_files
+from spurprune.data.formats.images import DamagedImageError, ImageFiles, decode
 from spurprune.errors import DataError
 
 N, SIZE = 20, 4
@@ -34,7 +34,7 @@ def images(tmp_path: Path) -> ImageFiles:
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_images, "CHUNK", 8)
+    monkeypatch.setattr(image_files, "CHUNK", 8)
 
 
 def expected(images: ImageFiles) -> np.ndarray:
@@ -132,7 +132,7 @@ def test_an_image_that_the_file_system_does_not_give_is_not_left_out(
     def stale(path: Path) -> Image.Image:
         raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
 
-    monkeypatch.setattr(_images.Image, "open", stale)
+    monkeypatch.setattr(image_files.Image, "open", stale)
     with pytest.raises(DataError, match=r"cannot be read .Stale file handle") as error:
         decode(images, tmp_path / "inputs.npy", 1, skip_damaged=True)
     assert_one_sentence(str(error.value))

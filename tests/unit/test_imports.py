@@ -22,7 +22,7 @@ STAGES = [
 
 REPORT = """
 import importlib, json, sys
-from spurprune import plugins
+from spurprune.dag import plugins
 for name in json.loads(sys.argv[1]):
     importlib.import_module(name)
 print(json.dumps([name for name in json.loads(sys.argv[2]) if name in sys.modules]))
@@ -48,9 +48,9 @@ def test_a_stage_that_does_not_train_starts_light(stage: str, child_environment:
     assert slow_imports([f"spurprune.stages.{stage}"], child_environment) == []
 
 
-@pytest.mark.parametrize("kind", ["difficulty", "figures", "reporting", "datasets", "features"])
+@pytest.mark.parametrize("kind", ["scores", "figures", "tables", "datasets", "overlays"])
 def test_their_plugins_are_light_too(kind: str, child_environment: dict[str, str]) -> None:
-    from spurprune import plugins
+    from spurprune.dag import plugins
 
     modules = [plugins.module_name(kind, name) for name in plugins.names(kind)]
     assert modules
@@ -58,7 +58,7 @@ def test_their_plugins_are_light_too(kind: str, child_environment: dict[str, str
 
 
 def test_so_is_what_the_workflow_loads_to_be_parsed(child_environment: dict[str, str]) -> None:
-    modules = ["spurprune.config", "spurprune.studies", "spurprune.codehash", "spurprune.plugins", "spurprune.datasets.registry"]
+    modules = ["spurprune.config", "spurprune.dag.studies", "spurprune.dag.codehash", "spurprune.dag.plugins", "spurprune.data.registry"]
     assert slow_imports(modules, child_environment) == []
 
 

@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import pytest
 
+from spurprune.data.inputs import Manifest, open_inputs, read_manifest, write_inputs, write_manifest
 from spurprune.errors import DataError
-from spurprune.inputs import Manifest, open_inputs, read_manifest, write_inputs, write_manifest
 
 MANIFEST = Manifest(
     dataset="toy",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from spurprune.errors import TrainingError
-from spurprune.logs import Progress, log, stage_log
+from spurprune.machine.logs import Progress, log, stage_log
 
 
 def test_a_stage_that_succeeds_logs_its_start_and_end(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_log_is_appended_and_closed(tmp_path: Path) -> None:
 def test_a_process_does_not_search_for_garbage_when_it_ends(tmp_path: Path, child_environment: dict[str, str]) -> None:
     lines = [
         "import atexit, gc, sys",
-        "from spurprune.logs import stage_log",
+        "from spurprune.machine.logs import stage_log",
         "atexit.register(lambda: print(gc.get_freeze_count() > 1000))",  # called after what is registered later
         "with stage_log(sys.argv[1], 'retrain'): print(gc.get_freeze_count() > 1000)",
     ]
@@ -66,7 +66,7 @@ def test_progress_is_logged_at_each_tenth(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, total: int, steps: int, logged: list[int]
 ) -> None:
     path = tmp_path / "stage.log"
-    monkeypatch.setattr("spurprune.logs.time.monotonic", lambda: 0.0)
+    monkeypatch.setattr("spurprune.machine.logs.time.monotonic", lambda: 0.0)
     with stage_log(str(path), "retrain"):
         progress = Progress(total, "trainings", "epoch")
         for _ in range(total // steps):
@@ -79,7 +79,7 @@ def test_progress_is_logged_at_each_tenth(
 def test_the_time_left_is_what_the_work_done_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "stage.log"
     clock = iter([0.0, 100.0, 120.0, 150.0])  # the stage starts, progress starts, a quarter is done, the stage ends
-    monkeypatch.setattr("spurprune.logs.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("spurprune.machine.logs.time.monotonic", lambda: next(clock))
     with stage_log(str(path), "retrain"):
         Progress(4, "trainings", "epoch").step()
     assert "trainings: 1 of 4 epochs, 20 s gone, about 60 s left" in path.read_text()
@@ -88,7 +88,7 @@ def test_the_time_left_is_what_the_work_done_took(tmp_path: Path, monkeypatch: p
 def test_what_an_interrupted_run_did_says_nothing_of_the_time_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "stage.log"
     clock = iter([0.0, 100.0, 120.0, 150.0])  # the stage starts, progress starts, epoch 6 is done, the stage ends
-    monkeypatch.setattr("spurprune.logs.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("spurprune.machine.logs.time.monotonic", lambda: next(clock))
     with stage_log(str(path), "retrain"):
         Progress(10, "trainings", "epoch").reach("repeat 0", 6)
     assert "trainings: 6 of 10 epochs, 20 s gone, about 80 s left" in path.read_text()

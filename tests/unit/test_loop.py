@@ -13,8 +13,8 @@ from torch import nn
 from spurprune import seeds
 from spurprune.errors import TrainingError
 from spurprune.methods.erm import Method
-from spurprune.models import small_cnn
-from spurprune.models._base import Network
+from spurprune.models.network import Network
+from spurprune.models.networks import small_cnn
 from spurprune.training import loop
 from spurprune.training.checkpoints import JobCheckpoints, TrainingState
 from spurprune.training.data import Data, Pixels

@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import torch
 from spurprune.methods.erm import Method
-from spurprune.models import small_cnn
+from spurprune.models.networks import small_cnn
 from spurprune.training.data import Pixels, load
 from spurprune.training.loop import Training, fit, initialise
 from spurprune.training.recipe import Recipe, Stream

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from spurprune.models import mlp, resnet_cifar, small_cnn
-from spurprune.models._base import Network
+from spurprune.models.network import Network
+from spurprune.models.networks import mlp, resnet_cifar, small_cnn
 
 
 def parameters(model: nn.Module) -> int:

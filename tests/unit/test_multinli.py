@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spurprune import tables
-from spurprune.datasets import multinli
-from spurprune.datasets._base import RawDataset
-from spurprune.datasets.registry import registry
+from spurprune.data.datasets import multinli
+from spurprune.data.raw import RawDataset
+from spurprune.data.registry import registry
 from spurprune.errors import DataError
+from spurprune.storage import tables
 from tests.wordpiece import VOCABULARY, save
 
 UNDECIDED = "-"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from spurprune.models import small_cnn
+from spurprune.models.networks import small_cnn
 from spurprune.training.data import Data, Pixels
 from spurprune.training.observe import dynamics_of, group_summary, observe
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from spurprune.models import small_cnn
+from spurprune.models.networks import small_cnn
 from spurprune.training import optim
 
 RATES = [0.1, 0.05, 0.2, 0.01]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spurprune.errors import DataError
-from spurprune.features import phrase
+from spurprune.overlays import phrase
 
 CLS, SEP = 2, 3
 

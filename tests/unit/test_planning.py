@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from spurprune import planning
 from spurprune.config import Config
+from spurprune.dag import planning
+from spurprune.dag.planning import Job, PlanRow
+from spurprune.dag.studies import Reference, Run
 from spurprune.errors import ConfigError
-from spurprune.planning import Job, PlanRow
-from spurprune.studies import Reference, Run
 
 # One setting whose reference is shared among repeats, one that draws its own carriers, one that takes its carriers from the first.
 SETTINGS = """
@@ -207,7 +207,7 @@ def test_the_jobs_are_those_that_snakemake_counts(project: Path, configfile: Pat
 
 
 def test_the_plan_needs_neither_results_nor_data(project: Path) -> None:
-    command = [sys.executable, "-m", "spurprune.planning", "--configfile", "config/paper.yaml"]
+    command = [sys.executable, "-m", "spurprune.dag.planning", "--configfile", "config/paper.yaml"]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     studies = yaml.safe_load((project / "config" / "paper.yaml").read_text(encoding="utf-8"))["select"]

@@ -7,10 +7,10 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from spurprune.datasets import digits
+from spurprune.data.datasets import digits
 from spurprune.methods.erm import Method
-from spurprune.models import small_cnn
-from spurprune.tables import to_numpy
+from spurprune.models.networks import small_cnn
+from spurprune.storage.tables import to_numpy
 from spurprune.training.data import Data, Pixels, load
 from spurprune.training.loop import Training, fit, initialise
 from spurprune.training.observe import dynamics_of, observe

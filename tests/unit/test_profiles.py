@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from spurprune import planning
-from spurprune.planning import Job
+from spurprune.dag import planning
+from spurprune.dag.planning import Job
 
 CLUSTERS = ("slurm", "cluster-generic", "kubernetes")
 TRAININGS = {"train_reference", "retrain", "retrain_keeping_models"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spurprune.published import Accuracy, _accuracy, published, share, told
+from spurprune.evaluation.published import Accuracy, _accuracy, published, share, told
 
 
 def table_of(page: str, heading: str) -> list[list[str]]:

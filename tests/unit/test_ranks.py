@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from spurprune.difficulty._ranks import ranks, ranks_within
+from spurprune.difficulty.ranks import ranks, ranks_within
 
 SCORES = hnp.arrays(np.float64, st.integers(1, 40), elements=st.sampled_from([0.0, 0.5, 1.0, 2.0, -3.0]))
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from spurprune import planning
 from spurprune.config import Config
+from spurprune.dag import planning
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurprune import samples as sampling
-from spurprune import tables
+from spurprune.data import samples as sampling
+from spurprune.data.samples import Samples
 from spurprune.errors import DataError
-from spurprune.samples import Samples
+from spurprune.storage import tables
 
 LABEL = np.array([0, 0, 1, 1, 2, 2], dtype=np.int16)
 ATTRIBUTE = np.array([0, 1, 0, 1, 1, -1], dtype=np.int16)

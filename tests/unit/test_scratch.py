@@ -17,9 +17,9 @@ from typing import IO, NamedTuple
 import numpy as np
 import pytest
 
-from spurprune import scratch
+from spurprune.data.inputs import Manifest, local_inputs, open_inputs, read_manifest, write_inputs, write_manifest
 from spurprune.errors import DataError
-from spurprune.inputs import Manifest, local_inputs, open_inputs, read_manifest, write_inputs, write_manifest
+from spurprune.machine import scratch
 
 COUNT, SHAPE = 1000, (1, 8, 8)
 ARRAY_BYTES, FILE_BYTES = 64_000, 64_128  # the array and its NPY header of 128 bytes
@@ -27,8 +27,8 @@ ARRAY_BYTES, FILE_BYTES = 64_000, 64_128  # the array and its NPY header of 128 
 HOLD = """
 import logging, sys
 from pathlib import Path
-from spurprune.inputs import local_inputs
-from spurprune.logs import log
+from spurprune.data.inputs import local_inputs
+from spurprune.machine.logs import log
 log.addHandler(logging.StreamHandler(sys.stdout))
 log.setLevel(logging.INFO)
 folder = Path(sys.argv[1])
@@ -39,7 +39,7 @@ with local_inputs({"inputs": folder / "inputs.npy", "manifest": folder / "manife
 # The same, but a copier stops in the middle: half of the file is written, the other half waits for a line that never comes.
 STUCK = """
 import sys
-from spurprune import scratch
+from spurprune.machine import scratch
 def stuck(source, target, header):
     target.write(source.read_bytes()[:30000])
     target.flush()

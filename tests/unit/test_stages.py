@@ -13,11 +13,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from spurprune import tables
+from spurprune.data.inputs import local_inputs, open_inputs, read_manifest
+from spurprune.data.samples import Samples, from_table
 from spurprune.errors import DataError, PlanError, SpurpruneError, TrainingError
-from spurprune.inputs import local_inputs, open_inputs, read_manifest
-from spurprune.models import small_cnn
-from spurprune.samples import Samples, from_table
+from spurprune.models.networks import small_cnn
 from spurprune.stages import (
     collect_metrics,
     evaluate,
@@ -28,7 +27,8 @@ from spurprune.stages import (
     score_difficulty,
     train_reference,
 )
-from spurprune.tables import Provenance, to_numpy
+from spurprune.storage import tables
+from spurprune.storage.tables import Provenance, to_numpy
 from spurprune.training.data import Pixels, load
 from spurprune.training.observe import observe
 
@@ -196,7 +196,7 @@ def test_channel_statistics_by_hand() -> None:
 def test_a_dataset_with_other_counts_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_one_sentence: Callable[[str], None]
 ) -> None:
-    from spurprune.datasets import digits
+    from spurprune.data.datasets import digits
 
     whole = digits.read(None, 8)
     monkeypatch.setattr(digits, "read", lambda *_: replace(whole, split_counts={"train": 1199, "validation": 201, "test": 397}))

@@ -12,7 +12,7 @@ from torch import nn
 
 from spurprune.errors import TrainingError
 from spurprune.methods.erm import Method
-from spurprune.models import small_cnn
+from spurprune.models.networks import small_cnn
 from spurprune.training import loop, optim
 from spurprune.training.data import Data, Pixels, Preparation, ResidentInputs, Tokens
 from spurprune.training.loop import Training, draws_in_forward, fit, fit_stepwise, initialise, together

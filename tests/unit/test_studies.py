@@ -6,10 +6,10 @@ import pytest
 import yaml
 
 from spurprune import config as configuration
-from spurprune import studies
 from spurprune.config import Config
+from spurprune.dag import studies
+from spurprune.dag.studies import Run
 from spurprune.pruning import plan as plans
-from spurprune.studies import Run
 
 
 @pytest.fixture(scope="module")

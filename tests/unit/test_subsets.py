@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spurprune.data.subsets import LEFT_OUT, Part, take
 from spurprune.errors import DataError
-from spurprune.subsets import LEFT_OUT, Part, take
 
 FEMALE, MALE = 0, 1
 

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from spurprune import tables
 from spurprune.errors import DataError
-from spurprune.tables import Provenance, TableSchema
+from spurprune.storage import tables
+from spurprune.storage.tables import Provenance, TableSchema
 
 PROVENANCE = Provenance("digits", "000-004", "0.1.0+abc", "0123", counts={"train": 3}, notes={"plan": "none"})
 

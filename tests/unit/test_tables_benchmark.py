@@ -10,14 +10,15 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from spurprune import planning, studies, tables
-from spurprune.canonical import canonical
 from spurprune.config import Config, checks
+from spurprune.dag import planning, studies
 from spurprune.errors import ConfigError, DataError
-from spurprune.published import told
-from spurprune.reporting import benchmark
-from spurprune.reporting._report import Report, Source
+from spurprune.evaluation.published import told
 from spurprune.stages import tabulate
+from spurprune.storage import tables
+from spurprune.storage.canonical import canonical
+from spurprune.tables.kinds import benchmark
+from spurprune.tables.report import Report, Source
 
 T_ONE_DEGREE = 12.706204736174694  # Student's t, 97.5%, one degree of freedom
 PLAN = "per_group_equal-el2n-hardest-0.90"

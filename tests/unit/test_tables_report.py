@@ -12,9 +12,9 @@ import pytest
 
 from spurprune.errors import DataError
 from spurprune.evaluation.statistics import Estimate
-from spurprune.files import write_text
-from spurprune.reporting._report import NOT_KNOWN, Report, Section, interval, natural_key, to_markdown
-from spurprune.tidy import to_csv
+from spurprune.storage.files import write_text
+from spurprune.storage.tidy import to_csv
+from spurprune.tables.report import NOT_KNOWN, Report, Section, interval, natural_key, to_markdown
 
 NOTHING = Estimate(math.nan, math.nan, math.nan, 0)
 

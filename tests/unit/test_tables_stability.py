@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurprune import tables
 from spurprune.errors import DataError
 from spurprune.evaluation.statistics import top_overlap
-from spurprune.reporting import stability
-from spurprune.reporting._report import Source
+from spurprune.storage import tables
+from spurprune.tables.kinds import stability
+from spurprune.tables.report import Source
 
 # Ten samples: the identity, one with its two hardest swapped, and the reverse. Spearman's ρ = 1 − 6 Σd² / (n (n² − 1)), n = 10.
 UP = np.arange(10.0)

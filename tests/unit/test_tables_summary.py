@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurprune import tables
 from spurprune.errors import DataError
-from spurprune.reporting import summary
-from spurprune.reporting._report import Report, Source
 from spurprune.stages import tabulate
-from spurprune.tidy import to_csv
+from spurprune.storage import tables
+from spurprune.storage.tidy import to_csv
+from spurprune.tables.kinds import summary
+from spurprune.tables.report import Report, Source
 
 T_ONE_DEGREE = 12.706204736174694  # Student's t, 97.5%, one degree of freedom
 HARDEST = "carriers-el2n-hardest-0.25"

@@ -8,8 +8,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from spurprune import tensor_files
 from spurprune.errors import DataError
+from spurprune.storage import tensor_files
 
 
 def test_tensors_that_share_memory_or_have_gaps_come_back(tmp_path: Path) -> None:

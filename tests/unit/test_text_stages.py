@@ -11,13 +11,14 @@ import torch
 from safetensors.torch import load_file
 from transformers import BertConfig, BertModel
 
-from spurprune import tables, tokens
+from spurprune.data import tokens
+from spurprune.data.inputs import open_inputs, read_manifest
+from spurprune.data.samples import Samples, from_table
 from spurprune.errors import ConfigError, DataError
-from spurprune.inputs import open_inputs, read_manifest
-from spurprune.models import bert
-from spurprune.samples import Samples, from_table
+from spurprune.models.networks import bert
 from spurprune.stages import prepare_inputs, prepare_splits, prune_metadata, retrain, score_difficulty, train_reference
-from spurprune.tables import Provenance, to_numpy
+from spurprune.storage import tables
+from spurprune.storage.tables import Provenance, to_numpy
 from tests.wordpiece import VOCABULARY, save
 
 LENGTH, PAIRS, CARRIERS = 12, 60, 4

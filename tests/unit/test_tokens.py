@@ -8,7 +8,7 @@ import pytest
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from spurprune import tokens
+from spurprune.data import tokens
 from spurprune.errors import DataError
 from tests.wordpiece import VOCABULARY, save
 

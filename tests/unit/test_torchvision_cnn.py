@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torchvision import models
 
 from spurprune.errors import DataError
-from spurprune.models import torchvision_cnn
-from spurprune.models.torchvision_cnn import ARCHITECTURES, TorchvisionCNN
+from spurprune.models.networks import torchvision_cnn
+from spurprune.models.networks.torchvision_cnn import ARCHITECTURES, TorchvisionCNN
 
 THEIRS = {
     "resnet18": models.resnet18,

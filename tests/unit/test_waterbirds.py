@@ -12,13 +12,13 @@ import yaml
 from PIL import Image
 
 from spurprune import config as configuration
-from spurprune import tables
 from spurprune.config import blocks
-from spurprune.datasets import waterbirds
-from spurprune.datasets.registry import registry
+from spurprune.data.datasets import waterbirds
+from spurprune.data.registry import registry
 from spurprune.errors import DataError
 from spurprune.stages import prepare_inputs, prepare_splits
-from spurprune.tables import Provenance, to_numpy
+from spurprune.storage import tables
+from spurprune.storage.tables import Provenance, to_numpy
 
 SIDE = 16
 PROVENANCE = Provenance("waterbirds", "", "0+code", "config")
@@ -104,11 +104,11 @@ def test_the_folder_itself_may_be_named(release: Path) -> None:
 def test_preparation_is_torchvisions() -> None:
     from torchvision import transforms
 
-    from spurprune.datasets import _photos
+    from spurprune.data.formats import photos
 
     photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (333, 500, 3), dtype=np.uint8))
     theirs = transforms.Resize((256, 256))(photo)
-    assert np.array_equal(np.asarray(_photos.square(photo, 256)), np.asarray(theirs))
+    assert np.array_equal(np.asarray(photos.square(photo, 256)), np.asarray(theirs))
 
 
 def test_a_subset_is_read_with_a_warning_that_names_the_difference(release: Path, caplog: pytest.LogCaptureFixture) -> None:

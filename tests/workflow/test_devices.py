@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from spurprune.devices import JOB_VARIABLES
+from spurprune.machine.devices import JOB_VARIABLES
 from tests.workflow.project import Project
 
 NO_GPU = "No GPU is visible, so trainings run on the CPU."

@@ -11,18 +11,19 @@ import numpy as np
 import pytest
 import yaml
 
-from spurprune.datasets import _idx, mnist
+from spurprune.data.datasets import mnist
+from spurprune.data.formats import idx
 from tests.site import Site, serving
 from tests.workflow.project import Project
 
-REGISTRY = "spurprune/datasets/registry.yaml"
+REGISTRY = "spurprune/data/registry.yaml"
 MANIFEST = "results/datasets/mnist-28/manifest.json"
 
 
 def release() -> dict[str, bytes]:
     """Black images with MNIST's labels in order, gzipped: MNIST's format and counts, in a few kilobytes."""
     files = {}
-    for split, prefix in _idx.PREFIXES.items():
+    for split, prefix in idx.PREFIXES.items():
         label = np.repeat(np.arange(10, dtype=np.uint8), mnist.RELEASE.class_counts[split])
         images = struct.pack(">4I", 2051, len(label), 28, 28) + bytes(len(label) * 28 * 28)
         files[f"{prefix}-images-idx3-ubyte.gz"] = gzip.compress(images, mtime=0)
@@ -67,7 +68,7 @@ def test_missing_data_are_downloaded_once_and_nothing_reruns_for_it(project: Pro
 
     assert project.plan(MANIFEST) == {}
     project.configure("config/config.yaml", "download", False)
-    for name in ("spurprune/downloads.py", "spurprune/stages/download.py", "workflow/scripts/download.py"):
+    for name in ("spurprune/data/downloads.py", "spurprune/stages/download.py", "workflow/scripts/download.py"):
         project.append(name, "\nUNUSED = 1\n")
     project.append(REGISTRY, "# A comment.\n")
     shutil.rmtree(project.path / "resources")

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from spurprune import tables
-from spurprune.inputs import read_manifest
+from spurprune.data.inputs import read_manifest
+from spurprune.storage import tables
 from tests import miniatures
 from tests.workflow.project import Project
 

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from spurprune import tables
-from spurprune.tables import TableSchema
+from spurprune.storage import tables
+from spurprune.storage.tables import TableSchema
 from tests.workflow.project import Project
 
 SCHEMAS = {

@@ -144,29 +144,29 @@ def test_an_edit_of_pruning_code(project: Project) -> None:
 
 
 def test_an_edit_of_what_all_figures_share(project: Project) -> None:
-    project.append("spurprune/figures/_style.py", "\nUNUSED = 1\n")
+    project.append("spurprune/figures/style.py", "\nUNUSED = 1\n")
     assert project.plan() == FIGURES_OF_RUNS | {"all": 1}
 
 
 def test_an_edit_of_one_figure(project: Project) -> None:
-    project.append("spurprune/figures/carrier_pruning.py", "\nUNUSED = 1\n")
+    project.append("spurprune/figures/kinds/carrier_pruning.py", "\nUNUSED = 1\n")
     assert project.plan() == {"plot_carrier_pruning": 1, "all": 1}
 
 
 def test_an_edit_of_one_table(project: Project) -> None:
-    project.append("spurprune/reporting/stability.py", "\nUNUSED = 1\n")
+    project.append("spurprune/tables/kinds/stability.py", "\nUNUSED = 1\n")
     assert project.plan() == {"tabulate_stability": 1, "all": 1}
 
 
 def test_an_edit_of_one_score_reaches_its_users_only(project: Project) -> None:
-    project.append("spurprune/difficulty/aum.py", "\nUNUSED = 1\n")
+    project.append("spurprune/difficulty/scores/aum.py", "\nUNUSED = 1\n")
     assert project.plan() == {}
-    project.append("spurprune/difficulty/random.py", "\nUNUSED = 1\n")
+    project.append("spurprune/difficulty/scores/random.py", "\nUNUSED = 1\n")
     assert project.plan() == {"score_difficulty": 1, "tabulate_stability": 1, "all": 1}
 
 
 def test_an_edit_of_the_score_that_everything_goes_by(project: Project) -> None:
-    project.append("spurprune/difficulty/el2n.py", "\nUNUSED = 1\n")
+    project.append("spurprune/difficulty/scores/el2n.py", "\nUNUSED = 1\n")
     # The windows' carriers are chosen by it, so their splits and their two runs change; and six plans prune by it.
     jobs = {"prepare_splits": 2, "score_difficulty": 3, "tabulate_stability": 1} | runs(2 + 6)
     assert project.plan() == jobs | FIGURES_OF_RUNS | END
@@ -177,15 +177,17 @@ def test_an_edit_of_retraining_keeps_references_and_plans(project: Project) -> N
     assert project.plan() == {"retrain": 12, "evaluate": 12} | FIGURES_OF_RUNS | END
 
 
-@pytest.mark.parametrize("name", ["devices", "scratch", "logs", "errors", "plugins", "codehash", "planning"])
+@pytest.mark.parametrize(
+    "name", ["machine/devices", "machine/scratch", "machine/logs", "errors", "dag/plugins", "dag/codehash", "dag/planning"]
+)
 def test_an_edit_of_what_cannot_change_a_result(project: Project, name: str) -> None:
     project.append(f"spurprune/{name}.py", "\nUNUSED = 1\n")
     assert project.plan() == {}
 
 
 def test_an_edit_of_a_network_or_feature_that_is_not_used(project: Project) -> None:
-    project.append("spurprune/models/resnet_cifar.py", "\nUNUSED = 1\n")
-    project.append("spurprune/datasets/cifar10.py", "\nUNUSED = 1\n")
+    project.append("spurprune/models/networks/resnet_cifar.py", "\nUNUSED = 1\n")
+    project.append("spurprune/data/datasets/cifar10.py", "\nUNUSED = 1\n")
     assert project.plan() == {}
 
 

@@ -11,11 +11,12 @@ sys.path.insert(0, str(ROOT))
 
 from snakemake.exceptions import WorkflowError
 from spurprune import config as spurprune_config
-from spurprune import plugins, published, studies
-from spurprune.codehash import code_hash
+from spurprune.dag import plugins, studies
+from spurprune.evaluation import published
+from spurprune.dag.codehash import code_hash
 from spurprune.config import blocks, canonical
-from spurprune.datasets.registry import registry
-from spurprune.devices import visible_devices
+from spurprune.data.registry import registry
+from spurprune.machine.devices import visible_devices
 from spurprune.errors import SpurpruneError
 from spurprune.pruning import plan as plans
 
@@ -87,7 +88,7 @@ def dataset_folder(wildcards):
 def training_code(wildcards, stage, *more):
     """The hash of a training stage's code, with the network and the feature that the setting names."""
     setting = setting_of(wildcards)
-    feature = [("features", setting["feature"]["name"])] if setting["feature"] else []
+    feature = [("overlays", setting["feature"]["name"])] if setting["feature"] else []
     return code(stage, ("models", setting["model"]["name"]), *feature, *more)
 
 

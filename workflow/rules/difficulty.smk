@@ -47,6 +47,6 @@ rule score_difficulty:
     params:
         epochs=lambda wildcards: setting_of(wildcards)["difficulty"][wildcards.score]["epochs"],
         repeats=repeats,
-        code=lambda wildcards: code("score_difficulty", ("difficulty", wildcards.score)),
+        code=lambda wildcards: code("score_difficulty", ("scores", wildcards.score)),
     script:
         "../scripts/score_difficulty.py"

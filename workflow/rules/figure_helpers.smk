@@ -86,7 +86,7 @@ def figure_difficulty(wildcards):
 
 
 def setting_told(name):
-    """What a figure is told of a setting (see spurprune.figures._base.SettingInfo)."""
+    """What a figure is told of a setting (see spurprune.figures.base.SettingInfo)."""
     block = CONFIG.settings[name]
     plain = {key: block[key] for key in ("description", "attribute", "feature", "crop_size")}
     return plain | {
@@ -99,7 +99,7 @@ def setting_told(name):
 
 
 def figure_spec(wildcards):
-    """All that a figure is told besides its files (see spurprune.figures._base.Spec), as one plain canonical value."""
+    """All that a figure is told besides its files (see spurprune.figures.base.Spec), as one plain canonical value."""
     figure = figure_of(wildcards)
     return canonical(
         {
@@ -115,5 +115,5 @@ def figure_code(wildcards):
     """The hash of a figure's code, with the feature that it draws over images, if it does."""
     figure = figure_of(wildcards)
     feature = CONFIG.settings[figure["setting"]]["feature"] if "setting" in figure else None
-    more = [("features", feature["name"])] if feature else []
+    more = [("overlays", feature["name"])] if feature else []
     return code("plot", ("figures", figure["kind"]), *more)

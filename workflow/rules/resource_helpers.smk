@@ -1,6 +1,6 @@
 """Helpers for the resources that training jobs ask of a cluster; on one machine they limit nothing. No rules here."""
 
-from spurprune import planning
+from spurprune.dag import planning
 
 # Main memory of a training on a GPU: torch with its libraries, and what is recorded of every sample. Inputs are memory-mapped.
 TRAINING_MEMORY_MB = 8000

@@ -25,7 +25,7 @@ rule tabulate_summary:
         "../../envs/base.yaml"
     params:
         table=table_of,
-        code=code("tabulate", ("reporting", "summary")),
+        code=code("tabulate", ("tables", "summary")),
     script:
         "../scripts/tabulate.py"
 
@@ -44,7 +44,7 @@ use rule tabulate_summary as tabulate_benchmark with:
         table=of_kind("tables", "benchmark"),
     params:
         table=table_of,
-        code=code("tabulate", ("reporting", "benchmark")),
+        code=code("tabulate", ("tables", "benchmark")),
 
 
 use rule tabulate_summary as tabulate_stability with:
@@ -63,4 +63,4 @@ use rule tabulate_summary as tabulate_stability with:
         table=of_kind("tables", "stability"),
     params:
         table=table_of,
-        code=code("tabulate", ("reporting", "stability")),
+        code=code("tabulate", ("tables", "stability")),

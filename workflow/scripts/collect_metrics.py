@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from spurprune.logs import stage_log
+from spurprune.machine.logs import stage_log
 from spurprune.stages import collect_metrics
-from spurprune.tables import Provenance
+from spurprune.storage.tables import Provenance
 
 with stage_log(snakemake.log[0], "collect_metrics"):
     collect_metrics.run(

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from spurprune import devices, inputs
-from spurprune.logs import stage_log
-from spurprune.tables import Provenance
+from spurprune.machine import devices
+from spurprune.data import inputs
+from spurprune.machine.logs import stage_log
+from spurprune.storage.tables import Provenance
 
 devices.set_threads(snakemake.threads)
 paths = {name: Path(path) for name, path in snakemake.input.items() if path}

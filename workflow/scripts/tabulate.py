@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from spurprune.logs import stage_log
+from spurprune.machine.logs import stage_log
 from spurprune.stages import tabulate
 
 with stage_log(snakemake.log[0], "tabulate"):

@@ -1,0 +1,1 @@
+"""What the workflow consists of: studies, costs, code hashes, plugins."""

@@ -1,0 +1,67 @@
+"""A content hash of the code behind a stage, so that an edit reruns exactly the stages that it can change.
+
+Snakemake tracks a script's modification time but none of the modules that it imports. Here the static imports are walked from a script
+into this package and the syntax trees are hashed without docstrings: comments, formatting and documentation change nothing, any other
+edit does. Plugins, which are imported by name at run time, are named by the caller.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+PACKAGE = "spurprune"
+# Modules that cannot change a result: how a stage reports, where it finds a device or a copy, how it names an error; the version's number.
+CANNOT_CHANGE_RESULTS = frozenset({PACKAGE}) | frozenset(
+    f"{PACKAGE}.{name}"
+    for name in ("machine.logs", "machine.devices", "machine.scratch", "errors", "dag.plugins", "dag.codehash", "training.checkpoints")
+)
+
+
+def code_hash(root: Path, script: Path, *modules: str) -> str:
+    """Return a 16-digit hash of a script, the package modules that it imports, and further ``modules`` with theirs.
+
+    ``root`` is the folder that holds the package; ``script`` is a path below it.
+    """
+    seen: dict[str, str] = {}
+    pending = list(modules)
+    digest, imports = _parse(script.read_text(encoding="utf-8"))
+    seen[script.relative_to(root).as_posix()] = digest
+    pending.extend(imports)
+    while pending:
+        module = pending.pop()
+        path = _path(root, module)
+        if path is None or module in seen or module in CANNOT_CHANGE_RESULTS:
+            continue
+        seen[module], imports = _parse(path.read_text(encoding="utf-8"))
+        pending.extend([*imports, module.rpartition(".")[0]])  # importing a module runs its packages' code, too
+    text = "\n".join(f"{name} {seen[name]}" for name in sorted(seen))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _path(root: Path, module: str) -> Path | None:
+    """Return the file of a module of the package, or None if the name is not a module (an attribute, or foreign)."""
+    if module.split(".")[0] != PACKAGE:
+        return None
+    base = root.joinpath(*module.split("."))
+    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+@cache
+def _parse(source: str) -> tuple[str, tuple[str, ...]]:
+    """Return (hash of the syntax tree without docstrings, names that may be package modules) of one file's text."""
+    tree = ast.parse(source)
+    imports: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            imports.add(node.module)
+            imports.update(f"{node.module}.{alias.name}" for alias in node.names)
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and ast.get_docstring(node, clean=False):
+            node.body = node.body[1:]
+    names = tuple(sorted(name for name in imports if name.split(".")[0] == PACKAGE))
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), names

@@ -1,0 +1,1 @@
+"""Data: inputs, samples and their groups, subsets, tokens; releases and their formats."""

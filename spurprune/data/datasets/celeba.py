@@ -1,0 +1,13 @@
+"""CelebA for classifying gender, with eyeglasses as the attribute (the setting of Sec. 3 of the paper)."""
+
+from pathlib import Path
+
+from spurprune.data.formats import celeba_release
+from spurprune.data.raw import RawDataset
+
+CLASSES = ("Female", "Male")  # the attribute Male: -1, 1
+
+
+def read(source: Path | None, image_size: int) -> RawDataset:
+    """Read the aligned photos in the order of the list of attributes, ``image_size`` pixels a side; raises as ``celeba.read``."""
+    return celeba_release.read(Path(source or "."), image_size, "celeba", "Male", CLASSES, {"eyeglasses": "Eyeglasses"})

@@ -1,0 +1,72 @@
+"""scikit-learn's handwritten digits: 1,797 real 8×8 images of ten classes, part of the installed package."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from spurprune import seeds
+from spurprune.data.raw import RawDataset
+from spurprune.errors import DataError
+from spurprune.storage.tables import labels
+
+# The division is ours: the set has none of its own. Validation and test are large enough to see one per cent.
+SPLIT_COUNTS = {"train": 1200, "validation": 200, "test": 397}
+CLASS_COUNTS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)  # of the release, sklearn.datasets.load_digits
+BRIGHTEST = 16  # pixels are counts 0..16 of a 4×4 block (UCI, Optical Recognition of Handwritten Digits)
+
+
+def read(source: Path | None, image_size: int) -> RawDataset:
+    """Read the embedded digits; ``source`` is not used. Raises DataError if the package's copy has other counts."""
+    from sklearn.datasets import load_digits
+
+    if image_size != 8:
+        raise DataError(f"The digits are 8×8 images, so image_size must be 8, not {image_size}.")
+    digits = load_digits()
+    y = digits.target.astype(np.int16)
+    counts = tuple(np.bincount(y, minlength=10).tolist())
+    if counts != CLASS_COUNTS:
+        raise DataError(f"scikit-learn's digits have the class counts {counts}, expected {CLASS_COUNTS}; install the locked version.")
+    images = np.rint(digits.images * (255 / BRIGHTEST)).astype(np.uint8)[:, None]
+    split = stratified_split(y, SPLIT_COUNTS, seeds.generator(seeds.SPLIT, "digits"))
+    base = pa.table(
+        {
+            "sample_id": np.arange(len(y), dtype=np.int64),
+            "split": labels(split, tuple(SPLIT_COUNTS)),
+            "label": y,
+            "key": [f"digits[{i}]" for i in range(len(y))],
+        }
+    )
+    return RawDataset(
+        images,
+        base,
+        tuple(str(d) for d in range(10)),
+        SPLIT_COUNTS,
+        "scikit-learn load_digits; UCI Optical Recognition of Handwritten Digits, test part (Alpaydin and Kaynak, 1998)",
+        "CC BY 4.0",
+    )
+
+
+def stratified_split(y: np.ndarray, counts: dict[str, int], rng: np.random.Generator) -> np.ndarray:
+    """Return split codes [N] (positions in ``counts``) with exactly the given sizes, every class divided in proportion.
+
+    Shares are rounded by largest remainder, within the class first, so that both the split sizes and the class sizes come out exactly.
+    """
+    sizes = np.array(list(counts.values()))
+    if sizes.sum() != len(y):
+        raise ValueError(f"the splits hold {sizes.sum()} samples together, the data {len(y)}")
+    classes, class_sizes = np.unique(y, return_counts=True)
+    quota = np.outer(class_sizes, sizes / len(y))
+    table = np.floor(quota).astype(int)
+    # Give what is left to the cells that lost most by rounding down, never beyond a row's or a column's total.
+    for row, column in sorted(np.ndindex(*quota.shape), key=lambda cell: (table[cell] - quota[cell], cell)):
+        if table[row].sum() < class_sizes[row] and table[:, column].sum() < sizes[column]:
+            table[row, column] += 1
+    for row in range(len(classes)):
+        while table[row].sum() < class_sizes[row]:
+            table[row, int(np.argmax(sizes - table.sum(axis=0)))] += 1
+    split = np.empty(len(y), dtype=np.int8)
+    for row, label in enumerate(classes):
+        members = rng.permutation(np.flatnonzero(y == label))
+        split[members] = np.repeat(np.arange(len(sizes)), table[row])
+    return split

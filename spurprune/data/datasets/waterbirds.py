@@ -1,0 +1,102 @@
+"""Waterbirds from its official archive (Sagawa et al. 2020): birds of CUB-200-2011 on backgrounds of Places."""
+
+import csv
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from spurprune.data.formats import photos
+from spurprune.data.formats.images import ImageFiles
+from spurprune.data.raw import RawDataset
+from spurprune.errors import DataError
+from spurprune.machine.logs import log
+from spurprune.storage.tables import labels
+
+FOLDER = "waterbird_complete95_forest2water2"
+CLASSES = ("landbird", "waterbird")  # the column y: 0, 1
+ATTRIBUTE = "water"  # the column place: 0 land, 1 water
+SPLITS = ("train", "validation", "test")  # the column split: 0, 1, 2
+COLUMNS = ("img_filename", "y", "split", "place")
+# The release's images by 2 · y + place (Sagawa et al. 2020, for training; all as in metadata.csv).
+GROUP_COUNTS = {"train": (3498, 184, 56, 1057), "validation": (467, 466, 133, 133), "test": (2255, 2255, 642, 642)}
+# What shows the coding of the columns y and place, whichever images are there: families of birds, and kinds of background.
+BIRDS = {"_Albatross/": 1, "_Gull/": 1, "_Warbler/": 0, "_Sparrow/": 0}
+PLACES = {"forest/": 0, "ocean/": 1, "lake/": 1}
+
+
+def read(source: Path | None, image_size: int) -> RawDataset:
+    """Read ``source``/waterbird_complete95_forest2water2 in the order of metadata.csv, resized to ``image_size`` pixels a side.
+
+    Raises DataError if metadata.csv is missing or damaged, codes classes or places in another way, or lists all images with other counts
+    than the release; warns if it lists fewer.
+    """
+    folder = _folder(Path(source or "."))
+    rows = _metadata(folder / "metadata.csv")
+    names = [row["img_filename"] for row in rows]
+    label, split, place = (np.array([int(row[name]) for row in rows], dtype=np.int16) for name in ("y", "split", "place"))
+    counts = {name: int((split == code).sum()) for code, name in enumerate(SPLITS)}
+    _check_counts(split, 2 * label + place, folder)
+    base = pa.table(
+        {
+            "sample_id": np.arange(len(rows), dtype=np.int64),
+            "split": labels(split, SPLITS),
+            "label": label,
+            f"attribute_{ATTRIBUTE}": place,
+            "key": names,
+        }
+    )
+    files = ImageFiles(folder, names, image_size, partial(photos.square, side=image_size), "Waterbirds: bilinear resize")
+    return RawDataset(
+        files,
+        base,
+        CLASSES,
+        counts,
+        f"Waterbirds, {FOLDER} (Sagawa, Koh, Hashimoto and Liang 2020)",
+        "none stated; made of CUB-200-2011 (non-commercial research) and Places",
+        {ATTRIBUTE: ["land", "water"]},
+    )
+
+
+def _folder(source: Path) -> Path:
+    for folder in (source / FOLDER, source):
+        if (folder / "metadata.csv").is_file():
+            return folder
+    raise DataError(
+        f"Waterbirds is not at {source / FOLDER}: unpack {FOLDER}.tar.gz there (metadata.csv and a folder a species), or set "
+        "data.waterbirds to the folder that holds it."
+    )
+
+
+def _metadata(path: Path) -> list[dict[str, str]]:
+    """Return the rows of metadata.csv once their coding is checked."""
+    with open(path, encoding="utf-8-sig", newline="") as stream:
+        reader = csv.DictReader(stream)
+        lacking = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if lacking:
+            raise DataError(f"{path} has no column '{lacking[0]}'; place an original copy.")
+        rows = list(reader)
+    for row in rows:
+        for name, allowed in (("y", ("0", "1")), ("place", ("0", "1")), ("split", ("0", "1", "2"))):
+            if row[name] not in allowed:
+                raise DataError(
+                    f"{path} codes {name} of {row['img_filename']} as '{row[name]}', the release as {' or '.join(allowed)}; "
+                    "place an original copy."
+                )
+        for column, filename, known in (("y", row["img_filename"], BIRDS), ("place", row.get("place_filename") or "", PLACES)):
+            for part, code in known.items():
+                if part in filename and row[column] != str(code):
+                    raise DataError(f"{path} codes {column} of {filename} as {row[column]}, the release as {code}; place an original copy.")
+    return rows
+
+
+def _check_counts(split: np.ndarray, group: np.ndarray, folder: Path) -> None:
+    """Check the images of every group against the release: exactly if all are listed, with a warning if fewer are."""
+    found = {name: tuple(np.bincount(group[split == code], minlength=4).tolist()) for code, name in enumerate(SPLITS)}
+    if found == GROUP_COUNTS:
+        return
+    difference = "; ".join(f"{name} {found[name]} instead of {GROUP_COUNTS[name]}" for name in SPLITS if found[name] != GROUP_COUNTS[name])
+    if len(split) >= sum(sum(counts) for counts in GROUP_COUNTS.values()):
+        raise DataError(f"{folder / 'metadata.csv'} has other images by 2 · y + place than the release: {difference}; place the original.")
+    log.warning("%s is no complete Waterbirds, by 2 · y + place: %s", folder, difference)

@@ -1,0 +1,1 @@
+"""File formats of releases, and how their files become arrays."""

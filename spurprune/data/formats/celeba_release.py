@@ -1,0 +1,241 @@
+"""CelebA's release (Liu, Luo, Wang and Tang 2015): its lists of attributes and splits, its aligned photos. Shared by its datasets."""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image
+
+from spurprune.data.formats import photos
+from spurprune.data.formats.images import ImageFiles
+from spurprune.data.raw import RawDataset
+from spurprune.errors import DataError
+from spurprune.machine.logs import log
+from spurprune.storage.tables import labels
+
+SPLITS = ("train", "validation", "test")  # list_eval_partition.txt codes them 0, 1, 2
+SPLIT_COUNTS = {"train": 162_770, "validation": 19_867, "test": 19_962}
+WIDTH, HEIGHT = 178, 218  # pixels of an aligned photo
+ATTRIBUTES = 40
+
+# The release's images of every split by 2 · first + second attribute. By hair: as the group-robustness literature has them (Sagawa et al.
+# 2020, Liu et al. 2021, for training). By eyeglasses: counted from the official lists.
+GROUP_COUNTS = {
+    ("Blond_Hair", "Male"): {
+        "train": (71_629, 66_874, 22_880, 1_387),
+        "validation": (8_535, 8_276, 2_874, 182),
+        "test": (9_767, 7_535, 2_480, 180),
+    },
+    ("Male", "Eyeglasses"): {
+        "train": (92_354, 2_155, 59_895, 8_366),
+        "validation": (11_166, 243, 7_318, 1_140),
+        "test": (11_930, 317, 6_743, 972),
+    },
+}
+
+# Where the lists and the photos lie: beside each other, as Kaggle packs them, or as the authors' folders and torchvision's have them.
+ROOTS = (".", "celeba")
+LIST_FOLDERS = (".", "Anno", "Eval")
+PHOTO_FOLDERS = ("img_align_celeba/img_align_celeba", "img_align_celeba", "Img/img_align_celeba")
+
+
+@dataclass(frozen=True)
+class Lists:
+    """What the lists say of the images, in the order of the list of attributes.
+
+    ``names`` are file names, ``split`` positions in SPLITS int8 [N], ``attributes`` maps official names to 0 or 1, int16 [N].
+    """
+
+    names: list[str]
+    split: np.ndarray
+    attributes: Mapping[str, np.ndarray]
+
+    def split_counts(self) -> dict[str, int]:
+        """Return the number of images of every split."""
+        return {name: int((self.split == code).sum()) for code, name in enumerate(SPLITS)}
+
+
+def read(
+    source: Path, image_size: int, dataset: str, class_attribute: str, classes: tuple[str, str], attributes: Mapping[str, str]
+) -> RawDataset:
+    """Read the release: photos that are still files, classes by one official attribute (0 or 1), ``attributes`` from our to official names.
+
+    Photos become their central square, resized to ``image_size`` pixels. Raises DataError if files are missing or not the release's.
+    """
+    lists = read_lists(source, dataset)
+    check_counts(lists, source)
+    counts = lists.split_counts()
+    base = pa.table(
+        {
+            "sample_id": np.arange(len(lists.names), dtype=np.int64),
+            "split": labels(lists.split, SPLITS),
+            "label": lists.attributes[class_attribute],
+            **{f"attribute_{name}": lists.attributes[official] for name, official in attributes.items()},
+            "key": lists.names,
+        }
+    )
+    photos = ImageFiles(
+        _photo_folder(source, dataset), lists.names, image_size, partial(prepare, side=image_size), "CelebA: centre 178, bilinear resize"
+    )
+    return RawDataset(
+        photos,
+        base,
+        classes,
+        counts,
+        "CelebA, aligned and cropped (Liu, Luo, Wang and Tang 2015)",
+        "for non-commercial research",
+        {name: [f"no {name}", name] for name in attributes},
+    )
+
+
+def prepare(picture: Image.Image, side: int) -> Image.Image:
+    """Return a photo as the group-robustness literature evaluates it: CenterCrop(178), Resize((side, side)).
+
+    Raises ValueError if it is not one of the aligned photos, 178 pixels wide and 218 high.
+    """
+    if picture.size != (WIDTH, HEIGHT):
+        raise ValueError(f"it has {picture.size[0]}×{picture.size[1]} pixels, an aligned photo {WIDTH}×{HEIGHT}")
+    return photos.square(photos.centre_square(picture, WIDTH), side)
+
+
+def read_lists(source: Path, dataset: str) -> Lists:
+    """Read the lists of attributes and splits, as text or as CSV; no images are needed.
+
+    Raises DataError if a list is missing or damaged, if a value is not -1 or 1, or if the lists are not of the same images.
+    """
+    attribute_list = _find_list(source, dataset, "list_attr_celeba")
+    split_list = _find_list(source, dataset, "list_eval_partition")
+    names, attributes = _read_attributes(attribute_list)
+    split_of = _read_splits(split_list)
+    lacking = next((name for name in names if name not in split_of), None)
+    if lacking is not None or len(split_of) != len(names):
+        listed = set(names)
+        extra = lacking or next(name for name in split_of if name not in listed)
+        raise DataError(f"{attribute_list} and {split_list} do not list the same images (such as {extra}); place both of one release.")
+    return Lists(names, np.array([split_of[name] for name in names], dtype=np.int8), attributes)
+
+
+def check_counts(lists: Lists, source: Path) -> None:
+    """Check the number of images of every split and group against the release.
+
+    Raises DataError if all images are listed but a count differs; warns, with the difference, if fewer are listed. Refuses more.
+    """
+    found = lists.split_counts()
+    total, expected = len(lists.names), sum(SPLIT_COUNTS.values())
+    if total < expected:
+        differences = ", ".join(f"{SPLIT_COUNTS[name] - found[name]:,} of {SPLIT_COUNTS[name]:,} {name} images" for name in SPLITS)
+        log.warning("%s lists %d of CelebA's %d images: it lacks %s; counts by group are not checked", source, total, expected, differences)
+        return
+    if found != SPLIT_COUNTS:
+        raise DataError(f"The lists in {source} have the splits {found}, the release {SPLIT_COUNTS}; place the original lists.")
+    for (first, second), counts in GROUP_COUNTS.items():
+        group = 2 * lists.attributes[first] + lists.attributes[second]
+        for code, name in enumerate(SPLITS):
+            groups = tuple(np.bincount(group[lists.split == code], minlength=4).tolist())
+            if groups != counts[name]:
+                raise DataError(
+                    f"The lists in {source} have {groups} {name} images by 2 · {first} + {second}, the release {counts[name]}; "
+                    "place the original lists."
+                )
+
+
+def _find_list(source: Path, dataset: str, stem: str) -> Path:
+    for root in ROOTS:
+        for folder in LIST_FOLDERS:
+            for ending in (".txt", ".csv"):
+                path = source / root / folder / f"{stem}{ending}"
+                if path.is_file():
+                    return path
+    raise DataError(
+        f"CelebA is not at {source}: place list_attr_celeba.txt, list_eval_partition.txt and the folder img_align_celeba there, or set "
+        f"data.{dataset} to the folder that holds them."
+    )
+
+
+def _photo_folder(source: Path, dataset: str) -> Path:
+    for root in ROOTS:
+        for folder in PHOTO_FOLDERS:
+            if (source / root / folder).is_dir():
+                return source / root / folder
+    raise DataError(
+        f"CelebA's images are not at {source}: place the folder img_align_celeba beside the lists, or set data.{dataset} to the folder "
+        "that holds it."
+    )
+
+
+def _read_attributes(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Return the file names and the attributes that GROUP_COUNTS are about, found by their names in the list's own header."""
+    wanted = sorted({name for pair in GROUP_COUNTS for name in pair})
+    rows = _csv_rows(path) if path.suffix == ".csv" else _text_rows(path)
+    columns = next(rows, [])
+    for name in ("image_id", *wanted):
+        if name not in columns:
+            raise DataError(f"{path} names no column '{name}', so it is no list of CelebA's attributes; place an original copy.")
+    places = [columns.index(name) for name in wanted]
+    image = columns.index("image_id")
+    names: list[str] = []
+    values: list[list[str]] = []
+    for row in rows:
+        if len(row) != len(columns):
+            raise DataError(f"{path} has {len(row)} values for image {len(names) + 1}, but {len(columns)} columns; place an original copy.")
+        names.append(row[image])
+        values.append([row[place] for place in places])
+    table = np.array(values).reshape(len(names), len(wanted))
+    for place, name in enumerate(wanted):
+        wrong = np.flatnonzero((table[:, place] != "1") & (table[:, place] != "-1"))
+        if len(wrong):
+            found = table[wrong[0], place]
+            raise DataError(f"{path} codes {name} of {names[wrong[0]]} as '{found}', but CelebA as -1 or 1; place an original copy.")
+    if len(set(names)) != len(names):
+        raise DataError(f"{path} lists an image twice; place an original copy.")
+    return names, {name: (table[:, place] == "1").astype(np.int16) for place, name in enumerate(wanted)}
+
+
+def _text_rows(path: Path) -> Iterator[list[str]]:
+    """Yield the columns' names, then the rows of the official text: a count, the attributes' names, a line an image."""
+    with open(path, encoding="utf-8-sig", newline="") as stream:
+        first, names = stream.readline().split(), stream.readline().split()
+        if len(first) != 1 or not first[0].isdigit() or len(names) != ATTRIBUTES:
+            raise DataError(
+                f"{path} does not begin with the number of images and {ATTRIBUTES} attribute names; place an original copy, or the CSV "
+                "variant as list_attr_celeba.csv."
+            )
+        yield ["image_id", *names]
+        count = 0
+        for line in stream:
+            if line.strip():
+                count += 1
+                yield line.split()
+        if count != int(first[0]):
+            raise DataError(f"{path} says that it lists {first[0]} images, but lists {count}; place an original copy.")
+
+
+def _csv_rows(path: Path) -> Iterator[list[str]]:
+    with open(path, encoding="utf-8-sig", newline="") as stream:
+        yield from ([value.strip() for value in row] for row in csv.reader(stream) if row)
+
+
+def _read_splits(path: Path) -> dict[str, int]:
+    """Return every image's position in SPLITS, by file name."""
+    rows: Iterator[Sequence[str]] = _csv_rows(path) if path.suffix == ".csv" else _split_lines(path)
+    columns = list(next(rows, []))
+    coded = next((name for name in ("partition", "split") if name in columns), None)
+    if "image_id" not in columns or coded is None:
+        raise DataError(f"{path} has no columns 'image_id' and 'partition' (or 'split'); place an original copy.")
+    image, code = columns.index("image_id"), columns.index(coded)
+    result: dict[str, int] = {}
+    for row in rows:
+        if len(row) != len(columns) or row[code] not in ("0", "1", "2") or row[image] in result:
+            raise DataError(f"{path} has the row '{' '.join(row)}', but every image stands once, with 0, 1 or 2; place an original copy.")
+        result[row[image]] = int(row[code])
+    return result
+
+
+def _split_lines(path: Path) -> Iterator[list[str]]:
+    yield ["image_id", "partition"]
+    with open(path, encoding="utf-8-sig", newline="") as stream:
+        yield from (line.split() for line in stream if line.strip())

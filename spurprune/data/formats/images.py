@@ -1,0 +1,169 @@
+"""Images that are still files: decoded in parallel, once, into one memory-mapped array; an interrupted decoding goes on where it was."""
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from spurprune.errors import DataError, first_sentence
+from spurprune.machine.logs import Progress, log
+from spurprune.storage.files import write_text, writing
+
+CHUNK = 256  # images between two notes of how far the decoding has come
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # no space; other answers say that the file system cannot tell beforehand
+
+
+class DamagedImageError(DataError):
+    """An image that is missing or cannot be decoded."""
+
+
+Preparation = Callable[[Image.Image], Image.Image]
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Images below ``root`` in the order of the dataset's samples, each to become uint8 [3, size, size].
+
+    ``prepare`` maps an RGB picture to one of ``size`` × ``size`` pixels; ``preparation`` says what it does, so that a decoding that was
+    interrupted goes on only with the same.
+    """
+
+    root: Path
+    names: Sequence[str]
+    size: int
+    prepare: Preparation
+    preparation: str
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read(self, row: int) -> np.ndarray:
+        """Return one image, uint8 [3, size, size]; raises DamagedImageError that names its file."""
+        path = self.root / self.names[row]
+        try:
+            with Image.open(path) as picture:
+                pixels = np.asarray(self.prepare(picture.convert("RGB")))
+        except FileNotFoundError:
+            raise DamagedImageError(
+                f"The image {path} is missing; place a complete copy of the dataset, or set damaged_images to skip."
+            ) from None
+        except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            if isinstance(error, OSError) and error.errno is not None:  # the file system's, so it may pass: nothing to be left out for
+                raise DataError(f"The image {path} cannot be read ({error.strerror}); mend that and run again.") from error
+            raise DamagedImageError(
+                f"The image {path} is damaged ({first_sentence(error)}); place an original copy, or set damaged_images to skip."
+            ) from error
+        if pixels.shape != (self.size, self.size, 3):
+            raise ValueError(f"{path} was prepared to {pixels.shape}, not to {self.size} pixels a side")
+        return pixels.transpose(2, 0, 1)
+
+    def identity(self) -> str:
+        """Return a hash of what decides the decoded array: files by name, size and time, and what is done to them."""
+        files = [(name, [found.st_size, found.st_mtime_ns] if (found := _stat(self.root / name)) else None) for name in self.names]
+        return hashlib.sha256(json.dumps([self.preparation, self.size, files]).encode()).hexdigest()
+
+
+def decode(images: ImageFiles, output: Path, threads: int, skip_damaged: bool) -> list[int]:
+    """Decode all images into ``output`` (.npy, by rename) and return the rows of those left out, empty unless ``skip_damaged``.
+
+    What is left out makes the array shorter. While it lasts the work lies beside the output, in ``.NAME.decoding`` files; the same
+    call goes on with it. Raises DamagedImageError at the first damaged image otherwise.
+    """
+    partial, notes = output.with_name(f".{output.name}.decoding"), output.with_name(f".{output.name}.decoding.json")
+    identity = images.identity()
+    done, damaged = _noted(notes, identity) if partial.exists() else (0, [])
+    if damaged and not skip_damaged:  # begun while they were to be left out
+        done, damaged = 0, []
+    if done:
+        log.info("decoding goes on after %d images", done)
+        array = np.lib.format.open_memmap(partial, mode="r+")
+    else:
+        with writing(partial):
+            notes.unlink(missing_ok=True)
+        array = _allocated(partial, (len(images), 3, images.size, images.size))
+    progress = Progress(len(images), f"decoding {len(images)} images", "image")
+    progress.find("images", done)
+    with ThreadPoolExecutor(threads) as pool:
+        for start in range(done, len(images), CHUNK):
+            rows = range(start, min(start + CHUNK, len(images)))
+            damaged.extend(_decode_rows(images, rows, array, pool, skip_damaged))
+            array.flush()
+            write_text(notes, json.dumps({"identity": identity, "done": rows.stop, "damaged": damaged}))
+            progress.step(len(rows))
+    if damaged:
+        _shorten(array, damaged, output)
+        partial.unlink()
+    else:
+        os.replace(partial, output)
+    del array
+    notes.unlink()
+    return damaged
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _allocated(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[Any]]":
+    """Return a new memory-mapped array, uint8, whose disk space is taken: written to without, it would kill the process on a full disk.
+
+    Raises DataError if there is no space.
+    """
+    with writing(path):
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+        if hasattr(os, "posix_fallocate"):  # not on macOS
+            with open(path, "r+b") as file:
+                try:
+                    os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+                except OSError as error:
+                    if error.errno in FULL:
+                        path.unlink()
+                        raise
+    return array
+
+
+def _decode_rows(images: ImageFiles, rows: range, array: np.ndarray, pool: ThreadPoolExecutor, skip_damaged: bool) -> list[int]:
+    """Decode some rows into the array and return those that are damaged."""
+
+    def one(row: int) -> int | None:
+        try:
+            array[row] = images.read(row)
+        except DamagedImageError as error:
+            if not skip_damaged:
+                raise
+            log.warning("left out: %s", error)
+            return row
+        return None
+
+    return [row for row in pool.map(one, rows) if row is not None]
+
+
+def _noted(notes: Path, identity: str) -> tuple[int, list[int]]:
+    """Return (number of images decoded, rows of damaged ones) of an interrupted decoding of the same images, else none."""
+    try:
+        found = json.loads(notes.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return 0, []
+    return (found["done"], found["damaged"]) if found.get("identity") == identity else (0, [])
+
+
+def _shorten(array: np.ndarray, rows: Sequence[int], path: Path) -> None:
+    """Write the array without some rows to ``path``, by rename."""
+    kept = np.setdiff1d(np.arange(len(array)), rows)
+    shorter = path.with_name(f".{path.name}.shorter")
+    result = _allocated(shorter, (len(kept), *array.shape[1:]))
+    for start in range(0, len(kept), CHUNK):
+        result[start : start + CHUNK] = array[kept[start : start + CHUNK]]
+    result.flush()
+    os.replace(shorter, path)

@@ -1,0 +1,115 @@
+"""The datasets' inputs: one memory-mapped array a dataset, its base table and its manifest."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spurprune.errors import DataError, first_sentence
+from spurprune.machine import scratch
+from spurprune.storage.files import replacing, write_text
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a prepared dataset holds.
+
+    ``shape`` and ``dtype`` describe one sample of ``inputs.npy`` (images: uint8, channel × height × width). ``mean`` and ``std`` are a
+    channel's over the training split, of pixels scaled to [0, 1]. ``attributes`` maps an attribute's name to its value names.
+    ``vocabulary`` is the fingerprint of the tokenizer's vocabulary where samples are token sequences, else empty.
+    """
+
+    dataset: str
+    image_size: int
+    count: int
+    shape: tuple[int, ...]
+    dtype: str
+    classes: tuple[str, ...]
+    attributes: dict[str, list[str]]
+    split_counts: dict[str, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    sha256: str
+    source: str
+    licence: str
+    vocabulary: str = ""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether samples are token sequences, not images."""
+        return self.dtype == "int32"
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes."""
+        return len(self.classes)
+
+    def class_index(self, name: str | int) -> int:
+        """Return the label of a class given by its name or number; raises DataError if the dataset has no such class."""
+        if isinstance(name, int) and 0 <= name < len(self.classes):
+            return name
+        if str(name) in self.classes:
+            return self.classes.index(str(name))
+        raise DataError(f"The dataset '{self.dataset}' has no class '{name}'; its classes are {', '.join(self.classes)}.")
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write a manifest as JSON, by rename."""
+    write_text(path, json.dumps(asdict(manifest), indent=2, sort_keys=True) + "\n")
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest; raises DataError that names the file if it is missing or damaged."""
+    try:
+        raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        for name in ("shape", "classes", "mean", "std"):
+            raw[name] = tuple(raw[name])
+        return Manifest(**raw)
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing; rerun the workflow, which makes it.") from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{path} is no dataset manifest ({first_sentence(error)}); delete it and rerun.") from error
+
+
+def write_inputs(path: Path, inputs: np.ndarray) -> None:
+    """Write the inputs array as ``.npy``, by rename."""
+    with replacing(path) as temporary, open(temporary, "wb") as out:
+        np.save(out, inputs, allow_pickle=False)
+
+
+def open_inputs(path: Path, manifest: Manifest) -> np.ndarray:
+    """Open the inputs memory-mapped, read-only; raises DataError if the file is missing, damaged or not the manifest's."""
+    try:
+        inputs: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing; rerun the workflow, which makes it.") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} is damaged or no NPY file ({first_sentence(error)}); delete it and rerun.") from error
+    expected = ((manifest.count, *manifest.shape), manifest.dtype)
+    if (inputs.shape, str(inputs.dtype)) != expected:
+        raise DataError(
+            f"{path} holds {inputs.dtype} {inputs.shape}, but its manifest says {expected[1]} {expected[0]}; delete it and rerun."
+        )
+    return inputs
+
+
+@contextmanager
+def local_inputs(paths: Mapping[str, Path], folder: str | None, limit_gb: int | None = None) -> Iterator[dict[str, Path]]:
+    """Yield a job's ``paths``, the array's replaced by that of its copy in a node-local ``folder``, which is kept until the block ends.
+
+    ``paths`` names at least inputs and manifest. Without a folder, or where there can be no copy (see ``scratch.local_copy``), the paths
+    are yielded as they are. Raises DataError if the manifest is missing or damaged.
+    """
+    if not folder:
+        yield dict(paths)
+        return
+    manifest = read_manifest(paths["manifest"])
+    array_bytes = manifest.count * math.prod(manifest.shape) * np.dtype(manifest.dtype).itemsize
+    name = f"{manifest.dataset}-{manifest.image_size}-{manifest.sha256}.npy"
+    with scratch.local_copy(scratch.Original(paths["inputs"], name, array_bytes, manifest.sha256), folder, limit_gb) as path:
+        yield dict(paths) | {"inputs": path}

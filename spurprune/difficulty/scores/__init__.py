@@ -1,0 +1,1 @@
+"""Difficulty scores: one module each, with a pure ``score(dynamics)``; larger is harder."""

@@ -1,0 +1,10 @@
+"""Area under the margin (Pleiss et al. 2020), turned round so that larger is harder."""
+
+import numpy as np
+
+from spurprune.difficulty.dynamics import Dynamics
+
+
+def score(dynamics: Dynamics) -> np.ndarray:
+    """Return minus the mean over epochs of the true class's logit minus the largest other; float64 [seeds, samples]."""
+    return -dynamics.margin.astype(np.float64).mean(axis=1)

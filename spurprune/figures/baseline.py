@@ -1,0 +1,110 @@
+"""Carriers among the easiest and the hardest samples against a setting without carriers (the paper's App. A.4)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from spurprune.evaluation.statistics import Estimate
+from spurprune.figures import style
+from spurprune.figures.base import UNKNOWN, Material, MetricKey, PublishedLine, difference_of, mean_of
+from spurprune.figures.window import MISCLASSIFICATION, WindowRow, by_strength
+from spurprune.figures.words import percent, points
+
+WORST = "worst_group_accuracy"
+LOOK = style.REFERENCES[0]
+NONE = "none"
+PUBLISHED_LOOKS = {
+    NONE: style.Look(style.REFERENCES[2].colour, "", "-."),
+    "easiest": style.Look(style.EASIEST.colour, "", "-."),
+    "hardest": style.Look(style.HARDEST.colour, "", "-."),
+}
+
+
+@dataclass(frozen=True)
+class ComparedRow:
+    """One metric, a share in [0, 1], with carriers among the "easiest" or the "hardest" samples, or with "none": the baseline.
+
+    ``start`` is None in the baseline, and where the carriers are not chosen by rank; ``epoch`` is None after training. ``difference`` is
+    paired, to the baseline after training, and has no repeats over epochs; ``difference_to_easiest`` is paired, too, of the
+    misclassification at the same time, and has no repeats elsewhere. ``published`` is empty where the value was measured; of a
+    published one it names the source, and that value belongs to no setting and has no repeats.
+    """
+
+    strength: str
+    setting: str
+    carriers: str
+    start: int | None
+    epoch: int | None
+    metric: str
+    value: Estimate
+    difference: Estimate
+    difference_to_easiest: Estimate = UNKNOWN
+    published: str = ""
+
+
+def compared(material: Material, finals: Sequence[WindowRow], baseline: str) -> list[ComparedRow]:
+    """Return final misclassification and worst-group accuracy, each of the baseline first, then of every row of ``finals``.
+
+    Of every strength, ``finals`` hold the row of the easiest carriers and that of the hardest.
+    """
+    rows = []
+    for metric in (MISCLASSIFICATION, WORST):
+        reference = material.metrics.get(MetricKey(baseline, "none", metric), {})
+        rows.append(ComparedRow("", baseline, NONE, None, None, metric, mean_of(reference), UNKNOWN))
+        for line in by_strength(finals).values():
+            for row, end in zip(line, ("easiest", "hardest"), strict=True):
+                values = material.metrics.get(MetricKey(row.setting, "none", metric), {})
+                difference = difference_of(values, reference)
+                to_easiest = row.difference if metric == MISCLASSIFICATION else UNKNOWN
+                rows.append(ComparedRow(row.strength, row.setting, end, row.start, None, metric, mean_of(values), difference, to_easiest))
+    return rows
+
+
+def over_epochs(finals: Sequence[WindowRow], courses: Sequence[WindowRow]) -> list[ComparedRow]:
+    """Return the misclassification over epochs in the form of the compared rows."""
+    ends = {row.setting: end for line in by_strength(finals).values() for row, end in zip(line, ("easiest", "hardest"), strict=True)}
+    return [
+        ComparedRow(
+            row.strength,
+            row.setting,
+            ends[row.setting],
+            row.start,
+            row.epoch,
+            MISCLASSIFICATION,
+            row.misclassification,
+            UNKNOWN,
+            row.difference,
+        )
+        for row in courses
+    ]
+
+
+def published_rows(published: Sequence[PublishedLine]) -> list[ComparedRow]:
+    """Return the published values in the form of the compared rows."""
+    return [ComparedRow("", "", one.name, None, None, one.metric, one.level, UNKNOWN, UNKNOWN, one.source) for one in published]
+
+
+def label_of(published: PublishedLine) -> str:
+    """Return what the legend calls a published value."""
+    return replace(published, name="no carriers").label if published.name == NONE else published.label
+
+
+def level(rows: Sequence[ComparedRow], metric: str) -> Estimate:
+    """Return the baseline's value of a metric."""
+    return next(row.value for row in rows if row.metric == metric and row.carriers == NONE)
+
+
+def findings(rows: Sequence[ComparedRow], description: str, published: Sequence[PublishedLine]) -> list[str]:
+    """Return worst-group accuracy in the baseline, then of every strength with its paired difference to that, then what is published."""
+    told = ", ".join(f"{100 * one.value:.2f}% with carriers among the {one.name}" for one in published if one.name != NONE)
+    without = ", ".join(f"{100 * one.value:.2f}%" for one in published if one.name == NONE)
+    sources = ", ".join(dict.fromkeys(one.source for one in published))
+    return [
+        f"{description}: without carriers, worst-group accuracy is {percent(level(rows, WORST))}.",
+        *(
+            f"{row.strength}: with carriers among the {row.carriers} samples, worst-group accuracy is {percent(row.value)} "
+            f"(paired difference to none {points(row.difference)})."
+            for row in rows
+            if row.metric == WORST and row.carriers != NONE
+        ),
+        *([f"Published worst-group accuracy ({sources}): {without} without carriers, {told}."] if published else []),
+    ]

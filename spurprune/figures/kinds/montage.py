@@ -1,0 +1,137 @@
+"""Images over the difficulty range of the source class, carriers marked (the paper's Fig. 9)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from spurprune.dag import plugins
+from spurprune.errors import DataError
+from spurprune.figures import style
+from spurprune.figures.base import Drawing, Material, SettingInfo, Spec
+from spurprune.figures.spectrum import Spectrum, spectra
+
+LOOKS = {"carriers": style.CARRIERS, "others": style.OTHERS}
+ALL = "all samples"  # the one row where carriers are not known
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One image of the montage: its place, and its difficulty rank within the source class's training samples (0 = easiest)."""
+
+    row: str
+    column: int
+    sample_id: int
+    rank_in_class: int
+    class_size: int
+    score: float
+
+
+def make(material: Material, spec: Spec) -> Drawing:
+    """Draw two rows of images, carriers and others, each evenly spaced from its easiest to its hardest sample.
+
+    Where the data do not tell which samples carry the feature, one row of all. Raises DataError if the setting's inputs are no images.
+    """
+    name, repeat, columns = (spec.options[key] for key in ("setting", "repeat", "columns"))
+    info = spec.settings[name]
+    shape = material.manifests[info.dataset].shape
+    if len(shape) != 3 or shape[0] not in (1, 3):
+        raise DataError(f"A montage draws images, but an input of '{name}' has the shape {shape}; name a setting of images.")
+    spectrum = spectra(material, info, name)[repeat]
+    rows = choose(spectrum, columns)
+    images = pictures(material.images[info.dataset], rows, info)
+    return Drawing(rows, draw(rows, images, info, repeat, columns), findings(spectrum, info, repeat))
+
+
+def choose(spectrum: Spectrum, columns: int) -> list[ImageRow]:
+    """Return up to ``columns`` carriers and as many other samples, evenly spaced by difficulty, easiest first; or so many of all."""
+    rows = []
+    members_of = {"carriers": spectrum.is_carrier, "others": ~spectrum.is_carrier}
+    if not spectrum.carriers_known:
+        members_of = {ALL: ~spectrum.is_carrier}
+    for row, members in members_of.items():
+        ranks = np.flatnonzero(members)
+        for column, rank in enumerate(ranks[evenly_spaced(len(ranks), columns)].tolist()):
+            rows.append(ImageRow(row, column, int(spectrum.sample_id[rank]), rank, len(members), float(spectrum.score[rank])))
+    return rows
+
+
+def evenly_spaced(available: int, wanted: int) -> np.ndarray:
+    """Return up to ``wanted`` positions among ``available``, evenly spaced, the first and the last among them, int64."""
+    return np.linspace(0, available - 1, min(available, wanted)).round().astype(np.int64)
+
+
+def pictures(inputs: np.ndarray, rows: list[ImageRow], info: SettingInfo) -> list[np.ndarray]:
+    """Return the images as the network sees them before augmentation, uint8 [H, W] or [H, W, 3]; a synthetic feature lies over carriers.
+
+    ``inputs`` uint8 [N, C, H, W] may be a memory map, of which only the rows' own images are read.
+    """
+    images = []
+    for row in rows:
+        image = np.array(inputs[row.sample_id : row.sample_id + 1])
+        if row.row == "carriers" and info.feature is not None:
+            options = {key: value for key, value in info.feature.items() if key != "name"}
+            image = plugins.load("overlays", info.feature["name"]).apply_(image, **options)
+        image = centre(image[0], info.crop_size)
+        images.append(image[0] if len(image) == 1 else image.transpose(1, 2, 0))
+    return images
+
+
+def centre(image: np.ndarray, side: int | None) -> np.ndarray:
+    """Return the central square of an image [C, H, W], of ``side`` pixels; the whole image if that is None."""
+    if side is None:
+        return image
+    top, left = (image.shape[1] - side) // 2, (image.shape[2] - side) // 2
+    return image[:, top : top + side, left : left + side]
+
+
+def draw(rows: list[ImageRow], images: list[np.ndarray], info: SettingInfo, repeat: int, columns: int) -> Figure:
+    """Draw the images, each with its rank below it; carriers have a thick coloured frame, others a thin grey dashed one."""
+    side = style.PAGE / (columns + 1)
+    names = list(dict.fromkeys(row.row for row in rows)) if any(row.row == ALL for row in rows) else list(LOOKS)
+    figure = Figure(figsize=(style.PAGE, len(names) * (side + 0.22) + 0.25))
+    grid = figure.subplots(len(names), columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for row, image in zip(rows, images, strict=True):
+        axes = grid[names.index(row.row), row.column]
+        axes.set_axis_on()
+        # Pixels stay squares where they are enlarged; photos are averaged where they are drawn smaller than they are.
+        fits = image.shape[1] <= side * style.DOTS_PER_INCH
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest" if fits else "antialiased")
+        _frame(axes, LOOKS.get(row.row, style.OTHERS))
+        axes.set_xlabel(str(row.rank_in_class), labelpad=2)
+        if row.column == 0:
+            axes.set_ylabel(row.row)
+    size = rows[0].class_size if rows else 0
+    where = f"within the {size} training samples of class {info.source_class} (0 = easiest), repeat {repeat}"
+    figure.suptitle(f"{info.description}: difficulty rank {where}", x=0.01, ha="left", fontsize=7.5)
+    return figure
+
+
+def _frame(axes: Axes, look: style.Look) -> None:
+    axes.grid(False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set(visible=True, color=look.colour, linewidth=2.2 if look is style.CARRIERS else 1, linestyle=look.dashes)
+
+
+def findings(spectrum: Spectrum, info: SettingInfo, repeat: int) -> list[str]:
+    """Return where the carriers lie among all samples of the class, in one repeat."""
+    ranks = np.flatnonzero(spectrum.is_carrier)
+    size = len(spectrum.is_carrier)
+    if not spectrum.carriers_known:
+        return [
+            f"{info.description}: the data do not tell which of the {size} training samples of class {info.source_class} show the feature."
+        ]
+    if not len(ranks):
+        return [f"{info.description}: repeat {repeat} has no carriers."]
+    chance = (size - 1) / 2
+    told = (
+        f"{info.description}: the {len(ranks)} carriers of repeat {repeat} have the ranks {ranks[0]} to {ranks[-1]} among the {size} "
+        f"training samples of class {info.source_class} (0 = easiest); their median rank is {np.median(ranks):g}, "
+        f"where chance puts it near {chance:g}."
+    )
+    return [told]

@@ -1,0 +1,212 @@
+"""The figures' one style: widths of a paper's columns, colours that stay apart for colour-blind eyes and in grey, deterministic files."""
+
+import itertools
+import math
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from spurprune.evaluation.statistics import Estimate
+from spurprune.storage.files import replacing
+
+COLUMN, PAGE = 3.3, 6.9  # widths of one column and of two, in inches
+CHARACTER = 0.052  # mean width of a title's character, in inches
+DOTS_PER_INCH = 300
+MOST_EPOCHS_TOLD = 5  # with more, round numbers are marked instead
+NOTE_COLOUR = "#555555"
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_RC: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # comes with Matplotlib, so that every machine draws the same
+    "font.size": 7.5,
+    "axes.titlesize": 7.5,
+    "axes.labelsize": 7.5,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "figure.titlesize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4.0,
+    "lines.markeredgecolor": "white",
+    "lines.markeredgewidth": 0.5,
+    "legend.frameon": False,
+    "legend.handlelength": 2.8,
+    "legend.columnspacing": 1.6,
+    "hatch.linewidth": 0.5,
+    "figure.constrained_layout.use": True,
+    "savefig.dpi": DOTS_PER_INCH,
+    "pdf.fonttype": 42,  # TrueType: text in the file stays text, as journals ask
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a series looks: its colour (Okabe and Ito's, which colour-blind eyes tell apart), and marker and dashes that work in grey."""
+
+    colour: str
+    marker: str
+    dashes: Literal["-", "--", "-.", ":"]
+
+
+HARDEST = Look("#D55E00", "o", "-")
+EASIEST = Look("#0072B2", "s", "--")
+RANDOM = Look("#767676", "^", ":")
+REFERENCES = (
+    Look("#000000", "", ":"),
+    Look("#000000", "", "-."),
+    Look("#767676", "", "--"),
+    Look("#767676", "", "-"),
+    Look("#B0B0B0", "", "-"),
+)
+ORDERS = {"hardest": HARDEST, "easiest": EASIEST, "random": RANDOM}
+CORRECT = Look("#009E73", "^", "-.")
+TAKEN = Look("#000000", "o", "-")
+CARRIERS = Look("#8C3A78", "D", "-")
+OTHERS = Look("#8A8A8A", "v", "--")
+# Growing strengths get darker, so that grey keeps their order.
+STRENGTHS = (Look("#E69F00", "^", ":"), Look("#009E73", "s", "--"), Look("#1F3A73", "o", "-"), Look("#000000", "D", "-."))
+
+
+def looks_of(names: Iterable[str], looks: Sequence[Look]) -> dict[str, Look]:
+    """Return a look for every name, in order; they repeat where there are more names than looks."""
+    return dict(zip(names, itertools.cycle(looks), strict=False))
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Apply the style, whatever the user's own Matplotlib settings are; figures are drawn and saved within."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_RC)
+        yield
+
+
+def fit_percent(axes: Axes, shares: Sequence[Estimate], from_zero: bool) -> None:
+    """Fit the vertical axis of shares drawn as percent: from 0 up to the data, or from the data up to 100; intervals included."""
+    ends = [100 * end for share in shares for end in (share.mean, share.low, share.high) if math.isfinite(end)]
+    if from_zero:
+        low, high = 0.0, min(100.0, _round_up(max([0.0, *ends])))
+    else:
+        low, high = max(0.0, 100.0 - _round_up(100.0 - min([100.0, *ends]))), 100.0
+    room = 0.04 * (high - low)  # for the markers at the ends
+    axes.set_ylim(low - room, high + room)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
+
+
+def _round_up(span: float) -> float:
+    """Return a span of percent rounded up to what makes a good axis, at least 5."""
+    step = next(step for limit, step in ((10, 2), (25, 5), (math.inf, 10)) if span <= limit)
+    return max(5.0, float(step * math.ceil(span / step)))
+
+
+def line(axes: Axes, x: Sequence[float], shares: Sequence[Estimate], look: Look) -> None:
+    """Draw means of shares as percent, joined by a line, with their 95% intervals as a band; what was not measured is left out."""
+    shown = [(position, share) for position, share in zip(x, shares, strict=True) if share.n]
+    where = [position for position, _ in shown]
+    means, low, high = ([100 * getattr(share, end) for _, share in shown] for end in ("mean", "low", "high"))
+    axes.fill_between(where, low, high, color=look.colour, alpha=0.16, linewidth=0)
+    axes.plot(where, means, color=look.colour, marker=look.marker, linestyle=look.dashes)
+
+
+def barred_line(axes: Axes, x: Sequence[float], shares: Sequence[Estimate], look: Look) -> None:
+    """Draw means of shares as percent, joined by a line, with their 95% intervals as bars; what was not measured is left out."""
+    shown = [(position, share) for position, share in zip(x, shares, strict=True) if share.n]
+    axes.plot([position for position, _ in shown], [100 * share.mean for _, share in shown], color=look.colour, linestyle=look.dashes)
+    for position, share in shown:
+        point(axes, position, share, look)
+
+
+def point(axes: Axes, x: float, share: Estimate, look: Look) -> None:
+    """Draw one mean of shares as percent, with its 95% interval as a bar, if it was measured."""
+    if share.n:
+        half = None if math.isnan(share.high) else 100 * (share.high - share.mean)
+        axes.errorbar(x, 100 * share.mean, half, color=look.colour, marker=look.marker, elinewidth=1, capsize=2)
+
+
+def value_ticks(axes: Axes, values: Sequence[float]) -> None:
+    """Put a tick at each of the ascending values, labelled where the last label leaves room."""
+    labels: list[str] = []
+    last = -math.inf
+    for value in values:
+        fits = value - last >= 0.07 * (values[-1] - values[0])
+        labels.append(f"{value:g}" if fits else "")
+        last = value if fits else last
+    axes.set_xticks(values, labels)
+
+
+def epoch_axis(axes: Axes, epochs: Sequence[int]) -> None:
+    """Label the horizontal axis for epochs on a logarithmic scale, since most is learned early; say so where none were recorded."""
+    axes.set_xlabel("Epoch")
+    if not epochs:
+        axes.text(0.5, 0.5, "no epochs recorded", transform=axes.transAxes, ha="center", va="center", color=NOTE_COLOUR)
+        return
+    axes.set_xlabel("Epoch (log scale)")
+    axes.set_xscale("log")
+    marks = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+    different = sorted(set(epochs))
+    ticks = different if len(different) <= MOST_EPOCHS_TOLD else [tick for tick in marks if min(epochs) <= tick <= max(epochs)]
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.minorticks_off()
+
+
+def panel_title(axes: Axes, letter: str, text: str, inches: float) -> None:
+    """Title a panel with its letter and a text, at the left; its lines are wrapped to the room in inches from the panel's left end."""
+    room = int((inches - 0.4) / CHARACTER)  # less the vertical axis' numbers and label
+    first, *others = (textwrap.fill(one, room, initial_indent="" if number else "  ") for number, one in enumerate(text.split("\n")))
+    axes.set_title("\n".join([f"$\\bf{{{letter}}}${first}", *others]), loc="left")
+
+
+def bars(axes: Axes, names: Sequence[str], shares: Sequence[Estimate], look: Look) -> None:
+    """Draw one hatched bar a share, as percent, with its 95% interval; what was not measured is left out."""
+    axes.set_xticks(range(len(names)), list(names))
+    axes.grid(False, axis="x")
+    for position, share in enumerate(shares):
+        axes.bar(position, 100 * share.mean if share.n else 0, 0.7, facecolor="white", edgecolor=look.colour, hatch="////", linewidth=1)
+        point(axes, position, share, look)
+
+
+def level(axes: Axes, share: float, look: Look) -> None:
+    """Draw a reference level of a share, as percent, across the panel."""
+    axes.axhline(100 * share, color=look.colour, linewidth=0.8, linestyle=look.dashes)
+
+
+def legend(figure: Figure | SubFigure, looks: Mapping[str, Look], columns: int = 4) -> None:
+    """Put the series' names and looks above the panels, outside the data, in up to so many columns; nothing if there are no series."""
+    handles = [Line2D([], [], color=look.colour, marker=look.marker, linestyle=look.dashes) for look in looks.values()]
+    if handles:
+        figure.legend(handles, list(looks), loc="outside upper left", ncols=min(len(looks), columns), borderpad=0, borderaxespad=0.3)
+
+
+def note(figure: Figure, text: str) -> None:
+    """Put a note on the repeats below the panels at the right, outside the data."""
+    placed = figure.legend([], [], title=text, loc="outside lower right", borderpad=0, borderaxespad=0.2)
+    placed.get_title().set(color=NOTE_COLOUR, fontsize=6.5)
+
+
+def save(figure: Figure, pdf: Path, png: Path, title: str, subject: str) -> None:
+    """Write a figure as PDF and PNG (300 dots per inch) without timestamps, so that equal figures are equal bytes."""
+    words: Mapping[str, str | None] = {"Creator": "spurprune", "Title": title, "Subject": subject, "CreationDate": None}
+    with replacing(pdf) as temporary:
+        figure.savefig(temporary, format="pdf", metadata=words)
+    with replacing(png) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": "spurprune", "Title": title, "Description": subject})

@@ -1,0 +1,86 @@
+"""Families whose carriers are chosen by difficulty: misclassification of each member, by strength of the feature."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spurprune.evaluation.statistics import Estimate
+from spurprune.figures.base import Material, MetricKey, SettingInfo, Spec, difference_of, mean_of
+
+SWEPT = ("carriers.start", "carriers.choose")  # a family varies one of them: ranks, or "easiest" and "hardest"
+MISCLASSIFICATION = "spurious_misclassification"
+
+
+@dataclass(frozen=True)
+class WindowRow:
+    """Spurious misclassification (share in [0, 1]) with carriers from the ``start``-th easiest sample of the source class on.
+
+    ``start`` is None where the carriers are chosen as the easiest or the hardest; ``epoch`` is None after training; ``difference`` is
+    paired, to the family's easiest carriers of the same strength at the same time.
+    """
+
+    strength: str
+    setting: str
+    start: int | None
+    epoch: int | None
+    misclassification: Estimate
+    difference: Estimate
+
+
+def strengths(spec: Spec) -> dict[str, list[tuple[Any, str]]]:
+    """Return a family's members as one list of (place, setting) for every combination of the grid's other coordinates, easiest first.
+
+    A place is the rank at which a window starts, or "easiest" or "hardest", whose alphabetical order is that of difficulty, too.
+    The keys name the combinations, such as "line width 2", in grid order; a family with no other coordinate has one, named by its
+    description.
+    """
+    lines: dict[str, list[tuple[Any, str]]] = {}
+    for name in spec.family:
+        info = spec.settings[name]
+        others = [_in_words(info, key, value) for key, value in info.coordinates.items() if key not in SWEPT]
+        (place,) = [value for key, value in info.coordinates.items() if key in SWEPT]
+        lines.setdefault(", ".join(others) or info.description, []).append((place, name))
+    return {name: sorted(members) for name, members in lines.items()}
+
+
+def is_one_strength(spec: Spec) -> bool:
+    """Return whether a family varies nothing but where its carriers lie."""
+    return all(set(spec.settings[name].coordinates) <= set(SWEPT) for name in spec.family)
+
+
+def _in_words(info: SettingInfo, key: str, value: Any) -> str:
+    """Return a coordinate in words: "feature.width": 2 is "line width 2" where the feature is a line."""
+    return " ".join([*(info.attribute if word == "feature" else word for word in key.split(".")), str(value)])
+
+
+def final_rows(material: Material, spec: Spec) -> list[WindowRow]:
+    """Return one row a member of the family, after training, by strength in grid order, then from the easiest carriers to the hardest."""
+    rows = []
+    for strength, members in strengths(spec).items():
+        values = [material.metrics.get(MetricKey(name, "none", MISCLASSIFICATION), {}) for _, name in members]
+        for (place, name), mine in zip(members, values, strict=True):
+            start = place if isinstance(place, int) else None
+            rows.append(WindowRow(strength, name, start, None, mean_of(mine), difference_of(mine, values[0])))
+    return rows
+
+
+def by_strength(rows: Sequence[WindowRow]) -> dict[str, list[WindowRow]]:
+    """Return the rows of every strength, in their order."""
+    lines: dict[str, list[WindowRow]] = {}
+    for row in rows:
+        lines.setdefault(row.strength, []).append(row)
+    return lines
+
+
+def starts_of(line: Sequence[WindowRow]) -> list[int]:
+    """Return the ranks at which the windows of a line start."""
+    return [row.start for row in line if row.start is not None]
+
+
+def common_words(names: Sequence[str]) -> tuple[str, list[str]]:
+    """Return what names have in common at their beginning, by whole words, and the rest of each: "line width" and ["1", "2"]."""
+    words = [name.split() for name in names]
+    shared = 0
+    while len(names) > 1 and all(len(one) > shared + 1 and one[shared] == words[0][shared] for one in words):
+        shared += 1
+    return " ".join(words[0][:shared]), [" ".join(one[shared:]) for one in words]

@@ -1,0 +1,1 @@
+"""The machine: devices, node-local copies, logs."""

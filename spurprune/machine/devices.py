@@ -1,0 +1,117 @@
+"""Where a training job runs: its device, leased so that no two jobs share one, and its numeric threads.
+
+Snakemake counts GPUs but hands out no numbers. A job leases one device by locking a file that stands for it; the operating system
+drops the lock when the process ends, however it ends. ``CUDA_VISIBLE_DEVICES`` is set before torch is imported.
+"""
+
+import fcntl
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from spurprune.errors import SpurpruneError, first_sentence
+from spurprune.machine.logs import log
+
+# How often a waiting thread of GNU's OpenMP looks for work before it sleeps. Going to sleep at once costs a training with two threads a
+# sixth of its speed (ResNet-20 on two cores: 510 images a second against 600); spinning for milliseconds costs its neighbours more.
+SPIN_COUNT = 100_000
+# Schedulers' names for their jobs: Slurm, PBS, LSF, Grid Engine. Where they show each job its own devices alone, all are called 0.
+JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+def set_threads(threads: int) -> None:
+    """Give this process ``threads`` numeric threads that go to sleep soon while they wait; call before torch is imported."""
+    for name in THREAD_VARIABLES:
+        os.environ[name] = str(threads)
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # spinning threads slow down every other job on the machine
+    os.environ["GOMP_SPINCOUNT"] = str(SPIN_COUNT)
+
+
+def visible_devices() -> list[str]:
+    """Return the names of the devices this process may use: from CUDA_VISIBLE_DEVICES, else from nvidia-smi, else none.
+
+    Slurm sets the variable in every job that it gives a device, so a job without it has none, whatever the node has. Where nvidia-smi is
+    there but fails, a warning says so.
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name for name in visible.split(",") if name.strip() and name.strip() != "-1"]
+    if "SLURM_JOB_ID" in os.environ:
+        return []
+    try:
+        command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.split()
+    except FileNotFoundError:
+        return []
+    except (OSError, subprocess.SubprocessError) as error:
+        log.warning("no GPU is used: %s; if there is one, set CUDA_VISIBLE_DEVICES, such as to 0", first_sentence(error))
+        return []
+
+
+def lease_folder() -> Path:
+    """Return the node-local folder of the lock files, one for each user and scheduler's job.
+
+    It lies in /tmp, not in TMPDIR, which schedulers carry from node to node and which may lie on a shared file system; the variable
+    SPURPRUNE_LEASES names another place.
+    """
+    job = next((os.environ[name] for name in JOB_VARIABLES if name in os.environ), "local")
+    return Path(os.environ.get("SPURPRUNE_LEASES", "/tmp")) / f"spurprune-devices-{os.getuid()}-{job}"  # noqa: S108 - of mode 0700
+
+
+def node_name() -> str:
+    """Return the name of this machine, which is Slurm's own within a Slurm job."""
+    return os.environ.get("SLURMD_NODENAME") or platform.node()
+
+
+@contextmanager
+def leased_device(poll_seconds: float = 1.0) -> Iterator[str | None]:
+    """Hold one device for the duration and make it the only visible one; yields its name, or None on a machine without any.
+
+    Waits while other jobs hold all devices. Without a lease no device is visible, not even one that torch would find. Raises
+    SpurpruneError if no lock can be held in the folder for them.
+    """
+    devices = visible_devices()
+    if not devices:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        yield None
+        return
+    folder = lease_folder()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock, device = _acquire(folder, devices, poll_seconds)
+    except OSError as error:
+        raise SpurpruneError(
+            f"No device can be leased, since no file in {folder} can be locked ({error.strerror}); name a folder on this machine's own "
+            "disk in the variable SPURPRUNE_LEASES."
+        ) from error
+    try:
+        os.environ["CUDA_VISIBLE_DEVICES"] = device
+        log.info("leased device %s of node %s", device, node_name())
+        yield device
+    finally:
+        log.info("handed back device %s", device)
+        lock.close()
+
+
+def _acquire(folder: Path, devices: list[str], poll_seconds: float) -> tuple[IO[str], str]:
+    waiting = False
+    while True:
+        for device in devices:
+            lock = open(folder / f"{device.strip().replace('/', '_')}.lock", "w")  # noqa: SIM115 - held until the lease ends
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return lock, device
+            except OSError as error:
+                lock.close()
+                if not isinstance(error, BlockingIOError):
+                    raise
+        if not waiting:
+            log.info("waiting for a device: other jobs hold %s", ",".join(devices))
+            waiting = True
+        time.sleep(poll_seconds)

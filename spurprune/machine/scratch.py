@@ -1,0 +1,205 @@
+"""Copies of memory-mapped inputs on a node's own disk, so that a shared file system is read once a node instead of once a batch.
+
+Copies are named by their content and lie in one folder a user. A job that uses one holds a shared lock on the file itself; the operating
+system drops it when the process ends, however it ends. Whoever copies makes room first and removes only what nobody has locked.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from spurprune.machine.logs import log
+
+BYTES_AT_ONCE = 16 * 2**20
+# The share of scratch that copies leave free, or as much as their own size if that is less: other jobs write there, and nearly full file
+# systems are slow.
+FREE_SHARE = 0.05
+GIGABYTE = 10**9
+
+
+class _NoCopyError(Exception):
+    """Why there is no copy: a clause without a full stop."""
+
+
+@dataclass(frozen=True)
+class Original:
+    """An array's file, from which copies are made: its path, what a copy is called, and the last ``array_bytes`` bytes' SHA-256."""
+
+    path: Path
+    name: str
+    array_bytes: int
+    sha256: str
+
+
+@contextmanager
+def local_copy(original: Original, scratch: str, limit_gb: int | None = None) -> Iterator[Path]:
+    """Yield the path of a file's copy on this node, which is kept until the block ends.
+
+    ``scratch`` is a node-local folder; variables and ``~`` stand for what they are on this node. The user's copies there fill at most
+    ``limit_gb`` gigabytes (10⁹ bytes) together. Where there can be no copy, a warning in the log says why, and the original's own path is
+    yielded.
+    """
+    held = _held_or_warn(original, scratch, limit_gb)
+    if held is None:
+        yield original.path
+        return
+    path, file = held
+    with file:
+        _touch(file)
+        try:
+            yield path
+        finally:
+            _touch(file)
+
+
+def _held_or_warn(original: Original, scratch: str, limit_gb: int | None) -> tuple[Path, IO[bytes]] | None:
+    """Return the copy's path and the file that holds its lock, or None after a warning."""
+    try:
+        path = _folder(scratch) / original.name
+        size = original.path.stat().st_size
+        return path, _held(path, size) or _waited_for(path, original, size, limit_gb)
+    except _NoCopyError as error:
+        reason = str(error)
+    except OSError as error:
+        reason = f"{error.filename or scratch}: {error.strerror or error}"
+    log.warning("Inputs are read from %s itself, since it cannot be copied to this node's scratch (%s).", original.path, reason)
+    return None
+
+
+def _folder(scratch: str) -> Path:
+    """Return the user's folder of copies, made if need be; others must not be able to put files there."""
+    expanded = os.path.expanduser(os.path.expandvars(scratch))  # noqa: PTH111 - the text may be no path yet
+    if "$" in expanded:
+        raise _NoCopyError(f"'{scratch}' names a variable that is not set on this node")
+    if not Path(expanded).is_absolute():
+        raise _NoCopyError(f"'{scratch}' is no absolute path")
+    folder = Path(expanded) / f"spurprune-inputs-{os.getuid()}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise _NoCopyError(f"{folder} is a link or may be written by other users")
+    return folder
+
+
+def _locked(file: IO[bytes], operation: int) -> bool:
+    """Try to lock a file at once; return whether it is locked now."""
+    try:
+        fcntl.flock(file, operation | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _touch(file: IO[bytes]) -> None:
+    """Note on a copy that it is used now: eviction goes by this time."""
+    with suppress(OSError):
+        os.utime(file.fileno())
+
+
+def _held(path: Path, size: int) -> IO[bytes] | None:
+    """Return a copy, open and locked against eviction, or None if there is none of this size."""
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - held until the training ends
+    except FileNotFoundError:
+        return None
+    if _locked(file, fcntl.LOCK_SH):
+        found = os.fstat(file.fileno())
+        if found.st_nlink and found.st_size == size:  # no link is left if it was evicted between opening and locking
+            return file
+    file.close()
+    return None
+
+
+def _waited_for(path: Path, original: Original, size: int, limit_gb: int | None) -> IO[bytes]:
+    """Return the copy once this job or another one has made it: on a node, a user's jobs copy one after the other."""
+    with open(path.parent / "copying.lock", "wb") as turn:
+        if not _locked(turn, fcntl.LOCK_EX):
+            log.info("waiting while another job on this node copies inputs")
+            fcntl.flock(turn, fcntl.LOCK_EX)
+        found = _held(path, size)
+        if found is not None:
+            return found
+        _make_room(path.parent, size, limit_gb)
+        started = time.monotonic()
+        file = _copied(path, original, size)
+        log.info("copied %s to %s: %.2f GB in %.1f s", original.path, path, size / GIGABYTE, time.monotonic() - started)
+        return file
+
+
+def _make_room(folder: Path, needed: int, limit_gb: int | None) -> None:
+    """Remove what killed jobs left half-copied, then copies that nobody uses, least recently used first, until ``needed`` bytes fit.
+
+    Removes no copy if even all of them would not be enough.
+    """
+    with ExitStack() as opened:
+        total, idle = 0, []
+        for path in folder.iterdir():
+            if path.suffix not in (".npy", ".partial"):
+                continue
+            try:
+                file = opened.enter_context(open(path, "rb"))
+            except FileNotFoundError:  # somebody cleans up by hand
+                continue
+            found = os.fstat(file.fileno())
+            unused = _locked(file, fcntl.LOCK_EX)  # until the files are closed, so that nobody takes up what is about to go
+            if unused and path.suffix == ".partial":
+                path.unlink()
+                continue
+            total += found.st_size
+            if unused:
+                idle.append((found.st_mtime_ns, path, found.st_size))
+        disk = shutil.disk_usage(folder)
+        missing = needed - (disk.free - min(int(FREE_SHARE * disk.total), needed))
+        if limit_gb is not None:
+            missing = max(missing, needed + total - limit_gb * GIGABYTE)
+        spare = sum(size for _, _, size in idle)
+        if missing > spare:
+            bound = "" if limit_gb is None else f" of the {limit_gb} GB of scratch_gb"
+            room = max(needed - missing + spare, 0)
+            raise _NoCopyError(f"it takes {needed / GIGABYTE:.2f} GB, and {folder} has {room / GIGABYTE:.2f} GB{bound} to spare")
+        for _, path, size in sorted(idle):
+            if missing <= 0:
+                break
+            path.unlink()
+            missing -= size
+            log.info("removed %s, the copy that was used least recently", path)
+
+
+def _copied(path: Path, original: Original, size: int) -> IO[bytes]:
+    """Copy ``original`` to ``path`` by rename and return the file, locked since before it had its name."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    file = os.fdopen(descriptor, "wb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        if _copy(original.path, file, size - original.array_bytes) != original.sha256:
+            raise _NoCopyError("its content is not what its manifest says")
+        file.flush()
+        os.fsync(file.fileno())  # a node that crashes must not leave a name without the bytes
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        with suppress(OSError):  # what is still buffered finds no more space than what came before
+            file.close()
+        raise
+    return file
+
+
+def _copy(source: Path, target: IO[bytes], header: int) -> str:
+    """Copy a file's bytes and return the SHA-256 of those after the first ``header``, in hexadecimal: those of the array."""
+    digest, done = hashlib.sha256(), 0
+    buffer = memoryview(bytearray(BYTES_AT_ONCE))
+    with open(source, "rb") as file:
+        while count := file.readinto(buffer):
+            target.write(buffer[:count])
+            digest.update(buffer[min(max(header - done, 0), count) : count])
+            done += count
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Networks: one module each, with ``build(shape, num_classes, **options)``."""

@@ -1,0 +1,35 @@
+"""A multilayer perceptron on flattened inputs: linear layers with ReLU, a linear classifier."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from spurprune.models.network import Network
+
+
+class MLP(Network):
+    """Input float [N, ...] with ``inputs`` values a sample; features [N, hidden[-1]]; logits [N, num_classes].
+
+    Without hidden layers the features are the flattened input, and the network is multinomial logistic regression.
+    """
+
+    def __init__(self, inputs: int, num_classes: int, hidden: Sequence[int]) -> None:
+        super().__init__()
+        widths = [inputs, *hidden]
+        layers: list[nn.Module] = [nn.Flatten()]
+        for before, after in pairwise(widths):
+            layers += [nn.Linear(before, after), nn.ReLU()]
+        self.body = nn.Sequential(*layers)
+        self.classifier = nn.Linear(widths[-1], num_classes)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return the last hidden layer's activations, float [N, hidden[-1]]."""
+        features: Tensor = self.body(x)
+        return features
+
+
+def build(input_shape: tuple[int, ...], num_classes: int, hidden: Sequence[int]) -> MLP:
+    """Build the network for samples of ``input_shape``, of any number of axes, with hidden layers of the ``hidden`` widths."""
+    return MLP(math.prod(input_shape), num_classes, hidden)

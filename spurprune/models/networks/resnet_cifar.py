@@ -1,0 +1,65 @@
+"""The residual networks for CIFAR of He et al. 2016 (Sec. 4.2): depth 6n + 2, 16-32-64 channels, option-A shortcuts."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from spurprune.models.network import Network
+
+
+class _Shortcut(nn.Module):
+    """Option A: every second pixel, new channels zero; no parameters."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.padding = (out_channels - in_channels) // 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.padding, self.padding))
+
+
+class _Block(nn.Module):
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out_channels)
+        self.shortcut = nn.Identity() if in_channels == out_channels else _Shortcut(in_channels, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = functional.relu(self.bn1(self.conv1(x)), inplace=True)
+        y = self.bn2(self.conv2(y))
+        y += self.shortcut(x)
+        return functional.relu(y, inplace=True)
+
+
+class ResNetCifar(Network):
+    """Input float [N, C, H, W]; features [N, 64]; logits [N, num_classes]. Depth 20, 32, 110: 0.27, 0.46, 1.73 million parameters."""
+
+    def __init__(self, in_channels: int, num_classes: int, depth: int) -> None:
+        super().__init__()
+        if depth < 8 or (depth - 2) % 6:
+            raise ValueError(f"the depth must be 6n + 2, such as 20, 32 or 110, not {depth}")
+        blocks = (depth - 2) // 6
+        layers: list[nn.Module] = []
+        width = 16
+        for out_channels in (16, 32, 64):
+            for i in range(blocks):
+                layers.append(_Block(width, out_channels, stride=2 if i == 0 and out_channels > 16 else 1))
+                width = out_channels
+        self.stem = nn.Sequential(nn.Conv2d(in_channels, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(inplace=True))
+        self.blocks = nn.Sequential(*layers)
+        self.classifier = nn.Linear(64, num_classes)
+        for module in self.modules():  # He et al. 2015, as the paper's networks are initialised
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                nn.init.kaiming_normal_(module.weight)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return the globally averaged last feature maps, float [N, 64]."""
+        return torch.mean(self.blocks(self.stem(x)), dim=(2, 3))
+
+
+def build(input_shape: tuple[int, ...], num_classes: int, depth: int) -> ResNetCifar:
+    """Build the network for images of ``input_shape`` (C, H, W)."""
+    return ResNetCifar(input_shape[0], num_classes, depth)

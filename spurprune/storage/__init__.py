@@ -1,0 +1,1 @@
+"""What lies between the stages: tables and their schemas, files written whole, tensors in files."""

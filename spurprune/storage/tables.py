@@ -1,0 +1,330 @@
+"""The tables between the stages: declared schemas, checked when written and when read.
+
+Every table is one Parquet file with its provenance in the file's metadata (see ``Provenance``). Files are written to a temporary name
+and renamed, so a killed job leaves nothing half-written; they carry no timestamps, so equal content is equal bytes.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from spurprune import __version__
+from spurprune.errors import DataError, first_sentence
+from spurprune.storage.canonical import config_hash
+from spurprune.storage.files import replacing
+
+METADATA_KEY = b"spurprune"
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """The contract of one kind of table.
+
+    ``columns`` maps names to types. A name that ends in ``*`` stands for any number of columns with that prefix (``attribute_*``).
+    Columns in ``nullable`` may hold nulls; no other may. ``key`` names the columns whose values together identify a row.
+    """
+
+    name: str
+    version: int
+    columns: Mapping[str, pa.DataType]
+    key: tuple[str, ...]
+    nullable: frozenset[str] = frozenset()
+
+    def type_of(self, column: str) -> pa.DataType | None:
+        """Return the declared type of a column, or None if the schema has no such column."""
+        if column in self.columns:
+            return self.columns[column]
+        for name, kind in self.columns.items():
+            if name.endswith("*") and column.startswith(name[:-1]) and len(column) > len(name) - 1:
+                return kind
+        return None
+
+    def may_be_null(self, column: str) -> bool:
+        """Return whether a column, given by its real name, may hold nulls."""
+        return any(column == n or (n.endswith("*") and column.startswith(n[:-1])) for n in self.nullable)
+
+
+_LABEL = pa.dictionary(pa.int8(), pa.string())
+
+BASE = TableSchema(
+    "base",
+    1,
+    {
+        "sample_id": pa.int64(),
+        "split": _LABEL,
+        "label": pa.int16(),
+        "attribute_*": pa.int16(),
+        "ranking_*": pa.int32(),
+        "key": pa.string(),
+    },
+    ("sample_id",),
+    frozenset({"attribute_*", "ranking_*"}),
+)
+SAMPLES = TableSchema(
+    "samples",
+    1,
+    {
+        "repeat": pa.int16(),
+        "sample_id": pa.int64(),
+        "split": _LABEL,
+        "label": pa.int16(),
+        "attribute_*": pa.int16(),
+        "aligned": pa.bool_(),
+        "group": pa.int16(),
+    },
+    ("repeat", "sample_id"),
+    frozenset({"attribute_*", "aligned", "group"}),
+)
+DYNAMICS = TableSchema(
+    "dynamics",
+    1,
+    {
+        "repeat": pa.int16(),
+        "reference_seed": pa.int16(),
+        "epoch": pa.int16(),
+        "sample_id": pa.int64(),
+        "loss": pa.float32(),
+        "error": pa.float32(),
+        "margin": pa.float32(),
+        "correct": pa.bool_(),
+        "feature_norm": pa.float32(),
+    },
+    ("repeat", "reference_seed", "epoch", "sample_id"),
+)
+DIFFICULTY = TableSchema(
+    "difficulty",
+    1,
+    {
+        "repeat": pa.int16(),
+        "sample_id": pa.int64(),
+        "label": pa.int16(),
+        "score": pa.float64(),
+        "rank": pa.int32(),
+        "rank_in_class": pa.int32(),
+        "seed_*": pa.float64(),
+    },
+    ("repeat", "sample_id"),
+)
+PLAN = TableSchema(
+    "plan",
+    1,
+    {"repeat": pa.int16(), "sample_id": pa.int64(), "weight": pa.float32(), "reason": _LABEL},
+    ("repeat", "sample_id"),
+)
+PREDICTIONS = TableSchema(
+    "predictions",
+    1,
+    {
+        "repeat": pa.int16(),
+        "sample_id": pa.int64(),
+        "split": _LABEL,
+        "view": _LABEL,
+        "logits": pa.list_(pa.float32()),
+    },
+    ("repeat", "sample_id", "view"),
+)
+HISTORY = TableSchema(
+    "history",
+    1,
+    {
+        "repeat": pa.int16(),
+        "epoch": pa.int16(),
+        "split": _LABEL,
+        "view": _LABEL,
+        "group": pa.int16(),
+        "n": pa.int32(),
+        "n_correct": pa.int32(),
+        "n_as_source": pa.int32(),
+        "loss": pa.float64(),
+    },
+    ("repeat", "epoch", "split", "view", "group"),
+)
+METRICS = TableSchema(
+    "metrics",
+    1,
+    {
+        "setting": pa.string(),
+        "method": pa.string(),
+        "plan": pa.string(),
+        "strategy": pa.string(),
+        "score": pa.string(),
+        "order": pa.string(),
+        "sparsity": pa.string(),
+        "block": pa.string(),
+        "repeat": pa.int16(),
+        "split": pa.string(),
+        "metric": pa.string(),
+        "group": pa.string(),
+        "n": pa.int64(),
+        "value": pa.float64(),
+    },
+    ("setting", "method", "plan", "repeat", "split", "metric", "group"),
+    frozenset({"score", "order", "sparsity", "group", "value"}),
+)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a table comes from; stored as JSON in the Parquet file's metadata.
+
+    ``code_version`` is the package's version and the hash of the stage's code; ``config_hash`` covers the part of the configuration
+    that the stage was given; ``counts`` holds the numbers a reader wants before opening the table.
+    """
+
+    setting: str
+    block: str
+    code_version: str
+    config_hash: str
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, wildcards: Mapping[str, str], params: Mapping[str, Any]) -> "Provenance":
+        """Return the provenance of a job from its wildcards and its parameters, among which ``code`` is the hash of its code."""
+        given = {key: value for key, value in params.items() if key != "code"}
+        place = dict(wildcards.items())
+        setting = place.get("setting") or place.get("study") or place.get("dataset", "")
+        return cls(setting, place.get("block", ""), f"{__version__}+{params['code']}", config_hash(given))
+
+
+def write(path: Path, table: pa.Table, schema: TableSchema, provenance: Provenance) -> None:
+    """Write one table, checked against its schema; raises DataError if it does not conform."""
+    table = conform(table, schema, str(path))
+    metadata = {"table": schema.name, "version": schema.version, **asdict(provenance)}
+    table = table.replace_schema_metadata({METADATA_KEY: json.dumps(metadata, sort_keys=True).encode()})
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", row_group_size=1 << 20)
+
+
+def read(path: Path, schema: TableSchema, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read one table (or some of its columns); raises DataError that names the file and the reason if it is not what it should be."""
+    metadata = read_metadata(path, schema)
+    missing = [name for name in columns or () if name not in pq.read_schema(path).names]
+    if missing:
+        raise DataError(f"{path} lacks the column '{missing[0]}' of a {schema.name} table; delete the file and rerun.")
+    try:
+        table = pq.read_table(path, columns=list(columns) if columns is not None else None, memory_map=True)
+    except (OSError, pa.ArrowException) as error:
+        raise _damaged(path, schema, error) from error
+    if columns is None:
+        return conform(table, schema, str(path)).replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
+    return table
+
+
+def read_metadata(path: Path, schema: TableSchema) -> dict[str, Any]:
+    """Return the provenance that ``write`` stored; raises DataError if the file is not a table of this schema."""
+    if not path.is_file():
+        raise DataError(f"{path} is missing; rerun the workflow, which makes it.")
+    try:
+        stored = pq.read_schema(path).metadata or {}
+    except (OSError, pa.ArrowException) as error:
+        raise _damaged(path, schema, error) from error
+    try:
+        metadata: dict[str, Any] = dict(json.loads(stored[METADATA_KEY]))
+    except (KeyError, ValueError, TypeError):
+        raise DataError(f"{path} was not written by spurprune (its metadata names no table); delete the file and rerun.") from None
+    if metadata.get("table") != schema.name or metadata.get("version") != schema.version:
+        found = f"{metadata.get('table')} v{metadata.get('version')}"
+        raise DataError(f"{path} holds a table '{found}', not '{schema.name} v{schema.version}'; delete the file and rerun.")
+    return metadata
+
+
+def conform(table: pa.Table, schema: TableSchema, where: str) -> pa.Table:
+    """Return the table with exactly the declared columns, types and order; raises DataError naming the first deviation."""
+    names: list[str] = []
+    for declared in schema.columns:
+        if declared.endswith("*"):
+            names.extend(n for n in table.column_names if n not in schema.columns and n.startswith(declared[:-1]))
+        elif declared in table.column_names:
+            names.append(declared)
+        else:
+            raise DataError(f"{where}: the {schema.name} table lacks the column '{declared}'.")
+    unknown = [n for n in table.column_names if n not in names]
+    if unknown:
+        raise DataError(f"{where}: the {schema.name} table has an unknown column '{unknown[0]}'.")
+    fields: list[pa.Field] = []
+    for name in names:
+        kind = schema.type_of(name)
+        assert kind is not None
+        if table.column(name).null_count and not schema.may_be_null(name):
+            raise DataError(f"{where}: the column '{name}' of the {schema.name} table holds nulls.")
+        fields.append(pa.field(name, kind, nullable=schema.may_be_null(name)))
+    try:
+        return table.select(names).cast(pa.schema(fields))
+    except (pa.ArrowException, ValueError) as error:
+        raise DataError(f"{where}: the {schema.name} table has a column of another type ({first_sentence(error)}).") from error
+
+
+def require_unique(table: pa.Table, schema: TableSchema, where: str) -> None:
+    """Raise DataError if two rows of a table share the values of the schema's key columns."""
+    keys = table.select(list(schema.key))
+    for position, field_ in enumerate(keys.schema):
+        if pa.types.is_dictionary(field_.type):
+            keys = keys.set_column(position, field_.name, keys.column(position).cast(field_.type.value_type))
+    counted = keys.group_by(list(schema.key), use_threads=False).aggregate([([], "count_all")])
+    twice = np.flatnonzero(to_numpy(counted.column("count_all")) > 1)
+    if len(twice):
+        row = counted.select(list(schema.key)).slice(int(twice[0]), 1).to_pylist()[0]
+        raise DataError(f"{where}: two rows of the {schema.name} table share {row}.")
+
+
+def to_numpy(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """Return a column as a NumPy array that may be changed; dictionary columns come as arrays of str."""
+    if pa.types.is_dictionary(column.type):
+        if column.null_count:
+            column = column.cast(column.type.value_type)
+        else:
+            return _words(column.chunks if isinstance(column, pa.ChunkedArray) else [column])
+    values = column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+    return np.require(values, requirements="W")  # a copy only where the column's memory is shared, which torch would warn of
+
+
+def _words(chunks: Sequence[pa.DictionaryArray]) -> np.ndarray:
+    """Return dictionary-encoded strings as an array of objects that share one str a word: casting makes one a row, ten times slower."""
+    parts = [np.array(chunk.dictionary.to_pylist(), dtype=object)[chunk.indices.to_numpy(zero_copy_only=False)] for chunk in chunks]
+    return np.concatenate(parts) if parts else np.empty(0, dtype=object)
+
+
+def rows_of(table: pa.Table, repeat: int) -> pa.Table:
+    """Return one repeat's rows in their order, without a copy where they stand together, as the stages write them."""
+    mine = np.flatnonzero(to_numpy(table.column("repeat")) == repeat)
+    if len(mine) and mine[-1] - mine[0] + 1 == len(mine):
+        return table.slice(int(mine[0]), len(mine))
+    return table.take(pa.array(mine))
+
+
+def values_of(table: pa.Table, column: str, repeat: int, sample_id: np.ndarray, where: str) -> np.ndarray:
+    """Return one repeat's values of a column in the order of ``sample_id``; raises DataError if the table holds other samples."""
+    rows = rows_of(table, repeat)
+    found, values = to_numpy(rows.column("sample_id")), to_numpy(rows.column(column))
+    if np.array_equal(found, sample_id):
+        return values
+    theirs, ours = np.argsort(found), np.argsort(sample_id)
+    if not np.array_equal(found[theirs], sample_id[ours]):
+        raise DataError(f"{where} holds other samples than repeat {repeat}'s training split; delete the file and rerun.")
+    result = np.empty_like(values)
+    result[ours] = values[theirs]
+    return result
+
+
+def labels(values: Sequence[str] | np.ndarray, dictionary: Sequence[str]) -> pa.DictionaryArray:
+    """Return a dictionary-encoded string column from values that all stand in ``dictionary``; or from integer codes into it."""
+    array = np.asarray(values)
+    if array.dtype.kind in "iu":
+        codes = array.astype(np.int8)
+    else:
+        lookup = {name: code for code, name in enumerate(dictionary)}
+        codes = np.fromiter((lookup[str(v)] for v in array), dtype=np.int8, count=len(array))
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int8()), pa.array(list(dictionary), pa.string()))
+
+
+def _damaged(path: Path, schema: TableSchema, error: Exception) -> DataError:
+    return DataError(
+        f"{path} is damaged or no Parquet file, so no {schema.name} table can be read ({first_sentence(error)}); delete it and rerun."
+    )

@@ -1,0 +1,1 @@
+"""Tables for readers: one module a kind."""

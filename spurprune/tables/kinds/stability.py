@@ -1,0 +1,177 @@
+"""Stability: how far the ranking by difficulty depends on the reference runs it was made from, and on the score."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from spurprune.errors import DataError
+from spurprune.evaluation.statistics import Estimate, estimate, rank_correlation, top_overlap
+from spurprune.storage import tables
+from spurprune.storage.tables import to_numpy
+from spurprune.tables.report import NOT_KNOWN, Report, Section, Source, interval
+
+SCHEMA = tables.DIFFICULTY
+TOP_SHARE = 0.10  # the share of samples, the hardest, whose overlap is reported
+INTRODUCTION = (
+    "How stable the ranking of training samples by difficulty is; mean ± half of the 95% confidence interval over repeats. Between "
+    "reference runs: two rankings, each by the mean score of k reference runs that the other does not use. Overlap: the part of the "
+    "hardest 10% of samples that both rankings share; by chance it is 0.10. Between scores, each the mean over all its reference runs: "
+    "Spearman's rank correlation above the diagonal, the overlap of the hardest 10% below it."
+)
+
+
+@dataclass(frozen=True)
+class RepeatScores:
+    """One repeat's difficulty by one score: ``sample_id`` int64 [N], ascending; ``mean`` float64 [N]; ``seeds`` float64 [S, N]."""
+
+    sample_id: np.ndarray
+    mean: np.ndarray
+    seeds: np.ndarray
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One setting's difficulty by one score, by repeat; ``shared`` where all repeats have it from the same reference runs."""
+
+    by_repeat: Mapping[int, RepeatScores]
+    shared: bool
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far rankings agree, over repeats; ``pairs`` of rankings were compared in each."""
+
+    pairs: int
+    rank_correlation: Estimate
+    top_overlap: Estimate
+
+
+@dataclass(frozen=True)
+class StabilityRow:
+    """The agreement of two rankings of a setting's training samples.
+
+    ``comparison`` is "seeds": two disjoint sets of ``seeds_averaged`` reference runs of one score; or "scores": two scores.
+    """
+
+    setting: str
+    comparison: str
+    score: str
+    other_score: str | None
+    seeds_averaged: int | None
+    pairs: int
+    rank_correlation: Estimate
+    top_overlap: Estimate
+
+
+def report(sources: Sequence[Source], options: Mapping[str, Any]) -> Report:
+    """Return the stability of the options' ``scores`` in each of their ``settings``; sources are tables of difficulty, block by block.
+
+    Repeats that share their reference runs are one observation. Raises DataError if a setting's difficulty is missing.
+    """
+    rows: list[StabilityRow] = []
+    sections: list[Section] = []
+    for setting in options["settings"]:
+        scores = {score: _scores(sources, setting, score) for score in options["scores"]}
+        own = {score: seed_agreement(of_score) for score, of_score in scores.items()}
+        mutual = {(a, b): score_agreement(scores[a], scores[b]) for a, b in combinations(scores, 2)}
+        rows += [_row(setting, "seeds", score, None, k, found) for score, by_k in own.items() for k, found in by_k.items()]
+        rows += [_row(setting, "scores", a, b, None, found) for (a, b), found in mutual.items()]
+        sections += _sections(setting, own, mutual)
+    return Report(rows, INTRODUCTION, sections)
+
+
+def seed_agreement(scores: Scores) -> dict[int, Agreement]:
+    """Return the agreement of means over k disjoint reference seeds, by k = 1, …, half the number of seeds; k = 1: single seeds."""
+    repeats = [scores.by_repeat[repeat] for repeat in _observed(scores)]
+    count = min(len(one.seeds) for one in repeats)
+    result = {}
+    for k in range(1, count // 2 + 1):
+        pairs = disjoint_pairs(count, k)
+        result[k] = _agreement([[(one.seeds[a].mean(axis=0), one.seeds[b].mean(axis=0)) for a, b in pairs] for one in repeats])
+    return result
+
+
+def score_agreement(a: Scores, b: Scores) -> Agreement:
+    """Return the agreement of two scores, each the mean of all its reference seeds; raises DataError if their samples differ."""
+    compared = []
+    for repeat in _observed(a, b):
+        first, second = a.by_repeat[repeat], b.by_repeat[repeat]
+        if not np.array_equal(first.sample_id, second.sample_id):
+            raise DataError(f"Two scores of repeat {repeat} are of different samples; delete the setting's difficulty files and rerun.")
+        compared.append([(first.mean, second.mean)])
+    return _agreement(compared)
+
+
+def disjoint_pairs(seeds: int, k: int) -> list[tuple[list[int], list[int]]]:
+    """Return pairs of disjoint sets of k out of ``seeds`` reference seeds: all pairs for k = 1.
+
+    For larger k there are too many. The seeds then stand in a circle and each k neighbours are paired with the k that follow, so that
+    every seed is used equally often. Raises ValueError if there are fewer than 2k seeds.
+    """
+    if 2 * k > seeds:
+        raise ValueError(f"{seeds} seeds hold no two disjoint sets of {k}")
+    if k == 1:
+        return [([a], [b]) for a, b in combinations(range(seeds), 2)]
+    starts = k if 2 * k == seeds else seeds  # of two halves, the second half of the circle would repeat every pair
+    return [([(start + i) % seeds for i in range(k)], [(start + k + i) % seeds for i in range(k)]) for start in range(starts)]
+
+
+def _agreement(compared: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]]) -> Agreement:
+    """Return the agreement of pairs of scores, listed by repeat: the mean over a repeat's pairs, then the estimate over repeats.
+
+    A pair with a score that is the same for all samples has no rank correlation and is left out of that mean.
+    """
+    correlations = [estimate(np.array([rank_correlation(a, b) for a, b in pairs])).mean for pairs in compared]
+    overlaps = [estimate(np.array([top_overlap(a, b, TOP_SHARE) for a, b in pairs])).mean for pairs in compared]
+    return Agreement(len(compared[0]), estimate(np.array(correlations)), estimate(np.array(overlaps)))
+
+
+def _observed(*scores: Scores) -> list[int]:
+    """Return the repeats that count as separate observations: those that all scores have; one, if all are shared among repeats."""
+    repeats = sorted(set.intersection(*(set(one.by_repeat) for one in scores)))
+    return repeats[:1] if all(one.shared for one in scores) else repeats
+
+
+def _scores(sources: Sequence[Source], setting: str, score: str) -> Scores:
+    """Return one setting's difficulty by one score, all blocks together; raises DataError if there is none."""
+    mine = [source for source in sources if source.setting == setting and source.notes["score"] == score]
+    if not mine:
+        raise DataError(f"There is no difficulty of '{setting}' by '{score}' to tabulate; rerun the workflow, which makes it.")
+    by_repeat = {}
+    for table in (source.table for source in mine):
+        seeds = [name for name in table.column_names if name.startswith("seed_")]
+        for repeat in pc.unique(table.column("repeat")).to_pylist():
+            rows = table.filter(pc.equal(table.column("repeat"), repeat)).sort_by("sample_id")
+            sample_id, mean, *per_seed = (to_numpy(rows.column(name)) for name in ("sample_id", "score", *seeds))
+            by_repeat[repeat] = RepeatScores(sample_id, mean, np.stack(per_seed))
+    return Scores(by_repeat, shared=all(source.notes["shared_reference"] for source in mine))
+
+
+def _row(setting: str, comparison: str, score: str, other: str | None, k: int | None, found: Agreement) -> StabilityRow:
+    return StabilityRow(setting, comparison, score, other, k, found.pairs, found.rank_correlation, found.top_overlap)
+
+
+def _sections(setting: str, own: Mapping[str, Mapping[int, Agreement]], mutual: Mapping[tuple[str, str], Agreement]) -> list[Section]:
+    counts = range(1, max(len(by_k) for by_k in own.values()) + 1)
+    header = ["Score", *(f"k = {k}" for k in counts)]
+    correlations = [[score, *(_correlation(by_k.get(k)) for k in counts)] for score, by_k in own.items()]
+    overlaps = [[score, *(_overlap(by_k.get(k)) for k in counts)] for score, by_k in own.items()]
+    matrix = [[a, *(_correlation(mutual[a, b]) if (a, b) in mutual else _overlap(mutual.get((b, a))) for b in own)] for a in own]
+    sections = [
+        Section(f"{setting}: rank correlation between reference runs", header, correlations),
+        Section(f"{setting}: overlap of the hardest 10% between reference runs", header, overlaps),
+    ]
+    between_scores = Section(f"{setting}: agreement between scores", ["Score", *own], matrix)
+    return [*(sections if counts else []), *([between_scores] if mutual else [])]
+
+
+def _correlation(found: Agreement | None) -> str:
+    return NOT_KNOWN if found is None else interval(found.rank_correlation)
+
+
+def _overlap(found: Agreement | None) -> str:
+    return NOT_KNOWN if found is None else interval(found.top_overlap)

@@ -1,0 +1,176 @@
+"""The summary: every run of a study with its metrics on the test split, and how they differ from no pruning."""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spurprune.errors import DataError
+from spurprune.evaluation.statistics import Estimate, estimate, paired_difference
+from spurprune.pruning import plan as plans
+from spurprune.storage import tables
+from spurprune.tables.report import NOT_KNOWN, Report, Section, Source, interval, natural_key
+
+SCHEMA = tables.METRICS
+NO_PRUNING = "none"
+COUNTS = ("candidates_samples", "pruned_samples", "pruned_carriers_samples", "pruned_share")  # of the training split
+METRICS = {
+    "accuracy": "Accuracy",
+    "accuracy_weighted": "Weighted accuracy",
+    "worst_group_accuracy": "Worst-group accuracy",
+    "spurious_misclassification": "Spurious misclassification",
+}
+# The metrics whose difference to no pruning the Markdown file shows.
+COMPARED = ("accuracy", "worst_group_accuracy", "spurious_misclassification")
+HEADER = ("Plan", "Candidates", "Pruned", "of which carriers", "Share pruned", *METRICS.values())
+INTRODUCTION = (
+    "Metrics on the test split in per cent, mean ± half of the 95% confidence interval over repeats ({repeats}). "
+    "Δ is the difference to no pruning in percentage points, paired by repeat; bold where its interval excludes zero. "
+    "Candidates and pruned: samples of the training split, means over repeats; the share is that of all its samples. "
+    "Weighted accuracy: the groups' accuracies weighted by their shares of the training split. Spurious misclassification: the share "
+    "of the target class's test samples with the feature that are predicted as the source class."
+)
+
+
+class Run(NamedTuple):
+    """What names a run, all its blocks together."""
+
+    setting: str
+    method: str
+    plan: str
+
+
+Values = Mapping[str, Mapping[int, float]]  # one run's values by metric and repeat; NaN where the metric does not exist
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """One metric of one run on one split; the four counts of the training split are means over repeats.
+
+    ``pruned_carriers`` is NaN where no attribute of the training split is known.
+    """
+
+    setting: str
+    method: str
+    plan: str
+    strategy: str
+    score: str | None
+    order: str | None
+    sparsity: str | None
+    candidates: float
+    pruned: float
+    pruned_carriers: float
+    pruned_share: float
+    split: str
+    metric: str
+    value: Estimate
+    difference: Estimate
+
+
+def report(sources: Sequence[Source], options: Mapping[str, Any]) -> Report:
+    """Return the summary of all runs in the sources, tables of metrics; a run's blocks may lie in several.
+
+    The CSV file has a row for every run and metric. The Markdown file has a section for every setting that compares plans, and one for
+    all settings that were trained without pruning only. Raises DataError if there are no runs.
+    """
+    if not sources:
+        raise DataError("There are no runs to summarise; give the study figures that compare some, or remove its summary.")
+    values = _by_run(pa.concat_tables(source.table.replace_schema_metadata() for source in sources))
+    runs = sorted(values, key=_order)
+    rows = {run: _rows(run, values[run], values.get(run._replace(plan=NO_PRUNING), {})) for run in runs}
+    counts = {len(by_metric["accuracy"]) for by_metric in values.values()}
+    repeats = "n = " + " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
+    return Report([row for run in runs for row in rows[run]], INTRODUCTION.format(repeats=repeats), _sections(rows))
+
+
+def _by_run(table: pa.Table) -> dict[Run, Values]:
+    """Return every run's values: its metrics on the test split and its counts of the training split."""
+    wanted = pc.and_(pc.equal(table.column("split"), "test"), pc.is_in(table.column("metric"), pa.array(METRICS)))
+    wanted = pc.or_(wanted, pc.and_(pc.equal(table.column("split"), "train"), pc.is_in(table.column("metric"), pa.array(COUNTS))))
+    rows = table.filter(wanted).select(["setting", "method", "plan", "metric", "repeat", "value"]).sort_by("repeat")
+    values: dict[Run, dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
+    for setting, method, plan, metric, repeat, value in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+        values[Run(setting, method, plan)][metric][repeat] = math.nan if value is None else value
+    return dict(values)
+
+
+def _order(run: Run) -> tuple[Any, ...]:
+    """Sort by setting and method; within these no pruning comes first, then by strategy, score, order (hardest first) and sparsity."""
+    plan = plans.parse(run.plan)
+    place = (plan.strategy != NO_PRUNING, plan.strategy, plan.score or "", plan.order != "hardest", float(plan.sparsity or 0))
+    return natural_key(run.setting), run.method, place
+
+
+def _rows(run: Run, values: Values, unpruned: Values) -> list[SummaryRow]:
+    """Return a run's rows; ``unpruned`` holds the values of the same training without pruning, with which no pruning is not compared."""
+    plan = plans.parse(run.plan)
+    reference = {} if run.plan == NO_PRUNING else unpruned
+    candidates, pruned, pruned_carriers, pruned_share = (float(np.mean(list(values[count].values()))) for count in COUNTS)
+    return [
+        SummaryRow(
+            run.setting,
+            run.method,
+            run.plan,
+            plan.strategy,
+            plan.score,
+            plan.order,
+            plan.sparsity,
+            candidates,
+            pruned,
+            pruned_carriers,
+            pruned_share,
+            "test",
+            metric,
+            estimate(np.array(list(values[metric].values()))),
+            paired_difference(dict(values[metric]), dict(reference.get(metric, {}))),
+        )
+        for metric in METRICS
+    ]
+
+
+def _sections(rows: Mapping[Run, Sequence[SummaryRow]]) -> list[Section]:
+    by_setting: dict[tuple[str, str], list[Sequence[SummaryRow]]] = defaultdict(list)
+    for run, of_run in rows.items():
+        by_setting[run.setting, run.method].append(of_run)
+    header = [*HEADER, *(f"Δ {METRICS[metric].lower()}" for metric in COMPARED)]
+    sections, unpruned = [], []
+    for (setting, method), runs in by_setting.items():
+        if all(run[0].plan == NO_PRUNING for run in runs):
+            unpruned += [[setting, method, *_value_cells(run)] for run in runs]
+        else:
+            cells = [[*_plan_cells(run[0]), *_value_cells(run), *_difference_cells(run)] for run in runs]
+            sections.append(Section(f"{setting} ({method})", header, cells))
+    if unpruned:
+        sections.append(Section("Settings trained without pruning only", ["Setting", "Method", *METRICS.values()], unpruned))
+    return sections
+
+
+def _plan_cells(row: SummaryRow) -> list[str]:
+    numbers = (row.candidates, row.pruned, row.pruned_carriers)
+    counts = (NOT_KNOWN if math.isnan(count) else f"{count:.1f}".removesuffix(".0") for count in numbers)
+    return [_in_words(row), *counts, f"{row.pruned_share * 100:.1f}%"]
+
+
+def _in_words(row: SummaryRow) -> str:
+    """Return a plan in words: "carriers, hardest 25% by el2n"."""
+    if row.sparsity is None:
+        return "no pruning"
+    share = f"{float(row.sparsity) * 100:g}%"
+    if row.score is None:
+        return f"{row.strategy} {share}"
+    return f"{row.strategy}, {share} at random" if row.score == plans.RANDOM else f"{row.strategy}, {row.order} {share} by {row.score}"
+
+
+def _value_cells(rows: Sequence[SummaryRow]) -> list[str]:
+    return [interval(row.value, 100, 1) for row in rows]
+
+
+def _difference_cells(rows: Sequence[SummaryRow]) -> list[str]:
+    differences = [row.difference for row in rows if row.metric in COMPARED]
+    texts = [interval(difference, 100, 1, sign=True) for difference in differences]
+    return [f"**{text}**" if value.low > 0 or value.high < 0 else text for text, value in zip(texts, differences, strict=True)]
