@@ -203,8 +203,8 @@ def _check_direction(masks_path: Path, by_class: Mapping[int, list[str]]) -> Non
     log.info("along the ranks, the rank correlation with the object's share of the image is %.2f (mean over classes)", mean)
     if mean >= 0:
         raise DataError(
-            f"Along the ranks of paths_by_rank.pkl the objects in {masks_path} grow (rank correlation {mean:.2f}), so it does not rank from "
-            "least to the most spurious; place the release's files."
+            f"Along the ranks of paths_by_rank.pkl the objects in {masks_path} grow (rank correlation {mean:.2f}), so it does not rank "
+            "from the least to the most spurious; place the release's files."
         )
 
 
