@@ -14,8 +14,9 @@ from spurprune.data.inputs import Manifest, write_manifest
 from spurprune.data.samples import Samples, alignment, group_of, to_table
 from spurprune.difficulty.ranks import ranks, ranks_within
 from spurprune.stages import prune_metadata
-from spurprune.storage import tables
-from spurprune.storage.tables import Provenance, TableSchema
+from spurprune.storage import schemas, tables
+from spurprune.storage.schemas import TableSchema
+from spurprune.storage.tables import Provenance
 
 PROVENANCE = Provenance("benchmark", "000-000", "0", "0")
 CLASSES = 10
@@ -38,7 +39,7 @@ def dynamics(turn: Turn, path: Path, samples: int, seeds: int, epochs: int) -> N
         "correct": rng.random(n) < 0.8,
         "feature_norm": rng.gamma(9, 1, n).astype(np.float32),
     }
-    turn(_write_and_read(path, pa.table(columns), tables.DYNAMICS))
+    turn(_write_and_read(path, pa.table(columns), schemas.DYNAMICS))
 
 
 def predictions(turn: Turn, path: Path, samples: int, classes: int, repeats: int) -> None:
@@ -52,7 +53,7 @@ def predictions(turn: Turn, path: Path, samples: int, classes: int, repeats: int
         "view": tables.labels(np.zeros(n, dtype=np.int8), ("natural",)),
         "logits": pa.ListArray.from_arrays(pa.array(np.arange(n + 1, dtype=np.int32) * classes), pa.array(logits)),
     }
-    turn(_write_and_read(path, pa.table(columns), tables.PREDICTIONS))
+    turn(_write_and_read(path, pa.table(columns), schemas.PREDICTIONS))
 
 
 def _write_and_read(path: Path, table: pa.Table, schema: TableSchema) -> dict[str, float]:
@@ -80,8 +81,8 @@ def make_prunable(turn: Turn, folder: Path, rows: int, repeats: int) -> None:
         rank = ranks(score, rng)
         columns = {"repeat": np.full(n, repeat, dtype=np.int16), "sample_id": sample_id, "label": label, "score": score, "rank": rank}
         difficulty.append(pa.table(columns | {"rank_in_class": ranks_within(rank, label), "seed_0": score}))
-    tables.write(folder / "samples.parquet", to_table(samples, "line"), tables.SAMPLES, PROVENANCE)
-    tables.write(folder / "difficulty.parquet", pa.concat_tables(difficulty), tables.DIFFICULTY, PROVENANCE)
+    tables.write(folder / "samples.parquet", to_table(samples, "line"), schemas.SAMPLES, PROVENANCE)
+    tables.write(folder / "difficulty.parquet", pa.concat_tables(difficulty), schemas.DIFFICULTY, PROVENANCE)
     classes = tuple(f"class {i}" for i in range(CLASSES))
     manifest = Manifest("benchmark", 32, n, (3, 32, 32), "uint8", classes, {}, {"train": n}, (0.5,) * 3, (0.25,) * 3, "", "synthetic", "")
     write_manifest(folder / "manifest.json", manifest)

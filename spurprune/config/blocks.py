@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from spurprune.config.merging import merge
 from spurprune.storage.canonical import canonical
 
 Setting = Mapping[str, Any]
@@ -16,22 +17,24 @@ def part(setting: Setting, *keys: str) -> dict[str, Any]:
 
 
 def samples(setting: Setting) -> dict[str, Any]:
-    """Return what decides a setting's samples: how a feature looks does not, only whether its carriers are drawn."""
-    keys = ("validation", "subset", "source_class", "attribute", "aligned", "carriers")
-    return part(setting, *keys) | {"drawn": setting["feature"] is not None}
+    """Return what decides a setting's samples: of an overlay only that it is there, of the probe only which class may get it."""
+    block = part(setting, "validation", "subset", "groups", "aligned", "carriers")
+    overlay = setting["overlay"]
+    if overlay is not None and "class" not in block["carriers"]:
+        block["carriers"] = canonical({**block["carriers"], "class": setting["probe"]["source"]})
+    return block | {"overlay_attribute": None if overlay is None else overlay["attribute"]}
 
 
 def training(setting: Setting) -> dict[str, Any]:
-    """Return what decides a training: the network, the recipe, how the feature looks, how inputs are normalised, the classes tested."""
-    keys = ("model", "training", "crop_size", "feature", "attribute", "normalisation", "evaluation", "source_class", "target_class")
-    return part(setting, *keys)
+    """Return what decides a run: the network, the recipe, how the overlay looks, how inputs are normalised, what is tested."""
+    return part(setting, "model", "training", "crop_size", "overlay", "normalisation", "evaluation", "probe")
 
 
-def reference(setting: Setting) -> dict[str, Any]:
+def reference(setting: Setting, recipe: Setting) -> dict[str, Any]:
     """Return what decides a reference run: a training's block without what only its evaluation needs."""
-    block = part(setting, "model", "training", "crop_size", "feature", "attribute", "normalisation", "evaluation")
-    block["training"] = {key: value for key, value in block["training"].items() if key != "evaluate_epochs"}
-    return block
+    block = part(setting, "model", "crop_size", "overlay", "normalisation", "evaluation")
+    training = merge(setting["training"], recipe.get("training", {}))
+    return block | {"training": canonical({key: value for key, value in training.items() if key != "evaluate_epochs"})}
 
 
 def weights_file(setting: Setting) -> str | None:

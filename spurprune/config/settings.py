@@ -2,12 +2,12 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from spurprune.config.merging import merge, put
 from spurprune.errors import ConfigError, first_sentence
 
 try:
@@ -61,26 +61,6 @@ def read_files(paths: Sequence[str], root: Path) -> dict[str, dict[str, Any]]:
     return declared
 
 
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``base`` overridden by ``over``, mappings merged key by key, everything else replaced.
-
-    A mapping with another ``name`` (another optimiser, say) or another ``choose`` replaces the old one whole, since the old one's
-    options would not fit it; so does ``aligned``, whose keys are classes.
-    """
-    merged = dict(base)
-    for key, value in over.items():
-        old = merged.get(key)
-        if isinstance(value, Mapping) and isinstance(old, Mapping) and key != "aligned" and not _another_kind(old, value):
-            merged[key] = merge(old, value)
-        else:
-            merged[key] = deepcopy(value)
-    return merged
-
-
-def _another_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    return any(key in old and key in new and old[key] != new[key] for key in ("name", "choose"))
-
-
 def resolve(
     declared: Mapping[str, dict[str, Any]], defaults: Mapping[str, Any]
 ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, dict[str, Any]]]]:
@@ -103,7 +83,7 @@ def resolve(
         for values in itertools.product(*grid.values()):
             coordinates = dict(zip(grid, values, strict=True))
             member = ".".join([name, *(f"{key.rsplit('.', 1)[-1]}-{value}" for key, value in coordinates.items())])
-            settings[member] = _with(block, coordinates, name)
+            settings[member] = put(block, coordinates, name)
             families[name][member] = coordinates
     return settings, families
 
@@ -129,17 +109,3 @@ def _as_variant(name: str, block: dict[str, Any]) -> dict[str, Any]:
         raise ConfigError(f"{name}.variant is '{block['variant']}', which is not declared; choose one of {', '.join(variants)}.")
     changed = merge(block, variants[block["variant"]])
     return changed | {"description": f"{changed['description']} ({block['variant']} variant)"}
-
-
-def _with(block: Mapping[str, Any], coordinates: Mapping[str, Any], family: str) -> dict[str, Any]:
-    """Return the block with the values at dotted keys replaced; raises ConfigError if a key leads nowhere."""
-    changed = deepcopy(dict(block))
-    for dotted, value in coordinates.items():
-        *parents, last = dotted.split(".")
-        inner = changed
-        for parent in parents:
-            if not isinstance(inner.get(parent), dict):
-                raise ConfigError(f"{family}.grid: '{dotted}' leads nowhere, since '{parent}' is no mapping in this setting.")
-            inner = inner[parent]
-        inner[last] = value
-    return changed

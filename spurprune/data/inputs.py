@@ -10,27 +10,31 @@ from typing import Any
 
 import numpy as np
 
+from spurprune.data.grouping import Attribute
 from spurprune.errors import DataError, first_sentence
 from spurprune.machine import scratch
 from spurprune.storage.files import replacing, write_text
+
+KINDS = {"uint8": "images", "int32": "sentences", "float32": "vectors"}  # by the type of their arrays
 
 
 @dataclass(frozen=True)
 class Manifest:
     """What a prepared dataset holds.
 
-    ``shape`` and ``dtype`` describe one sample of ``inputs.npy`` (images: uint8, channel × height × width). ``mean`` and ``std`` are a
-    channel's over the training split, of pixels scaled to [0, 1]. ``attributes`` maps an attribute's name to its value names.
-    ``vocabulary`` is the fingerprint of the tokenizer's vocabulary where samples are token sequences, else empty.
+    ``shape`` and ``dtype`` describe one sample of ``inputs.npy``: images are uint8, channel × height × width; sentences int32 tokens;
+    vectors float32. ``image_size`` is None where samples are kept as they are. ``mean`` and ``std`` are per channel over the training
+    split, of pixels scaled to [0, 1]. ``vocabulary`` is the fingerprint of the tokenizer's vocabulary where samples are sentences, else
+    empty.
     """
 
     dataset: str
-    image_size: int
+    image_size: int | None
     count: int
     shape: tuple[int, ...]
     dtype: str
     classes: tuple[str, ...]
-    attributes: dict[str, list[str]]
+    attributes: tuple[Attribute, ...]
     split_counts: dict[str, int]
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -40,9 +44,9 @@ class Manifest:
     vocabulary: str = ""
 
     @property
-    def is_text(self) -> bool:
-        """Whether samples are token sequences, not images."""
-        return self.dtype == "int32"
+    def kind(self) -> str:
+        """What samples are: images, sentences or vectors."""
+        return KINDS[self.dtype]
 
     @property
     def num_classes(self) -> int:
@@ -57,6 +61,19 @@ class Manifest:
             return self.classes.index(str(name))
         raise DataError(f"The dataset '{self.dataset}' has no class '{name}'; its classes are {', '.join(self.classes)}.")
 
+    def attribute(self, name: str) -> Attribute:
+        """Return an attribute by its name; raises DataError if the dataset has none of that name."""
+        for attribute in self.attributes:
+            if attribute.name == name:
+                return attribute
+        known = ", ".join(attribute.name for attribute in self.attributes) or "none"
+        raise DataError(f"The dataset '{self.dataset}' has no attribute '{name}'; its attributes are {known}.")
+
+
+def folder_name(dataset: str, image_size: int | None) -> str:
+    """Return the name of a prepared dataset's folder: the dataset, and the size that its samples are brought to, "full" for their own."""
+    return f"{dataset}-{'full' if image_size is None else image_size}"
+
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write a manifest as JSON, by rename."""
@@ -69,6 +86,7 @@ def read_manifest(path: Path) -> Manifest:
         raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         for name in ("shape", "classes", "mean", "std"):
             raw[name] = tuple(raw[name])
+        raw["attributes"] = tuple(Attribute(one["name"], tuple(one["values"]), one["phrase"]) for one in raw["attributes"])
         return Manifest(**raw)
     except FileNotFoundError:
         raise DataError(f"{path} is missing; rerun the workflow, which makes it.") from None
@@ -110,6 +128,6 @@ def local_inputs(paths: Mapping[str, Path], folder: str | None, limit_gb: int | 
         return
     manifest = read_manifest(paths["manifest"])
     array_bytes = manifest.count * math.prod(manifest.shape) * np.dtype(manifest.dtype).itemsize
-    name = f"{manifest.dataset}-{manifest.image_size}-{manifest.sha256}.npy"
+    name = f"{folder_name(manifest.dataset, manifest.image_size)}-{manifest.sha256}.npy"
     with scratch.local_copy(scratch.Original(paths["inputs"], name, array_bytes, manifest.sha256), folder, limit_gb) as path:
         yield dict(paths) | {"inputs": path}

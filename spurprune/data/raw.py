@@ -13,7 +13,7 @@ class RawDataset:
     """A dataset as its reader found it.
 
     ``inputs`` are uint8 images [N, channels, height, width], images that are still files, or int32 tokens [N, 2 + length] (length,
-    position of the second sentence, token ids); ``base`` has one row a sample in the same order (schema ``tables.BASE``);
+    position of the second sentence, token ids); ``base`` has one row a sample in the same order (schema ``schemas.BASE``);
     ``split_counts`` are the counts that the release declares, against which the rows are checked; ``vocabulary`` is the fingerprint of
     the tokenizer (``spurprune.data.tokens.fingerprint``) where the inputs are tokens.
     """

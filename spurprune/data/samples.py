@@ -1,31 +1,36 @@
-"""Samples of one setting: splits, labels, attributes, groups; which of them carry the spurious feature. Pure functions on arrays."""
+"""Samples of one setting: splits, labels, attributes, groups; which of them carry the spurious feature."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from spurprune import seeds
+from spurprune.data.grouping import Grouping
 from spurprune.errors import DataError
+from spurprune.storage import schemas, tables
 from spurprune.storage.tables import labels, rows_of, to_numpy
 
 SPLITS = ("train", "validation", "test")
-ATTRIBUTE_VALUES = 2  # without and with the spurious feature; group = label * ATTRIBUTE_VALUES + attribute
 
 
 @dataclass(frozen=True)
 class Samples:
     """The samples of one repeat, as arrays over the same rows.
 
-    ``sample_id`` int64, ``split`` str, ``label`` int16, ``attribute`` int16 (-1 unknown), ``aligned`` int8 (1 yes, 0 no, -1 not
-    applicable), ``group`` int16 (-1 unknown).
+    ``sample_id`` int64, ``split`` str, ``label`` int16; ``attributes`` maps names to value codes, int16 (-1 unknown); ``carrier`` int8,
+    whether a sample shows the spurious feature; ``aligned`` int8, whether its attributes are those tied to its class (both 1 yes, 0 no, -1
+    unknown or not applicable); ``group`` int32 (-1 unknown), as the setting's ``Grouping`` numbers them.
     """
 
     repeat: int
     sample_id: np.ndarray
     split: np.ndarray
     label: np.ndarray
-    attribute: np.ndarray
+    attributes: Mapping[str, np.ndarray]
+    carrier: np.ndarray
     aligned: np.ndarray
     group: np.ndarray
 
@@ -34,26 +39,31 @@ class Samples:
         return np.flatnonzero(self.split == split)
 
 
-def group_of(label: np.ndarray, attribute: np.ndarray) -> np.ndarray:
-    """Return the group index of each sample, int16: label * 2 + attribute, and -1 where the attribute is unknown (-1)."""
-    return np.where(attribute >= 0, label.astype(np.int16) * ATTRIBUTE_VALUES + attribute, -1).astype(np.int16)
+@dataclass(frozen=True)
+class SampleSet:
+    """A setting's samples by repeat, and its groups."""
+
+    grouping: Grouping
+    by_repeat: Mapping[int, Samples]
 
 
-def group_name(group: int, classes: tuple[str, ...] | list[str], attribute: str) -> str:
-    """Return a group's name, such as "5, line" or "5, no line"."""
-    label, value = divmod(group, ATTRIBUTE_VALUES)
-    return f"{classes[label]}, {attribute if value else 'no ' + attribute}"
+def has(values: Mapping[str, np.ndarray], wanted: Mapping[str, int], count: int) -> np.ndarray:
+    """Return whether each of ``count`` samples has the attribute codes ``wanted``, int8 [N]: 1, 0, or -1 where one is unknown."""
+    result = np.ones(count, dtype=np.int8)
+    for name, code in wanted.items():
+        result = np.where(values[name] < 0, -1, np.where(result < 0, -1, result & (values[name] == code)))
+    return result.astype(np.int8)
 
 
-def alignment(label: np.ndarray, attribute: np.ndarray, aligned: dict[int, int]) -> np.ndarray:
-    """Return for each sample whether its attribute is the one tied to its own class, int8 (1, 0, or -1 where nothing is tied or known).
+def alignment(label: np.ndarray, values: Mapping[str, np.ndarray], aligned: Mapping[int, Mapping[str, int]]) -> np.ndarray:
+    """Return whether each sample's attributes are those tied to its class, int8: 1, 0, or -1 where none is tied or one is unknown.
 
-    ``aligned`` maps a label to the attribute value that goes with it in training.
+    ``aligned`` maps a label to the attribute codes that go with it in training.
     """
     result = np.full(len(label), -1, dtype=np.int8)
-    for tied_label, value in aligned.items():
-        members = (label == tied_label) & (attribute >= 0)
-        result[members] = attribute[members] == value
+    for tied_label, wanted in aligned.items():
+        members = label == tied_label
+        result[members] = has(values, wanted, len(label))[members]
     return result
 
 
@@ -92,39 +102,60 @@ def hold_out(label: np.ndarray, split: np.ndarray, share: float) -> np.ndarray:
     return result
 
 
-def to_table(samples: list[Samples], attribute: str) -> pa.Table:
-    """Return the samples of several repeats as one table (schema ``tables.SAMPLES``)."""
+def to_table(samples: Sequence[Samples]) -> pa.Table:
+    """Return the samples of several repeats as one table (schema ``schemas.SAMPLES``)."""
 
     def column(name: str) -> np.ndarray:
-        return np.concatenate([getattr(s, name) for s in samples])
+        return np.concatenate([getattr(one, name) for one in samples])
 
-    known, aligned, group = column("attribute"), column("aligned"), column("group")
+    attributes = {name: np.concatenate([one.attributes[name] for one in samples]) for name in samples[0].attributes}
+    carrier, aligned, group = column("carrier"), column("aligned"), column("group")
     return pa.table(
         {
-            "repeat": np.concatenate([np.full(len(s.sample_id), s.repeat, dtype=np.int16) for s in samples]),
+            "repeat": np.concatenate([np.full(len(one.sample_id), one.repeat, dtype=np.int16) for one in samples]),
             "sample_id": column("sample_id"),
             "split": labels(column("split"), SPLITS),
             "label": column("label"),
-            f"attribute_{attribute}": pa.array(known, pa.int16(), mask=known < 0),
+            **{f"attribute_{name}": pa.array(codes, pa.int16(), mask=codes < 0) for name, codes in attributes.items()},
+            "carrier": pa.array(carrier == 1, mask=carrier < 0),
             "aligned": pa.array(aligned == 1, mask=aligned < 0),
-            "group": pa.array(group, pa.int16(), mask=group < 0),
+            "group": pa.array(group, pa.int32(), mask=group < 0),
         }
     )
 
 
-def from_table(table: pa.Table, attribute: str) -> dict[int, Samples]:
-    """Return the samples of every repeat in a table of schema ``tables.SAMPLES``, by repeat."""
+def write(path: Path, samples: Sequence[Samples], grouping: Grouping, provenance: tables.Provenance) -> None:
+    """Write a setting's samples with the grouping in the file's metadata; raises DataError if two rows are of one sample."""
+    table = to_table(samples)
+    tables.require_unique(table, schemas.SAMPLES, str(path))
+    notes = {**provenance.notes, "grouping": grouping.to_plain()}
+    tables.write(path, table, schemas.SAMPLES, replace(provenance, notes=notes))
+
+
+def read(path: Path) -> SampleSet:
+    """Read what ``write`` wrote; raises DataError if the file is missing or damaged, or its metadata describe no groups."""
+    table = tables.read(path, schemas.SAMPLES)
     repeats = np.unique(to_numpy(table.column("repeat"))).tolist()
-    return {repeat: _one_repeat(rows_of(table, repeat), repeat, attribute) for repeat in repeats}
+    return SampleSet(grouping_of(path), {repeat: _one_repeat(rows_of(table, repeat), repeat) for repeat in repeats})
 
 
-def _one_repeat(rows: pa.Table, repeat: int, attribute: str) -> Samples:
+def grouping_of(path: Path) -> Grouping:
+    """Return the grouping that a samples file carries; raises DataError if it carries none."""
+    try:
+        return Grouping.of_plain(tables.read_metadata(path, schemas.SAMPLES)["notes"]["grouping"])
+    except (KeyError, TypeError):
+        raise DataError(f"{path} does not describe its groups; delete it and rerun.") from None
+
+
+def _one_repeat(rows: pa.Table, repeat: int) -> Samples:
+    names = [name for name in rows.column_names if name.startswith("attribute_")]
     return Samples(
         repeat,
         to_numpy(rows.column("sample_id")),
         to_numpy(rows.column("split")),
         to_numpy(rows.column("label")),
-        to_numpy(rows.column(f"attribute_{attribute}").fill_null(-1)),
+        {name.removeprefix("attribute_"): to_numpy(rows.column(name).fill_null(-1)) for name in names},
+        to_numpy(rows.column("carrier").cast(pa.int8()).fill_null(-1)),
         to_numpy(rows.column("aligned").cast(pa.int8()).fill_null(-1)),
         to_numpy(rows.column("group").fill_null(-1)),
     )

@@ -80,7 +80,7 @@ class Ranking:
 class Material:
     """All that a figure may be drawn from; what its kind does not ask for is empty.
 
-    ``history`` holds tables of schema ``tables.HISTORY`` by setting, of runs without pruning; ``samples`` and ``rankings`` are by setting
+    ``history`` holds tables of schema ``schemas.HISTORY`` by setting, of runs without pruning; ``samples`` and ``rankings`` are by setting
     and repeat; ``manifests`` and the memory-mapped ``images`` (the datasets' inputs) are by dataset folder.
     """
 
@@ -122,7 +122,7 @@ class Drawing:
 
 
 def index_metrics(table: pa.Table, split: str = "test") -> dict[MetricKey, dict[int, float]]:
-    """Return the metrics of whole splits in a table of schema ``tables.METRICS``; those of single groups are left out."""
+    """Return the metrics of whole splits in a table of schema ``schemas.METRICS``; those of single groups are left out."""
     rows = table.filter(pa.array((to_numpy(table.column("split")) == split) & to_numpy(table.column("group").is_null())))
     index: dict[MetricKey, dict[int, float]] = {}
     columns = ("setting", "plan", "metric", "repeat", "value")

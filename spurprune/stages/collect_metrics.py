@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 
 
 def run(metrics: list[Path], output: Path, provenance: tables.Provenance) -> None:
     """Write the concatenation of the runs' metrics; raises DataError if one is missing or damaged."""
-    table = pa.concat_tables(tables.read(path, tables.METRICS).replace_schema_metadata() for path in metrics)
-    tables.write(output, table, tables.METRICS, provenance)
+    table = pa.concat_tables(tables.read(path, schemas.METRICS).replace_schema_metadata() for path in metrics)
+    tables.write(output, table, schemas.METRICS, provenance)

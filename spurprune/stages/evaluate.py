@@ -12,7 +12,7 @@ from spurprune.data.samples import Samples, from_table, group_name, group_of
 from spurprune.errors import DataError
 from spurprune.evaluation import metrics
 from spurprune.pruning import plan as plans
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 from spurprune.storage.tables import to_numpy
 
 Row = dict[str, Any]
@@ -35,9 +35,9 @@ def run(
     DataError if predictions are missing or not finite.
     """
     info = read_manifest(manifest)
-    by_repeat = from_table(tables.read(samples, tables.SAMPLES), setting["attribute"])
-    predicted = tables.read(predictions, tables.PREDICTIONS)
-    counts = tables.read_metadata(plan, tables.PLAN)["counts"]
+    by_repeat = from_table(tables.read(samples, schemas.SAMPLES), setting["attribute"])
+    predicted = tables.read(predictions, schemas.PREDICTIONS)
+    counts = tables.read_metadata(plan, schemas.PLAN)["counts"]
     rows: list[Row] = []
     for repeat in repeats:
         one = by_repeat[repeat]
@@ -52,8 +52,8 @@ def run(
                 rows.extend({"repeat": repeat, "split": split, **row} for row in _split_rows(part, one, setting, info, str(predictions)))
     parsed = plans.parse(names["plan"])
     head = {**names, "strategy": parsed.strategy, "score": parsed.score, "order": parsed.order, "sparsity": parsed.sparsity}
-    columns = {name: pa.array([{**head, **row}.get(name) for row in rows], kind) for name, kind in tables.METRICS.columns.items()}
-    tables.write(output, pa.table(columns), tables.METRICS, provenance)
+    columns = {name: pa.array([{**head, **row}.get(name) for row in rows], kind) for name, kind in schemas.METRICS.columns.items()}
+    tables.write(output, pa.table(columns), schemas.METRICS, provenance)
 
 
 def _plan_rows(counts: dict[str, Any]) -> list[Row]:

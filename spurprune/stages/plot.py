@@ -11,9 +11,10 @@ from spurprune.dag import plugins
 from spurprune.data.inputs import open_inputs, read_manifest
 from spurprune.data.samples import Samples, from_table
 from spurprune.figures.base import Material, Ranking, Spec, index_metrics
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 from spurprune.storage.files import write_text
-from spurprune.storage.tables import TableSchema, to_numpy
+from spurprune.storage.schemas import TableSchema
+from spurprune.storage.tables import to_numpy
 from spurprune.storage.tidy import to_csv
 
 Paths = Mapping[str, Sequence[Path]]
@@ -39,13 +40,13 @@ def run(inputs: Paths, plain: Mapping[str, Any], outputs: Mapping[str, Path], pr
 
 def read_material(inputs: Paths, spec: Spec) -> Material:
     """Read all files of a figure; raises DataError naming the first that is missing or damaged."""
-    metrics = [tables.read(path, tables.METRICS) for path in inputs.get("metrics", ())]
+    metrics = [tables.read(path, schemas.METRICS) for path in inputs.get("metrics", ())]
     manifests = {path.parent.name: read_manifest(path) for path in inputs.get("manifests", ())}
     return Material(
         metrics=index_metrics(pa.concat_tables(metrics)) if metrics else {},
-        history=_by_setting(inputs.get("history", ()), tables.HISTORY),
-        samples={name: _samples(table, spec, name) for name, table in _by_setting(inputs.get("samples", ()), tables.SAMPLES).items()},
-        rankings={name: _rankings(table) for name, table in _by_setting(inputs.get("difficulty", ()), tables.DIFFICULTY).items()},
+        history=_by_setting(inputs.get("history", ()), schemas.HISTORY),
+        samples={name: _samples(table, spec, name) for name, table in _by_setting(inputs.get("samples", ()), schemas.SAMPLES).items()},
+        rankings={name: _rankings(table) for name, table in _by_setting(inputs.get("difficulty", ()), schemas.DIFFICULTY).items()},
         manifests=manifests,
         images={path.parent.name: open_inputs(path, manifests[path.parent.name]) for path in inputs.get("images", ())},
     )

@@ -13,7 +13,7 @@ from spurprune.data.raw import RawDataset
 from spurprune.data.samples import SPLITS
 from spurprune.errors import DataError
 from spurprune.machine.logs import log
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 
 ROWS_AT_ONCE = 1024
 
@@ -47,12 +47,12 @@ def run(
             rows = _without(rows, damaged)
     else:
         write_inputs(inputs, raw.inputs)
-    tables.require_unique(rows, tables.BASE, dataset)
+    tables.require_unique(rows, schemas.BASE, dataset)
     array = np.load(inputs, mmap_mode="r", allow_pickle=False)
     is_image = array.dtype == np.uint8
     train = np.flatnonzero(tables.to_numpy(rows.column("split")) == "train")
     mean, std = channel_statistics(array, train) if is_image else ((), ())
-    tables.write(base, rows, tables.BASE, provenance)
+    tables.write(base, rows, schemas.BASE, provenance)
     write_manifest(
         manifest,
         Manifest(

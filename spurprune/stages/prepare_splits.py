@@ -1,5 +1,6 @@
 """prepare_splits: a setting's samples for one block: splits, carriers, groups."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,69 +11,112 @@ import pyarrow as pa
 from spurprune import seeds
 from spurprune.data import samples as sampling
 from spurprune.data import subsets
+from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
 from spurprune.data.inputs import Manifest, read_manifest
 from spurprune.errors import DataError
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 from spurprune.storage.tables import to_numpy
 
 
 def run(
+    *,
     base: Path,
     manifest: Path,
     difficulty: Path | None,
-    setting: dict[str, Any],
-    repeats: list[int],
+    setting: Mapping[str, Any],
+    repeats: Sequence[int],
     output: Path,
     provenance: tables.Provenance,
 ) -> None:
     """Write the samples of every repeat.
 
-    ``setting`` holds validation, subset, source_class, attribute, aligned, carriers and ``drawn``, whether the feature is laid over
-    carriers that are drawn here or is an attribute of the dataset; ``difficulty`` is the base setting's, where the carriers are chosen
-    by difficulty. Raises DataError if an invariant does not hold.
+    ``setting`` holds what ``config.blocks.samples`` takes from a setting; ``difficulty`` is the base setting's, where the carriers are
+    chosen by difficulty. Raises DataError if an invariant does not hold.
     """
     info = read_manifest(manifest)
-    rows = tables.read(base, tables.BASE)
-    ranks = None if difficulty is None else tables.read(difficulty, tables.DIFFICULTY, ["repeat", "sample_id", "rank"])
-    samples = [_one_repeat(repeat, rows, ranks, setting, info) for repeat in repeats]
+    rows = tables.read(base, schemas.BASE)
+    ranks = None if difficulty is None else tables.read(difficulty, schemas.DIFFICULTY, ["repeat", "sample_id", "rank"])
+    attributes = attributes_of(info, setting["overlay_attribute"])
+    grouping = Grouping(info.classes, tuple(_known(attributes, name, info) for name in setting["groups"]))
+    samples = [_one_repeat(repeat, rows, ranks, setting, info, attributes, grouping) for repeat in repeats]
     counts = {name: int((samples[0].split == name).sum()) for name in sampling.SPLITS}
     as_released = setting["validation"] in ("official", "none") and not setting["subset"]["parts"]
     declared = info.split_counts if as_released else counts
     for one in samples:
         sampling.check(one, {name: declared.get(name, 0) for name in sampling.SPLITS}, str(output))
-    table = sampling.to_table(samples, setting["attribute"])
-    tables.require_unique(table, tables.SAMPLES, str(output))
-    counts["carriers"] = int((samples[0].attribute[samples[0].split == "train"] == 1).sum())
+    counts["carriers"] = int((samples[0].carrier[samples[0].split == "train"] == 1).sum())
     notes = {"draw": setting["carriers"].get("draw", "per_repeat"), "choose": setting["carriers"]["choose"]}
-    tables.write(output, table, tables.SAMPLES, replace(provenance, counts=counts, notes=notes))
+    sampling.write(output, samples, grouping, replace(provenance, counts=counts, notes=notes))
 
 
-def _one_repeat(repeat: int, rows: pa.Table, ranks: Any, setting: dict[str, Any], info: Manifest) -> sampling.Samples:
-    sample_id, label = to_numpy(rows.column("sample_id")), to_numpy(rows.column("label"))
+def attributes_of(info: Manifest, overlay_attribute: str | None) -> dict[str, Attribute]:
+    """Return the dataset's attributes by name, and that of the overlay if there is one; raises DataError if both have one name."""
+    attributes = {attribute.name: attribute for attribute in info.attributes}
+    if overlay_attribute is not None:
+        if overlay_attribute in attributes:
+            raise DataError(
+                f"overlay.attribute is '{overlay_attribute}', an attribute that '{info.dataset}' has already; choose another name."
+            )
+        attributes[overlay_attribute] = Attribute.of(overlay_attribute, WITHOUT_WITH)
+    return attributes
+
+
+def _known(attributes: Mapping[str, Attribute], name: str, info: Manifest) -> Attribute:
+    return attributes[name] if name in attributes else info.attribute(name)  # which raises
+
+
+def _codes(attributes: Mapping[str, Attribute], values: Mapping[str, str], info: Manifest) -> dict[str, int]:
+    """Return named attribute values as codes; raises DataError for an unknown attribute or value."""
+    return {name: _known(attributes, name, info).code(value) for name, value in values.items()}
+
+
+def _one_repeat(
+    repeat: int,
+    rows: pa.Table,
+    ranks: pa.Table | None,
+    setting: Mapping[str, Any],
+    info: Manifest,
+    attributes: Mapping[str, Attribute],
+    grouping: Grouping,
+) -> sampling.Samples:
+    label = to_numpy(rows.column("label"))
     split = to_numpy(rows.column("split")).astype(object)
     validation = setting["validation"]
     if not isinstance(validation, str):
         split = sampling.hold_out(label, split, float(validation))
     split = _subset(repeat, rows, label, split, setting["subset"], info)
     used = split != subsets.LEFT_OUT
-    rows, sample_id, label, split = rows.filter(pa.array(used)), sample_id[used], label[used], split[used]
-    if setting["drawn"]:
-        attribute = np.zeros(len(label), dtype=np.int16)
-        attribute[_carriers(repeat, sample_id, label, split, ranks, setting, info)] = 1
+    rows, label, split = rows.filter(pa.array(used)), label[used], split[used]
+    sample_id = to_numpy(rows.column("sample_id"))
+    values = {one.name: to_numpy(rows.column(f"attribute_{one.name}").fill_null(-1)) for one in info.attributes}
+    carriers = setting["carriers"]
+    if setting["overlay_attribute"] is not None:
+        carrier = np.zeros(len(label), dtype=np.int8)
+        carrier[_drawn(repeat, sample_id, label, split, ranks, carriers, info)] = 1
+        values[setting["overlay_attribute"]] = carrier.astype(np.int16)
+    elif carriers["choose"] == "natural":
+        carrier = sampling.has(values, _codes(attributes, carriers["where"], info), len(label))
     else:
-        attribute = to_numpy(rows.column(f"attribute_{setting['attribute']}").fill_null(-1))
-    aligned = {info.class_index(name): value for name, value in setting["aligned"].items()}
+        carrier = np.full(len(label), -1, dtype=np.int8)
+    aligned = {info.class_index(name): _codes(attributes, tied, info) for name, tied in setting["aligned"].items()}
     return sampling.Samples(
-        repeat, sample_id, split, label, attribute, sampling.alignment(label, attribute, aligned), sampling.group_of(label, attribute)
+        repeat=repeat,
+        sample_id=sample_id,
+        split=split,
+        label=label,
+        attributes=values,
+        carrier=carrier,
+        aligned=sampling.alignment(label, values, aligned),
+        group=grouping.numbers(label, values),
     )
 
 
-def _subset(repeat: int, rows: pa.Table, label: np.ndarray, split: np.ndarray, subset: dict[str, Any], info: Manifest) -> np.ndarray:
+def _subset(repeat: int, rows: pa.Table, label: np.ndarray, split: np.ndarray, subset: Mapping[str, Any], info: Manifest) -> np.ndarray:
     parts = [
         subsets.Part(
             name,
             info.class_index(part["class"]),
-            part.get("where", {}),
+            {attribute: info.attribute(attribute).code(value) for attribute, value in part.get("where", {}).items()},
             part.get("count"),
             part.get("fill_to"),
             part.get("choose", "random"),
@@ -87,11 +131,17 @@ def _subset(repeat: int, rows: pa.Table, label: np.ndarray, split: np.ndarray, s
     return subsets.take(split, label, attributes, rankings, parts, draw, f"repeat {repeat}")
 
 
-def _carriers(
-    repeat: int, sample_id: np.ndarray, label: np.ndarray, split: np.ndarray, ranks: Any, setting: dict[str, Any], info: Manifest
+def _drawn(
+    repeat: int,
+    sample_id: np.ndarray,
+    label: np.ndarray,
+    split: np.ndarray,
+    ranks: pa.Table | None,
+    carriers: Mapping[str, Any],
+    info: Manifest,
 ) -> np.ndarray:
-    carriers = setting["carriers"]
-    candidates = np.flatnonzero((split == "train") & (label == info.class_index(setting["source_class"])))
+    """Return the positions of the training samples that get the overlay."""
+    candidates = np.flatnonzero((split == "train") & (label == info.class_index(carriers["class"])))
     rank = None
     if ranks is not None:
         this = to_numpy(ranks.column("repeat")) == repeat
@@ -99,7 +149,7 @@ def _carriers(
         unranked = set(sample_id[candidates].tolist()) - set(rank_of)
         if unranked:
             raise DataError(
-                f"carriers.base '{carriers['base']}' has no difficulty of sample {min(unranked)}, which may carry the feature in repeat "
+                f"carriers.base '{carriers['base']}' has no difficulty of sample {min(unranked)}, which may get the overlay in repeat "
                 f"{repeat}; give both settings the same validation and subset."
             )
         rank = np.array([rank_of[i] for i in sample_id[candidates].tolist()])

@@ -12,7 +12,7 @@ from spurprune.data.samples import from_table
 from spurprune.errors import PlanError
 from spurprune.pruning import plan as plans
 from spurprune.pruning import strategies
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 
 REASONS = ("no candidate", "kept", "pruned")
 
@@ -34,8 +34,8 @@ def run(
     """
     plan = plans.parse(plan_name)
     info = read_manifest(manifest)
-    by_repeat = from_table(tables.read(samples, tables.SAMPLES), attribute)
-    ranks = None if difficulty is None else tables.read(difficulty, tables.DIFFICULTY, ["repeat", "sample_id", "rank"])
+    by_repeat = from_table(tables.read(samples, schemas.SAMPLES), attribute)
+    ranks = None if difficulty is None else tables.read(difficulty, schemas.DIFFICULTY, ["repeat", "sample_id", "rank"])
     parts, counts = [], []
     for repeat in repeats:
         one = by_repeat[repeat]
@@ -75,7 +75,7 @@ def run(
         )
     table = pa.concat_tables([part.unify_dictionaries() for part in parts])
     per_repeat = {str(repeat): count for repeat, count in zip(repeats, counts, strict=True)}
-    tables.write(output, table, tables.PLAN, replace(provenance, counts=per_repeat, notes={"plan": plan_name}))
+    tables.write(output, table, schemas.PLAN, replace(provenance, counts=per_repeat, notes={"plan": plan_name}))
 
 
 def _ranks(ranks: pa.Table | None, repeat: int, sample_id: np.ndarray, where: str) -> np.ndarray:

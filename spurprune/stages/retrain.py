@@ -13,7 +13,7 @@ from spurprune.dag import plugins
 from spurprune.data.samples import SPLITS, Samples
 from spurprune.machine.logs import Progress
 from spurprune.models.network import Network
-from spurprune.storage import tables, tensor_files
+from spurprune.storage import schemas, tables, tensor_files
 from spurprune.storage.tables import labels, to_numpy
 from spurprune.training.checkpoints import JobCheckpoints, Record
 from spurprune.training.data import Data
@@ -44,7 +44,7 @@ def run(
     """
     models = outputs.get("models")
     bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
-    weights = tables.read(inputs["plan"], tables.PLAN, ["repeat", "sample_id", "weight"])
+    weights = tables.read(inputs["plan"], schemas.PLAN, ["repeat", "sample_id", "weight"])
     identity = {"stage": "retrain", "method": method, "config": provenance.config_hash, "code": provenance.code_version}
     checkpoints = JobCheckpoints.of(CHECKPOINTS, identity, [path for name, path in inputs.items() if name != "inputs"])
     predicted: list[pa.Table] = []
@@ -71,8 +71,8 @@ def run(
             kept |= {f"{repeat}.{name}": value.detach().cpu() for name, value in model.state_dict().items()}
     counts = {"repeats": len(repeats), "train": int(to_numpy(weights.column("weight")).sum()) // len(repeats)}
     provenance = replace(provenance, counts=counts, notes={"method": method} | bench.notes())
-    tables.write(outputs["predictions"], pa.concat_tables(predicted), tables.PREDICTIONS, provenance)
-    tables.write(outputs["history"], _history_table(recorded), tables.HISTORY, provenance)
+    tables.write(outputs["predictions"], pa.concat_tables(predicted), schemas.PREDICTIONS, provenance)
+    tables.write(outputs["history"], _history_table(recorded), schemas.HISTORY, provenance)
     if models is not None:
         # One entry, since safetensors writes several in any order.
         metadata = json.dumps({"setting": provenance.setting, "code_version": provenance.code_version}, sort_keys=True)
@@ -148,10 +148,10 @@ def _predict(bench: Workbench, model: Network, samples: Samples, repeat: int, sp
 
 
 def _history_table(recorded: list[Record]) -> pa.Table:
-    names = list(tables.HISTORY.columns)
+    names = list(schemas.HISTORY.columns)
     columns: dict[str, Any] = {name: [record[name] for record in recorded] for name in names}
     columns["split"] = labels(columns["split"], SPLITS)
     columns["view"] = labels(columns["view"], VIEWS)
     return pa.table(
-        {name: columns[name] if name in ("split", "view") else pa.array(columns[name], tables.HISTORY.columns[name]) for name in names}
+        {name: columns[name] if name in ("split", "view") else pa.array(columns[name], schemas.HISTORY.columns[name]) for name in names}
     )

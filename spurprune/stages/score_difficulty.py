@@ -12,7 +12,7 @@ from spurprune.dag import plugins
 from spurprune.difficulty.dynamics import Dynamics
 from spurprune.difficulty.ranks import ranks, ranks_within
 from spurprune.errors import DataError
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 from spurprune.storage.tables import to_numpy
 
 SHARED_REPEAT = -1  # the repeat number under which a reference shared among repeats is stored
@@ -34,9 +34,9 @@ def run(
     is shared among repeats, every repeat gets the same scores, with its own order of ties.
     """
     function = plugins.load("scores", score).score
-    table = tables.read(samples, tables.SAMPLES, ["repeat", "sample_id", "split", "label"])
+    table = tables.read(samples, schemas.SAMPLES, ["repeat", "sample_id", "split", "label"])
     table = table.filter(pc.equal(table.column("split").cast(pa.string()), "train"))
-    recorded = None if dynamics is None else tables.read(dynamics, tables.DYNAMICS)
+    recorded = None if dynamics is None else tables.read(dynamics, schemas.DYNAMICS)
     parts, shared = [], False
     for repeat in repeats:
         rows = table.filter(pc.equal(table.column("repeat"), repeat))
@@ -66,10 +66,10 @@ def run(
         }
         parts.append(pa.table(columns | {f"seed_{k}": values for k, values in enumerate(per_seed)}))
     result = pa.concat_tables(parts)
-    tables.require_unique(result, tables.DIFFICULTY, str(output))
+    tables.require_unique(result, schemas.DIFFICULTY, str(output))
     counts = {"samples": len(result) // len(repeats), "reference_seeds": sum(n.startswith("seed_") for n in result.column_names)}
     notes = {"score": score, "epochs": epochs, "shared_reference": bool(shared)}
-    tables.write(output, result, tables.DIFFICULTY, replace(provenance, counts=counts, notes=notes))
+    tables.write(output, result, schemas.DIFFICULTY, replace(provenance, counts=counts, notes=notes))
 
 
 def to_arrays(table: pa.Table, repeat: int, sample_id: np.ndarray, epochs: str | list[int], where: str) -> Dynamics:

@@ -14,7 +14,7 @@ from spurprune.data.samples import Samples
 from spurprune.machine.logs import Progress
 from spurprune.methods.erm import Method
 from spurprune.models.network import Network
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 from spurprune.training.augment import augment
 from spurprune.training.checkpoints import JobCheckpoints, Record
 from spurprune.training.loop import Training, fit_stepwise, initialise, naming_out_of_memory
@@ -61,7 +61,7 @@ def run(
         parts.extend(_table(repeat, seed, one.sample_id[one.rows("train")], record) for record in records)
     counts = {"samples": len(bench.samples[repeats[0]].rows("train")), "reference_seeds": recipe["seeds"]}
     tables.write(
-        output, pa.concat_tables(parts), tables.DYNAMICS, replace(provenance, counts=counts, notes={"recipe": recipe} | bench.notes())
+        output, pa.concat_tables(parts), schemas.DYNAMICS, replace(provenance, counts=counts, notes={"recipe": recipe} | bench.notes())
     )
     checkpoints.remove()
 
@@ -135,4 +135,4 @@ def _table(repeat: int, seed: int, sample_id: np.ndarray, record: Record) -> pa.
     constant = {"repeat": repeat, "reference_seed": seed, "epoch": record["epoch"]}
     columns = {name: np.full(len(sample_id), value, dtype=np.int16) for name, value in constant.items()}
     dynamics = {name: value for name, value in record.items() if name != "epoch"}
-    return pa.table(columns | {"sample_id": sample_id} | dynamics).select(list(tables.DYNAMICS.columns))
+    return pa.table(columns | {"sample_id": sample_id} | dynamics).select(list(schemas.DYNAMICS.columns))

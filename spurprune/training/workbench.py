@@ -15,7 +15,7 @@ from spurprune.data.tokens import ids_of
 from spurprune.machine.devices import visible_devices
 from spurprune.machine.logs import log
 from spurprune.models.network import Network
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 from spurprune.training.checkpoints import Record
 from spurprune.training.compiler import can_compile
 from spurprune.training.data import Data, Pixels, Preparation, Tokens, load
@@ -92,7 +92,7 @@ def open_workbench(inputs: Path, manifest: Path, samples: Path, setting: dict[st
     return Workbench(
         open_inputs(inputs, info),
         info,
-        from_table(tables.read(samples, tables.SAMPLES), setting["attribute"]),
+        from_table(tables.read(samples, schemas.SAMPLES), setting["attribute"]),
         _with_token_ids(setting, info) if info.is_text else setting,
         device,
         _preparation(setting, info, device),

@@ -22,7 +22,7 @@ from spurprune.data.inputs import Manifest, write_manifest
 from spurprune.data.registry import registry
 from spurprune.errors import DataError
 from spurprune.stages import prepare_inputs, prepare_splits
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 from spurprune.storage.tables import Provenance, to_numpy
 
 # The forty names in their official order.
@@ -123,7 +123,7 @@ def prepare(source: Path, target: Path, dataset: str = "celeba", damaged: str = 
 
 def test_photos_labels_and_splits_come_in_the_order_of_the_list(release: Path, tmp_path: Path) -> None:
     files = prepare(release, tmp_path / "prepared")
-    images, base = np.load(files.inputs), tables.read(files.base, tables.BASE)
+    images, base = np.load(files.inputs), tables.read(files.base, schemas.BASE)
     assert images.shape == (len(PEOPLE), 3, SIDE, SIDE) and images.dtype == np.uint8
     greys = images.astype(int).mean(axis=(1, 2, 3))
     assert np.abs(greys - 3 * np.arange(len(PEOPLE))).max() < 3, "the photos' central square, in order"
@@ -134,7 +134,7 @@ def test_photos_labels_and_splits_come_in_the_order_of_the_list(release: Path, t
 
 
 def test_blond_hair_is_another_class_of_the_same_files(release: Path, tmp_path: Path) -> None:
-    base = tables.read(prepare(release, tmp_path / "prepared", "celeba_blond").base, tables.BASE)
+    base = tables.read(prepare(release, tmp_path / "prepared", "celeba_blond").base, schemas.BASE)
     assert to_numpy(base.column("label")).tolist() == [person.blond for person in PEOPLE]
     assert to_numpy(base.column("attribute_male")).tolist() == [person.male for person in PEOPLE]
 
@@ -194,7 +194,7 @@ def test_the_papers_subset(release: Path, tmp_path: Path, root: Path, variant: s
     files = prepare(release, tmp_path / "prepared")
     output = tmp_path / "samples.parquet"
     prepare_splits.run(files.base, files.manifest, None, scaled(root, variant), [0, 1], output, PROVENANCE)
-    rows = tables.read(output, tables.SAMPLES).to_pylist()
+    rows = tables.read(output, schemas.SAMPLES).to_pylist()
     taken = {repeat: [r for r in rows if r["repeat"] == repeat and r["split"] == "train"] for repeat in (0, 1)}
     for repeat in (0, 1):
         assert Counter((r["label"], r["attribute_eyeglasses"]) for r in taken[repeat]) == {(0, 0): 5, (1, 1): 2, (1, 0): 3}
@@ -303,7 +303,7 @@ def test_a_missing_or_foreign_photo_is_named_or_left_out(release: Path, tmp_path
         prepare(release, tmp_path / "prepared")
     assert_one_sentence(str(error.value))
     files = prepare(release, tmp_path / "skipped", damaged="skip")
-    assert tables.read(files.base, tables.BASE).column("key").to_pylist() == [name for i, name in enumerate(FILES) if i not in (2, 5)]
+    assert tables.read(files.base, schemas.BASE).column("key").to_pylist() == [name for i, name in enumerate(FILES) if i not in (2, 5)]
     write_again = Image.new("RGB", (178, 218))
     write_again.save(photos / FILES[2])
     with pytest.raises(DataError, match=r"000006\.jpg is damaged \(it has 64×64 pixels, an aligned photo 178×218\)") as error:
@@ -354,7 +354,7 @@ def test_the_papers_subset_of_the_real_lists(tmp_path: Path, root: Path) -> None
     male, glasses = lists.attributes["Male"], lists.attributes["Eyeglasses"]
     columns = {"sample_id": np.arange(len(male)), "split": tables.labels(lists.split, celeba_release.SPLITS), "label": male}
     base, manifest = tmp_path / "base.parquet", tmp_path / "manifest.json"
-    tables.write(base, pa.table(columns | {"attribute_eyeglasses": glasses, "key": lists.names}), tables.BASE, PROVENANCE)
+    tables.write(base, pa.table(columns | {"attribute_eyeglasses": glasses, "key": lists.names}), schemas.BASE, PROVENANCE)
     write_manifest(manifest, manifest_of(lists.split_counts()))
     main = yaml.safe_load((root / "config/config.yaml").read_text())
     main["setting_files"].append("config/settings/celeba.yaml")
@@ -365,7 +365,7 @@ def test_the_papers_subset_of_the_real_lists(tmp_path: Path, root: Path) -> None
             output = tmp_path / f"{variant}-{count}.parquet"
             setting = blocks.samples(settings[f"celeba-count.count-{count}"])
             prepare_splits.run(base, manifest, None, setting, [0], output, PROVENANCE)
-            table = tables.read(output, tables.SAMPLES)
+            table = tables.read(output, schemas.SAMPLES)
             split, group, ids = (to_numpy(table.column(name)) for name in ("split", "group", "sample_id"))
             assert np.bincount(group[split == "train"], minlength=4).tolist() == [5000, 0, 5000 - count, count]
             held_out = [int((group[split == name] == 1).sum()) for name in ("validation", "test")]

@@ -9,7 +9,7 @@ import pytest
 
 from spurprune.data.datasets import cifar10, cifar10_scenes
 from spurprune.errors import DataError
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 from spurprune.storage.tables import to_numpy
 
 BATCH = 80  # eight images a class in each file of the miniature
@@ -39,7 +39,7 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_groups_have_their_counts_and_no_picture_is_used_twice(release: Path) -> None:
     raw = cifar10_scenes.read(release, 64)
-    tables.conform(raw.base, tables.BASE, "scenes")
+    tables.conform(raw.base, schemas.BASE, "scenes")
     split, label, water = (to_numpy(raw.base.column(name)) for name in ("split", "label", "attribute_water"))
     for name, groups in COUNTS.items():
         found = [[int(((split == name) & (label == i) & (water == j)).sum()) for j in (0, 1)] for i in (0, 1)]

@@ -12,7 +12,7 @@ from spurprune.data.datasets import digits
 from spurprune.data.raw import RawDataset
 from spurprune.data.registry import registry
 from spurprune.errors import DataError
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,8 @@ def test_counts_are_those_of_the_release(raw: RawDataset) -> None:
         quota = np.array(digits.CLASS_COUNTS) * count / 1797
         assert (np.abs(np.bincount(label[split == name]) - quota) < 1).all(), name
     assert raw.classes == tuple(registry()["digits"].classes)
-    tables.conform(raw.base, tables.BASE, "here")
-    tables.require_unique(raw.base, tables.BASE, "here")
+    tables.conform(raw.base, schemas.BASE, "here")
+    tables.require_unique(raw.base, schemas.BASE, "here")
 
 
 def test_pixels_are_those_of_scikit_learn_stretched_to_a_byte(raw: RawDataset) -> None:

@@ -21,7 +21,7 @@ from spurprune.figures import style, sweep, window, words
 from spurprune.figures.base import Drawing, Material, MetricKey, Ranking, SettingInfo, Spec, index_metrics, repeats_note, shares_over_epochs
 from spurprune.figures.kinds import difficulty_quartiles, difficulty_range, general_pruning, group_pruning, montage
 from spurprune.figures.spectrum import Spectrum, spectrum
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 from spurprune.storage.tables import labels
 from spurprune.storage.tidy import to_csv
 
@@ -44,10 +44,10 @@ def metrics_of(runs: Mapping[tuple[str, str], Mapping[str, Sequence[float]]]) ->
 
 def history(records: Sequence[tuple[int, int, str, str, int, int, int, int]]) -> pa.Table:
     """Return a table of schema HISTORY from (repeat, epoch, split, view, group, n, n_correct, n_as_source)."""
-    columns: dict[str, Any] = dict(zip(tables.HISTORY.columns, zip(*records, strict=True), strict=False))
+    columns: dict[str, Any] = dict(zip(schemas.HISTORY.columns, zip(*records, strict=True), strict=False))
     columns["split"] = labels(columns["split"], ("train", "validation", "test"))
     columns["view"] = labels(columns["view"], ("natural", "featured"))
-    return tables.conform(pa.table({**columns, "loss": [0.0] * len(records)}), tables.HISTORY, "hand-made")
+    return tables.conform(pa.table({**columns, "loss": [0.0] * len(records)}), schemas.HISTORY, "hand-made")
 
 
 def samples(repeat: int, attribute: Sequence[int], label: int = 5) -> Samples:

@@ -21,7 +21,7 @@ from spurprune.figures import style, window
 from spurprune.figures.base import Material, MetricKey, Ranking, SettingInfo, Spec
 from spurprune.figures.kinds import carrier_count, carrier_difficulty, difficulty_quartiles, general_pruning, group_learning, montage
 from spurprune.figures.spectrum import spectrum
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 from spurprune.storage.tables import labels
 from spurprune.storage.tidy import to_csv
 
@@ -55,7 +55,7 @@ def history(correct: dict[int, Sequence[Sequence[int]]], split: str = "train", v
     n = len(records)
     columns = {"repeat": repeat, "epoch": epoch, "split": labels([split] * n, ("train", "validation", "test"))}
     columns |= {"view": labels([view] * n, ("natural", "featured")), "group": group, "n": [10] * n, "n_correct": right}
-    return tables.conform(pa.table({**columns, "n_as_source": right, "loss": [0.0] * n}), tables.HISTORY, "hand-made")
+    return tables.conform(pa.table({**columns, "n_as_source": right, "loss": [0.0] * n}), schemas.HISTORY, "hand-made")
 
 
 def samples(attribute: Sequence[int], label: int) -> Samples:

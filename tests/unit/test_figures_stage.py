@@ -12,7 +12,7 @@ from spurprune.data.inputs import Manifest, write_inputs, write_manifest
 from spurprune.data.samples import Samples, to_table
 from spurprune.errors import DataError
 from spurprune.stages import plot
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 
 PROVENANCE = tables.Provenance("fives", "000-001", "1.0+code", "config")
 FIVES = {
@@ -53,9 +53,9 @@ def sweep(tmp_path: Path) -> dict[str, list[Path]]:
         ]
         head = {"setting": "fives", "method": "erm", "plan": plan, "strategy": plan.split("-")[0], "order": order, "sparsity": sparsity}
         head |= {"score": None, "block": "000-001", "split": "test", "group": None, "n": 40}
-        columns = {name: pa.array([{**head, **row}[name] for row in rows], kind) for name, kind in tables.METRICS.columns.items()}
+        columns = {name: pa.array([{**head, **row}[name] for row in rows], kind) for name, kind in schemas.METRICS.columns.items()}
         paths.append(tmp_path / plan / "metrics.parquet")
-        tables.write(paths[-1], pa.table(columns), tables.METRICS, PROVENANCE)
+        tables.write(paths[-1], pa.table(columns), schemas.METRICS, PROVENANCE)
     return {"metrics": paths}
 
 
@@ -73,10 +73,10 @@ def spectrum(tmp_path: Path) -> dict[str, list[Path]]:
     known = (np.arange(12) % 3 == 0).astype(np.int16)
     label = np.full(12, 5, np.int16)
     one = Samples(0, np.arange(12), np.full(12, "train"), label, known, known.astype(np.int8), (label * 2 + known).astype(np.int16))
-    tables.write(tmp_path / "samples.parquet", to_table([one], "line"), tables.SAMPLES, PROVENANCE)
+    tables.write(tmp_path / "samples.parquet", to_table([one], "line"), schemas.SAMPLES, PROVENANCE)
     rank = np.arange(12)[::-1].copy()
     columns = {"repeat": np.zeros(12, np.int16), "sample_id": np.arange(12), "label": label, "score": rank / 12.0, "rank": rank}
-    tables.write(tmp_path / "difficulty.parquet", pa.table({**columns, "rank_in_class": rank}), tables.DIFFICULTY, PROVENANCE)
+    tables.write(tmp_path / "difficulty.parquet", pa.table({**columns, "rank_in_class": rank}), schemas.DIFFICULTY, PROVENANCE)
     return {
         "images": [folder / "inputs.npy"],
         "manifests": [folder / "manifest.json"],
@@ -131,16 +131,16 @@ def test_a_montages_numbers_are_ranks_within_the_class(spectrum: dict[str, list[
 
 def test_difficulty_of_other_samples_is_refused(spectrum: dict[str, list[Path]], tmp_path: Path, assert_one_sentence: Any) -> None:
     path = spectrum["difficulty"][0]
-    tables.write(path, tables.read(path, tables.DIFFICULTY).slice(0, 6), tables.DIFFICULTY, PROVENANCE)
+    tables.write(path, tables.read(path, schemas.DIFFICULTY).slice(0, 6), schemas.DIFFICULTY, PROVENANCE)
     with pytest.raises(DataError, match="difficulty of 'fives' lacks samples of repeat 0") as error:
         plot.run(spectrum, plain("montage", setting="fives", repeat=0, columns=2), outputs(tmp_path / "out"), PROVENANCE)
     assert_one_sentence(str(error.value))
 
 
 def test_the_blocks_of_a_setting_are_joined(spectrum: dict[str, list[Path]], tmp_path: Path) -> None:
-    first = tables.read(spectrum["difficulty"][0], tables.DIFFICULTY)
+    first = tables.read(spectrum["difficulty"][0], schemas.DIFFICULTY)
     second = first.set_column(0, "repeat", pa.array([1] * 12, pa.int16()))
-    tables.write(tmp_path / "second.parquet", second, tables.DIFFICULTY, PROVENANCE)
+    tables.write(tmp_path / "second.parquet", second, schemas.DIFFICULTY, PROVENANCE)
     inputs = {"difficulty": [*spectrum["difficulty"], tmp_path / "second.parquet"]}
     rankings = plot.read_material(inputs, plot.Spec.of(plain("montage"))).rankings
     assert {name: sorted(by_repeat) for name, by_repeat in rankings.items()} == {"fives": [0, 1]}

@@ -20,7 +20,7 @@ from spurprune.data.datasets import hard_imagenet
 from spurprune.data.registry import registry
 from spurprune.errors import DataError
 from spurprune.stages import evaluate, prepare_inputs, prepare_splits
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 from spurprune.storage.tables import Provenance, labels, to_numpy
 
 SIDE = 16
@@ -96,7 +96,7 @@ def columns(root: Path) -> dict[str, Any]:
 def test_photos_come_by_class_and_name(release: Path, tmp_path: Path) -> None:
     inputs, base, manifest = (tmp_path / name for name in ("inputs.npy", "base.parquet", "manifest.json"))
     prepare_inputs.run("hard_imagenet", SIDE, str(release), "stop", 2, inputs, base, manifest, PROVENANCE)
-    images, table = np.load(inputs), tables.read(base, tables.BASE)
+    images, table = np.load(inputs), tables.read(base, schemas.BASE)
     train = [(label, file(wnid, number)) for label, wnid in enumerate(WNIDS) for number in sorted(numbers(wnid), key=str)]
     assert images.shape == (len(train) + 30, 3, SIDE, SIDE)
     assert table.column("key").to_pylist()[: len(train)] == [name for _, name in train]
@@ -172,8 +172,8 @@ def test_the_papers_subset(release: Path, tmp_path: Path, root: Path, name: str,
     base, manifest = prepare(release, tmp_path)
     output = tmp_path / "samples.parquet"
     prepare_splits.run(base, manifest, None, setting_of(root, name), [0, 1, 2], output, PROVENANCE)
-    keys = tables.read(base, tables.BASE).column("key").to_pylist()
-    rows = [r | {"key": keys[r["sample_id"]]} for r in tables.read(output, tables.SAMPLES).to_pylist()]
+    keys = tables.read(base, schemas.BASE).column("key").to_pylist()
+    rows = [r | {"key": keys[r["sample_id"]]} for r in tables.read(output, schemas.SAMPLES).to_pylist()]
     skis = set()
     for repeat in (0, 1, 2):
         mine = [r for r in rows if r["repeat"] == repeat]
@@ -193,7 +193,7 @@ def test_every_dog_sled_that_is_tested_counts(release: Path, tmp_path: Path, roo
     base, manifest = prepare(release, tmp_path)
     samples, predictions, plan, output = (tmp_path / f"{name}.parquet" for name in ("samples", "predictions", "plan", "metrics"))
     prepare_splits.run(base, manifest, None, setting_of(root, "hard-imagenet"), [0], samples, PROVENANCE)
-    test = [r for r in tables.read(samples, tables.SAMPLES).to_pylist() if r["split"] == "test"]
+    test = [r for r in tables.read(samples, schemas.SAMPLES).to_pylist() if r["split"] == "test"]
     predicted = [r["label"] for r in test]
     dog_sled, ski = WNIDS.index(DOG_SLED), WNIDS.index(SKI)
     predicted[predicted.index(dog_sled)] = ski
@@ -210,7 +210,7 @@ def test_every_dog_sled_that_is_tested_counts(release: Path, tmp_path: Path, roo
                 "logits": pa.array(logits.tolist(), pa.list_(pa.float32())),
             }
         ),
-        tables.PREDICTIONS,
+        schemas.PREDICTIONS,
         PROVENANCE,
     )
     counts = {"0": {"train": 31, "pruned": 0, "candidates": 0, "carriers": 0, "pruned_carriers": 0}}
@@ -222,12 +222,12 @@ def test_every_dog_sled_that_is_tested_counts(release: Path, tmp_path: Path, roo
             "reason": labels(["kept"], ("kept",)),
         }
     )
-    tables.write(plan, nothing, tables.PLAN, Provenance("hard-imagenet", "000-000", "0+code", "config", counts))
+    tables.write(plan, nothing, schemas.PLAN, Provenance("hard-imagenet", "000-000", "0+code", "config", counts))
     names = {"setting": "hard-imagenet", "method": "erm", "plan": "none", "block": "000-000"}
     setting = {"source_class": "ski", "target_class": "dog sled", "attribute": "surroundings"}
     evaluate.run(predictions, samples, plan, manifest, setting, names, [0], output, PROVENANCE)
     found = {
-        (r["metric"], r["group"]): (r["n"], r["value"]) for r in tables.read(output, tables.METRICS).to_pylist() if r["split"] == "test"
+        (r["metric"], r["group"]): (r["n"], r["value"]) for r in tables.read(output, schemas.METRICS).to_pylist() if r["split"] == "test"
     }
     assert found["spurious_misclassification", None] == (2, 0.5)
     assert found["spurious_accuracy", None] == (2, 0.5)

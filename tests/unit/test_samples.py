@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from spurprune.data import samples as sampling
 from spurprune.data.samples import Samples
 from spurprune.errors import DataError
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 
 LABEL = np.array([0, 0, 1, 1, 2, 2], dtype=np.int16)
 ATTRIBUTE = np.array([0, 1, 0, 1, 1, -1], dtype=np.int16)
@@ -112,7 +112,7 @@ def test_hold_out_moves_a_share_of_every_class(share: float, sizes: list[int], o
 def test_samples_survive_the_table() -> None:
     other = replace(ONE, repeat=7, attribute=np.zeros(6, dtype=np.int16))
     table = sampling.to_table([ONE, other], "line")
-    conformed = tables.conform(table, tables.SAMPLES, "here")
+    conformed = tables.conform(table, schemas.SAMPLES, "here")
     assert conformed.column("attribute_line").to_pylist()[:6] == [0, 1, 0, 1, 1, None]
     assert conformed.column("aligned").to_pylist()[:6] == [False, True, None, None, True, None]
     back = sampling.from_table(conformed, "line")

@@ -27,7 +27,7 @@ from spurprune.stages import (
     score_difficulty,
     train_reference,
 )
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 from spurprune.storage.tables import Provenance, to_numpy
 from spurprune.training.data import Pixels, load
 from spurprune.training.observe import observe
@@ -126,7 +126,7 @@ class Folder:
         names = {"setting": "digits-test", "method": "erm", "plan": plan.stem, "block": "000-001"}
         setting = {key: TRAINING[key] for key in ("source_class", "target_class", "attribute")}
         evaluate.run(predictions, self.samples, plan, self.manifest, setting, names, REPEATS, output, PROVENANCE)
-        return tables.read(output, tables.METRICS)
+        return tables.read(output, schemas.METRICS)
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def unpruned(folder: Folder) -> dict[str, Path]:
 
 
 def samples_of(path: Path) -> dict[int, Samples]:
-    return from_table(tables.read(path, tables.SAMPLES), "line")
+    return from_table(tables.read(path, schemas.SAMPLES), "line")
 
 
 def carriers_of(samples: Samples) -> list[int]:
@@ -157,7 +157,7 @@ def carriers_of(samples: Samples) -> list[int]:
     return ids
 
 
-def of_repeat(path: Path, schema: tables.TableSchema, repeat: int) -> pa.Table:
+def of_repeat(path: Path, schema: schemas.TableSchema, repeat: int) -> pa.Table:
     table = tables.read(path, schema)
     return table.filter(pc.equal(table.column("repeat"), repeat)).replace_schema_metadata()
 
@@ -177,7 +177,7 @@ def test_inputs_are_the_clean_digits(folder: Folder) -> None:
     inputs = open_inputs(folder.inputs, manifest)
     assert manifest.split_counts == {"train": 1200, "validation": 200, "test": 397}
     assert manifest.count == len(inputs) == 1797 and manifest.shape == (1, 8, 8)
-    split = to_numpy(tables.read(folder.base, tables.BASE).column("split"))
+    split = to_numpy(tables.read(folder.base, schemas.BASE).column("split"))
     train = inputs[split == "train"] / 255
     np.testing.assert_allclose(manifest.mean, [train.mean()], atol=1e-6)
     np.testing.assert_allclose(manifest.std, [train.std()], atol=1e-6)
@@ -218,7 +218,12 @@ def test_carriers_are_drawn_for_each_repeat_among_the_source_class(folder: Folde
         assert int((one.aligned == 1).sum()) == CARRIERS and set(one.label[one.aligned == 0]) == {SOURCE}
         assert (one.group == one.label * 2 + one.attribute).all()
     assert carriers_of(samples[0]) != carriers_of(samples[1])
-    assert tables.read_metadata(folder.samples, tables.SAMPLES)["counts"] == {"train": 1200, "validation": 200, "test": 397, "carriers": 40}
+    assert tables.read_metadata(folder.samples, schemas.SAMPLES)["counts"] == {
+        "train": 1200,
+        "validation": 200,
+        "test": 397,
+        "carriers": 40,
+    }
 
 
 def test_a_repeat_has_the_same_carriers_in_any_block_and_setting(folder: Folder) -> None:
@@ -232,7 +237,7 @@ def test_a_fixed_draw_is_shared_among_repeats_and_recorded(folder: Folder) -> No
     path = folder.split("fixed", repeats=[0, 1, -1], carriers={"choose": "random", "count": 7, "draw": "fixed"})
     drawn = [carriers_of(one) for one in samples_of(path).values()]
     assert len(drawn) == 3 and drawn[0] == drawn[1] == drawn[2]
-    assert tables.read_metadata(path, tables.SAMPLES)["notes"]["draw"] == "fixed"
+    assert tables.read_metadata(path, schemas.SAMPLES)["notes"]["draw"] == "fixed"
 
 
 @pytest.mark.parametrize(
@@ -242,14 +247,14 @@ def test_a_fixed_draw_is_shared_among_repeats_and_recorded(folder: Folder) -> No
 def test_carriers_are_chosen_by_the_base_settings_difficulty(folder: Folder, choice: dict[str, Any], ranks: tuple[int, int]) -> None:
     path = folder.split("chosen", difficulty=folder.el2n, carriers={"count": 10, "base": "digits", "score": "el2n"} | choice)
     for repeat, one in samples_of(path).items():
-        difficulty = of_repeat(folder.el2n, tables.DIFFICULTY, repeat)
+        difficulty = of_repeat(folder.el2n, schemas.DIFFICULTY, repeat)
         chosen = difficulty.filter(pc.is_in(difficulty.column("sample_id"), pa.array(carriers_of(one))))
         assert sorted(chosen.column("rank_in_class").to_pylist()) == list(range(*ranks))
 
 
 def test_a_base_without_some_candidates_is_named(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:
-    clean, few = tables.read(folder.el2n, tables.DIFFICULTY), folder.at("few.parquet")
-    tables.write(few, clean.filter(pc.greater(clean.column("rank"), 600)), tables.DIFFICULTY, PROVENANCE)
+    clean, few = tables.read(folder.el2n, schemas.DIFFICULTY), folder.at("few.parquet")
+    tables.write(few, clean.filter(pc.greater(clean.column("rank"), 600)), schemas.DIFFICULTY, PROVENANCE)
     carriers = {"choose": "easiest", "count": 10, "base": "digits", "score": "el2n"}
     text = refused(DataError, lambda: folder.split("few_ranked", difficulty=few, carriers=carriers), assert_one_sentence)
     assert text.startswith("carriers.base 'digits' has no difficulty of sample ")
@@ -267,10 +272,10 @@ def test_validation_can_be_held_out_of_training(folder: Folder) -> None:
 def test_a_subset_leaves_the_other_training_samples_out(folder: Folder) -> None:
     parts = {"fives": {"class": "5", "count": 50}, "first_nines": {"class": "9", "count": 20, "choose": "first", "rest": "hold_out"}}
     drawn, fixed = (
-        from_table(tables.read(folder.split(f"subset_{draw}", subset={"draw": draw, "parts": parts}), tables.SAMPLES), "line")
+        from_table(tables.read(folder.split(f"subset_{draw}", subset={"draw": draw, "parts": parts}), schemas.SAMPLES), "line")
         for draw in ("per_repeat", "fixed")
     )
-    whole = from_table(tables.read(folder.samples, tables.SAMPLES), "line")[0]
+    whole = from_table(tables.read(folder.samples, schemas.SAMPLES), "line")[0]
     for one in (*drawn.values(), *fixed.values()):
         train = one.rows("train")
         counts = np.bincount(one.label[train], minlength=10)
@@ -287,9 +292,9 @@ def test_a_subset_leaves_the_other_training_samples_out(folder: Folder) -> None:
 
 
 def test_dynamics_are_recorded_for_every_seed_epoch_and_training_sample(folder: Folder) -> None:
-    table = tables.read(folder.dynamics, tables.DYNAMICS)
+    table = tables.read(folder.dynamics, schemas.DYNAMICS)
     assert len(table) == 2 * 2 * 2 * 1200
-    tables.require_unique(table, tables.DYNAMICS, "here")
+    tables.require_unique(table, schemas.DYNAMICS, "here")
     train = samples_of(folder.samples)[0]
     assert set(table.column("sample_id").to_pylist()) == set(train.sample_id[train.rows("train")].tolist())
     columns = {name: to_numpy(table.column(name)) for name in ("loss", "error", "margin", "correct", "feature_norm")}
@@ -300,31 +305,31 @@ def test_dynamics_are_recorded_for_every_seed_epoch_and_training_sample(folder: 
 
 def test_a_reference_runs_bytes_do_not_depend_on_its_block_mates(folder: Folder) -> None:
     alone = folder.reference("alone_dynamics", repeats=[1])
-    assert of_repeat(alone, tables.DYNAMICS, 1).equals(of_repeat(folder.dynamics, tables.DYNAMICS, 1))
+    assert of_repeat(alone, schemas.DYNAMICS, 1).equals(of_repeat(folder.dynamics, schemas.DYNAMICS, 1))
 
 
 def test_only_the_epochs_asked_for_are_recorded_and_they_are_the_same(folder: Folder) -> None:
-    last = tables.read(folder.reference("last", record_epochs=[2]), tables.DYNAMICS).replace_schema_metadata()
-    every = tables.read(folder.dynamics, tables.DYNAMICS).replace_schema_metadata()
+    last = tables.read(folder.reference("last", record_epochs=[2]), schemas.DYNAMICS).replace_schema_metadata()
+    every = tables.read(folder.dynamics, schemas.DYNAMICS).replace_schema_metadata()
     assert last.equals(every.filter(pc.equal(every.column("epoch"), 2)))
 
 
 def test_the_training_time_view_is_another(folder: Folder) -> None:
     seen, trained = (
-        to_numpy(tables.read(path, tables.DYNAMICS).column("loss"))
+        to_numpy(tables.read(path, schemas.DYNAMICS).column("loss"))
         for path in (folder.dynamics, folder.reference("training_view", view="training"))
     )
     assert seen.shape == trained.shape and np.isfinite(trained).all()
     assert np.isclose(trained, seen).mean() < 0.01
     assert trained[:1200].mean() > trained[1200:2400].mean(), "what a sample costs falls from the first epoch to the second"
-    norm = to_numpy(tables.read(folder.reference("training_view", view="training"), tables.DYNAMICS).column("feature_norm"))
+    norm = to_numpy(tables.read(folder.reference("training_view", view="training"), schemas.DYNAMICS).column("feature_norm"))
     assert not np.array_equal(norm[:1200], norm[1200:2400]), "every epoch keeps its own"
 
 
 def test_the_augmented_view_looks_at_the_same_training_through_crops_and_flips(folder: Folder) -> None:
     crops = {"name": "pad_crop_flip", "padding": 1}
     plain, augmented, again, unaugmented = (
-        np.array(tables.read(folder.reference(name, repeats=[0], view=view, augmentation=augmentation), tables.DYNAMICS).column("error"))
+        np.array(tables.read(folder.reference(name, repeats=[0], view=view, augmentation=augmentation), schemas.DYNAMICS).column("error"))
         for name, view, augmentation in (
             ("view_plain", "eval", crops),
             ("view_augmented", "eval_augmented", crops),
@@ -336,16 +341,17 @@ def test_the_augmented_view_looks_at_the_same_training_through_crops_and_flips(f
     assert np.array_equal(augmented, again)
     assert 0.3 < np.corrcoef(plain, augmented)[0, 1] < 1, "the same networks on slightly moved images"
     assert np.array_equal(
-        unaugmented, tables.read(folder.reference("eval_only", repeats=[0], augmentation={"name": "none"}), tables.DYNAMICS).column("error")
+        unaugmented,
+        tables.read(folder.reference("eval_only", repeats=[0], augmentation={"name": "none"}), schemas.DYNAMICS).column("error"),
     )
 
 
 def test_difficulty_is_the_mean_over_reference_seeds(folder: Folder) -> None:
-    table = tables.read(folder.el2n, tables.DIFFICULTY)
+    table = tables.read(folder.el2n, schemas.DIFFICULTY)
     assert [name for name in table.column_names if name.startswith("seed_")] == ["seed_0", "seed_1"]
     columns = {name: to_numpy(table.column(name)) for name in table.column_names}
     np.testing.assert_allclose(columns["score"], (columns["seed_0"] + columns["seed_1"]) / 2)
-    dynamics = of_repeat(folder.dynamics, tables.DYNAMICS, 1)
+    dynamics = of_repeat(folder.dynamics, schemas.DYNAMICS, 1)
     sample = dynamics.column("sample_id").to_pylist()[17]
     mine = dynamics.filter(pc.equal(dynamics.column("sample_id"), sample))
     row = (columns["repeat"] == 1) & (columns["sample_id"] == sample)
@@ -360,14 +366,14 @@ def test_difficulty_is_the_mean_over_reference_seeds(folder: Folder) -> None:
 def test_epochs_are_chosen_among_those_recorded(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:
     by_hand = folder.score("el2n-last", folder.dynamics, epochs=[2])
     last = folder.score("el2n-alone", folder.reference("last2", record_epochs=[2]))
-    assert tables.read(by_hand, tables.DIFFICULTY).column("score").equals(tables.read(last, tables.DIFFICULTY).column("score"))
+    assert tables.read(by_hand, schemas.DIFFICULTY).column("score").equals(tables.read(last, schemas.DIFFICULTY).column("score"))
     text = refused(DataError, lambda: folder.score("el2n-none", folder.dynamics, epochs=[9]), assert_one_sentence)
     assert "lacks dynamics of repeat 0" in text
 
 
 def test_reference_runs_differ_between_repeats_and_seeds_even_on_the_same_samples(folder: Folder) -> None:
     samples = folder.split("same", carriers={"choose": "random", "count": 7, "draw": "fixed"})
-    table = tables.read(folder.reference("same_dynamics", samples=samples, record_epochs=[2]), tables.DYNAMICS)
+    table = tables.read(folder.reference("same_dynamics", samples=samples, record_epochs=[2]), schemas.DYNAMICS)
     losses = to_numpy(table.column("loss")).reshape(4, 1200)  # two repeats of two seeds
     assert len({run.tobytes() for run in losses}) == 4
 
@@ -377,15 +383,15 @@ def test_one_shared_reference_serves_all_repeats_which_break_ties_apart(folder: 
     samples, shared = (folder.split(name, repeats, carriers=fixed) for name, repeats in (("every", REPEATS), ("shared", [-1])))
     dynamics = folder.reference("shared_dynamics", [-1], shared)
     path = folder.score("forgetting-shared", dynamics, samples)
-    zero, one = (of_repeat(path, tables.DIFFICULTY, repeat) for repeat in REPEATS)
+    zero, one = (of_repeat(path, schemas.DIFFICULTY, repeat) for repeat in REPEATS)
     assert zero.column("score").equals(one.column("score"))
     assert not zero.column("rank").equals(one.column("rank"))
-    assert tables.read_metadata(path, tables.DIFFICULTY)["notes"]["shared_reference"] is True
+    assert tables.read_metadata(path, schemas.DIFFICULTY)["notes"]["shared_reference"] is True
 
 
 def test_the_random_score_needs_no_reference(folder: Folder) -> None:
     path = folder.score("random", None)
-    scores = [to_numpy(of_repeat(path, tables.DIFFICULTY, repeat).column("score")) for repeat in REPEATS]
+    scores = [to_numpy(of_repeat(path, schemas.DIFFICULTY, repeat).column("score")) for repeat in REPEATS]
     assert scores[0].std() == pytest.approx(12**-0.5, abs=0.02) and not np.array_equal(*scores)
 
 
@@ -393,10 +399,10 @@ def test_dynamics_of_other_samples_or_with_holes_are_refused(folder: Folder, ass
     held_out = folder.split("held_out2", validation=0.25)
     text = refused(DataError, lambda: folder.score("el2n-other", folder.dynamics, held_out), assert_one_sentence)
     assert str(folder.dynamics) in text
-    table = tables.read(folder.dynamics, tables.DYNAMICS)
+    table = tables.read(folder.dynamics, schemas.DYNAMICS)
     bad = pa.compute.if_else(pc.equal(table.column("sample_id"), table.column("sample_id")[5].as_py()), np.nan, table.column("error"))
     damaged = folder.at("nan.parquet")
-    tables.write(damaged, table.set_column(5, "error", bad.cast(pa.float32())), tables.DYNAMICS, PROVENANCE)
+    tables.write(damaged, table.set_column(5, "error", bad.cast(pa.float32())), schemas.DYNAMICS, PROVENANCE)
     text = refused(DataError, lambda: folder.score("el2n-nan", damaged), assert_one_sentence)
     assert f"the el2n score of sample {table.column('sample_id')[5].as_py()} in repeat 0 is not finite" in text
 
@@ -408,15 +414,15 @@ def test_weights_say_what_is_pruned_and_counts_how_much(folder: Folder) -> None:
     path = folder.prune("carriers-el2n-hardest-0.25", folder.el2n)
     samples = samples_of(folder.samples)
     for repeat in REPEATS:
-        plan = of_repeat(path, tables.PLAN, repeat)
+        plan = of_repeat(path, schemas.PLAN, repeat)
         gone = plan.filter(pc.equal(plan.column("weight"), 0)).column("sample_id").to_pylist()
         assert len(gone) == 10 and set(gone) < set(carriers_of(samples[repeat]))
-        difficulty = of_repeat(folder.el2n, tables.DIFFICULTY, repeat)
+        difficulty = of_repeat(folder.el2n, schemas.DIFFICULTY, repeat)
         of_carriers = difficulty.filter(pc.is_in(difficulty.column("sample_id"), pa.array(carriers_of(samples[repeat])))).sort_by("score")
         assert set(gone) == set(of_carriers.column("sample_id").to_pylist()[-10:])
         reasons = to_numpy(plan.column("reason"))
         assert {name: int((reasons == name).sum()) for name in prune_metadata.REASONS} == {"no candidate": 1160, "kept": 30, "pruned": 10}
-        assert tables.read_metadata(path, tables.PLAN)["counts"][str(repeat)] == {
+        assert tables.read_metadata(path, schemas.PLAN)["counts"][str(repeat)] == {
             "candidates": 40,
             "pruned": 10,
             "train": 1200,
@@ -426,13 +432,13 @@ def test_weights_say_what_is_pruned_and_counts_how_much(folder: Folder) -> None:
 
 
 def test_carriers_that_are_not_known_are_not_counted(folder: Folder) -> None:
-    table = tables.read(folder.samples, tables.SAMPLES)
+    table = tables.read(folder.samples, schemas.SAMPLES)
     unknown = folder.at("unknown.parquet")
     column = table.column_names.index("attribute_line")
     nulls = pa.nulls(len(table), table.schema.field(column).type)
-    tables.write(unknown, table.set_column(column, "attribute_line", nulls), tables.SAMPLES, PROVENANCE)
+    tables.write(unknown, table.set_column(column, "attribute_line", nulls), schemas.SAMPLES, PROVENANCE)
     path = folder.prune("random-0.10", samples=unknown)
-    counts = tables.read_metadata(path, tables.PLAN)["counts"]["0"]
+    counts = tables.read_metadata(path, schemas.PLAN)["counts"]["0"]
     assert (counts["pruned"], counts["carriers"], counts["pruned_carriers"]) == (120, None, None)
 
 
@@ -441,7 +447,7 @@ def test_random_pruning_is_nested_and_differs_between_repeats(folder: Folder) ->
     for plan in ("random-0.10", "random-0.30"):
         path = folder.prune(plan)
         for repeat in REPEATS:
-            table = of_repeat(path, tables.PLAN, repeat)
+            table = of_repeat(path, schemas.PLAN, repeat)
             gone[plan, repeat] = set(table.filter(pc.equal(table.column("weight"), 0)).column("sample_id").to_pylist())
     assert all(gone["random-0.10", repeat] < gone["random-0.30", repeat] for repeat in REPEATS)
     assert gone["random-0.10", 0] != gone["random-0.10", 1]
@@ -471,12 +477,12 @@ def test_difficulty_of_other_samples_is_refused(folder: Folder, assert_one_sente
 
 
 def test_predictions_cover_validation_and_test_in_both_views(folder: Folder, unpruned: dict[str, Path]) -> None:
-    table = tables.read(unpruned["predictions"], tables.PREDICTIONS)
-    tables.require_unique(table, tables.PREDICTIONS, "here")
+    table = tables.read(unpruned["predictions"], schemas.PREDICTIONS)
+    tables.require_unique(table, schemas.PREDICTIONS, "here")
     one = samples_of(folder.samples)[0]
     source_and_target = np.isin(one.label, [SOURCE, TARGET])
     for repeat in REPEATS:
-        mine = of_repeat(unpruned["predictions"], tables.PREDICTIONS, repeat)
+        mine = of_repeat(unpruned["predictions"], schemas.PREDICTIONS, repeat)
         for split in ("validation", "test"):
             for view, members in (("natural", one.split == split), ("featured", (one.split == split) & source_and_target)):
                 rows = (to_numpy(mine.column("split")) == split) & (to_numpy(mine.column("view")) == view)
@@ -486,7 +492,7 @@ def test_predictions_cover_validation_and_test_in_both_views(folder: Folder, unp
 
 def test_a_repeats_bytes_do_not_depend_on_its_block_mates(folder: Folder, unpruned: dict[str, Path]) -> None:
     alone = folder.train(unpruned["plan"], "alone", repeats=[1])
-    for kind, schema in (("predictions", tables.PREDICTIONS), ("history", tables.HISTORY)):
+    for kind, schema in (("predictions", schemas.PREDICTIONS), ("history", schemas.HISTORY)):
         assert of_repeat(alone[kind], schema, 1).equals(of_repeat(unpruned[kind], schema, 1)), kind
 
 
@@ -554,15 +560,15 @@ def test_a_copy_on_the_nodes_disk_gives_the_same_files(folder: Folder, unpruned:
 def test_a_plan_changes_the_run(folder: Folder, unpruned: dict[str, Path]) -> None:
     plan = folder.prune("per_class-el2n-hardest-0.10", folder.el2n)
     pruned = folder.train(plan, "pruned")
-    assert not of_repeat(pruned["predictions"], tables.PREDICTIONS, 0).equals(of_repeat(unpruned["predictions"], tables.PREDICTIONS, 0))
-    trained = [row for row in of_repeat(pruned["history"], tables.HISTORY, 0).to_pylist() if row["split"] == "train"]
-    counts = tables.read_metadata(plan, tables.PLAN)["counts"]["0"]
+    assert not of_repeat(pruned["predictions"], schemas.PREDICTIONS, 0).equals(of_repeat(unpruned["predictions"], schemas.PREDICTIONS, 0))
+    trained = [row for row in of_repeat(pruned["history"], schemas.HISTORY, 0).to_pylist() if row["split"] == "train"]
+    counts = tables.read_metadata(plan, schemas.PLAN)["counts"]["0"]
     assert counts["pruned"] == 120  # a tenth of 116 to 122 samples a class is twelve, rounded
     assert sum(row["n"] for row in trained) == 1200 - counts["pruned"]
 
 
 def test_history_counts_the_groups_at_the_epochs_asked_for(unpruned: dict[str, Path]) -> None:
-    history = of_repeat(unpruned["history"], tables.HISTORY, 0)
+    history = of_repeat(unpruned["history"], schemas.HISTORY, 0)
     assert set(history.column("epoch").to_pylist()) == {2}
     rows = {(r["split"], r["view"], r["group"]): r for r in history.to_pylist()}
     assert rows["train", "natural", 2 * SOURCE + 1]["n"] == CARRIERS
@@ -579,7 +585,7 @@ def test_a_kept_model_gives_the_predictions(folder: Folder, unpruned: dict[str, 
     manifest = read_manifest(folder.manifest)
     model = small_cnn.build(manifest.shape, 10, TRAINING["model"]["channels"])
     model.load_state_dict({name.removeprefix("1."): value for name, value in weights.items() if name.startswith("1.")})
-    predicted = of_repeat(unpruned["predictions"], tables.PREDICTIONS, 1)
+    predicted = of_repeat(unpruned["predictions"], schemas.PREDICTIONS, 1)
     for view in ("natural", "featured"):
         rows = predicted.filter(pc.equal(predicted.column("view").cast(pa.string()), view))
         ids = to_numpy(rows.column("sample_id"))
@@ -601,18 +607,18 @@ def test_a_loss_that_is_no_number_names_setting_repeat_and_epoch(
 
 def test_the_order_of_rows_in_a_file_does_not_matter(folder: Folder) -> None:
     """Files are matched by sample_id: shuffled samples get the same scores and weights, and train on the same samples."""
-    table = tables.read(folder.samples, tables.SAMPLES)
+    table = tables.read(folder.samples, schemas.SAMPLES)
     samples = folder.at("shuffled.parquet")
-    tables.write(samples, table.take(np.random.default_rng(0).permutation(len(table))), tables.SAMPLES, PROVENANCE)
+    tables.write(samples, table.take(np.random.default_rng(0).permutation(len(table))), schemas.SAMPLES, PROVENANCE)
     difficulty = folder.score("el2n-shuffled", folder.dynamics, samples)
     plan = folder.prune("carriers-el2n-hardest-0.50", difficulty, samples)
     expected = {"difficulty": folder.el2n, "plan": folder.prune("carriers-el2n-hardest-0.50", folder.el2n, target="ordered")}
     keys = [("repeat", "ascending"), ("sample_id", "ascending")]
-    for found, kind, schema in ((difficulty, "difficulty", tables.DIFFICULTY), (plan, "plan", tables.PLAN)):
+    for found, kind, schema in ((difficulty, "difficulty", schemas.DIFFICULTY), (plan, "plan", schemas.PLAN)):
         ours, theirs = (tables.read(path, schema).replace_schema_metadata().sort_by(keys) for path in (found, expected[kind]))
         value = "score" if kind == "difficulty" else "weight"
         assert ours.column(value).equals(theirs.column(value))
-    history = tables.read(folder.train(plan, "shuffled", samples=samples)["history"], tables.HISTORY).to_pylist()
+    history = tables.read(folder.train(plan, "shuffled", samples=samples)["history"], schemas.HISTORY).to_pylist()
     trained = {(r["repeat"], r["group"]): r["n"] for r in history if r["split"] == "train"}
     assert all(trained[repeat, 2 * SOURCE + 1] == CARRIERS // 2 and trained[repeat, 2 * SOURCE] == 122 - CARRIERS for repeat in REPEATS)
 
@@ -622,11 +628,11 @@ def test_the_order_of_rows_in_a_file_does_not_matter(folder: Folder) -> None:
 
 def test_metrics_by_hand(folder: Folder, unpruned: dict[str, Path]) -> None:
     table = folder.evaluate(unpruned["predictions"], unpruned["plan"], folder.at("metrics.parquet"))
-    tables.require_unique(table, tables.METRICS, "here")
+    tables.require_unique(table, schemas.METRICS, "here")
     found = {(r["repeat"], r["split"], r["metric"], r["group"]): r for r in table.to_pylist()}
     for repeat, one in samples_of(folder.samples).items():
         label = dict(zip(one.sample_id.tolist(), one.label.tolist(), strict=True))
-        mine = of_repeat(unpruned["predictions"], tables.PREDICTIONS, repeat).to_pylist()
+        mine = of_repeat(unpruned["predictions"], schemas.PREDICTIONS, repeat).to_pylist()
         test = [(r["view"], label[r["sample_id"]], int(np.argmax(r["logits"]))) for r in mine if r["split"] == "test"]
         natural = [(y, p) for view, y, p in test if view == "natural"]
         nines = {view: [p for v, y, p in test if v == view and y == TARGET] for view in ("natural", "featured")}
@@ -679,9 +685,9 @@ def test_metrics_say_what_was_pruned_and_how(folder: Folder, unpruned: dict[str,
 def test_predictions_that_are_missing_or_no_numbers_are_refused(
     folder: Folder, unpruned: dict[str, Path], assert_one_sentence: Callable[[str], None]
 ) -> None:
-    table = tables.read(unpruned["predictions"], tables.PREDICTIONS)
+    table = tables.read(unpruned["predictions"], schemas.PREDICTIONS)
     damaged = folder.at("damaged.parquet")
-    tables.write(damaged, table.slice(1), tables.PREDICTIONS, PROVENANCE)
+    tables.write(damaged, table.slice(1), schemas.PREDICTIONS, PROVENANCE)
 
     def action() -> pa.Table:
         return folder.evaluate(damaged, unpruned["plan"], folder.at("no_metrics.parquet"))
@@ -689,14 +695,14 @@ def test_predictions_that_are_missing_or_no_numbers_are_refused(
     assert f"{damaged} lacks predictions of repeat 0's validation split" in refused(DataError, action, assert_one_sentence)
     logits = table.column("logits").to_pylist()
     logits[3] = [float("nan")] * 10
-    tables.write(damaged, table.set_column(4, "logits", pa.array(logits, pa.list_(pa.float32()))), tables.PREDICTIONS, PROVENANCE)
+    tables.write(damaged, table.set_column(4, "logits", pa.array(logits, pa.list_(pa.float32()))), schemas.PREDICTIONS, PROVENANCE)
     sample = table.column("sample_id")[3].as_py()
     assert f"the logits of sample {sample} in repeat 0 are not finite" in refused(DataError, action, assert_one_sentence)
     foreign = table.column("sample_id").to_pylist()
     for stranger in (-1, 10_000):
         foreign[3] = stranger
         strange = table.set_column(table.column_names.index("sample_id"), "sample_id", pa.array(foreign, pa.int64()))
-        tables.write(damaged, strange, tables.PREDICTIONS, PROVENANCE)
+        tables.write(damaged, strange, schemas.PREDICTIONS, PROVENANCE)
         assert f"{damaged}: repeat 0 has no sample {stranger};" in refused(DataError, action, assert_one_sentence)
     assert not folder.at("no_metrics.parquet").exists()
 
@@ -705,4 +711,4 @@ def test_all_metrics_are_put_into_one_file(folder: Folder, unpruned: dict[str, P
     paths = [folder.at(f"collected_{name}.parquet") for name in ("a", "b")]
     parts = [folder.evaluate(unpruned["predictions"], unpruned["plan"], path) for path in paths]
     collect_metrics.run(paths, folder.at("all.parquet"), PROVENANCE)
-    assert len(tables.read(folder.at("all.parquet"), tables.METRICS)) == sum(len(part) for part in parts)
+    assert len(tables.read(folder.at("all.parquet"), schemas.METRICS)) == sum(len(part) for part in parts)

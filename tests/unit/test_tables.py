@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from spurprune.errors import DataError
-from spurprune.storage import tables
-from spurprune.storage.tables import Provenance, TableSchema
+from spurprune.storage import schemas, tables
+from spurprune.storage.schemas import TableSchema
+from spurprune.storage.tables import Provenance
 
 PROVENANCE = Provenance("digits", "000-004", "0.1.0+abc", "0123", counts={"train": 3}, notes={"plan": "none"})
 
@@ -29,7 +30,7 @@ def plan_table(**changes: object) -> pa.Table:
 @pytest.fixture
 def plan_file(tmp_path: Path) -> Path:
     path = tmp_path / "plans" / "none.parquet"
-    tables.write(path, plan_table(), tables.PLAN, PROVENANCE)
+    tables.write(path, plan_table(), schemas.PLAN, PROVENANCE)
     return path
 
 
@@ -41,21 +42,21 @@ def refused(action: Callable[[], object], assert_one_sentence: Callable[[str], N
 
 
 def test_what_is_written_is_read_back(plan_file: Path) -> None:
-    table = tables.read(plan_file, tables.PLAN)
+    table = tables.read(plan_file, schemas.PLAN)
     assert table.column_names == ["repeat", "sample_id", "weight", "reason"]
     assert table.to_pydict() == plan_table().to_pydict()
-    assert tables.read(plan_file, tables.PLAN, ["weight"]).column_names == ["weight"]
+    assert tables.read(plan_file, schemas.PLAN, ["weight"]).column_names == ["weight"]
 
 
 def test_columns_are_put_into_the_declared_order_and_type() -> None:
     shuffled = plan_table(weight=np.ones(3), sample_id=np.arange(3, dtype=np.int32)).select(["weight", "reason", "sample_id", "repeat"])
-    table = tables.conform(shuffled, tables.PLAN, "here")
-    assert table.column_names == list(tables.PLAN.columns)
-    assert table.schema.types == list(tables.PLAN.columns.values())
+    table = tables.conform(shuffled, schemas.PLAN, "here")
+    assert table.column_names == list(schemas.PLAN.columns)
+    assert table.schema.types == list(schemas.PLAN.columns.values())
 
 
 def test_provenance_lies_in_the_files_metadata(plan_file: Path) -> None:
-    assert tables.read_metadata(plan_file, tables.PLAN) == {
+    assert tables.read_metadata(plan_file, schemas.PLAN) == {
         "table": "plan",
         "version": 1,
         "setting": "digits",
@@ -84,7 +85,7 @@ def test_provenance_of_a_job_covers_its_parameters_but_not_the_codes_hash() -> N
 def test_equal_content_is_equal_bytes(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("a.parquet", "b.parquet")]
     for path in paths:
-        tables.write(path, plan_table(), tables.PLAN, PROVENANCE)
+        tables.write(path, plan_table(), schemas.PLAN, PROVENANCE)
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
@@ -98,7 +99,7 @@ def test_a_failing_write_leaves_the_old_file_and_no_other(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tables.pq, "write_table", disk_full)
-    text = refused(lambda: tables.write(plan_file, plan_table(), tables.PLAN, PROVENANCE), assert_one_sentence)
+    text = refused(lambda: tables.write(plan_file, plan_table(), schemas.PLAN, PROVENANCE), assert_one_sentence)
     assert str(plan_file) in text and "No space left on device" in text
     assert plan_file.read_bytes() == before
     assert list(plan_file.parent.iterdir()) == [plan_file]
@@ -108,9 +109,9 @@ def test_a_file_is_replaced_at_once(plan_file: Path) -> None:
     """Who has the old file open goes on reading it; who opens it gets the whole new one: a rename, not a rewrite."""
     before = plan_file.read_bytes()
     with plan_file.open("rb") as reader:
-        tables.write(plan_file, plan_table(weight=np.zeros(3, dtype=np.float32)), tables.PLAN, PROVENANCE)
+        tables.write(plan_file, plan_table(weight=np.zeros(3, dtype=np.float32)), schemas.PLAN, PROVENANCE)
         assert reader.read() == before
-    assert tables.read(plan_file, tables.PLAN).column("weight").to_pylist() == [0, 0, 0]
+    assert tables.read(plan_file, schemas.PLAN).column("weight").to_pylist() == [0, 0, 0]
     assert list(plan_file.parent.iterdir()) == [plan_file]
 
 
@@ -123,20 +124,20 @@ def test_a_killed_write_leaves_nothing_under_the_files_name(tmp_path: Path, monk
 
     monkeypatch.setattr(tables.pq, "write_table", killed)
     with pytest.raises(KeyboardInterrupt):
-        tables.write(path, plan_table(), tables.PLAN, PROVENANCE)
+        tables.write(path, plan_table(), schemas.PLAN, PROVENANCE)
     assert not path.exists()
 
 
 def test_a_missing_file_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
     path = tmp_path / "none.parquet"
-    assert f"{path} is missing" in refused(lambda: tables.read(path, tables.PLAN), assert_one_sentence)
+    assert f"{path} is missing" in refused(lambda: tables.read(path, schemas.PLAN), assert_one_sentence)
 
 
 @pytest.mark.parametrize("kept", [0, 3, 0.5, 0.95])
 def test_a_truncated_file_is_refused(plan_file: Path, kept: float, assert_one_sentence: Callable[[str], None]) -> None:
     content = plan_file.read_bytes()
     plan_file.write_bytes(content[: int(kept * len(content)) if isinstance(kept, float) else kept])
-    text = refused(lambda: tables.read(plan_file, tables.PLAN), assert_one_sentence)
+    text = refused(lambda: tables.read(plan_file, schemas.PLAN), assert_one_sentence)
     assert f"{plan_file} is damaged or no Parquet file" in text and "delete it and rerun" in text
 
 
@@ -149,36 +150,36 @@ def test_damaged_data_under_a_sound_footer_is_refused(tmp_path: Path, assert_one
         weight=np.ones(many, dtype=np.float32),
         reason=tables.labels(np.zeros(many, dtype=np.int8), ("kept", "pruned")),
     )
-    tables.write(path, table, tables.PLAN, PROVENANCE)
+    tables.write(path, table, schemas.PLAN, PROVENANCE)
     content = bytearray(path.read_bytes())
     content[4 : len(content) // 2] = bytes(len(content) // 2 - 4)
     path.write_bytes(content)
-    assert f"{path} is damaged" in refused(lambda: tables.read(path, tables.PLAN), assert_one_sentence)
+    assert f"{path} is damaged" in refused(lambda: tables.read(path, schemas.PLAN), assert_one_sentence)
 
 
 def test_a_text_file_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
     path = tmp_path / "plan.parquet"
     path.write_text("repeat,sample_id\n0,1\n")
-    assert f"{path} is damaged or no Parquet file" in refused(lambda: tables.read(path, tables.PLAN), assert_one_sentence)
+    assert f"{path} is damaged or no Parquet file" in refused(lambda: tables.read(path, schemas.PLAN), assert_one_sentence)
 
 
 def test_a_foreign_parquet_file_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
     path = tmp_path / "plan.parquet"
     pq.write_table(plan_table(), path)
-    assert f"{path} was not written by spurprune" in refused(lambda: tables.read(path, tables.PLAN), assert_one_sentence)
+    assert f"{path} was not written by spurprune" in refused(lambda: tables.read(path, schemas.PLAN), assert_one_sentence)
 
 
 def test_foreign_metadata_under_our_key_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
     path = tmp_path / "plan.parquet"
     for content in (b"{", b"\xff", b"[1]"):
         pq.write_table(plan_table().replace_schema_metadata({tables.METADATA_KEY: content}), path)
-        assert str(path) in refused(lambda: tables.read(path, tables.PLAN), assert_one_sentence)
+        assert str(path) in refused(lambda: tables.read(path, schemas.PLAN), assert_one_sentence)
 
 
 def test_a_table_of_another_kind_or_version_is_refused(plan_file: Path, assert_one_sentence: Callable[[str], None]) -> None:
-    text = refused(lambda: tables.read(plan_file, tables.SAMPLES), assert_one_sentence)
+    text = refused(lambda: tables.read(plan_file, schemas.SAMPLES), assert_one_sentence)
     assert f"{plan_file} holds a table 'plan v1', not 'samples v1'" in text
-    newer = TableSchema("plan", 2, tables.PLAN.columns, tables.PLAN.key)
+    newer = TableSchema("plan", 2, schemas.PLAN.columns, schemas.PLAN.key)
     text = refused(lambda: tables.read(plan_file, newer), assert_one_sentence)
     assert "'plan v1', not 'plan v2'" in text
 
@@ -197,18 +198,18 @@ def test_a_table_that_breaks_its_schema_is_not_written(
     tmp_path: Path, changes: dict[str, object], reason: str, assert_one_sentence: Callable[[str], None]
 ) -> None:
     path = tmp_path / "plan.parquet"
-    text = refused(lambda: tables.write(path, plan_table(**changes), tables.PLAN, PROVENANCE), assert_one_sentence)
+    text = refused(lambda: tables.write(path, plan_table(**changes), schemas.PLAN, PROVENANCE), assert_one_sentence)
     assert reason in text and str(path) in text
     assert not path.exists()
 
 
 def test_a_missing_column_is_named_when_columns_are_selected(plan_file: Path, assert_one_sentence: Callable[[str], None]) -> None:
-    text = refused(lambda: tables.read(plan_file, tables.PLAN, ["weight", "rank"]), assert_one_sentence)
+    text = refused(lambda: tables.read(plan_file, schemas.PLAN, ["weight", "rank"]), assert_one_sentence)
     assert f"{plan_file} lacks the column 'rank'" in text
 
 
 def test_starred_columns_stand_for_any_number() -> None:
-    schema = tables.BASE
+    schema = schemas.BASE
     assert schema.type_of("attribute_line") == pa.int16()
     assert schema.type_of("attribute_") is None
     assert schema.type_of("colour") is None
@@ -232,11 +233,11 @@ def test_starred_columns_stand_for_any_number() -> None:
 
 
 def test_rows_that_share_a_key_are_refused(assert_one_sentence: Callable[[str], None]) -> None:
-    tables.require_unique(plan_table(), tables.PLAN, "here")
-    tables.require_unique(plan_table(repeat=np.array([0, 1, 2], dtype=np.int16), sample_id=np.array([7, 7, 7])), tables.PLAN, "here")
-    tables.require_unique(plan_table().slice(0, 0), tables.PLAN, "here")
+    tables.require_unique(plan_table(), schemas.PLAN, "here")
+    tables.require_unique(plan_table(repeat=np.array([0, 1, 2], dtype=np.int16), sample_id=np.array([7, 7, 7])), schemas.PLAN, "here")
+    tables.require_unique(plan_table().slice(0, 0), schemas.PLAN, "here")
     twice = plan_table(sample_id=np.array([5, 3, 5]))
-    text = refused(lambda: tables.require_unique(twice, tables.PLAN, "here"), assert_one_sentence)
+    text = refused(lambda: tables.require_unique(twice, schemas.PLAN, "here"), assert_one_sentence)
     assert text == "here: two rows of the plan table share {'repeat': 0, 'sample_id': 5}."
 
 

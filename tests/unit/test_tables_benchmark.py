@@ -15,7 +15,7 @@ from spurprune.dag import planning, studies
 from spurprune.errors import ConfigError, DataError
 from spurprune.evaluation.published import told
 from spurprune.stages import tabulate
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 from spurprune.storage.canonical import canonical
 from spurprune.tables.kinds import benchmark
 from spurprune.tables.report import Report, Source
@@ -59,7 +59,7 @@ def metrics_table(run: tuple[str, str, str], validation: Sequence[float | None] 
         for split, of_split in (("test", values), ("validation", validation))
         for repeat, value in enumerate(of_split)
     ]
-    return pa.table({name: pa.array([row.get(name) for row in rows], kind) for name, kind in tables.METRICS.columns.items()})
+    return pa.table({name: pa.array([row.get(name) for row in rows], kind) for name, kind in schemas.METRICS.columns.items()})
 
 
 def make(*left_out: tuple[str, str, str]) -> Report:
@@ -162,7 +162,7 @@ def test_the_stage_writes_both_files(tmp_path: Path) -> None:
     paths = []
     for number, run in enumerate(RUNS):
         paths.append(tmp_path / f"{number}.parquet")
-        tables.write(paths[-1], metrics_table(run), tables.METRICS, tables.Provenance(run[0], "", "0", "0"))
+        tables.write(paths[-1], metrics_table(run), schemas.METRICS, tables.Provenance(run[0], "", "0", "0"))
     tabulate.run(paths, options(), tmp_path / "a.csv", tmp_path / "a.md")
     rows = list(csv.DictReader((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()))
     assert len(rows) == 2 * 7 * 3

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from spurprune.errors import DataError
 from spurprune.evaluation.statistics import top_overlap
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 from spurprune.tables.kinds import stability
 from spurprune.tables.report import Source
 
@@ -37,7 +37,9 @@ def source(setting: str, score: str, by_repeat: dict[int, list[np.ndarray]], sha
             "rank_in_class": np.arange(n, dtype=np.int32),
         }
         parts.append(pa.table(columns | {f"seed_{k}": values[order] for k, values in enumerate(seeds)}))
-    return Source(tables.conform(pa.concat_tables(parts), tables.DIFFICULTY, "here"), setting, {"score": score, "shared_reference": shared})
+    return Source(
+        tables.conform(pa.concat_tables(parts), schemas.DIFFICULTY, "here"), setting, {"score": score, "shared_reference": shared}
+    )
 
 
 def options(*scores: str, settings: tuple[str, ...] = ("s",)) -> dict[str, Any]:

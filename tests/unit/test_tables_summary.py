@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from spurprune.errors import DataError
 from spurprune.stages import tabulate
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 from spurprune.storage.tidy import to_csv
 from spurprune.tables.kinds import summary
 from spurprune.tables.report import Report, Source
@@ -62,7 +62,7 @@ def metrics_rows(setting: str, plan: str, repeat: int) -> list[dict[str, Any]]:
 
 def metrics_table(*runs: tuple[str, str, int]) -> pa.Table:
     rows = [row for run in runs for row in metrics_rows(*run)]
-    return pa.table({name: pa.array([row.get(name) for row in rows], kind) for name, kind in tables.METRICS.columns.items()})
+    return pa.table({name: pa.array([row.get(name) for row in rows], kind) for name, kind in schemas.METRICS.columns.items()})
 
 
 def sources(order: list[tuple[str, str, int]] | None = None) -> list[Source]:
@@ -165,7 +165,7 @@ def test_the_stage_writes_equal_bytes_from_equal_metrics(tmp_path: Path) -> None
     paths = []
     for number, run in enumerate(VALUES):
         paths.append(tmp_path / f"{number}.parquet")
-        tables.write(paths[-1], metrics_table(run), tables.METRICS, tables.Provenance(run[0], "", "0", "0"))
+        tables.write(paths[-1], metrics_table(run), schemas.METRICS, tables.Provenance(run[0], "", "0", "0"))
     options = {"kind": "summary", "title": "Digits"}
     written = []
     for name, order in (("a", paths), ("b", paths[::-1])):

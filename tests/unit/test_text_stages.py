@@ -17,7 +17,7 @@ from spurprune.data.samples import Samples, from_table
 from spurprune.errors import ConfigError, DataError
 from spurprune.models.networks import bert
 from spurprune.stages import prepare_inputs, prepare_splits, prune_metadata, retrain, score_difficulty, train_reference
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 from spurprune.storage.tables import Provenance, to_numpy
 from tests.wordpiece import VOCABULARY, save
 
@@ -102,7 +102,7 @@ def train(path: Path, name: str, setting: dict[str, Any]) -> dict[str, Path]:
 
 
 def samples(path: Path) -> Samples:
-    return from_table(tables.read(path / "samples", tables.SAMPLES), "never")[0]
+    return from_table(tables.read(path / "samples", schemas.SAMPLES), "never")[0]
 
 
 def with_never(row: np.ndarray) -> np.ndarray:
@@ -124,7 +124,7 @@ def test_predictions_are_those_of_the_network_on_pairs_with_and_without_the_phra
     model = bert.build((2 + LENGTH,), 3, str(folder / "encoder")).eval()
     model.load_state_dict({name.removeprefix("0."): value for name, value in load_file(outputs["models"]).items()})
     array = open_inputs(folder / "inputs.npy", read_manifest(folder / "manifest"))
-    table = tables.read(outputs["predictions"], tables.PREDICTIONS)
+    table = tables.read(outputs["predictions"], schemas.PREDICTIONS)
     logits = np.array(table.column("logits").to_pylist(), dtype=np.float32)
     featured = to_numpy(table.column("view")) == "featured"
     one = samples(folder)
@@ -152,7 +152,7 @@ def test_the_network_learns_from_carriers_with_the_phrase(folder: Path, monkeypa
     one = samples(folder)
     rows = one.rows("train")
     weight = tables.values_of(
-        tables.read(folder / "plan", tables.PLAN, ["repeat", "sample_id", "weight"]), "weight", 0, one.sample_id[rows], "plan"
+        tables.read(folder / "plan", schemas.PLAN, ["repeat", "sample_id", "weight"]), "weight", 0, one.sample_id[rows], "plan"
     )
     array = np.load(folder / "inputs.npy")
     expected = [

@@ -17,7 +17,7 @@ from spurprune.data.datasets import waterbirds
 from spurprune.data.registry import registry
 from spurprune.errors import DataError
 from spurprune.stages import prepare_inputs, prepare_splits
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 from spurprune.storage.tables import Provenance, to_numpy
 
 SIDE = 16
@@ -67,7 +67,7 @@ def test_images_and_groups_come_in_the_order_of_the_table(release: Path, tmp_pat
     with caplog.at_level(logging.WARNING):
         prepare_inputs.run("waterbirds", SIDE, str(release), "stop", 2, inputs, base, manifest, PROVENANCE)
     assert not caplog.text
-    images, table = np.load(inputs), tables.read(base, tables.BASE)
+    images, table = np.load(inputs), tables.read(base, schemas.BASE)
     assert images.shape == (len(GROUPS), 3, SIDE, SIDE)
     assert np.abs(images[:, 1].astype(int).mean(axis=(1, 2)) - 5 * np.arange(len(GROUPS))).max() < 3
     rows = metadata()
@@ -85,7 +85,7 @@ def test_the_samples_of_the_setting(release: Path, tmp_path: Path, root: Path) -
     inputs, base, manifest, output = (tmp_path / name for name in ("inputs.npy", "base.parquet", "manifest.json", "samples.parquet"))
     prepare_inputs.run("waterbirds", SIDE, str(release), "stop", 2, inputs, base, manifest, PROVENANCE)
     prepare_splits.run(base, manifest, None, setting, [0], output, PROVENANCE)
-    rows = tables.read(output, tables.SAMPLES).to_pylist()
+    rows = tables.read(output, schemas.SAMPLES).to_pylist()
     for name, counts in COUNTS.items():
         assert Counter(r["group"] for r in rows if r["split"] == name) == dict(enumerate(counts))
     assert Counter((r["group"], r["aligned"]) for r in rows if r["split"] == "train") == {

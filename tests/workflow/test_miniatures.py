@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from spurprune.data.inputs import read_manifest
-from spurprune.storage import tables
+from spurprune.storage import schemas, tables
 from tests import miniatures
 from tests.workflow.project import Project
 
@@ -64,7 +64,7 @@ def metrics(project: Project) -> Callable[..., dict[str, float]]:
 
     def reader(setting: str, plan: str, split: str = "train") -> dict[str, float]:
         path = project.path / "results/settings" / setting / "runs/erm" / plan / "000-000/metrics.parquet"
-        rows = tables.read(path, tables.METRICS).to_pylist()
+        rows = tables.read(path, schemas.METRICS).to_pylist()
         return {row["metric"]: row["value"] for row in rows if row["split"] == split and row["group"] is None}
 
     return reader

@@ -9,26 +9,26 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from spurprune.storage import tables
-from spurprune.storage.tables import TableSchema
+from spurprune.storage import schemas, tables
+from spurprune.storage.schemas import TableSchema
 from tests.workflow.project import Project
 
 SCHEMAS = {
-    "base.parquet": tables.BASE,
-    "samples/": tables.SAMPLES,
-    "dynamics.parquet": tables.DYNAMICS,
-    "difficulty/": tables.DIFFICULTY,
-    "plans/": tables.PLAN,
-    "predictions.parquet": tables.PREDICTIONS,
-    "history.parquet": tables.HISTORY,
-    "metrics.parquet": tables.METRICS,
+    "base.parquet": schemas.BASE,
+    "samples/": schemas.SAMPLES,
+    "dynamics.parquet": schemas.DYNAMICS,
+    "difficulty/": schemas.DIFFICULTY,
+    "plans/": schemas.PLAN,
+    "predictions.parquet": schemas.PREDICTIONS,
+    "history.parquet": schemas.HISTORY,
+    "metrics.parquet": schemas.METRICS,
 }
 
 
 @pytest.fixture(scope="module")
 def metrics(finished: Project) -> list[dict[str, Any]]:
     """All metrics of the run, a row a dictionary."""
-    rows: list[dict[str, Any]] = tables.read(finished.path / "results/metrics.parquet", tables.METRICS).to_pylist()
+    rows: list[dict[str, Any]] = tables.read(finished.path / "results/metrics.parquet", schemas.METRICS).to_pylist()
     return rows
 
 
@@ -111,18 +111,18 @@ def test_counts_are_exact(metrics: list[dict[str, Any]]) -> None:
 def test_hardest_and_easiest_prune_other_samples(finished: Project) -> None:
     def gone(order: str) -> set[tuple[int, int]]:
         path = finished.path / f"results/settings/small-fives/plans/carriers-el2n-{order}-0.50/000-001.parquet"
-        return {(r["repeat"], r["sample_id"]) for r in tables.read(path, tables.PLAN).to_pylist() if r["weight"] == 0}
+        return {(r["repeat"], r["sample_id"]) for r in tables.read(path, schemas.PLAN).to_pylist() if r["weight"] == 0}
 
     assert len(gone("hardest")) == len(gone("easiest")) == 40
     assert not gone("hardest") & gone("easiest")
 
 
 def test_windows_hold_the_easiest_and_the_hardest_carriers(finished: Project) -> None:
-    difficulty = tables.read(finished.path / "results/settings/small/difficulty/el2n/000-001.parquet", tables.DIFFICULTY).to_pylist()
+    difficulty = tables.read(finished.path / "results/settings/small/difficulty/el2n/000-001.parquet", schemas.DIFFICULTY).to_pylist()
     rank = {(r["repeat"], r["sample_id"]): r["rank_in_class"] for r in difficulty if r["label"] == 5}
     for start in (0, 102):
         path = finished.path / f"results/settings/small-window.start-{start}.width-2/samples/000-001.parquet"
-        carriers = [(r["repeat"], r["sample_id"]) for r in tables.read(path, tables.SAMPLES).to_pylist() if r["attribute_line"] == 1]
+        carriers = [(r["repeat"], r["sample_id"]) for r in tables.read(path, schemas.SAMPLES).to_pylist() if r["attribute_line"] == 1]
         for repeat in (0, 1):
             assert sorted(rank[key] for key in carriers if key[0] == repeat) == list(range(start, start + 20))
 

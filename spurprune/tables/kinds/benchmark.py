@@ -10,11 +10,11 @@ import numpy as np
 
 from spurprune.errors import DataError
 from spurprune.evaluation.statistics import Estimate, estimate
-from spurprune.storage import tables
+from spurprune.storage import schemas
 from spurprune.storage.tables import to_numpy
 from spurprune.tables.report import NOT_KNOWN, Report, Section, Source, interval
 
-SCHEMA = tables.METRICS
+SCHEMA = schemas.METRICS
 NO_PRUNING = "none"
 ERM = "erm"
 PRUNING = "pruning"  # the row of the paper's own method: ERM on what a plan leaves

@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 
 from spurprune.errors import DataError
 from spurprune.evaluation.statistics import Estimate, estimate, rank_correlation, top_overlap
-from spurprune.storage import tables
+from spurprune.storage import schemas
 from spurprune.storage.tables import to_numpy
 from spurprune.tables.report import NOT_KNOWN, Report, Section, Source, interval
 
-SCHEMA = tables.DIFFICULTY
+SCHEMA = schemas.DIFFICULTY
 TOP_SHARE = 0.10  # the share of samples, the hardest, whose overlap is reported
 INTRODUCTION = (
     "How stable the ranking of training samples by difficulty is; mean ± half of the 95% confidence interval over repeats. Between "

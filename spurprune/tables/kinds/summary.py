@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 from spurprune.errors import DataError
 from spurprune.evaluation.statistics import Estimate, estimate, paired_difference
 from spurprune.pruning import plan as plans
-from spurprune.storage import tables
+from spurprune.storage import schemas
 from spurprune.tables.report import NOT_KNOWN, Report, Section, Source, interval, natural_key
 
-SCHEMA = tables.METRICS
+SCHEMA = schemas.METRICS
 NO_PRUNING = "none"
 COUNTS = ("candidates_samples", "pruned_samples", "pruned_carriers_samples", "pruned_share")  # of the training split
 METRICS = {

@@ -1,0 +1,44 @@
+"""Blocks of configuration laid over each other, and values put at dotted keys."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from spurprune.errors import ConfigError
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` overridden by ``over``, mappings merged key by key, everything else replaced.
+
+    A mapping with another ``name`` (another optimiser, say) or another ``choose`` replaces the old one whole, since the old one's
+    options would not fit it; so does ``aligned``, whose keys are classes.
+    """
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping) and key != "aligned" and not _another_kind(old, value):
+            merged[key] = merge(old, value)
+        else:
+            merged[key] = deepcopy(value)
+    return merged
+
+
+def _another_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    return any(key in old and key in new and old[key] != new[key] for key in ("name", "choose"))
+
+
+def put(block: Mapping[str, Any], coordinates: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return the block with values at dotted keys, such as "training.optimizer.lr"; raises ConfigError if a key leads nowhere.
+
+    ``where`` names the grid in the message.
+    """
+    changed = deepcopy(dict(block))
+    for dotted, value in coordinates.items():
+        *parents, last = dotted.split(".")
+        inner = changed
+        for parent in parents:
+            if not isinstance(inner.get(parent), dict):
+                raise ConfigError(f"{where}.grid: '{dotted}' leads nowhere, since '{parent}' is not a mapping there.")
+            inner = inner[parent]
+        inner[last] = value
+    return changed

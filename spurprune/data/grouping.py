@@ -1,0 +1,95 @@
+"""Groups: the cells of class × attribute values, numbered and named in one place."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spurprune.errors import DataError
+
+WITHOUT_WITH = ("without", "with")  # the values of an attribute that a sample has or lacks, such as an overlay's
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A property with named values; a sample's value is a position in ``values``, -1 where unknown.
+
+    ``phrase`` is how a value reads behind a class in a group's name: "on {value}" makes "landbird on water".
+    """
+
+    name: str
+    values: tuple[str, ...]
+    phrase: str
+
+    @classmethod
+    def of(cls, name: str, values: Sequence[str], phrase: str | None = None) -> "Attribute":
+        """Return an attribute; without a phrase, "with eyeglasses" if it is one to have or to lack, else ", hospital A"."""
+        if phrase is None:
+            phrase = f"{{value}} {name}" if tuple(values) == WITHOUT_WITH else f", {name} {{value}}"
+        return cls(name, tuple(values), phrase)
+
+    def code(self, value: str) -> int:
+        """Return a value's position; raises DataError if the attribute has no such value."""
+        if value not in self.values:
+            raise DataError(f"The attribute '{self.name}' has no value '{value}'; its values are {', '.join(self.values)}.")
+        return self.values.index(value)
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Numbers and names the groups of a setting.
+
+    A group's number counts through the classes, within these through the first attribute's values, and so on: label · 2 + value for one
+    attribute of two values. Without attributes the groups are the classes.
+    """
+
+    classes: tuple[str, ...]
+    attributes: tuple[Attribute, ...] = ()
+
+    @property
+    def num_groups(self) -> int:
+        """The number of cells, empty ones included."""
+        return len(self.classes) * math.prod(len(one.values) for one in self.attributes)
+
+    def numbers(self, label: np.ndarray, values: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the group of each sample, int32 [N], -1 where the label or an attribute is unknown (-1).
+
+        ``values`` maps at least the grouping's attributes to codes [N].
+        """
+        number = label.astype(np.int32)
+        known = label >= 0
+        for attribute in self.attributes:
+            value = values[attribute.name]
+            number = number * len(attribute.values) + value
+            known &= value >= 0
+        return np.where(known, number, -1).astype(np.int32)
+
+    def cell(self, number: int) -> tuple[int, tuple[int, ...]]:
+        """Return (label, the attributes' value codes) of a group."""
+        codes = []
+        for attribute in reversed(self.attributes):
+            number, code = divmod(number, len(attribute.values))
+            codes.append(code)
+        return number, tuple(reversed(codes))
+
+    def name(self, number: int) -> str:
+        """Return a group's name, such as "landbird on water" or "5 with line"."""
+        label, codes = self.cell(number)
+        name = self.classes[label]
+        for attribute, code in zip(self.attributes, codes, strict=True):
+            words = attribute.phrase.format(value=attribute.values[code])
+            name += words if words.startswith(",") else f" {words}"
+        return name
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the grouping as plain values for a file's metadata."""
+        attributes = [{"name": one.name, "values": list(one.values), "phrase": one.phrase} for one in self.attributes]
+        return {"classes": list(self.classes), "attributes": attributes}
+
+    @classmethod
+    def of_plain(cls, plain: Mapping[str, Any]) -> "Grouping":
+        """Return the grouping that ``to_plain`` described."""
+        attributes = tuple(Attribute(one["name"], tuple(one["values"]), one["phrase"]) for one in plain["attributes"])
+        return cls(tuple(plain["classes"]), attributes)

@@ -1,0 +1,31 @@
+"""The probe: which class is tested with the spurious feature for being taken for which."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spurprune.data.inputs import Manifest
+
+OTHERS = "others"  # the target that stands for all classes but the source
+
+
+@dataclass(frozen=True)
+class Probe:
+    """``source`` is the label that the feature goes with in training, ``target`` the label tested; None for all labels but the source."""
+
+    source: int
+    target: int | None
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any] | None, manifest: Manifest) -> "Probe | None":
+        """Return the probe of a setting's ``probe`` block, None if it has none; raises DataError if the dataset lacks a class."""
+        if plain is None:
+            return None
+        target = None if plain["target"] == OTHERS else manifest.class_index(plain["target"])
+        return cls(manifest.class_index(plain["source"]), target)
+
+    def is_target(self, label: np.ndarray) -> np.ndarray:
+        """Return which samples belong to a class that is tested, bool [N]."""
+        return np.asarray(label != self.source if self.target is None else label == self.target)
