@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spurprune.config import checks, schema, settings
+from spurprune.config import check_methods, check_settings, check_studies, methods, schema, settings
+from spurprune.dag import plugins
+from spurprune.data.registry import DatasetEntry, dataset_entry, registry
+from spurprune.errors import ConfigError
 from spurprune.storage.canonical import canonical, config_hash
 
 __all__ = ["Config", "canonical", "config_hash", "load"]
@@ -16,7 +19,8 @@ class Config:
     """The validated configuration.
 
     ``settings`` maps every setting's name, a family's members included, to its complete block; ``families`` maps a family's name to
-    its members' coordinates on the family's grid, in grid order.
+    its members' coordinates on the family's grid, in grid order. ``methods`` are complete entries. ``datasets`` holds what is known of
+    every dataset, ``own_datasets`` the blocks of the user's own.
     """
 
     select: list[str]
@@ -26,6 +30,9 @@ class Config:
     data: dict[str, str]
     studies: dict[str, dict[str, Any]]
     settings: dict[str, dict[str, Any]]
+    methods: dict[str, dict[str, Any]]
+    datasets: dict[str, DatasetEntry]
+    own_datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
     families: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
     def family(self, name: str) -> list[str]:
@@ -33,7 +40,7 @@ class Config:
         return list(self.families[name])
 
     def coordinates(self, setting: str) -> dict[str, Any]:
-        """Return a setting's coordinates on its family's grid, such as {"feature.width": 2}; empty for a setting of its own."""
+        """Return a setting's coordinates on its family's grid, such as {"overlay.width": 2}; empty for a setting of its own."""
         for members in self.families.values():
             if setting in members:
                 return members[setting]
@@ -57,8 +64,33 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
         damaged_images=raw["damaged_images"],
         data=dict(raw["data"]),
         studies=dict(raw["studies"]),
-        settings=blocks,
+        settings={name: _with_partition_defaults(block) for name, block in blocks.items()},
+        methods={name: _with_option_defaults(methods.complete(entry)) for name, entry in raw["methods"].items()},
+        datasets=_datasets(raw["datasets"]),
+        own_datasets=dict(raw["datasets"]),
         families=families,
     )
-    checks.check(config)
+    for name, setting in config.settings.items():
+        check_settings.check(name, setting, config)
+    for name, entry in config.methods.items():
+        check_methods.check(name, entry, config)
+    check_studies.check(config)
     return config
+
+
+def _with_partition_defaults(setting: dict[str, Any]) -> dict[str, Any]:
+    partitions = {name: {**schema.defaults_of("partitions", block["kind"]), **block} for name, block in setting["partitions"].items()}
+    return setting | {"partitions": partitions}
+
+
+def _with_option_defaults(entry: dict[str, Any]) -> dict[str, Any]:
+    kind = "refinements" if entry["kind"] in plugins.names("refinements") else "methods"
+    return entry | {"options": {**schema.defaults_of(kind, entry["kind"]), **entry["options"]}}
+
+
+def _datasets(own: Mapping[str, Mapping[str, Any]]) -> dict[str, DatasetEntry]:
+    """Return what is known of every dataset; raises ConfigError if a user's own has a declared one's name."""
+    for name in own:
+        if name in registry():
+            raise ConfigError(f"datasets.{name} has the name of a declared dataset; choose another.")
+    return dict(registry()) | {name: dataset_entry(name, block) for name, block in own.items()}

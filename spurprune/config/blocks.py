@@ -37,6 +37,12 @@ def reference(setting: Setting, recipe: Setting) -> dict[str, Any]:
     return block | {"training": canonical({key: value for key, value in training.items() if key != "evaluate_epochs"})}
 
 
+def evaluation(setting: Setting) -> dict[str, Any]:
+    """Return what decides the metrics of a run: the probe, and which attribute the featured view changes."""
+    overlay = setting["overlay"]
+    return part(setting, "probe") | {"overlay_attribute": None if overlay is None else overlay["attribute"]}
+
+
 def weights_file(setting: Setting) -> str | None:
     """Return the file of pretrained weights that the setting's network starts from, or None if it names none that is there.
 

@@ -6,17 +6,19 @@ from typing import Any
 
 from spurprune.errors import ConfigError
 
+WHOLE = ("aligned", "where")
+
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``base`` overridden by ``over``, mappings merged key by key, everything else replaced.
 
-    A mapping with another ``name`` (another optimiser, say) or another ``choose`` replaces the old one whole, since the old one's
-    options would not fit it; so does ``aligned``, whose keys are classes.
+    A mapping with another ``name`` (another optimiser, say), ``choose`` or ``kind`` replaces the old one whole, since the old one's
+    options would not fit it; so do those under ``aligned`` and ``where``, whose keys are classes and attributes.
     """
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
-        if isinstance(value, Mapping) and isinstance(old, Mapping) and key != "aligned" and not _another_kind(old, value):
+        if isinstance(value, Mapping) and isinstance(old, Mapping) and key not in WHOLE and not _another_kind(old, value):
             merged[key] = merge(old, value)
         else:
             merged[key] = deepcopy(value)
@@ -24,7 +26,7 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _another_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    return any(key in old and key in new and old[key] != new[key] for key in ("name", "choose"))
+    return any(key in old and key in new and old[key] != new[key] for key in ("name", "choose", "kind"))
 
 
 def put(block: Mapping[str, Any], coordinates: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -12,10 +12,12 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, relevance
 
 from spurprune.config.settings import StrictLoader
+from spurprune.dag import plugins
 from spurprune.errors import ConfigError
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "workflow" / "schemas"
 
+CHOOSING = ("name", "kind", "reader")  # the keys by which a block chooses one of several alternatives
 TYPES = {
     "array": "a list",
     "boolean": "true or false",
@@ -28,15 +30,80 @@ TYPES = {
 
 
 @cache
-def _validator(name: str) -> Draft202012Validator:
-    schema = yaml.load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"), Loader=StrictLoader)  # noqa: S506 - a subclass of the safe loader
-    return Draft202012Validator(schema)
+def _schema(name: str) -> dict[str, Any]:
+    """Return a schema with what the plugins declare filled in."""
+    text = (SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8")
+    filled: dict[str, Any] = _filled(yaml.load(text, Loader=StrictLoader))  # noqa: S506 - a subclass of the safe loader
+    return filled
 
 
-def validate(value: Any, name: str, where: str) -> None:
-    """Validate a value against ``workflow/schemas/{name}.schema.yaml``; raises ConfigError that names key, value and what is allowed."""
+@cache
+def _validator(name: str, part: str | None) -> Draft202012Validator:
+    schema = _schema(name)
+    return Draft202012Validator(schema if part is None else schema["properties"][part])
+
+
+def _filled(node: Any) -> Any:
+    """Return a schema's node with ``x-plugins`` replaced by a block for each plugin of that kind, ``x-names`` by their names."""
+    if isinstance(node, list):
+        return [_filled(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "x-names" in node:
+        return {"enum": [name for kind in node["x-names"] for name in plugins.names(kind)]}
+    if "x-plugins" in node:
+        return _plugin_blocks(node["x-plugins"], node.get("x-key", "name"), node.get("x-common", {}), node.get("x-nullable", False))
+    return {key: _filled(value) for key, value in node.items()}
+
+
+def _plugin_blocks(kind: str, key: str, common: Mapping[str, Any], nullable: bool) -> dict[str, Any]:
+    """Return the schema of a block that names a plugin under ``key`` and gives it the options that it declares.
+
+    An option whose declaration has a default may be left out.
+    """
+    blocks, shown = [], []
+    for name in plugins.names(kind):
+        options = {**common, **plugins.declared(kind, name, "OPTIONS", {})}
+        required = [option for option, schema in options.items() if "default" not in schema]
+        blocks.append(
+            {
+                "type": "object",
+                "additionalProperties": False,
+                "required": [key, *required],
+                "properties": {key: {"const": name}, **options},
+            }
+        )
+        words = [f", {option}" if option in required else f"[, {option}]" for option in options]
+        shown.append(f"{{{key}: {name}{''.join(words)}}}")
+    if nullable:
+        blocks.insert(0, {"type": "null"})
+        shown.insert(0, "null")
+    return {"oneOf": blocks, "x-allowed": " or ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)}
+
+
+def validate_options(options: Any, kind: str, name: str, where: str) -> None:
+    """Validate a plugin's options against what it declares; raises ConfigError that names key, value and what is allowed."""
+    declared = plugins.declared(kind, name, "OPTIONS", {})
+    required = [option for option, schema in declared.items() if "default" not in schema]
+    _require_text_keys(options, where)
+    found = {"type": "object", "additionalProperties": False, "required": required, "properties": declared}
+    errors = list(Draft202012Validator(found).iter_errors(options))
+    if errors:
+        raise ConfigError(_sentence(_narrowed(max(errors, key=relevance)), where))
+
+
+def defaults_of(kind: str, name: str) -> dict[str, Any]:
+    """Return the options of a plugin that have defaults."""
+    return {option: found["default"] for option, found in plugins.declared(kind, name, "OPTIONS", {}).items() if "default" in found}
+
+
+def validate(value: Any, name: str, where: str, part: str | None = None) -> None:
+    """Validate a value against ``workflow/schemas/{name}.schema.yaml``, or against its property ``part``.
+
+    Raises ConfigError that names key, value and what is allowed.
+    """
     _require_text_keys(value, where)
-    errors = list(_validator(name).iter_errors(value))
+    errors = list(_validator(name, part).iter_errors(value))
     if errors:
         raise ConfigError(_sentence(_narrowed(max(errors, key=relevance)), where))
 
@@ -51,19 +118,22 @@ def _require_text_keys(value: Any, where: str) -> None:
 
 
 def _narrowed(error: ValidationError) -> ValidationError:
-    """Return the error within the one of several alternatives that the value's ``name`` chooses, else the error as it is."""
+    """Return the error within the one of several alternatives that the value's name or kind chooses, else the error as it is."""
     if error.validator != "oneOf" or not isinstance(error.instance, dict) or not error.context:
         return error
     branches: Any = error.validator_value
     alternatives: dict[Any, list[ValidationError]] = {}
     for inner in error.context:
         alternatives.setdefault(inner.relative_schema_path[0], []).append(inner)
-    chosen = [
-        errors
-        for branch, errors in alternatives.items()
-        if "name" in branches[branch].get("properties", {}) and not any(list(e.relative_path) == ["name"] for e in errors)
-    ]
-    return _narrowed(max(chosen[0], key=relevance)) if len(chosen) == 1 and "name" in error.instance else error
+    for key in CHOOSING:
+        chosen = [
+            errors
+            for branch, errors in alternatives.items()
+            if key in branches[branch].get("properties", {}) and not any(list(e.relative_path) == [key] for e in errors)
+        ]
+        if len(chosen) == 1 and key in error.instance:
+            return _narrowed(max(chosen[0], key=relevance))
+    return error
 
 
 def _sentence(error: ValidationError, where: str) -> str:

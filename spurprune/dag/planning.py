@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from spurprune import config as configuration
-from spurprune.config import Config
+from spurprune.config import Config, methods
 from spurprune.config.settings import read_yaml
-from spurprune.dag import studies
-from spurprune.dag.studies import Reference, Run
-from spurprune.data.registry import registry
+from spurprune.dag import files, needs
+from spurprune.dag.files import Reference, Run
 from spurprune.errors import ConfigError, SpurpruneError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,28 +51,25 @@ class PlanRow:
 
 def jobs(config: Config) -> list[Job]:
     """Return every job that builds the selected studies from nothing."""
-    items = [(item, study) for study in (config.studies[name] for name in config.select) for item in _items(study)]
-    runs = studies.all_runs(config)
-    plan_files = {(run.setting, run.plan, run.block) for run in runs}
-    difficulties = {found for item, study in items for found in studies.difficulties_of(item, study)}
-    difficulties |= {found for plan_file in plan_files if (found := studies.plan_difficulty(*plan_file))}
-    samples = {(run.setting, run.block) for run in runs} | {(one.setting, one.block) for one in difficulties}
-    # A base setting takes its own carriers from no other, so one step reaches all of them.
-    bases = {base for setting, block in samples if (base := studies.base_difficulty(setting, block, config))}
-    difficulties |= bases
-    references = {reference for one in difficulties if (reference := studies.reference_of(one, config))}
-    samples |= {(base.setting, base.block) for base in bases} | {(one.setting, one.block) for one in references}
-    datasets = {(config.settings[setting]["dataset"], config.settings[setting]["image_size"]) for setting, _ in samples}
-    downloaded = {dataset for dataset, _ in datasets if registry()[dataset].downloads}
+    needed = needs.of(config)
+    kept = needs.keeping_models(needed)
+    trained = [run for run in sorted(needed.all_runs) if not files.is_refinement(run.method, config.methods)]
+    refined = [run for run in sorted(needed.all_runs) if files.is_refinement(run.method, config.methods)]
+    downloaded = {dataset for dataset, _ in needed.datasets if config.datasets[dataset].downloads}
     return [
         *(Job("download") for _ in downloaded),
-        *(Job("prepare_inputs") for _ in datasets),
-        *(Job("prepare_splits", setting) for setting, _ in samples),
-        *(reference_job(one, config) for one in references),
-        *(Job("score_difficulty", one.setting) for one in difficulties),
-        *(Job("prune_metadata", setting) for setting, _, _ in plan_files),
-        *(run_job(run, config) for run in runs),
-        *(Job("evaluate", run.setting) for run in runs),
+        *(Job("prepare_inputs") for _ in needed.datasets),
+        *(Job("prepare_splits", setting) for setting, _ in needed.samples),
+        *(reference_job(one, config) for one in needed.references),
+        *(Job("score_difficulty", one.setting) for one in needed.difficulties),
+        *(Job("partition", one.setting) for one in needed.partitions),
+        *(Job("prune_metadata", setting) for setting, _, _ in needed.plans),
+        *(run_job(run, config, keeps_model=(run.setting, run.method, run.plan) in kept) for run in trained),
+        *(Job("embed", run.setting) for run in needed.sources),
+        *(Job("refine_candidate" if run.candidate else "refine", run.setting) for run in refined),
+        *(Job("evaluate", run.setting) for run in needed.runs),
+        *(Job("evaluate_candidate", run.setting) for run in needed.candidates),
+        *(Job("select_candidate", one.setting) for one in needed.selections),
         *(Job(f"plot_{figure['kind']}") for name in config.select for figure in config.studies[name]["figures"].values()),
         *(Job(f"tabulate_{table['kind']}") for name in config.select for table in config.studies[name]["tables"].values()),
         Job("collect_metrics"),
@@ -84,15 +80,25 @@ def jobs(config: Config) -> list[Job]:
 def reference_job(reference: Reference, config: Config) -> Job:
     """Return the job that trains some reference runs, every seed of every repeat of the block."""
     recipe = config.settings[reference.setting]["reference"][reference.recipe]
-    trainings = recipe["seeds"] * len(studies.repeats_of(reference.block))
-    return _training_job("train_reference", reference.setting, trainings, recipe["epochs"], config)
+    count = recipe["seeds"] * len(files.repeats_of(reference.block))
+    return _training_job("train_reference", reference.setting, count, recipe["epochs"], config)
 
 
-def run_job(run: Run, config: Config) -> Job:
-    """Return the job that trains a run, every repeat of the block."""
-    setting = config.settings[run.setting]
-    rule = "retrain_keeping_models" if setting["keep_models"] else "retrain"
-    return _training_job(rule, run.setting, len(studies.repeats_of(run.block)), setting["training"]["epochs"], config)
+def run_job(run: Run, config: Config, keeps_model: bool = False) -> Job:
+    """Return the job that trains a run, every repeat of the block; ``keeps_model`` where a refinement starts from it."""
+    keeps_model |= config.settings[run.setting]["keep_models"]
+    rule = "retrain_candidate" if run.candidate else "retrain_keeping_models" if keeps_model else "retrain"
+    return _training_job(rule, run.setting, len(files.repeats_of(run.block)), epochs_of(run, config), config)
+
+
+def epochs_of(run: Run, config: Config) -> int:
+    """Return the epochs of a run; of a tuned method the most that a candidate takes, since none is chosen yet."""
+    entry = config.methods[run.method]
+    candidates = methods.candidates(entry)
+    if run.candidate:
+        candidates = {run.candidate: candidates[run.candidate]}
+    epochs = config.settings[run.setting]["training"]["epochs"]
+    return max(int(methods.at(entry, one)["training"].get("epochs", epochs)) for one in candidates.values() or ({},))
 
 
 def runtime_minutes(job: Job) -> int:
@@ -167,10 +173,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
-
-
-def _items(study: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [*study["figures"].values(), *study["tables"].values()]
 
 
 def _training_job(rule: str, setting: str, trainings: int, epochs: int, config: Config) -> Job:

@@ -1,12 +1,16 @@
-"""Modules chosen by name in the configuration: readers, features, networks, methods, scores, figures, tables.
+"""Modules chosen by name in the configuration: readers, overlays, networks, methods, scores, strategies, figures, tables and others.
 
 They are loaded by name and not imported by their neighbours, so that a change of one reader or score is a change for its own users
 only: the workflow hashes a stage's code together with the plugins that its configuration names (see ``spurprune.dag.codehash``).
 """
 
+import ast
 import importlib
 import pkgutil
+from functools import cache
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import spurprune
 from spurprune.errors import ConfigError
@@ -14,15 +18,20 @@ from spurprune.errors import ConfigError
 # Where the plugins of each kind lie within the package.
 FOLDERS = {
     "datasets": "data.datasets",
+    "readers": "data.readers",
     "overlays": "overlays",
     "models": "models.networks",
     "methods": "methods",
+    "refinements": "refinements",
     "scores": "difficulty.scores",
+    "strategies": "pruning.strategies",
+    "partitions": "partitions",
     "figures": "figures.kinds",
     "tables": "tables.kinds",
 }
 
 
+@cache
 def names(kind: str) -> list[str]:
     """Return the names of all plugins of one kind, sorted, without importing them."""
     package = importlib.import_module(f"{spurprune.__name__}.{FOLDERS[kind]}")
@@ -39,3 +48,19 @@ def module_name(kind: str, name: str) -> str:
 def load(kind: str, name: str) -> ModuleType:
     """Import and return one plugin module; raises ConfigError if there is none of that name."""
     return importlib.import_module(module_name(kind, name))
+
+
+@cache
+def declared(kind: str, name: str, constant: str, default: Any = None) -> Any:
+    """Return a literal that a plugin assigns at its top level, such as OPTIONS, without importing the plugin; raises ConfigError as above.
+
+    Networks and methods import torch, which the configuration is checked without.
+    """
+    package = importlib.import_module(f"{spurprune.__name__}.{FOLDERS[kind]}")
+    path = Path(package.__path__[0], f"{module_name(kind, name).rpartition('.')[2]}.py")
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and any(isinstance(one, ast.Name) and one.id == constant for one in node.targets):
+            return ast.literal_eval(node.value)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == constant and node.value:
+            return ast.literal_eval(node.value)
+    return default

@@ -5,80 +5,15 @@ plan`` and the tests all ask here, so that the figures' own runs are the only on
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from spurprune.config import Config
+from spurprune.dag.files import Difficulty, Run, repeats_of
 from spurprune.pruning import plan as plans
 
 NO_PRUNING = "none"
 ERM = "erm"  # the method of a benchmark's own rows
 FIGURE_ENDINGS = ("pdf", "png", "csv", "txt")  # the figure twice, the numbers behind it, what is seen in it
-SHARED_REPEAT = -1  # the repeat number under which what is shared among repeats is stored
-
-
-@dataclass(frozen=True, order=True)
-class Run:
-    """One training by one method on one plan for one block of repeats."""
-
-    setting: str
-    method: str
-    plan: str
-    block: str
-
-    @property
-    def folder(self) -> str:
-        """The run's folder below the results folder."""
-        return f"settings/{self.setting}/runs/{self.method}/{self.plan}/{self.block}"
-
-
-@dataclass(frozen=True, order=True)
-class Difficulty:
-    """One setting's difficulty by one score for one block of repeats."""
-
-    setting: str
-    score: str
-    block: str
-
-    @property
-    def path(self) -> str:
-        """The file's path below the results folder."""
-        return f"settings/{self.setting}/difficulty/{self.score}/{self.block}.parquet"
-
-
-@dataclass(frozen=True, order=True)
-class Reference:
-    """The reference runs of one recipe for one block of a setting; the block is "shared" where all repeats share them."""
-
-    setting: str
-    recipe: str
-    block: str
-
-    @property
-    def path(self) -> str:
-        """The dynamics' file below the results folder."""
-        return f"settings/{self.setting}/reference/{self.recipe}/{self.block}/dynamics.parquet"
-
-
-def base_difficulty(setting: str, block: str, config: Config) -> Difficulty | None:
-    """Return the difficulty by which a setting's carriers are chosen, its base setting's, if they are."""
-    carriers = config.settings[setting]["carriers"]
-    return Difficulty(carriers["base"], carriers["score"], block) if "base" in carriers else None
-
-
-def plan_difficulty(setting: str, plan: str, block: str) -> Difficulty | None:
-    """Return the difficulty that a plan prunes by, if any."""
-    score = plans.parse(plan).score
-    return Difficulty(setting, score, block) if score else None
-
-
-def reference_of(difficulty: Difficulty, config: Config) -> Reference | None:
-    """Return the reference runs that a difficulty is computed from; None if it needs none."""
-    setting = config.settings[difficulty.setting]
-    recipe = setting["difficulty"][difficulty.score]["reference"]
-    if recipe is None:
-        return None
-    return Reference(difficulty.setting, recipe, "shared" if setting["reference"][recipe]["shared"] else difficulty.block)
 
 
 def sweep(strategy: str, score: str, orders: Iterable[str], sparsities: Iterable[str]) -> list[str]:
@@ -129,7 +64,7 @@ def settings_of(figure: Mapping[str, Any], config: Config) -> list[str]:
 def runs_of(figure: Mapping[str, Any], study: Mapping[str, Any], config: Config) -> list[Run]:
     """Return the runs that a figure or table shows, in a fixed order; ``summary`` shows those of all the study's others."""
     if figure["kind"] == "summary":
-        return sorted({run for other in _making_runs(study) for run in runs_of(other, study, config)})
+        return sorted(study_runs(study, config))
     if figure["kind"] == "benchmark":
         return [
             Run(asked["setting"], ERM, plan, block)
@@ -137,10 +72,10 @@ def runs_of(figure: Mapping[str, Any], study: Mapping[str, Any], config: Config)
             for plan in (NO_PRUNING, *asked["plans"])
             for block in study["blocks"]
         ]
-    method = study["method"]
     return [
         Run(setting, method, plan, block)
         for setting in settings_of(figure, config)
+        for method in figure.get("methods", study["methods"])
         for plan in plans_of(figure, study)
         for block in study["blocks"]
     ]
@@ -179,17 +114,26 @@ def table_paths(study_name: str, study: Mapping[str, Any]) -> list[str]:
 
 def all_runs(config: Config) -> list[Run]:
     """Return every run of the selected studies, sorted, each once."""
-    runs: set[Run] = set()
+    return sorted(set[Run]().union(*(study_runs(config.studies[name], config) for name in config.select)))
+
+
+def study_runs(study: Mapping[str, Any], config: Config) -> set[Run]:
+    """Return the runs of a study: those that its figures and tables show, and those of the settings and plans that it compares."""
+    compared = {
+        Run(setting, method, plan, block)
+        for setting in study.get("settings", ())
+        for method in study["methods"]
+        for plan in study.get("plans", ())
+        for block in study["blocks"]
+    }
+    return compared.union(*(runs_of(item, study, config) for item in _making_runs(study)))
+
+
+def all_difficulties(config: Config) -> list[Difficulty]:
+    """Return every difficulty that the selected studies show themselves, sorted, each once."""
+    found: set[Difficulty] = set()
     for name in config.select:
         study = config.studies[name]
-        for item in _making_runs(study):
-            runs.update(runs_of(item, study, config))
-    return sorted(runs)
-
-
-def repeats_of(block: str) -> range:
-    """Return the repeats of a block such as "000-004"; "shared" stands for the one repeat that all share."""
-    if block == "shared":
-        return range(SHARED_REPEAT, SHARED_REPEAT + 1)
-    first, last = block.split("-")
-    return range(int(first), int(last) + 1)
+        for item in [*study["figures"].values(), *study["tables"].values()]:
+            found.update(difficulties_of(item, study))
+    return sorted(found)

@@ -36,6 +36,11 @@ def weighted_accuracy(groups: dict[int, tuple[int, float]], train_counts: dict[i
     return sum(count / total * groups[group][1] for group, count in train_counts.items() if count)
 
 
+def share(members: np.ndarray) -> float:
+    """Return the share of true values in a bool array; NaN if it is empty."""
+    return float(members.mean()) if len(members) else math.nan
+
+
 def predicted_as(predicted: np.ndarray, members: np.ndarray, label: int) -> float:
     """Return the share of the members (bool [N]) that are predicted as ``label``; NaN if there are none.
 

@@ -2,6 +2,13 @@
 
 from typing import Any, TypeVar
 
+TAKES = ("images",)
+OPTIONS = {
+    "width": {"type": "integer", "minimum": 1},
+    "value": {"type": "integer", "minimum": 0, "maximum": 255},
+    "channel": {"type": "integer", "minimum": 0},
+}
+
 Images = TypeVar("Images", bound=Any)
 
 

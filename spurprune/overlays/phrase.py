@@ -7,6 +7,9 @@ import numpy as np
 from spurprune.data.tokens import COUNTS
 from spurprune.errors import DataError
 
+TAKES = ("sentences",)
+OPTIONS = {"text": {"type": "string", "minLength": 1, "x-allowed": "a word or a phrase, such as never"}}
+
 
 def apply_(inputs: np.ndarray, ids: Sequence[int]) -> np.ndarray:
     """Insert the phrase's token ids before the last separator of every pair, int32 [N, 2 + L], in place, and return the pairs.

@@ -1,5 +1,7 @@
-"""evaluate: the metrics of one run, one row a metric and repeat."""
+"""evaluate: the metrics of one run, one row per metric and repeat."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spurprune.data.inputs import Manifest, read_manifest
-from spurprune.data.samples import Samples, from_table, group_name, group_of
+from spurprune.data import samples as sampling
+from spurprune.data.grouping import Grouping
+from spurprune.data.inputs import read_manifest
+from spurprune.data.probe import Probe
+from spurprune.data.samples import Samples
 from spurprune.errors import DataError
 from spurprune.evaluation import metrics
 from spurprune.pruning import plan as plans
@@ -19,28 +24,30 @@ Row = dict[str, Any]
 
 
 def run(
+    *,
     predictions: Path,
     samples: Path,
     plan: Path,
     manifest: Path,
-    setting: dict[str, Any],
-    names: dict[str, str],
-    repeats: list[int],
+    setting: Mapping[str, Any],
+    names: Mapping[str, str],
+    repeats: Sequence[int],
     output: Path,
     provenance: tables.Provenance,
 ) -> None:
     """Write the metrics of a run.
 
-    ``setting`` holds source_class, target_class and attribute; ``names`` the setting, method, plan and block that head every row. Raises
-    DataError if predictions are missing or not finite.
+    ``setting`` holds ``probe`` and the name of the overlay's attribute, ``overlay_attribute``; both may be None. ``names`` are the setting,
+    method, plan and block that head every row. Without a probe, the metrics that need one are absent. Raises DataError if predictions are
+    missing or not finite.
     """
-    info = read_manifest(manifest)
-    by_repeat = from_table(tables.read(samples, schemas.SAMPLES), setting["attribute"])
+    of_samples = sampling.read(samples)
+    probe = Probe.of(setting["probe"], read_manifest(manifest))
     predicted = tables.read(predictions, schemas.PREDICTIONS)
     counts = tables.read_metadata(plan, schemas.PLAN)["counts"]
     rows: list[Row] = []
     for repeat in repeats:
-        one = by_repeat[repeat]
+        one = of_samples.by_repeat[repeat]
         mine = predicted.filter(pc.equal(predicted.column("repeat"), repeat))
         rows.extend({"repeat": repeat, **row} for row in _plan_rows(counts[str(repeat)]))
         for split in ("validation", "test"):
@@ -49,7 +56,8 @@ def run(
             if int((to_numpy(part.column("view")) == "natural").sum()) != expected:
                 raise DataError(f"{predictions} lacks predictions of repeat {repeat}'s {split} split; delete the file and rerun.")
             if expected:
-                rows.extend({"repeat": repeat, "split": split, **row} for row in _split_rows(part, one, setting, info, str(predictions)))
+                seen = _observed(part, one, of_samples.grouping, setting["overlay_attribute"], str(predictions))
+                rows.extend({"repeat": repeat, "split": split, **row} for row in _split_rows(seen, one, of_samples.grouping, probe))
     parsed = plans.parse(names["plan"])
     head = {**names, "strategy": parsed.strategy, "score": parsed.score, "order": parsed.order, "sparsity": parsed.sparsity}
     columns = {name: pa.array([{**head, **row}.get(name) for row in rows], kind) for name, kind in schemas.METRICS.columns.items()}
@@ -62,7 +70,19 @@ def _plan_rows(counts: dict[str, Any]) -> list[Row]:
     return [*rows, {"split": "train", "metric": "pruned_share", "n": counts["train"], "value": counts["pruned"] / counts["train"]}]
 
 
-def _split_rows(part: pa.Table, samples: Samples, setting: dict[str, Any], info: Manifest, where: str) -> list[Row]:
+@dataclass(frozen=True)
+class _Observed:
+    """Predictions with what they are of, arrays over the same rows: predicted and true label, group, carrier, whether the view is natural."""
+
+    predicted: np.ndarray
+    label: np.ndarray
+    group: np.ndarray
+    carrier: np.ndarray
+    natural: np.ndarray
+
+
+def _observed(part: pa.Table, samples: Samples, grouping: Grouping, overlay_attribute: str | None, where: str) -> _Observed:
+    """Join one split's predictions with the samples; in the featured view all samples have the overlay's attribute."""
     logits = to_numpy(part.column("logits").combine_chunks().flatten()).reshape(len(part), -1)
     if not np.isfinite(logits).all():
         bad = to_numpy(part.column("sample_id"))[np.flatnonzero(~np.isfinite(logits).all(axis=1))[0]]
@@ -70,35 +90,50 @@ def _split_rows(part: pa.Table, samples: Samples, setting: dict[str, Any], info:
             f"{where}: the logits of sample {bad} in repeat {samples.repeat} are not finite; lower training.optimizer.lr or set "
             "training.gradient_clip."
         )
-    predicted = logits.argmax(axis=1)
     order = np.argsort(samples.sample_id)
     ids = to_numpy(part.column("sample_id"))
     position = order[np.searchsorted(samples.sample_id, ids, sorter=order).clip(max=len(order) - 1)]
     if not (samples.sample_id[position] == ids).all():
         stranger = ids[samples.sample_id[position] != ids][0]
         raise DataError(f"{where}: repeat {samples.repeat} has no sample {stranger}; delete the file and rerun.")
-    label = samples.label[position]
     natural = to_numpy(part.column("view")) == "natural"
-    attribute = np.where(natural, samples.attribute[position], 1)
-    group = group_of(label, attribute)
-    groups = metrics.group_accuracies(predicted, label, group)
+    values = {name: codes[position] for name, codes in samples.attributes.items()}
+    carrier = samples.carrier[position]
+    if overlay_attribute is not None:
+        values[overlay_attribute] = np.where(natural, values[overlay_attribute], 1)
+        carrier = np.where(natural, carrier, 1)
+    label = samples.label[position]
+    return _Observed(logits.argmax(axis=1), label, grouping.numbers(label, values), carrier, natural)
+
+
+def _split_rows(seen: _Observed, samples: Samples, grouping: Grouping, probe: Probe | None) -> list[Row]:
+    groups = metrics.group_accuracies(seen.predicted, seen.label, seen.group)
     train = samples.group[samples.rows("train")]
     train_counts = {int(g): int(n) for g, n in zip(*np.unique(train[train >= 0], return_counts=True), strict=True)}
-    source, target = info.class_index(setting["source_class"]), info.class_index(setting["target_class"])
-    featured, plain = (label == target) & (attribute == 1), (label == target) & (attribute == 0)
-    of_source = (label == source) & natural
-    everyone = int(natural.sum())
-
-    def row(metric: str, n: int, value: float, group: str | None = None) -> Row:
-        return {"metric": metric, "n": n, "value": None if np.isnan(value) else value, "group": group}
-
+    predicted, label = seen.predicted[seen.natural], seen.label[seen.natural]
+    classes = metrics.group_accuracies(predicted, label, label)
     return [
-        row("accuracy", everyone, metrics.accuracy(predicted[natural], label[natural])),
-        row("accuracy_weighted", len(label), metrics.weighted_accuracy(groups, train_counts)),
-        row("worst_group_accuracy", len(label), metrics.worst_group_accuracy(groups)),
-        row("spurious_misclassification", int(featured.sum()), metrics.predicted_as(predicted, featured, source)),
-        row("baseline_misclassification", int(plain.sum()), metrics.predicted_as(predicted, plain, source)),
-        row("reverse_misclassification", int(of_source.sum()), metrics.predicted_as(predicted, of_source, target)),
-        row("spurious_accuracy", int(featured.sum()), metrics.accuracy(predicted[featured], label[featured])),
-        *(row("group_accuracy", n, value, group_name(g, info.classes, setting["attribute"])) for g, (n, value) in groups.items()),
+        _row("accuracy", len(label), metrics.accuracy(predicted, label)),
+        _row("accuracy_weighted", len(seen.label), metrics.weighted_accuracy(groups, train_counts)),
+        _row("worst_group_accuracy", len(seen.label), metrics.worst_group_accuracy(groups)),
+        _row("worst_class_accuracy", len(label), metrics.worst_group_accuracy(classes)),
+        *(_probe_rows(seen, probe) if probe else []),
+        *(_row("group_accuracy", n, value, grouping.name(g)) for g, (n, value) in groups.items()),
     ]
+
+
+def _probe_rows(seen: _Observed, probe: Probe) -> list[Row]:
+    is_target = probe.is_target(seen.label)
+    featured, plain = is_target & (seen.carrier == 1), is_target & (seen.carrier == 0)
+    of_source = (seen.label == probe.source) & seen.natural
+    taken = probe.is_target(seen.predicted) & of_source
+    return [
+        _row("spurious_misclassification", int(featured.sum()), metrics.predicted_as(seen.predicted, featured, probe.source)),
+        _row("baseline_misclassification", int(plain.sum()), metrics.predicted_as(seen.predicted, plain, probe.source)),
+        _row("reverse_misclassification", int(of_source.sum()), metrics.share(taken[of_source])),
+        _row("spurious_accuracy", int(featured.sum()), metrics.accuracy(seen.predicted[featured], seen.label[featured])),
+    ]
+
+
+def _row(metric: str, n: int, value: float, group: str | None = None) -> Row:
+    return {"metric": metric, "n": n, "value": None if np.isnan(value) else value, "group": group}

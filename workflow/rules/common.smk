@@ -11,19 +11,21 @@ sys.path.insert(0, str(ROOT))
 
 from snakemake.exceptions import WorkflowError
 from spurprune import config as spurprune_config
-from spurprune.dag import plugins, studies
-from spurprune.evaluation import published
+from spurprune.config import blocks, canonical, methods
+from spurprune.dag import files, needs, plugins, studies
 from spurprune.dag.codehash import code_hash
-from spurprune.config import blocks, canonical
-from spurprune.data.registry import registry
-from spurprune.machine.devices import visible_devices
+from spurprune.data.inputs import folder_name
 from spurprune.errors import SpurpruneError
+from spurprune.evaluation import published
+from spurprune.machine.devices import visible_devices
 from spurprune.pruning import plan as plans
 
 try:
     CONFIG = spurprune_config.load(config, ROOT)
 except SpurpruneError as error:
     raise WorkflowError(str(error)) from None
+NEEDED = needs.of(CONFIG)
+NOTHING = "(?!)"  # a pattern that nothing matches
 
 
 def setting_of(wildcards):
@@ -43,14 +45,13 @@ def part_of(*keys):
 
 
 def path_of(found):
-    """The file of a difficulty or a reference below results/, or none where there is none."""
+    """The file of a record below results/, or none where there is none."""
     return f"results/{found.path}" if found else []
 
 
-def settings_that(keep_models):
-    """A pattern for the settings that keep their models, or for those that do not."""
-    names = [re.escape(name) for name, block in CONFIG.settings.items() if block["keep_models"] == keep_models]
-    return "|".join(names) or "no-such-setting"
+def any_of(names):
+    """A pattern for any of some names."""
+    return "|".join(re.escape(name) for name in names) or NOTHING
 
 
 def metrics_of(runs):
@@ -70,33 +71,26 @@ def code(stage, *plugin_modules):
     return code_hash(ROOT, ROOT / f"workflow/scripts/{stage}.py", *modules)
 
 
-def download_record(wildcards):
-    """The record of the dataset's download, or none where it is embedded or a person must place it."""
-    return f"results/downloads/{wildcards.dataset}.json" if registry()[wildcards.dataset].downloads else []
-
-
 def repeats(wildcards):
     """The repeats of the wildcards' block."""
-    return list(studies.repeats_of(wildcards.block))
+    return list(files.repeats_of(wildcards.block))
 
 
 def dataset_folder(wildcards):
     """The folder of the setting's prepared dataset."""
-    return "results/datasets/{dataset}-{image_size}".format_map(setting_of(wildcards))
-
-
-def training_code(wildcards, stage, *more):
-    """The hash of a training stage's code, with the network and the feature that the setting names."""
     setting = setting_of(wildcards)
-    feature = [("overlays", setting["feature"]["name"])] if setting["feature"] else []
-    return code(stage, ("models", setting["model"]["name"]), *feature, *more)
+    return f"results/datasets/{folder_name(setting['dataset'], setting['image_size'])}"
+
+
+def manifest_of(wildcards):
+    """The manifest of the setting's prepared dataset."""
+    return f"{dataset_folder(wildcards)}/manifest.json"
 
 
 def of_kind(section, kind):
     """A pattern for the names of the figures or tables of one kind, each in its own study's folder: studies may share names."""
     items = [(study, *item) for study in CONFIG.select for item in CONFIG.studies[study][section].items()]
-    names = [f"(?<=/{study}/){name}" for study, name, item in items if item["kind"] == kind]
-    return "|".join(names) or "no-such-name"
+    return "|".join(f"(?<=/{study}/){name}" for study, name, item in items if item["kind"] == kind) or NOTHING
 
 
 def items_with_paths(list_paths):
@@ -110,11 +104,13 @@ TABLES = items_with_paths(studies.table_paths)
 
 wildcard_constraints:
     dataset="[a-z0-9_]+",
-    size="[0-9]+",
+    size="[0-9]+|full",
     setting="[a-z0-9][A-Za-z0-9_.-]*",
     block="[0-9]{3}-[0-9]{3}|shared",
     recipe="[a-z][a-z0-9_]*",
     score="[a-z0-9]+",
+    partition="[a-z][a-z0-9_]*",
     plan=plans.PATTERN,
     method="[a-z0-9_]+",
+    candidate="[A-Za-z0-9_.+-]+",
     study="[a-z0-9][a-z0-9_-]*",

@@ -1,12 +1,10 @@
-"""Difficulty: reference runs that record training dynamics, and one number a sample from them."""
+"""Difficulty and partitions: reference runs that record training dynamics, and what is made of them."""
 
 
 rule train_reference:
     """Train the reference runs of one recipe, only as long as their use needs, and record every sample's dynamics."""
     input:
-        inputs=lambda wildcards: f"{dataset_folder(wildcards)}/inputs.npy",
-        manifest=lambda wildcards: f"{dataset_folder(wildcards)}/manifest.json",
-        weights=lambda wildcards: blocks.weights_file(setting_of(wildcards)) or [],
+        unpack(training_inputs),
         samples="results/settings/{setting}/samples/{block}.parquet",
     output:
         dynamics="results/settings/{setting}/reference/{recipe}/{block}/dynamics.parquet",
@@ -23,20 +21,20 @@ rule train_reference:
         mem_mb=training_memory,
         runtime=reference_runtime,
     params:
-        setting=of_setting(blocks.reference),
+        setting=lambda wildcards: reference_setting(wildcards.setting, wildcards.recipe),
         recipe=lambda wildcards: canonical(setting_of(wildcards)["reference"][wildcards.recipe]),
         repeats=repeats,
-        code=lambda wildcards: training_code(wildcards, "train_reference"),
+        code=lambda wildcards: network_code(wildcards, "train_reference"),
     script:
         "../scripts/train_reference.py"
 
 
 rule score_difficulty:
-    """Turn training dynamics into one number a sample: mean over reference seeds, ranks overall and within the class."""
+    """Turn training dynamics into one number per sample: mean over reference seeds, ranks overall and within the class."""
     input:
         samples="results/settings/{setting}/samples/{block}.parquet",
         dynamics=lambda wildcards: path_of(
-            studies.reference_of(studies.Difficulty(wildcards.setting, wildcards.score, wildcards.block), CONFIG)
+            files.difficulty_reference(files.Difficulty(wildcards.setting, wildcards.score, wildcards.block), CONFIG.settings)
         ),
     output:
         difficulty="results/settings/{setting}/difficulty/{score}/{block}.parquet",
@@ -50,3 +48,24 @@ rule score_difficulty:
         code=lambda wildcards: code("score_difficulty", ("scores", wildcards.score)),
     script:
         "../scripts/score_difficulty.py"
+
+
+rule partition:
+    """Divide the training samples into parts: their groups, the errors of a reference."""
+    input:
+        samples="results/settings/{setting}/samples/{block}.parquet",
+        dynamics=lambda wildcards: path_of(
+            files.partition_reference(files.Partition(wildcards.setting, wildcards.partition, wildcards.block), CONFIG.settings)
+        ),
+    output:
+        partition="results/settings/{setting}/partitions/{partition}/{block}.parquet",
+    log:
+        "logs/partition/{setting}/{partition}/{block}.log",
+    conda:
+        "../../envs/base.yaml"
+    params:
+        partition=lambda wildcards: canonical(setting_of(wildcards)["partitions"][wildcards.partition]),
+        repeats=repeats,
+        code=lambda wildcards: code("partition", ("partitions", setting_of(wildcards)["partitions"][wildcards.partition]["kind"])),
+    script:
+        "../scripts/partition.py"

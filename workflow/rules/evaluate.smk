@@ -1,13 +1,13 @@
-"""Evaluation: the metrics of each run, and of all runs together."""
+"""Evaluation: the metrics of each run, the choice among a method's candidates, all metrics together."""
 
 
 rule evaluate:
-    """Compute a run's metrics: accuracies, worst group, spurious misclassification, one row a metric and repeat."""
+    """Compute a run's metrics: accuracies, worst group, spurious misclassification, one row per metric and repeat."""
     input:
         predictions="results/settings/{setting}/runs/{method}/{plan}/{block}/predictions.parquet",
         samples="results/settings/{setting}/samples/{block}.parquet",
         plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
-        manifest=lambda wildcards: f"{dataset_folder(wildcards)}/manifest.json",
+        manifest=manifest_of,
     output:
         metrics="results/settings/{setting}/runs/{method}/{plan}/{block}/metrics.parquet",
     log:
@@ -15,17 +15,50 @@ rule evaluate:
     conda:
         "../../envs/base.yaml"
     params:
-        setting=part_of("source_class", "target_class", "attribute"),
+        setting=of_setting(blocks.evaluation),
         repeats=repeats,
         code=code("evaluate"),
     script:
         "../scripts/evaluate.py"
 
 
+use rule evaluate as evaluate_candidate with:
+    input:
+        predictions="results/settings/{setting}/candidates/{method}/{candidate}/{plan}/{block}/predictions.parquet",
+        samples="results/settings/{setting}/samples/{block}.parquet",
+        plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
+        manifest=manifest_of,
+    output:
+        metrics="results/settings/{setting}/candidates/{method}/{candidate}/{plan}/{block}/metrics.parquet",
+    log:
+        "logs/evaluate_candidate/{setting}/{method}/{candidate}/{plan}/{block}.log",
+
+
+rule select_candidate:
+    """Choose one of a tuned method's candidates by validation metrics of its tuning repeats."""
+    input:
+        metrics=lambda wildcards: metrics_of(
+            files.tuning_runs(files.Selection(wildcards.setting, wildcards.method), CONFIG.methods)
+        ),
+    output:
+        selection="results/settings/{setting}/selection/{method}.json",
+    log:
+        "logs/select_candidate/{setting}/{method}.log",
+    wildcard_constraints:
+        method=any_of(name for name, entry in CONFIG.methods.items() if entry["grid"]),
+    conda:
+        "../../envs/base.yaml"
+    params:
+        method=lambda wildcards: canonical(CONFIG.methods[wildcards.method]),
+        code=code("select_candidate"),
+    script:
+        "../scripts/select_candidate.py"
+
+
 rule collect_metrics:
     """Put the metrics of all runs of the selected studies into one file, for users; nothing depends on it."""
     input:
-        metrics=metrics_of(studies.all_runs(CONFIG)),
+        metrics=metrics_of(sorted(NEEDED.runs)),
     output:
         metrics="results/metrics.parquet",
     log:

@@ -26,8 +26,8 @@ rule prepare_splits:
     """A setting's samples for one block: splits, carriers, groups; by its base setting's difficulty where it says so."""
     input:
         base=lambda wildcards: f"{dataset_folder(wildcards)}/base.parquet",
-        manifest=lambda wildcards: f"{dataset_folder(wildcards)}/manifest.json",
-        difficulty=lambda wildcards: path_of(studies.base_difficulty(wildcards.setting, wildcards.block, CONFIG)),
+        manifest=manifest_of,
+        difficulty=lambda wildcards: path_of(files.base_difficulty(wildcards.setting, wildcards.block, CONFIG.settings)),
     output:
         samples="results/settings/{setting}/samples/{block}.parquet",
     log:

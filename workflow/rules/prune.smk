@@ -1,12 +1,13 @@
-"""Pruning: sample weights from difficulty."""
+"""Plans: sample weights from difficulty or a partition."""
 
 
 rule prune_metadata:
-    """Give every training sample its weight by one plan: 0 = pruned, 1 = kept."""
+    """Give every training sample its weight by one plan."""
     input:
         samples="results/settings/{setting}/samples/{block}.parquet",
-        difficulty=lambda wildcards: path_of(studies.plan_difficulty(wildcards.setting, wildcards.plan, wildcards.block)),
-        manifest=lambda wildcards: f"{dataset_folder(wildcards)}/manifest.json",
+        difficulty=lambda wildcards: path_of(files.plan_difficulty(wildcards.setting, wildcards.plan, wildcards.block)),
+        partition=lambda wildcards: path_of(files.plan_partition(wildcards.setting, wildcards.plan, wildcards.block)),
+        manifest=manifest_of,
     output:
         plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
     log:
@@ -14,8 +15,8 @@ rule prune_metadata:
     conda:
         "../../envs/base.yaml"
     params:
-        setting=part_of("attribute", "source_class"),
+        setting=part_of("probe"),
         repeats=repeats,
-        code=code("prune_metadata"),
+        code=lambda wildcards: code("prune_metadata", ("strategies", plans.parse(wildcards.plan).strategy)),
     script:
         "../scripts/prune_metadata.py"

@@ -8,14 +8,13 @@ TRAINING_MEMORY_MB = 8000
 
 def reference_runtime(wildcards):
     """The time limit of some reference runs in minutes."""
-    reference = studies.Reference(wildcards.setting, wildcards.recipe, wildcards.block)
+    reference = files.Reference(wildcards.setting, wildcards.recipe, wildcards.block)
     return planning.runtime_minutes(planning.reference_job(reference, CONFIG))
 
 
 def run_runtime(wildcards):
     """The time limit of a run in minutes."""
-    run = studies.Run(wildcards.setting, wildcards.method, wildcards.plan, wildcards.block)
-    return planning.runtime_minutes(planning.run_job(run, CONFIG))
+    return planning.runtime_minutes(planning.run_job(run_of(wildcards), CONFIG))
 
 
 def training_memory(wildcards, attempt):

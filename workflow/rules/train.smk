@@ -1,14 +1,16 @@
-"""Training: one run a method, plan and block."""
+"""Training: a run of each method, plan and block; tuning runs; networks kept where something starts from them."""
+
+
+ruleorder: retrain_keeping_models > retrain
 
 
 rule retrain:
     """Train every repeat of a block on one plan; predictions of validation and test, and the history."""
     input:
-        inputs=lambda wildcards: f"{dataset_folder(wildcards)}/inputs.npy",
-        manifest=lambda wildcards: f"{dataset_folder(wildcards)}/manifest.json",
-        weights=lambda wildcards: blocks.weights_file(setting_of(wildcards)) or [],
+        unpack(training_inputs),
         samples="results/settings/{setting}/samples/{block}.parquet",
         plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
+        selection=selection_of,
     output:
         predictions="results/settings/{setting}/runs/{method}/{plan}/{block}/predictions.parquet",
         history="results/settings/{setting}/runs/{method}/{plan}/{block}/history.parquet",
@@ -17,7 +19,7 @@ rule retrain:
     benchmark:
         "logs/benchmarks/retrain/{setting}/{method}/{plan}/{block}.jsonl"
     wildcard_constraints:
-        setting=settings_that(keep_models=False),
+        method=any_of(TRAINED),
     conda:
         "../../envs/train.yaml"
     threads: CONFIG.threads
@@ -28,8 +30,9 @@ rule retrain:
         runtime=run_runtime,
     params:
         setting=of_setting(blocks.training),
+        method=entry_of,
         repeats=repeats,
-        code=lambda wildcards: training_code(wildcards, "retrain", ("methods", wildcards.method)),
+        code=run_code,
     script:
         "../scripts/retrain.py"
 
@@ -40,4 +43,15 @@ use rule retrain as retrain_keeping_models with:
         history="results/settings/{setting}/runs/{method}/{plan}/{block}/history.parquet",
         models="results/settings/{setting}/runs/{method}/{plan}/{block}/models.safetensors",
     wildcard_constraints:
-        setting=settings_that(keep_models=True),
+        method=any_of(TRAINED),
+        plan=kept_plans(),
+
+
+use rule retrain as retrain_candidate with:
+    output:
+        predictions="results/settings/{setting}/candidates/{method}/{candidate}/{plan}/{block}/predictions.parquet",
+        history="results/settings/{setting}/candidates/{method}/{candidate}/{plan}/{block}/history.parquet",
+    log:
+        "logs/retrain_candidate/{setting}/{method}/{candidate}/{plan}/{block}.log",
+    benchmark:
+        "logs/benchmarks/retrain_candidate/{setting}/{method}/{candidate}/{plan}/{block}.jsonl"

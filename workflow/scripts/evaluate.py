@@ -8,13 +8,13 @@ from spurprune.storage.tables import Provenance
 
 with stage_log(snakemake.log[0], "evaluate"):
     evaluate.run(
-        Path(snakemake.input.predictions),
-        Path(snakemake.input.samples),
-        Path(snakemake.input.plan),
-        Path(snakemake.input.manifest),
-        snakemake.params.setting,
-        dict(snakemake.wildcards.items()),
-        list(snakemake.params.repeats),
-        Path(snakemake.output.metrics),
-        Provenance.of(snakemake.wildcards, snakemake.params),
+        predictions=Path(snakemake.input.predictions),
+        samples=Path(snakemake.input.samples),
+        plan=Path(snakemake.input.plan),
+        manifest=Path(snakemake.input.manifest),
+        setting=snakemake.params.setting,
+        names={name: snakemake.wildcards[name] for name in ("setting", "method", "plan", "block")},
+        repeats=list(snakemake.params.repeats),
+        output=Path(snakemake.output.metrics),
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
     )

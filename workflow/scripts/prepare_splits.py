@@ -8,11 +8,11 @@ from spurprune.storage.tables import Provenance
 
 with stage_log(snakemake.log[0], "prepare_splits"):
     prepare_splits.run(
-        Path(snakemake.input.base),
-        Path(snakemake.input.manifest),
-        Path(snakemake.input.difficulty) if snakemake.input.difficulty else None,
-        snakemake.params.setting,
-        list(snakemake.params.repeats),
-        Path(snakemake.output.samples),
-        Provenance.of(snakemake.wildcards, snakemake.params),
+        base=Path(snakemake.input.base),
+        manifest=Path(snakemake.input.manifest),
+        difficulty=Path(snakemake.input.difficulty) if snakemake.input.difficulty else None,
+        setting=snakemake.params.setting,
+        repeats=list(snakemake.params.repeats),
+        output=Path(snakemake.output.samples),
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
     )

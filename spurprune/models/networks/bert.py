@@ -20,6 +20,9 @@ from spurprune.models.network import Network
 
 ROWS_AT_ONCE = 8  # on a CPU; a GPU takes a batch whole, since its kernels are short enough as it is
 
+TAKES = ("sentences",)
+OPTIONS = {"pretrained": {"type": "string", "minLength": 1, "x-allowed": "a folder or a name on Hugging Face's hub"}}
+
 
 class Bert(Network):
     """Input int32 [N, 2 + L]; features [N, hidden size]; logits [N, num_classes].

@@ -8,6 +8,9 @@ from torch import Tensor, nn
 
 from spurprune.models.network import Network
 
+TAKES = ("images", "vectors")
+OPTIONS = {"hidden": {"type": "array", "items": {"type": "integer", "minimum": 1}, "x-allowed": "a list of whole numbers"}}
+
 
 class MLP(Network):
     """Input float [N, ...] with ``inputs`` values a sample; features [N, hidden[-1]]; logits [N, num_classes].

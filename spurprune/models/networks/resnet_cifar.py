@@ -6,6 +6,9 @@ from torch.nn import functional
 
 from spurprune.models.network import Network
 
+TAKES = ("images",)
+OPTIONS = {"depth": {"type": "integer", "enum": [8, 14, 20, 32, 44, 56, 110]}}
+
 
 class _Shortcut(nn.Module):
     """Option A: every second pixel, new channels zero; no parameters."""

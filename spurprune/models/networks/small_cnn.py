@@ -6,6 +6,17 @@ from torch import Tensor, nn
 
 from spurprune.models.network import Network
 
+TAKES = ("images",)
+OPTIONS = {
+    "channels": {
+        "type": "array",
+        "minItems": 3,
+        "maxItems": 3,
+        "items": {"type": "integer", "minimum": 1},
+        "x-allowed": "a list of three whole numbers",
+    },
+}
+
 
 class SmallCNN(Network):
     """Input float [N, C, H, W] with H, W >= 4; features [N, channels[2]]; logits [N, num_classes]."""

@@ -21,6 +21,15 @@ from spurprune.errors import DataError, first_sentence
 from spurprune.models import weights as weight_files
 from spurprune.models.network import Network
 
+TAKES = ("images",)
+OPTIONS = {
+    "architecture": {"enum": ["resnet18", "resnet50", "squeezenet1_0", "squeezenet1_1"]},
+    "pretrained": {
+        "type": ["string", "null"],
+        "pattern": r"^imagenet$|\.(safetensors|pth|pt)$",
+        "x-allowed": "null, imagenet, or the path of a .safetensors, .pth or .pt file",
+    },
+}
 CHANNELS = 3  # of every body's first convolution
 
 

@@ -1,0 +1,67 @@
+"""Checks of method entries that a schema cannot make. Each raises one ConfigError."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from spurprune.config import methods, schema
+from spurprune.config.known import require_known
+from spurprune.dag import plugins
+from spurprune.errors import ConfigError, PlanError
+from spurprune.pruning import plan as plans
+
+if TYPE_CHECKING:
+    from spurprune.config import Config
+
+CANDIDATE = r"[A-Za-z0-9_.+-]+"  # a candidate's name, which is a folder
+MOST_CANDIDATES = 1000
+SECTIONS = ("options", "training")  # where the keys of a grid may begin
+
+
+def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
+    """Check one complete method entry; raises ConfigError at the first mistake."""
+    key = f"methods.{name}"
+    refines = entry["kind"] in plugins.names("refinements")
+    if refines:
+        _check_source(key, entry, config)
+    elif entry["from"] is not None:
+        raise ConfigError(f"{key}.from does not go with '{entry['kind']}', which trains from the start; remove it.")
+    if bool(entry["grid"]) != (entry["tuning"] is not None):
+        missing = "tuning" if entry["grid"] else "grid"
+        raise ConfigError(f"{key}.{missing} is missing; a method is tuned with both, a grid and the repeats to tune it on.")
+    for dotted in entry["grid"]:
+        section = dotted.split(".")[0]
+        if section not in SECTIONS or "." not in dotted:
+            raise ConfigError(f"{key}.grid: '{dotted}' is not a key that can be tuned; write options.KEY or training.KEY.")
+        if refines and section == "training":
+            raise ConfigError(f"{key}.grid: '{dotted}' does not go with '{entry['kind']}', which trains no network; tune its options.")
+    candidates = methods.candidates(entry)
+    if len(candidates) > MOST_CANDIDATES:
+        raise ConfigError(f"{key}.grid has {len(candidates):,} candidates; name at most {MOST_CANDIDATES:,}.")
+    for candidate in candidates:
+        if not re.fullmatch(CANDIDATE, candidate):
+            raise ConfigError(f"{key}.grid: '{candidate}' cannot be a folder's name; tune keys whose values are numbers or plain words.")
+    for tuned in [methods.at(entry, coordinates) for coordinates in candidates.values()] or [entry]:
+        kind = "refinements" if refines else "methods"
+        schema.validate_options(tuned["options"], kind, entry["kind"], where=f"{key}.options")
+    if entry["tuning"] is not None:
+        _check_plan_name(f"{key}.tuning.plan", entry["tuning"]["plan"])
+
+
+def _check_source(key: str, entry: Mapping[str, Any], config: Config) -> None:
+    if entry["from"] is None:
+        raise ConfigError(f"{key}.from is missing; '{entry['kind']}' starts from the model of another method, such as erm.")
+    require_known(entry["from"], config.methods, f"{key}.from: '{entry['from']}'", "method")
+    if config.methods[entry["from"]]["kind"] in plugins.names("refinements"):
+        raise ConfigError(f"{key}.from is '{entry['from']}', which is itself a refinement; name a method that trains a network.")
+    if entry["training"]:
+        raise ConfigError(f"{key}.training does not go with '{entry['kind']}', which trains no network; give it to '{entry['from']}'.")
+
+
+def _check_plan_name(key: str, name: str) -> None:
+    try:
+        plans.parse(name)
+    except PlanError as error:
+        raise ConfigError(f"{key}: {error}") from None

@@ -1,0 +1,296 @@
+"""Checks of settings that a schema cannot make: names that must exist, numbers that must fit each other. Each raises one ConfigError."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from spurprune.config.known import require_known
+from spurprune.dag import plugins
+from spurprune.data.grouping import WITHOUT_WITH, Attribute
+from spurprune.data.probe import OTHERS
+from spurprune.data.registry import DatasetEntry
+from spurprune.errors import ConfigError
+
+if TYPE_CHECKING:
+    from spurprune.config import Config
+
+Setting = Mapping[str, Any]
+
+SETTING_NAME = r"[a-z0-9][A-Za-z0-9_.-]*"
+# The options of each way to choose carriers; "class" is the probe's source unless it is given.
+CARRIER_OPTIONS = {
+    "none": (),
+    "natural": ("where",),
+    "random": ("count", "draw"),
+    "easiest": ("count", "base", "score"),
+    "hardest": ("count", "base", "score"),
+    "window": ("count", "base", "score", "start"),
+}
+OF_DATA = ("none", "natural")  # the choices for settings without an overlay
+
+
+def check(name: str, setting: Setting, config: Config) -> None:
+    """Check one setting; raises ConfigError at the first mistake.
+
+    What only a dataset of the user's own can tell, its classes and attributes, is checked when its samples are prepared.
+    """
+    if not re.fullmatch(SETTING_NAME, name):
+        raise ConfigError(f"The setting '{name}' cannot be a folder's name; use letters, digits, '.', '-' and '_', lower-case first.")
+    require_known(setting["dataset"], config.datasets, f"{name}.dataset: '{setting['dataset']}'", "dataset")
+    entry = config.datasets[setting["dataset"]]
+    if not entry.embedded and setting["dataset"] not in (*config.data, *config.own_datasets):
+        raise ConfigError(f"data.{setting['dataset']} is missing, though '{name}' uses this dataset; give the folder that holds it.")
+    _check_classes(name, setting, entry)
+    _check_attributes(name, setting, entry)
+    _check_inputs(name, setting, entry)
+    _check_plugins(name, setting, entry)
+    _check_subset(name, setting, entry)
+    _check_carriers(name, setting, config, entry)
+    _check_training(name, setting)
+    _check_partitions(name, setting)
+
+
+def _check_classes(name: str, setting: Setting, entry: DatasetEntry) -> None:
+    probe = setting["probe"]
+    named = {f"probe.{key}": value for key, value in (probe or {}).items() if value != OTHERS}
+    named |= {f"aligned: '{label}'": label for label in setting["aligned"]}
+    if "class" in setting["carriers"]:
+        named["carriers.class"] = setting["carriers"]["class"]
+    if entry.classes is not None:
+        for key, label in named.items():
+            where = f"{name}.{key}" if key.startswith("aligned") else f"{name}.{key}: '{label}'"
+            require_known(label, entry.classes, where, f"class of '{setting['dataset']}'")
+    if probe and probe["source"] == probe["target"]:
+        raise ConfigError(f"{name}.probe.target is '{probe['target']}', the source itself; choose another class.")
+    if probe and probe["source"] == OTHERS:
+        raise ConfigError(f"{name}.probe.source is '{OTHERS}', which only a target may be; name the class that the feature goes with.")
+
+
+def attributes_of(setting: Setting, entry: DatasetEntry) -> dict[str, Attribute] | None:
+    """Return a setting's attributes by name, the overlay's included; None where the dataset's are not known before it is read."""
+    if entry.attributes is None:
+        return None
+    found = {attribute.name: attribute for attribute in entry.attributes}
+    if setting["overlay"] is not None:
+        found[setting["overlay"]["attribute"]] = Attribute.of(setting["overlay"]["attribute"], WITHOUT_WITH)
+    return found
+
+
+def _check_attributes(name: str, setting: Setting, entry: DatasetEntry) -> None:
+    known = attributes_of(setting, entry)
+    if known is None:
+        return
+    dataset = setting["dataset"]
+    if setting["overlay"] is not None and setting["overlay"]["attribute"] in [one.name for one in entry.attributes or ()]:
+        raise ConfigError(
+            f"{name}.overlay.attribute is '{setting['overlay']['attribute']}', an attribute that '{dataset}' has already; choose another."
+        )
+    for attribute in setting["groups"]:
+        require_known(attribute, known, f"{name}.groups: '{attribute}'", f"attribute of '{dataset}', or of an overlay")
+    for label, tied in setting["aligned"].items():
+        _check_values(f"{name}.aligned.{label}", tied, known)
+    _check_values(f"{name}.carriers.where", setting["carriers"].get("where", {}), known)
+    of_dataset = {one.name: one for one in entry.attributes or ()}
+    for part_name, part in setting["subset"]["parts"].items():
+        _check_values(f"{name}.subset.parts.{part_name}.where", part.get("where", {}), of_dataset)
+
+
+def _check_values(key: str, values: Mapping[str, str], known: Mapping[str, Attribute]) -> None:
+    for attribute, value in values.items():
+        require_known(attribute, known, f"{key}: '{attribute}'", "attribute")
+        require_known(value, known[attribute].values, f"{key}.{attribute}: '{value}'", f"value of '{attribute}'")
+
+
+def _check_inputs(name: str, setting: Setting, entry: DatasetEntry) -> None:
+    """Check what is for one kind of inputs only."""
+    dataset = setting["dataset"]
+    if entry.kind != "images":
+        _check_no_pixels(name, setting, entry)
+        return
+    if setting["image_size"] is None:
+        raise ConfigError(f"{name}.image_size is null, but '{dataset}' holds images; give the pixels per side that they are brought to.")
+    for key in ("mean", "std"):
+        values = setting["normalisation"][key]
+        if values is not None and len(values) != entry.channels:
+            raise ConfigError(
+                f"{name}.normalisation.{key} is {values}, but '{dataset}' has {entry.channels} channels; give one number for each."
+            )
+    if setting["crop_size"] is not None and setting["crop_size"] > setting["image_size"]:
+        raise ConfigError(
+            f"{name}.crop_size is {setting['crop_size']}, but image_size keeps only {setting['image_size']} pixels; choose at most that."
+        )
+    overlay = setting["overlay"] or {}
+    if overlay.get("channel", 0) >= (entry.channels or 0):
+        last = (entry.channels or 0) - 1
+        raise ConfigError(f"{name}.overlay.channel is {overlay['channel']}, but '{dataset}' has only the channels 0 to {last}.")
+    if overlay.get("width", 0) > setting["image_size"]:
+        raise ConfigError(
+            f"{name}.overlay.width is {overlay['width']}, but the images are only {setting['image_size']} pixels wide; choose at most that."
+        )
+
+
+def _check_no_pixels(name: str, setting: Setting, entry: DatasetEntry) -> None:
+    """Refuse what is for images in a setting of other samples."""
+    dataset = setting["dataset"]
+    unused = {"crop_size": setting["crop_size"], **{f"normalisation.{key}": setting["normalisation"][key] for key in ("mean", "std")}}
+    for key, value in unused.items():
+        if value is not None:
+            raise ConfigError(f"{name}.{key} is {value}, which is for images; with '{dataset}' leave it null.")
+    augmentation = setting["training"]["augmentation"]["name"]
+    if augmentation != "none":
+        raise ConfigError(f"{name}.training.augmentation is '{augmentation}', which is for images; with '{dataset}' use {{name: none}}.")
+    if entry.kind == "sentences" and setting["training"]["compile"]:
+        raise ConfigError(
+            f"{name}.training.compile is true, but batches of '{dataset}' differ in length and would each be compiled again; set it to "
+            "false."
+        )
+    if entry.kind == "sentences" and setting["image_size"] is None:
+        raise ConfigError(f"{name}.image_size is null, but '{dataset}' holds sentences; give the tokens that are kept of each.")
+    if entry.kind == "vectors" and setting["image_size"] is not None:
+        raise ConfigError(f"{name}.image_size is {setting['image_size']}, but '{dataset}' holds vectors; leave it null.")
+
+
+def _check_plugins(name: str, setting: Setting, entry: DatasetEntry) -> None:
+    """Check that the network and the overlay take the dataset's kind of inputs."""
+    for key, kind, what in (("model", "models", "network"), ("overlay", "overlays", "overlay")):
+        block = setting[key]
+        if block is None:
+            continue
+        takes = plugins.declared(kind, block["name"], "TAKES")
+        if entry.kind not in takes:
+            fitting = [one for one in plugins.names(kind) if entry.kind in plugins.declared(kind, one, "TAKES")]
+            choice = f"choose {' or '.join(fitting)}" if fitting else f"there is no {what} for these yet"
+            raise ConfigError(
+                f"{name}.{key}.name is '{block['name']}', which takes {' or '.join(takes)}, but '{setting['dataset']}' holds {entry.kind}; "
+                f"{choice}."
+            )
+    channels = plugins.declared("models", setting["model"]["name"], "CHANNELS")
+    if channels is not None and entry.channels != channels:
+        raise ConfigError(
+            f"{name}.model.name is '{setting['model']['name']}', whose networks take images of {channels} channels, but "
+            f"'{setting['dataset']}' has {entry.channels}; choose another network."
+        )
+
+
+def _check_subset(name: str, setting: Setting, entry: DatasetEntry) -> None:
+    for part_name, part in setting["subset"]["parts"].items():
+        key = f"{name}.subset.parts.{part_name}"
+        if entry.classes is not None:
+            require_known(part["class"], entry.classes, f"{key}.class: '{part['class']}'", f"class of '{setting['dataset']}'")
+        choose = part.get("choose", "random")
+        require_known(choose, ("random", "first", *entry.rankings), f"{key}.choose: '{choose}'", "way to choose samples")
+        if ("count" in part) == ("fill_to" in part):
+            raise ConfigError(f"{key} must have either a count or a fill_to; give one of the two.")
+
+
+def _check_carriers(name: str, setting: Setting, config: Config, entry: DatasetEntry) -> None:
+    carriers = setting["carriers"]
+    choose = carriers["choose"]
+    needed = CARRIER_OPTIONS[choose]
+    optional = () if choose in OF_DATA else ("class",)
+    for key in carriers:
+        if key not in ("choose", *needed, *optional):
+            takes = ", ".join((*needed, *optional)) or "nothing"
+            raise ConfigError(f"{name}.carriers.{key} does not go with 'choose: {choose}', which takes {takes}.")
+    for key in needed:
+        if key not in carriers:
+            raise ConfigError(f"{name}.carriers.{key} is missing; 'choose: {choose}' takes {', '.join(needed)}.")
+    if (choose in OF_DATA) != (setting["overlay"] is None):
+        wrong = "needs a choice of carriers, such as 'choose: random'" if choose in OF_DATA else "has no 'overlay' to lay over them"
+        raise ConfigError(f"{name}.carriers.choose is '{choose}', but the setting {wrong}.")
+    if choose not in OF_DATA:
+        _check_drawn(name, setting, config, entry)
+
+
+def _check_drawn(name: str, setting: Setting, config: Config, entry: DatasetEntry) -> None:
+    """Check carriers that get an overlay: there must be a class of enough samples, and a setting to take ranks from."""
+    carriers = setting["carriers"]
+    if "class" not in carriers and setting["probe"] is None:
+        raise ConfigError(f"{name}.carriers.class is missing, and there is no probe whose source it could be; name a class.")
+    label = carriers.get("class") or setting["probe"]["source"]
+    if entry.classes is not None and entry.train_class_counts is not None:
+        size = entry.train_class_counts[entry.classes.index(label)]
+        last = carriers["count"] + carriers.get("start", 0)
+        if last > size:
+            what = "carriers.start + carriers.count" if "start" in carriers else "carriers.count"
+            raise ConfigError(
+                f"{name}.{what} is {last}, but class '{label}' of '{setting['dataset']}' has only {size} training samples; "
+                f"choose at most {size}."
+            )
+    if "base" in carriers:
+        require_known(carriers["base"], config.settings, f"{name}.carriers.base: '{carriers['base']}'", "setting")
+        base = config.settings[carriers["base"]]
+        if "base" in base["carriers"]:
+            raise ConfigError(f"{name}.carriers.base is '{carriers['base']}', which is itself derived; name the setting it comes from.")
+        score = carriers["score"]
+        require_known(score, base["difficulty"], f"{name}.carriers.score: '{score}'", f"score of '{carriers['base']}'")
+        if (base["dataset"], base["image_size"]) != (setting["dataset"], setting["image_size"]):
+            raise ConfigError(f"{name}.carriers.base is '{carriers['base']}', which is a setting of other samples; name one of the same.")
+
+
+def check_recipe(key: str, training: Mapping[str, Any]) -> None:
+    """Check a training recipe, complete and valid by the schema; ``key`` names it."""
+    _within(f"{key}.evaluate_epochs", training["evaluate_epochs"], training["epochs"])
+    for option in ("scale", "ratio"):
+        low, high = training["augmentation"].get(option, (0, 0))
+        if low > high:
+            raise ConfigError(f"{key}.augmentation.{option} is [{low}, {high}]; write the lower one first.")
+
+
+def _check_training(name: str, setting: Setting) -> None:
+    check_recipe(f"{name}.training", setting["training"])
+    for recipe_name, recipe in setting["reference"].items():
+        key = f"{name}.reference.{recipe_name}"
+        longest = {**setting["training"], **recipe.get("training", {})}["epochs"]
+        if recipe["epochs"] > longest:
+            raise ConfigError(f"{key}.epochs is {recipe['epochs']}, but training has only {longest} epochs; choose at most that.")
+        _within(f"{key}.record_epochs", recipe["record_epochs"], recipe["epochs"])
+        if recipe["shared"] and setting["overlay"] is not None and setting["carriers"].get("draw") != "fixed":
+            raise ConfigError(
+                f"{key}.shared is true, but every repeat draws its own carriers; set carriers.draw to fixed or shared to false."
+            )
+        if recipe["shared"] and setting["subset"]["draw"] != "fixed" and _draws(setting["subset"]["parts"]):
+            raise ConfigError(f"{key}.shared is true, but every repeat draws its own subset; set subset.draw to fixed or shared to false.")
+    for score, source in setting["difficulty"].items():
+        _check_score(name, score, source, setting)
+
+
+def _check_score(name: str, score: str, source: Mapping[str, Any], setting: Setting) -> None:
+    key = f"{name}.difficulty.{score}"
+    require_known(score, plugins.names("scores"), key, "score")
+    if (source["reference"] is None) != (score == "random"):
+        raise ConfigError(f"{key}.reference must be null for 'random' and name a reference recipe for every other score.")
+    if source["reference"] is None:
+        return
+    require_known(source["reference"], setting["reference"], f"{key}.reference: '{source['reference']}'", "reference recipe")
+    recipe = setting["reference"][source["reference"]]
+    recorded = recipe["record_epochs"]
+    if recorded != "all" and source["epochs"] != "all" and not set(source["epochs"]) <= set(recorded):
+        raise ConfigError(f"{key}.epochs is {source['epochs']}, but the reference records only {recorded}; choose among these.")
+    _within(f"{key}.epochs", source["epochs"], recipe["epochs"])
+
+
+def _check_partitions(name: str, setting: Setting) -> None:
+    for partition, block in setting["partitions"].items():
+        key = f"{name}.partitions.{partition}"
+        if "reference" not in block:
+            continue
+        require_known(block["reference"], setting["reference"], f"{key}.reference: '{block['reference']}'", "reference recipe")
+        recipe = setting["reference"][block["reference"]]
+        epoch, recorded = block.get("epoch"), recipe["record_epochs"]
+        if epoch is not None and (epoch > recipe["epochs"] if recorded == "all" else epoch not in recorded):
+            raise ConfigError(f"{key}.epoch is {epoch}, but the reference records {recorded} (of {recipe['epochs']}); choose among these.")
+        if block.get("seed", 0) >= recipe["seeds"]:
+            raise ConfigError(f"{key}.seed is {block['seed']}, but the reference has only the seeds 0 to {recipe['seeds'] - 1}.")
+
+
+def _draws(parts: Mapping[str, Any]) -> bool:
+    """Return whether any part of a subset is drawn at random: one that takes nothing, or by a ranking, is not."""
+    return any(part.get("choose", "random") == "random" and part.get("count") != 0 for part in parts.values())
+
+
+def _within(key: str, epochs: str | Iterable[int], last: int) -> None:
+    if not isinstance(epochs, str) and any(epoch > last for epoch in epochs):
+        raise ConfigError(f"{key} names epoch {max(epochs)}, but training ends after {last}; choose epochs from 1 to {last}.")

@@ -1,0 +1,107 @@
+"""Checks of the selected studies that a schema cannot make. Each raises one ConfigError."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from spurprune.config import check_settings, methods, schema
+from spurprune.config.known import require_known
+from spurprune.config.merging import merge
+from spurprune.dag import needs
+from spurprune.errors import ConfigError, PlanError
+from spurprune.pruning import plan as plans
+
+if TYPE_CHECKING:
+    from spurprune.config import Config
+
+
+def check(config: Config) -> None:
+    """Check the selected studies, and the runs that they need; raises ConfigError at the first mistake."""
+    for name in config.select:
+        require_known(name, config.studies, f"select: '{name}'", "study")
+        for method in config.studies[name]["methods"]:
+            require_known(method, config.methods, f"studies.{name}.methods: '{method}'", "method")
+    _check_blocks(config)
+    for name in config.select:
+        _check_study(name, config.studies[name], config)
+    trained: set[tuple[str, str]] = set()
+    for run in sorted(needs.of(config).all_runs):
+        _check_plan(f"{run.setting}, plan '{run.plan}'", run.plan, run.setting, config)
+        if (run.setting, run.method) not in trained:
+            trained.add((run.setting, run.method))
+            _check_recipes(run.setting, run.method, config)
+
+
+def _check_study(name: str, study: Mapping[str, Any], config: Config) -> None:
+    for setting in study.get("settings", []):
+        require_known(setting, config.settings, f"studies.{name}.settings: '{setting}'", "setting")
+    for plan in study.get("plans", []):
+        for setting in study.get("settings", []):
+            _check_plan(f"studies.{name}.plans", plan, setting, config)
+    if ("plans" in study) != ("settings" in study):
+        missing = "settings" if "plans" in study else "plans"
+        raise ConfigError(f"studies.{name}.{missing} is missing; settings and plans are compared with each other, so give both or neither.")
+    for section in ("figures", "tables"):
+        for item_name, item in study[section].items():
+            _check_item(f"studies.{name}.{section}.{item_name}", item, study, config)
+
+
+def _check_plan(key: str, name: str, setting: str, config: Config) -> None:
+    """Check that a plan has a known name, and that the setting has its score or partition."""
+    try:
+        plan = plans.parse(name)
+    except PlanError as error:
+        raise ConfigError(f"{key}: {error}") from None
+    block = config.settings[setting]
+    if plan.score is not None:
+        require_known(plan.score, block["difficulty"], f"{key}: score '{plan.score}'", f"score of '{setting}'")
+    if plan.partition is not None and plan.partition != plans.BY_CLASS:
+        require_known(plan.partition, block["partitions"], f"{key}: partition '{plan.partition}'", f"partition of '{setting}'")
+
+
+def _check_recipes(setting: str, method: str, config: Config) -> None:
+    """Check the training recipes that a method makes of a setting's, of all its candidates."""
+    block, entry = config.settings[setting], config.methods[method]
+    if entry["tuning"] is not None and block["validation"] == "none":
+        raise ConfigError(f"methods.{method} is tuned, but '{setting}' has no validation samples to choose by; set its validation.")
+    for name, coordinates in (methods.candidates(entry) or {"": {}}).items():
+        over = methods.at(entry, coordinates)["training"]
+        if not over:
+            continue
+        where = f"methods.{method}.training of '{setting}'" + (f", candidate {name}" if name else "")
+        recipe = merge(block["training"], over)
+        schema.validate(recipe, "setting", where=where, part="training")
+        check_settings.check_recipe(where, recipe)
+
+
+def _check_blocks(config: Config) -> None:
+    ranges: dict[str, tuple[int, int]] = {}
+    for name in config.select:
+        blocks = config.studies[name]["blocks"]
+        for block in blocks:
+            _check_block(f"studies.{name}.blocks", block, ranges)
+            if blocks.count(block) > 1:
+                raise ConfigError(f"studies.{name}.blocks names '{block}' twice; remove one.")
+    reported = dict(ranges)
+    for method in sorted({method for name in config.select for method in config.studies[name]["methods"]}):
+        tuning = config.methods[method]["tuning"]
+        for block in tuning["blocks"] if tuning else ():
+            first, last = _check_block(f"methods.{method}.tuning.blocks", block, ranges)
+            for other, (low, high) in reported.items():
+                if first <= high and low <= last:
+                    raise ConfigError(
+                        f"methods.{method}.tuning.blocks: '{block}' overlaps '{other}', whose repeats are reported; tune on others."
+                    )
+
+
+def _check_block(key: str, block: str, ranges: dict[str, tuple[int, int]]) -> tuple[int, int]:
+    """Check one block against those seen before, note it, and return its first and last repeat."""
+    first, last = int(block[:3]), int(block[4:])
+    if first > last:
+        raise ConfigError(f"{key}: '{block}' ends before it begins; write the lower repeat first.")
+    for other, (low, high) in ranges.items():
+        if other != block and first <= high and low <= last:
+            raise ConfigError(f"{key}: '{block}' overlaps '{other}'; blocks are never regrouped, so add repeats as one more.")
+    ranges[block] = (first, last)
+    return first, last

@@ -1,0 +1,156 @@
+"""The files that the workflow makes, as records of what names each, with their paths below the results folder."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spurprune.config import methods
+from spurprune.dag import plugins
+from spurprune.pruning import plan as plans
+
+SHARED = "shared"  # in the place of a block: what all repeats share
+SHARED_REPEAT = -1  # the repeat number under which that is stored
+
+
+@dataclass(frozen=True, order=True)
+class Run:
+    """A method on a plan for one block of repeats; ``candidate`` names one point of the method's grid in a tuning run, else it is empty."""
+
+    setting: str
+    method: str
+    plan: str
+    block: str
+    candidate: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The run's folder below the results folder."""
+        what = f"candidates/{self.method}/{self.candidate}" if self.candidate else f"runs/{self.method}"
+        return f"settings/{self.setting}/{what}/{self.plan}/{self.block}"
+
+
+@dataclass(frozen=True, order=True)
+class Difficulty:
+    """One setting's difficulty by one score for one block of repeats."""
+
+    setting: str
+    score: str
+    block: str
+
+    @property
+    def path(self) -> str:
+        """The file's path below the results folder."""
+        return f"settings/{self.setting}/difficulty/{self.score}/{self.block}.parquet"
+
+
+@dataclass(frozen=True, order=True)
+class Reference:
+    """The reference runs of one recipe for one block of a setting; the block is "shared" where all repeats share them."""
+
+    setting: str
+    recipe: str
+    block: str
+
+    @property
+    def path(self) -> str:
+        """The dynamics' file below the results folder."""
+        return f"settings/{self.setting}/reference/{self.recipe}/{self.block}/dynamics.parquet"
+
+
+@dataclass(frozen=True, order=True)
+class Partition:
+    """A named division of a setting's training samples for one block of repeats."""
+
+    setting: str
+    partition: str
+    block: str
+
+    @property
+    def path(self) -> str:
+        """The file's path below the results folder."""
+        return f"settings/{self.setting}/partitions/{self.partition}/{self.block}.parquet"
+
+
+@dataclass(frozen=True, order=True)
+class Selection:
+    """The choice among a method's candidates in one setting."""
+
+    setting: str
+    method: str
+
+    @property
+    def path(self) -> str:
+        """The file's path below the results folder."""
+        return f"settings/{self.setting}/selection/{self.method}.json"
+
+
+def repeats_of(block: str) -> range:
+    """Return the repeats of a block such as "000-004"; "shared" stands for the one repeat that all share."""
+    if block == SHARED:
+        return range(SHARED_REPEAT, SHARED_REPEAT + 1)
+    first, last = block.split("-")
+    return range(int(first), int(last) + 1)
+
+
+def base_difficulty(setting: str, block: str, settings: Mapping[str, Any]) -> Difficulty | None:
+    """Return the difficulty by which a setting's carriers are chosen, its base setting's, if they are."""
+    carriers = settings[setting]["carriers"]
+    return Difficulty(carriers["base"], carriers["score"], block) if "base" in carriers else None
+
+
+def plan_difficulty(setting: str, plan: str, block: str) -> Difficulty | None:
+    """Return the difficulty that a plan goes by, if any."""
+    score = plans.parse(plan).score
+    return Difficulty(setting, score, block) if score else None
+
+
+def plan_partition(setting: str, plan: str, block: str) -> Partition | None:
+    """Return the partition that a plan goes by, if any; the classes need no file."""
+    partition = plans.parse(plan).partition
+    return None if partition in (None, plans.BY_CLASS) else Partition(setting, str(partition), block)
+
+
+def reference_of(setting: str, recipe: str | None, block: str, settings: Mapping[str, Any]) -> Reference | None:
+    """Return the reference runs of a recipe for a block, which all repeats may share; None for no recipe."""
+    if recipe is None:
+        return None
+    return Reference(setting, recipe, SHARED if settings[setting]["reference"][recipe]["shared"] else block)
+
+
+def difficulty_reference(difficulty: Difficulty, settings: Mapping[str, Any]) -> Reference | None:
+    """Return the reference runs that a difficulty is computed from; None if it needs none."""
+    recipe = settings[difficulty.setting]["difficulty"][difficulty.score]["reference"]
+    return reference_of(difficulty.setting, recipe, difficulty.block, settings)
+
+
+def partition_reference(partition: Partition, settings: Mapping[str, Any]) -> Reference | None:
+    """Return the reference runs that a partition is made from; None if it needs none."""
+    recipe = settings[partition.setting]["partitions"][partition.partition].get("reference")
+    return reference_of(partition.setting, recipe, partition.block, settings)
+
+
+def is_refinement(method: str, entries: Mapping[str, Any]) -> bool:
+    """Return whether a method starts from another one's model."""
+    return entries[method]["kind"] in plugins.names("refinements")
+
+
+def source_of(run: Run, entries: Mapping[str, Any]) -> Run | None:
+    """Return the run whose model a refinement starts from; None for a method that trains a network."""
+    source = entries[run.method]["from"]
+    return None if source is None else Run(run.setting, source, run.plan, run.block)
+
+
+def selection_of(run: Run, entries: Mapping[str, Any]) -> Selection | None:
+    """Return the selection that a run takes its candidate from; None for a method that is not tuned, and for tuning runs."""
+    return Selection(run.setting, run.method) if entries[run.method]["grid"] and not run.candidate else None
+
+
+def tuning_runs(selection: Selection, entries: Mapping[str, Any]) -> list[Run]:
+    """Return the runs that a selection chooses by, candidate by candidate in grid order."""
+    entry = entries[selection.method]
+    tuning = entry["tuning"]
+    return [
+        Run(selection.setting, selection.method, tuning["plan"], block, candidate)
+        for candidate in methods.candidates(entry)
+        for block in tuning["blocks"]
+    ]

@@ -1,0 +1,88 @@
+"""What the selected studies need, from their runs down to the datasets: every file that is made, each once."""
+
+from dataclasses import dataclass
+
+from spurprune.config import Config
+from spurprune.dag import files, studies
+from spurprune.dag.files import Difficulty, Partition, Reference, Run, Selection
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The files of the selected studies.
+
+    ``runs`` are those that the studies show, ``candidates`` tuning runs; ``sources`` are the runs whose model a refinement starts from,
+    which may be among the former. ``plans`` holds (setting, plan, block), ``samples`` (setting, block), ``datasets`` (dataset, image size).
+    """
+
+    runs: frozenset[Run]
+    candidates: frozenset[Run]
+    sources: frozenset[Run]
+    selections: frozenset[Selection]
+    plans: frozenset[tuple[str, str, str]]
+    partitions: frozenset[Partition]
+    difficulties: frozenset[Difficulty]
+    references: frozenset[Reference]
+    samples: frozenset[tuple[str, str]]
+    datasets: frozenset[tuple[str, int | None]]
+
+    @property
+    def all_runs(self) -> frozenset[Run]:
+        """All runs, each once."""
+        return self.runs | self.candidates | self.sources
+
+
+def of(config: Config) -> Needs:
+    """Return what builds the selected studies from nothing."""
+    shown = frozenset(studies.all_runs(config))
+    candidates, sources, selections = _runs_behind(shown, config)
+    everything = shown | candidates | sources
+    plans = {(run.setting, run.plan, run.block) for run in everything}
+    partitions = {found for plan in plans if (found := files.plan_partition(*plan))}
+    difficulties = {found for plan in plans if (found := files.plan_difficulty(*plan))} | set(studies.all_difficulties(config))
+    samples = {(one.setting, one.block) for one in (*everything, *difficulties, *partitions)}
+    # A base setting takes its own carriers from no other, so one step reaches all of them.
+    bases = {base for setting, block in samples if (base := files.base_difficulty(setting, block, config.settings))}
+    difficulties |= bases
+    references = {found for one in difficulties if (found := files.difficulty_reference(one, config.settings))}
+    references |= {found for one in partitions if (found := files.partition_reference(one, config.settings))}
+    samples |= {(one.setting, one.block) for one in (*bases, *references)}
+    datasets = {(config.settings[setting]["dataset"], config.settings[setting]["image_size"]) for setting, _ in samples}
+    return Needs(
+        runs=shown,
+        candidates=candidates,
+        sources=sources,
+        selections=selections,
+        plans=frozenset(plans),
+        partitions=frozenset(partitions),
+        difficulties=frozenset(difficulties),
+        references=frozenset(references),
+        samples=frozenset(samples),
+        datasets=frozenset(datasets),
+    )
+
+
+def keeping_models(needed: Needs) -> set[tuple[str, str, str]]:
+    """Return (setting, method, plan) of the runs whose networks are kept because a refinement starts from them."""
+    return {(run.setting, run.method, run.plan) for run in needed.sources}
+
+
+def _runs_behind(shown: frozenset[Run], config: Config) -> tuple[frozenset[Run], frozenset[Run], frozenset[Selection]]:
+    """Return (tuning runs, runs that refinements start from, selections) that the runs shown need, directly or through others."""
+    candidates: set[Run] = set()
+    sources: set[Run] = set()
+    selections: set[Selection] = set()
+    left = list(shown)
+    while left:
+        run = left.pop()
+        source = files.source_of(run, config.methods)
+        if source is not None and source not in sources:
+            sources.add(source)
+            left.append(source)
+        selection = files.selection_of(run, config.methods)
+        if selection is not None and selection not in selections:
+            selections.add(selection)
+            tuning = files.tuning_runs(selection, config.methods)
+            candidates.update(tuning)
+            left.extend(tuning)
+    return frozenset(candidates), frozenset(sources), frozenset(selections)

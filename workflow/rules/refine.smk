@@ -1,0 +1,61 @@
+"""Refinement: what starts from a kept network, by way of its features and logits of all samples."""
+
+
+rule embed:
+    """Compute features and logits of all samples by a run's kept networks."""
+    input:
+        unpack(training_inputs),
+        samples="results/settings/{setting}/samples/{block}.parquet",
+        models="results/settings/{setting}/runs/{method}/{plan}/{block}/models.safetensors",
+    output:
+        embedding=temp("results/settings/{setting}/runs/{method}/{plan}/{block}/embedding.parquet"),
+    log:
+        "logs/embed/{setting}/{method}/{plan}/{block}.log",
+    wildcard_constraints:
+        method=any_of(TRAINED),
+    conda:
+        "../../envs/train.yaml"
+    threads: CONFIG.threads
+    resources:
+        gpu=1,
+        mem_mb=training_memory,
+        runtime=30,
+    params:
+        setting=of_setting(blocks.training),
+        repeats=repeats,
+        code=lambda wildcards: network_code(wildcards, "embed"),
+    script:
+        "../scripts/embed.py"
+
+
+rule refine:
+    """Refine every repeat's network by a method that starts from it; predictions of validation and test."""
+    input:
+        embedding=embedding_of,
+        samples="results/settings/{setting}/samples/{block}.parquet",
+        plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
+        manifest=manifest_of,
+        selection=selection_of,
+    output:
+        predictions="results/settings/{setting}/runs/{method}/{plan}/{block}/predictions.parquet",
+        head="results/settings/{setting}/runs/{method}/{plan}/{block}/head.safetensors",
+    log:
+        "logs/refine/{setting}/{method}/{plan}/{block}.log",
+    wildcard_constraints:
+        method=any_of(REFINED),
+    conda:
+        "../../envs/base.yaml"
+    params:
+        method=entry_of,
+        repeats=repeats,
+        code=refinement_code,
+    script:
+        "../scripts/refine.py"
+
+
+use rule refine as refine_candidate with:
+    output:
+        predictions="results/settings/{setting}/candidates/{method}/{candidate}/{plan}/{block}/predictions.parquet",
+        head="results/settings/{setting}/candidates/{method}/{candidate}/{plan}/{block}/head.safetensors",
+    log:
+        "logs/refine_candidate/{setting}/{method}/{candidate}/{plan}/{block}.log",

@@ -1,0 +1,73 @@
+"""Helpers for the rules that train, embed and refine: inputs, parameters, which networks are kept. No rules here."""
+
+TRAINED = [name for name in CONFIG.methods if not files.is_refinement(name, CONFIG.methods)]
+REFINED = [name for name in CONFIG.methods if name not in TRAINED]
+
+
+def run_of(wildcards):
+    """The wildcards' run."""
+    candidate = wildcards.get("candidate", "")
+    return files.Run(wildcards.setting, wildcards.method, wildcards.plan, wildcards.block, candidate)
+
+
+@cache
+def deciding_entry(method, candidate):
+    """What decides a run of a method, with the values of a candidate if one is named."""
+    entry = CONFIG.methods[method]
+    if candidate is not None:
+        entry = methods.at(entry, methods.candidates(entry)[candidate])
+    return canonical(methods.deciding(entry))
+
+
+def entry_of(wildcards):
+    """What decides a run of the wildcards' method, or of its candidate."""
+    return deciding_entry(wildcards.method, wildcards.get("candidate"))
+
+
+@cache
+def reference_setting(setting, recipe):
+    """What decides the reference runs of a setting by one recipe."""
+    block = CONFIG.settings[setting]
+    return blocks.reference(block, block["reference"][recipe])
+
+
+def selection_of(wildcards):
+    """The selection that the wildcards' run takes its candidate from, or none."""
+    return path_of(files.selection_of(run_of(wildcards), CONFIG.methods))
+
+
+def embedding_of(wildcards):
+    """The embedding of the run that the wildcards' refinement starts from."""
+    return f"results/{files.source_of(run_of(wildcards), CONFIG.methods).folder}/embedding.parquet"
+
+
+def training_inputs(wildcards):
+    """The files that every training job reads."""
+    folder = dataset_folder(wildcards)
+    weights = blocks.weights_file(setting_of(wildcards))
+    return {"inputs": f"{folder}/inputs.npy", "manifest": f"{folder}/manifest.json"} | ({"weights": weights} if weights else {})
+
+
+def network_code(wildcards, stage, *more):
+    """The hash of a stage's code, with the network and the overlay that the setting names."""
+    setting = setting_of(wildcards)
+    overlay = [("overlays", setting["overlay"]["name"])] if setting["overlay"] else []
+    return code(stage, ("models", setting["model"]["name"]), *overlay, *more)
+
+
+def run_code(wildcards):
+    """The hash of the code that trains by the wildcards' method."""
+    return network_code(wildcards, "retrain", ("methods", CONFIG.methods[wildcards.method]["kind"]))
+
+
+def refinement_code(wildcards):
+    """The hash of the code that refines by the wildcards' method."""
+    return code("refine", ("refinements", CONFIG.methods[wildcards.method]["kind"]))
+
+
+def kept_plans():
+    """A pattern for the plans of runs whose networks are kept, each behind its own setting's and method's folder."""
+    everywhere = [(name, method, plans.PATTERN) for name, block in CONFIG.settings.items() if block["keep_models"] for method in TRAINED]
+    for_refinement = [(*place, re.escape(plan)) for *place, plan in sorted(needs.keeping_models(NEEDED))]
+    patterns = [f"(?<=/settings/{setting}/runs/{method}/)(?:{plan})" for setting, method, plan in [*everywhere, *for_refinement]]
+    return "|".join(patterns) or NOTHING
