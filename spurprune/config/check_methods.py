@@ -1,19 +1,15 @@
 """Checks of method entries that a schema cannot make. Each raises one ConfigError."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from spurprune.config import methods, schema
+from spurprune.config.config import Config
 from spurprune.config.known import require_known
 from spurprune.dag import plugins
 from spurprune.errors import ConfigError, PlanError
 from spurprune.pruning import plan as plans
-
-if TYPE_CHECKING:
-    from spurprune.config import Config
 
 CANDIDATE = r"[A-Za-z0-9_.+-]+"  # a candidate's name, which is a folder
 MOST_CANDIDATES = 1000

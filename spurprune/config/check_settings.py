@@ -1,20 +1,16 @@
 """Checks of settings that a schema cannot make: names that must exist, numbers that must fit each other. Each raises one ConfigError."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from spurprune.config.config import Config
 from spurprune.config.known import require_known
 from spurprune.dag import plugins
 from spurprune.data.grouping import WITHOUT_WITH, Attribute
 from spurprune.data.probe import OTHERS
 from spurprune.data.registry import DatasetEntry
 from spurprune.errors import ConfigError
-
-if TYPE_CHECKING:
-    from spurprune.config import Config
 
 Setting = Mapping[str, Any]
 

@@ -1,19 +1,15 @@
 """Checks of the selected studies that a schema cannot make. Each raises one ConfigError."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from spurprune.config import check_settings, methods, schema
+from spurprune.config.config import Config
 from spurprune.config.known import require_known
 from spurprune.config.merging import merge
 from spurprune.dag import needs
 from spurprune.errors import ConfigError, PlanError
 from spurprune.pruning import plan as plans
-
-if TYPE_CHECKING:
-    from spurprune.config import Config
 
 
 def check(config: Config) -> None:

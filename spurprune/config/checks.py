@@ -14,7 +14,7 @@ from spurprune.evaluation.published import BENCHMARKS, COMPARISONS
 from spurprune.pruning import plan as plans
 
 if TYPE_CHECKING:
-    from spurprune.config import Config
+    from spurprune.config.config import Config
 
 # What each kind of figure or table must be told, besides its kind; anything else that the schema knows is optional.
 NEEDS = {

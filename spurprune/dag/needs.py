@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from spurprune.config import Config
+from spurprune.config.config import Config
 from spurprune.dag import files, studies
 from spurprune.dag.files import Difficulty, Partition, Reference, Run, Selection
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spurprune import config as configuration
-from spurprune.config import Config, methods
+from spurprune.config import loading, methods
+from spurprune.config.config import Config
 from spurprune.config.settings import read_yaml
 from spurprune.dag import files, needs
 from spurprune.dag.files import Reference, Run
@@ -158,7 +158,7 @@ def load(configfiles: Iterable[Path]) -> Config:
         if not path.is_file():
             raise ConfigError(f"The configuration file {path} does not exist; name another, such as config/paper.yaml.")
         raw = _merged(raw, read_yaml(path))
-    return configuration.load(raw, ROOT)
+    return loading.load(raw, ROOT)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

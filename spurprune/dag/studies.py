@@ -7,7 +7,7 @@ plan`` and the tests all ask here, so that the figures' own runs are the only on
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from spurprune.config import Config
+from spurprune.config.config import Config
 from spurprune.dag.files import Difficulty, Run, repeats_of
 from spurprune.pruning import plan as plans
 

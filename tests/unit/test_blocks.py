@@ -12,11 +12,10 @@ SETTING: dict[str, Any] = {
     "description": "",
     "validation": "official",
     "subset": {"draw": "per_repeat", "parts": {}},
-    "source_class": "5",
-    "target_class": "9",
-    "attribute": "line",
-    "aligned": {"5": 1},
-    "feature": {"name": "line", "width": 2},
+    "groups": ["line"],
+    "probe": {"source": "5", "target": "9"},
+    "aligned": {"5": {"line": "with"}},
+    "overlay": {"name": "line", "attribute": "line", "width": 2},
     "carriers": {"count": 40, "choose": "random"},
     "normalisation": {"mean": None, "std": None},
     "crop_size": None,
@@ -25,6 +24,10 @@ SETTING: dict[str, Any] = {
     "evaluation": {"batch_size": 4},
     "estimate": {"epoch_seconds": 1.0},
 }
+
+
+def reference_block(setting: dict[str, Any]) -> dict[str, Any]:
+    return blocks.reference(setting, {"epochs": 1})
 
 
 def changed(**values: Any) -> dict[str, Any]:
@@ -36,14 +39,14 @@ def changed(**values: Any) -> dict[str, Any]:
     [
         ({"description": "other", "estimate": {"epoch_seconds": 2.0}}, False, False, False),
         ({"carriers": {"choose": "random", "count": 41}}, True, False, False),
-        ({"feature": {"name": "line", "width": 3}}, False, True, True),
-        ({"target_class": "8"}, False, False, True),
+        ({"overlay": {"name": "line", "attribute": "line", "width": 3}}, False, True, True),
+        ({"probe": {"source": "5", "target": "8"}}, False, False, True),
         ({"training": SETTING["training"] | {"evaluate_epochs": "all"}}, False, False, True),
         ({"training": SETTING["training"] | {"optimizer": {"lr": 0.2, "weight_decay": 0.1}}}, False, True, True),
     ],
 )
 def test_a_block_changes_with_what_decides_it(values: dict[str, Any], samples: bool, reference: bool, training: bool) -> None:
-    for function, expected in ((blocks.samples, samples), (blocks.reference, reference), (blocks.training, training)):
+    for function, expected in ((blocks.samples, samples), (reference_block, reference), (blocks.training, training)):
         assert (function(changed(**values)) != function(SETTING)) is expected, function.__name__
 
 
@@ -54,7 +57,8 @@ def test_the_order_of_keys_does_not_matter() -> None:
 
 def test_blocks_leave_the_setting_alone() -> None:
     before = copy.deepcopy(SETTING)
-    blocks.reference(SETTING)
+    blocks.reference(SETTING, {"training": {"optimizer": {"lr": 0.3}}})
+    blocks.samples(SETTING)
     assert before == SETTING
 
 

@@ -14,8 +14,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from spurprune import config as configuration
-from spurprune.config import blocks
+from spurprune.config import blocks, loading
 from spurprune.data.datasets import celeba, celeba_blond
 from spurprune.data.formats import celeba_release
 from spurprune.data.inputs import Manifest, write_manifest
@@ -181,7 +180,7 @@ def scaled(root: Path, variant: str) -> dict[str, Any]:
     main = yaml.safe_load((root / "config/config.yaml").read_text())
     main["setting_files"].append("config/settings/celeba.yaml")
     main["setting_defaults"]["variant"] = variant
-    setting = blocks.samples(configuration.load(main, root).settings["celeba"])
+    setting = blocks.samples(loading.load(main, root).settings["celeba"])
     sizes = {"female_without": ("count", 5), "male_with": ("count", 2), "male_without": ("fill_to", 5)}
     for name, (key, value) in sizes.items():
         assert setting["subset"]["parts"][name][key] == {"female_without": 5000, "male_with": 2500, "male_without": 5000}[name]
@@ -360,7 +359,7 @@ def test_the_papers_subset_of_the_real_lists(tmp_path: Path, root: Path) -> None
     main["setting_files"].append("config/settings/celeba.yaml")
     for variant in ("paper", "code"):
         main["setting_defaults"]["variant"] = variant
-        settings = configuration.load(main, root).settings
+        settings = loading.load(main, root).settings
         for count in (0, 10, 500, 2500):
             output = tmp_path / f"{variant}-{count}.parquet"
             setting = blocks.samples(settings[f"celeba-count.count-{count}"])

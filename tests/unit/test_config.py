@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from spurprune import config as configuration
-from spurprune.config import Config, checks, schema
-from spurprune.config.settings import merge
-from spurprune.dag import plugins
+from spurprune.config import loading
+from spurprune.config.config import Config
+from spurprune.config.merging import merge
 from spurprune.data.registry import registry
 from spurprune.errors import ConfigError
 
@@ -38,7 +37,7 @@ def load(root: Path, tmp_path: Path, parts: tuple[dict[str, Any], dict[str, Any]
         file.write_text(yaml.safe_dump(blocks, sort_keys=False))
         if "setting_files" not in (main or {}):
             raw["setting_files"] = [str(file)]
-        return configuration.load(raw, root)
+        return loading.load(raw, root)
 
     return loader
 
@@ -91,14 +90,14 @@ WRONG_MAIN = [
     ("studies/digits/blocks", ["000-004", "000-009"], "'000-009' overlaps '000-004'"),
     ("studies/digits/blocks", ["000-004", "000-004"], "studies.digits.blocks names '000-004' twice; remove one"),
     # names that must exist
-    ("select", ["digit"], "select: 'digit' is no known study (did you mean 'digits'?); known are digits"),
+    ("select", ["digit"], "select: 'digit' is not a known study (did you mean 'digits'?); known are digits"),
     ("setting_files", ["config/none.yaml"], "config/none.yaml does not exist; create it or mend 'setting_files'"),
-    ("studies/digits/method", "emr", "studies.digits.method: 'emr' is no known method (did you mean 'erm'?); known are erm"),
-    ("studies/digits/score", "el3n", "score 'el3n' is no known score of 'digits-carriers' (did you mean 'el2n'?); known are el2n,"),
-    (f"{FIG4}/settings", ["digits-window"], "studies.digits.figures.fig4: 'digits-window' is no known setting"),
-    ("studies/digits/figures/fig2/family", "digits-windows", "is no known family of settings (a setting with a grid) (did you mean"),
+    ("studies/digits/methods", ["emr"], "studies.digits.methods: 'emr' is not a known method (did you mean 'erm'?); known are erm"),
+    ("studies/digits/score", "el3n", "score 'el3n' is not a known score of 'digits-carriers' (did you mean 'el2n'?); known are el2n,"),
+    (f"{FIG4}/settings", ["digits-window"], "studies.digits.figures.fig4: 'digits-window' is not a known setting"),
+    ("studies/digits/figures/fig2/family", "digits-windows", "is not a known family of settings (a setting with a grid) (did you mean"),
     ("studies/digits/figures/fig2/family", "digits-count", "fig2.family is 'digits-count', whose grid does not vary one key"),
-    ("studies/digits/tables/stability/scores", ["el2"], "score 'el2' is no known score of 'digits' (did you mean 'el2n'?)"),
+    ("studies/digits/tables/stability/scores", ["el2"], "score 'el2' is not a known score of 'digits' (did you mean 'el2n'?)"),
     # what goes with a kind of figure
     (f"{FIG4}/sparsities", REMOVED, "fig4.sparsities is missing; a carrier_pruning needs settings, sparsities"),
     (f"{FIG4}/columns", 3, "fig4.columns does not go with a carrier_pruning, which takes settings, sparsities, orders, score"),
@@ -113,15 +112,15 @@ WRONG_SETTINGS = [
     ("digits/dscription", "x", "digits.dscription is no known key (did you mean 'description'?); allowed are aligned,"),
     (f"{TRAINING}/optimizer/momentun", 0.9, "digits.training.optimizer.momentun is no known key (did you mean 'momentum'?); allowed are"),
     (f"{TRAINING}/schedule/milestone", [3], "digits.training.schedule.milestone is no known key (did you mean 'milestones'?)"),
-    ("digits/feature/widht", 2, "digits.feature.widht is no known key (did you mean 'width'?); allowed are channel, name, value, width"),
+    ("digits/overlay/widht", 2, "digits.overlay.widht is no known key (did you mean 'width'?); allowed are attribute, channel, name,"),
     ("digits/model/channel", 2, "digits.model.channel is no known key (did you mean 'channels'?); allowed are channels, name"),
     ("digits/carriers/chose", "all", "digits.carriers.chose is no known key (did you mean 'choose'?)"),
     ("digits-count/grid", {"carriers.cuont": [3]}, "digits-count.cuont-3.carriers.cuont is no known key (did you mean 'count'?)"),
     # wrong types and values
     ("digits", "x", "the setting 'digits' must be a mapping"),
     ("digits/description", REMOVED, "digits.description is missing; it is required"),
-    ("digits/source_class", 5, "digits.source_class is 5, but must be a class name, quoted if it is a number"),
-    ("digits/aligned", {5: 1}, 'digits.aligned.5 is a key that YAML does not read as text; write it quoted, as "5"'),
+    ("digits/probe/source", 5, "digits.probe.source is 5, but must be a class name, quoted if it is a number"),
+    ("digits/aligned", {5: {"line": "with"}}, 'digits.aligned.5 is a key that YAML does not read as text; write it quoted, as "5"'),
     (f"{TRAINING}/epochs", "16", 'digits.training.epochs is "16", but must be a whole number'),
     (f"{TRAINING}/epochs", 0, "digits.training.epochs is 0, but must be at least 1"),
     (f"{TRAINING}/optimizer/lr", 0, "digits.training.optimizer.lr is 0, but must be above 0"),
@@ -139,7 +138,7 @@ WRONG_SETTINGS = [
     (f"{TRAINING}/label_smoothing", 1, "digits.training.label_smoothing is 1, but must be below 1"),
     (f"{TRAINING}/evaluate_epochs", 3, "digits.training.evaluate_epochs is 3, but must be all or a list of epochs"),
     ("digits/model/channels", [1, 2], "digits.model.channels is [1, 2], but must be a list of three whole numbers"),
-    ("digits/model/name", "small", "but must be {name: small_cnn, channels: [three widths]}, {name: resnet_cifar, depth}, {name: mlp"),
+    ("digits/model/name", "small", "but must be {name: bert, pretrained}, {name: mlp, hidden}, {name: resnet_cifar, depth}, {name: small_cnn"),
     ("digits/model", {"name": "resnet_cifar", "depth": 18}, "digits.model.depth is 18, but must be one of 8, 14, 20, 32, 44, 56, 110"),
     ("digits/model", {"name": "mlp", "hidden": 100}, "digits.model.hidden is 100, but must be a list of whole numbers"),
     ("digits/model", {"name": "mlp", "hidden": [0]}, "digits.model.hidden.0 is 0, but must be at least 1"),
@@ -148,29 +147,29 @@ WRONG_SETTINGS = [
     ("digits/model", TORCHVISION | {"pretrained": True}, "digits.model.pretrained is true, but must be null, imagenet, or the path of"),
     ("digits/model", {"name": "bert", "pretrained": ""}, 'pretrained is "", but must be a folder or a name on Hugging Face\'s hub'),
     ("digits/model", {"name": "bert"}, "digits.model.pretrained is missing; it is required"),
-    ("digits/feature/name", "lines", "but must be null, {name: line, width, value, channel} or"),
-    ("digits/feature/value", 256, "digits.feature.value is 256, but must be at most 255"),
+    ("digits/overlay/name", "lines", "but must be null, {name: line, attribute, width, value, channel} or"),
+    ("digits/overlay/value", 256, "digits.overlay.value is 256, but must be at most 255"),
     ("digits/validation", 1.0, "digits.validation is 1.0, but must be official, none, or the share of the training split"),
     ("digits/keep_models", "yes", 'digits.keep_models is "yes", but must be true or false'),
     ("digits/reference/Early", {}, "digits.reference.Early is no allowed name; use lower-case letters"),
     ("digits/normalisation/std", [0], "digits.normalisation.std.0 is 0, but must be above 0"),
     ("Digits!", {"extends": "digits"}, "The setting 'Digits!' cannot be a folder's name; use letters, digits, '.', '-' and '_'"),
     # names that must exist
-    ("digits/dataset", "digit", "digits.dataset: 'digit' is no known dataset (did you mean 'digits'?); known are digits, cifar10"),
-    ("digits/source_class", "five", "digits.source_class: 'five' is no known class of 'digits'; known are 0, 1, 2,"),
-    ("digits/aligned", {"x": 1}, "digits.aligned: 'x' is no known class of 'digits'; known are 0, 1, 2,"),
+    ("digits/dataset", "digit", "digits.dataset: 'digit' is not a known dataset (did you mean 'digits'?); known are digits, cifar10"),
+    ("digits/probe/source", "five", "digits.probe.source: 'five' is not a known class of 'digits'; known are 0, 1, 2,"),
+    ("digits/aligned", {"x": {"line": "with"}}, "digits.aligned: 'x' is not a known class of 'digits'; known are 0, 1, 2,"),
     ("digits/extends", "nope", "digits.extends is 'nope', which is no setting; known are digits, digits-carriers"),
-    ("digits/difficulty/el3n", {"reference": "early", "epochs": "all"}, "digits.difficulty.el3n is no known score (did you mean 'el2n'?)"),
-    ("digits/difficulty/el2n/reference", "late", "digits.difficulty.el2n.reference: 'late' is no known reference recipe; known are early"),
-    ("digits-window/carriers/base", "nope", "digits-window.start-0.width-1.carriers.base: 'nope' is no known setting; known are digits,"),
-    ("digits-window/carriers/score", "el3n", "carriers.score: 'el3n' is no known score of 'digits' (did you mean 'el2n'?)"),
+    ("digits/difficulty/el3n", {"reference": "early", "epochs": "all"}, "digits.difficulty.el3n is not a known score (did you mean 'el2n'?)"),
+    ("digits/difficulty/el2n/reference", "late", "digits.difficulty.el2n.reference: 'late' is not a known reference recipe; known are early"),
+    ("digits-window/carriers/base", "nope", "digits-window.start-0.width-1.carriers.base: 'nope' is not a known setting; known are digits,"),
+    ("digits-window/carriers/score", "el3n", "carriers.score: 'el3n' is not a known score of 'digits' (did you mean 'el2n'?)"),
     # numbers that must fit each other
-    ("digits/target_class", "5", "digits.target_class is '5', the source class itself; choose another class"),
+    ("digits/probe/target", "5", "digits.probe.target is '5', the source itself; choose another class"),
     ("digits/carriers/count", 123, "digits.carriers.count is 123, but class '5' of 'digits' has only 122 training samples; choose"),
     ("digits-window/grid", {"carriers.start": [103]}, "carriers.start + carriers.count is 123, but class '5' of 'digits' has only 122"),
     ("digits/normalisation/mean", [0.1, 0.2], "digits.normalisation.mean is [0.1, 0.2], but 'digits' has 1 channels"),
-    ("digits/feature/channel", 1, "digits.feature.channel is 1, but 'digits' has only the channels 0 to 0"),
-    ("digits/feature/width", 9, "digits.feature.width is 9, but the images are only 8 pixels wide"),
+    ("digits/overlay/channel", 1, "digits.overlay.channel is 1, but 'digits' has only the channels 0 to 0"),
+    ("digits/overlay/width", 9, "digits.overlay.width is 9, but the images are only 8 pixels wide"),
     ("digits/model", TORCHVISION, "digits.model.name is 'torchvision_cnn', whose networks take images of 3 channels, but 'digits' has 1;"),
     (f"{TRAINING}/augmentation", CROP | {"scale": [0.9, 0.8]}, "digits.training.augmentation.scale is [0.9, 0.8]; write the lower one"),
     (f"{TRAINING}/augmentation", CROP | {"ratio": [2, 1]}, "digits.training.augmentation.ratio is [2, 1]; write the lower one first"),
@@ -182,10 +181,10 @@ WRONG_SETTINGS = [
     ("digits/difficulty/el2n/reference", None, "digits.difficulty.el2n.reference must be null for 'random' and name a reference recipe"),
     ("digits-carriers/reference/early/shared", True, "reference.early.shared is true, but every repeat draws its own carriers"),
     # what goes with a way to choose carriers
-    ("digits/carriers/start", 3, "digits.carriers.start does not go with 'choose: random', which takes count, draw"),
+    ("digits/carriers/start", 3, "digits.carriers.start does not go with 'choose: random', which takes count, draw, class"),
     ("digits/carriers/count", REMOVED, "digits.carriers.count is missing; 'choose: random' takes count, draw"),
-    ("digits/carriers", {"choose": "all"}, "digits.carriers.choose is 'all', but the setting needs a choice of carriers"),
-    ("digits-count/feature", None, "digits-count.count-0.attribute is 'line', which 'digits' does not have (it has none)"),
+    ("digits/carriers", {"choose": "none"}, "digits.carriers.choose is 'none', but the setting needs a choice of carriers"),
+    ("digits-count/overlay", None, "digits-count.count-0.groups: 'line' is not a known attribute of 'digits', or of an overlay; known are none"),
     ("digits-window/carriers/base", "digits-window.start-0.width-1", "which is itself derived; name the setting it comes from"),
     # inheritance and grids
     ("digits/extends", "digits", "digits.extends leads back to itself (digits → digits); remove one of these"),
@@ -292,7 +291,7 @@ def test_setting_files_are_looked_up_where_the_user_works_then_in_the_project(
 @pytest.mark.parametrize("name", ["config.yaml", "digits-full.yaml", "cifar10-short.yaml", "paper.yaml"])
 def test_the_shipped_configurations_are_valid(root: Path, name: str) -> None:
     main = yaml.safe_load((root / "config/config.yaml").read_text())
-    config = configuration.load(merge(main, yaml.safe_load((root / "config" / name).read_text())), root)
+    config = loading.load(merge(main, yaml.safe_load((root / "config" / name).read_text())), root)
     assert config.select and config.settings
 
 
@@ -302,7 +301,7 @@ def test_the_shipped_settings_are_valid(root: Path, variant: str) -> None:
     main = yaml.safe_load((root / "config/config.yaml").read_text())
     main["setting_files"] = [str(path) for path in sorted((root / "config/settings").glob("*.yaml"))]
     main["setting_defaults"]["variant"] = variant
-    config = configuration.load(main, root)
+    config = loading.load(main, root)
     assert {block["dataset"] for block in config.settings.values()} <= set(registry())
     assert {"celeba", "celeba-count.count-500", "waterbirds", "hard-imagenet"} <= set(config.settings)
 
@@ -313,28 +312,28 @@ def test_every_dataset_that_must_be_placed_has_a_folder(root: Path) -> None:
 
 
 def test_settings_inherit_and_families_unfold(load: Callable[..., Config]) -> None:
-    config = load(settings={"digits-count/grid": {"carriers.count": [0, 7], "feature.width": [1, 2]}})
+    config = load(settings={"digits-count/grid": {"carriers.count": [0, 7], "overlay.width": [1, 2]}})
     assert config.family("digits-count") == [f"digits-count.count-{count}.width-{width}" for count in (0, 7) for width in (1, 2)]
     member = "digits-count.count-7.width-1"
-    assert config.coordinates(member) == {"carriers.count": 7, "feature.width": 1}
+    assert config.coordinates(member) == {"carriers.count": 7, "overlay.width": 1}
     assert config.coordinates("digits") == {}
     block = config.settings[member]
     assert block["carriers"] == {"choose": "random", "count": 7, "draw": "per_repeat"}
-    assert block["feature"] == {"name": "line", "width": 1, "value": 255, "channel": 0}
+    assert block["overlay"] == {"name": "line", "attribute": "line", "width": 1, "value": 255, "channel": 0}
     assert block["training"]["precision"] == "fp32", "a default lies under what is inherited"
     assert "digits-count" not in config.settings and "extends" not in block and "grid" not in block
     assert config.settings["digits"]["carriers"]["count"] == 0, "a member's values must not leak into its base"
 
 
-VARIANTS = {"paper": {}, "code": {"feature": {"value": 191}, "reference": {"early": {"view": "eval_augmented"}}}}
+VARIANTS = {"paper": {}, "code": {"overlay": {"value": 191}, "reference": {"early": {"view": "eval_augmented"}}}}
 
 
 @pytest.mark.parametrize(("variant", "value", "view"), [("paper", 255, "eval"), ("code", 191, "eval_augmented")])
 def test_a_variant_changes_what_it_declares_in_all_that_extend_it(load: Callable[..., Config], variant: str, value: int, view: str) -> None:
     main = {"setting_defaults/variant": variant}
-    config = load(main=main, settings={"digits/variants": VARIANTS, "digits-count/grid": {"carriers.count": [7], "feature.width": [1]}})
+    config = load(main=main, settings={"digits/variants": VARIANTS, "digits-count/grid": {"carriers.count": [7], "overlay.width": [1]}})
     member = config.settings["digits-count.count-7.width-1"]
-    assert member["feature"] == {"name": "line", "width": 1, "value": value, "channel": 0}
+    assert member["overlay"] == {"name": "line", "attribute": "line", "width": 1, "value": value, "channel": 0}
     assert member["reference"]["early"]["view"] == view
     assert member["variant"] == variant and member["description"].endswith(f" ({variant} variant)")
     assert "variants" not in member
@@ -352,7 +351,7 @@ def test_a_variant_must_be_declared(load: Callable[..., Config], assert_one_sent
 
 
 def test_reordering_a_grid_renames_no_setting(load: Callable[..., Config]) -> None:
-    grid = {"feature.width": [1, 2], "carriers.start": [0, 102]}
+    grid = {"overlay.width": [1, 2], "carriers.start": [0, 102]}
     one, other = (load(settings={"digits-window/grid": dict(items)}) for items in (grid.items(), reversed(grid.items())))
     assert one.settings == other.settings and one.families == other.families
     assert one.family("digits-window")[1] == "digits-window.start-0.width-2"
@@ -362,23 +361,6 @@ def test_a_mapping_of_another_name_replaces_the_old_one_whole() -> None:
     base = {"optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9}, "carriers": {"choose": "random", "draw": "fixed"}, "list": [1, 2]}
     assert merge(base, {"optimizer": {"lr": 0.2}})["optimizer"] == {"name": "sgd", "lr": 0.2, "momentum": 0.9}
     assert merge(base, {"optimizer": {"name": "adam", "lr": 0.2}})["optimizer"] == {"name": "adam", "lr": 0.2}
-    assert merge(base, {"carriers": {"choose": "all"}})["carriers"] == {"choose": "all"}
+    assert merge(base, {"carriers": {"choose": "none"}})["carriers"] == {"choose": "none"}
     assert merge(base, {"list": [3]})["list"] == [3]
     assert base["optimizer"] == {"name": "sgd", "lr": 0.1, "momentum": 0.9}
-
-
-def _named(schema_of_section: dict[str, Any]) -> set[str]:
-    return {alternative["properties"]["name"]["const"] for alternative in schema_of_section["oneOf"] if "properties" in alternative}
-
-
-def test_the_schemas_know_exactly_the_plugins_there_are(root: Path) -> None:
-    """A feature, network or figure is declared where its options are; what is declared must exist, and the other way round."""
-    setting, main = (yaml.safe_load((schema.SCHEMAS / f"{name}.schema.yaml").read_text()) for name in ("setting", "config"))
-    assert _named(setting["properties"]["feature"]) == set(plugins.names("overlays"))
-    assert _named(setting["properties"]["model"]) == set(plugins.names("models"))
-    assert set(registry()) == set(plugins.names("datasets"))
-    kinds = {kind for part in ("figure", "table") for kind in main["$defs"][part]["properties"]["kind"]["enum"]}
-    assert kinds == set(checks.NEEDS)
-    options = set().union(*(main["$defs"][part]["properties"] for part in ("figure", "table"))) - {"kind"}
-    used = {option for needs in (checks.NEEDS, checks.OPTIONAL) for values in needs.values() for option in values}
-    assert used == options

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 import yaml
 
-from spurprune import config as configuration
-from spurprune.config import Config, checks
+from spurprune.config import loading
+from spurprune.config.config import Config
 from spurprune.data.datasets import multinli
-from spurprune.data.registry import registry
 from spurprune.errors import ConfigError
 
 SETTINGS = "config/settings/multinli.yaml"
-PHRASE = {"name": "phrase", "text": "never"}
-LINE = {"name": "line", "width": 1, "value": 255, "channel": 0}
+PHRASE = {"name": "phrase", "attribute": "never", "text": "never"}
+LINE = {"name": "line", "attribute": "line", "width": 1, "value": 255, "channel": 0}
+CNN = {"name": "small_cnn", "channels": [4, 4, 4]}
 DRAWN = {"choose": "random", "count": 1, "draw": "fixed"}
-PHOTOS = {"dataset": "cifar10", "image_size": 32, "source_class": "cat", "target_class": "dog", "aligned": {}}
+PHOTOS = {"dataset": "cifar10", "image_size": 32, "probe": {"source": "cat", "target": "dog"}, "aligned": {}, "groups": []}
 MONTAGE = {"kind": "montage", "setting": "multinli", "repeat": 0, "columns": 12}
 
 
@@ -37,8 +37,8 @@ def load(root: Path, tmp_path: Path) -> Callable[..., Config]:
                 block[key] = value
         file = tmp_path / "settings.yaml"
         file.write_text(yaml.safe_dump(blocks, sort_keys=False))
-        study = {"title": "", "blocks": ["000-000"], "method": "erm", "score": "el2n", "figures": figures or {}, "tables": {}}
-        return configuration.load(main | {"select": ["text"], "setting_files": [str(file)], "studies": {"text": study}}, root)
+        study = {"title": "", "blocks": ["000-000"], "methods": ["erm"], "score": "el2n", "figures": figures or {}, "tables": {}}
+        return loading.load(main | {"select": ["text"], "setting_files": [str(file)], "studies": {"text": study}}, root)
 
     return loader
 
@@ -48,11 +48,11 @@ def test_the_shipped_settings(load: Callable[..., Config]) -> None:
     for end in ("easiest", "hardest"):
         block = config.settings[f"multinli-never.choose-{end}"]
         assert block["carriers"] == {"choose": end, "count": 100, "base": "multinli-without-negation", "score": "el2n"}
-        assert block["feature"] == {"name": "phrase", "text": "never"}
+        assert block["overlay"] == PHRASE
     assert sum(multinli.GROUPS["train"][::2]) == 191_504  # App. A.4: what is left without negation
     parts = config.settings["multinli-without-negation"]["subset"]["parts"].values()
     assert {part["class"] for part in parts} == set(multinli.CLASSES)
-    assert all(part["where"] == {"negation": 1} and part["count"] == 0 for part in parts)
+    assert all(part["where"] == {"negation": "with"} and part["count"] == 0 for part in parts)
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,16 @@ def test_the_shipped_settings(load: Callable[..., Config]) -> None:
         ({"normalisation": {"mean": [0.5]}}, "normalisation.mean is [0.5], which is for images"),
         ({"training": {"augmentation": {"name": "pad_crop_flip"}}}, "training.augmentation is 'pad_crop_flip', which is for images"),
         ({"training": {"compile": True}}, "training.compile is true, but batches of 'multinli' differ in length"),
-        ({"model": {"name": "mlp", "hidden": []}}, "model.name is 'mlp', but 'multinli' holds sentences, so that its network must be"),
-        ({"feature": LINE, "carriers": DRAWN}, "feature.name is 'line', which is for images; with 'multinli' use 'phrase' or null"),
-        ({"feature": {"name": "phrase", "text": ""}}, 'feature.text is "", but must be a word or a phrase'),
-        (PHOTOS | {"feature": PHRASE}, "feature.name is 'phrase', which is for sentences, but 'cifar10' holds images"),
+        (
+            {"model": {"name": "mlp", "hidden": []}},
+            "model.name is 'mlp', which takes images or vectors, but 'multinli' holds sentences; choose bert",
+        ),
+        ({"overlay": LINE, "carriers": DRAWN}, "overlay.name is 'line', which takes images, but 'multinli' holds sentences; choose phrase"),
+        ({"overlay": PHRASE | {"text": ""}}, 'overlay.text is "", but must be a word or a phrase'),
+        (
+            PHOTOS | {"overlay": PHRASE, "model": CNN, "carriers": DRAWN},
+            "overlay.name is 'phrase', which takes sentences, but 'cifar10' holds images",
+        ),
     ],
 )
 def test_what_does_not_go_with_the_data(
@@ -77,10 +83,9 @@ def test_what_does_not_go_with_the_data(
     assert_one_sentence(str(error.value))
 
 
-def test_bert_takes_no_images(assert_one_sentence: Callable[[str], None]) -> None:
-    setting = {"model": {"name": "bert", "pretrained": "somewhere"}, "dataset": "digits"}
-    with pytest.raises(ConfigError, match="'bert', but 'digits' holds images; choose another network") as error:
-        checks._check_model("digits", setting, registry()["digits"])
+def test_bert_takes_no_images(load: Callable[..., Config], assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(ConfigError, match="'bert', which takes sentences, but 'cifar10' holds images; choose mlp or") as error:
+        load(PHOTOS | {"carriers": {"choose": "none"}})
     assert_one_sentence(str(error.value))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spurprune.config import Config
+from spurprune.config.config import Config
 from spurprune.dag import planning, studies
 from spurprune.dag.planning import Job
 

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from spurprune.config import Config, checks
+from spurprune.config import checks
+from spurprune.config.config import Config
 from spurprune.dag import planning, studies
 from spurprune.data.inputs import Manifest, open_inputs, write_inputs
 from spurprune.data.samples import Samples

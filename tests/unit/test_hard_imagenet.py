@@ -14,8 +14,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from spurprune import config as configuration
-from spurprune.config import blocks
+from spurprune.config import blocks, loading
 from spurprune.data.datasets import hard_imagenet
 from spurprune.data.registry import registry
 from spurprune.errors import DataError
@@ -150,7 +149,7 @@ def setting_of(root: Path, name: str) -> dict[str, Any]:
     """A shipped setting's samples as the workflow passes them, with counts that the miniature can fill."""
     main = yaml.safe_load((root / "config/config.yaml").read_text())
     main["setting_files"].append("config/settings/hard-imagenet.yaml")
-    setting = blocks.samples(configuration.load(main, root).settings[name])
+    setting = blocks.samples(loading.load(main, root).settings[name])
     parts = setting["subset"]["parts"]
     assert (parts["dog_sled"]["count"], parts["ski"]["count"]) == (59, 100)
     parts["dog_sled"]["count"], parts["ski"]["count"] = 3, 2

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from spurprune.config import Config
+from spurprune.config.config import Config
 from spurprune.dag import planning
+from spurprune.dag.files import Reference, Run
 from spurprune.dag.planning import Job, PlanRow
-from spurprune.dag.studies import Reference, Run
 from spurprune.errors import ConfigError
 
 # One setting whose reference is shared among repeats, one that draws its own carriers, one that takes its carriers from the first.
@@ -24,11 +24,10 @@ clean:
   description: No carriers
   dataset: digits
   image_size: 8
-  source_class: "5"
-  target_class: "9"
-  attribute: line
-  aligned: {"5": 1}
-  feature: {name: line, width: 2, value: 255, channel: 0}
+  groups: [line]
+  probe: {source: "5", target: "9"}
+  aligned: {"5": {line: with}}
+  overlay: {name: line, attribute: line, width: 2, value: 255, channel: 0}
   carriers: {choose: random, count: 0, draw: fixed}
   model: {name: small_cnn, channels: [4, 4, 4]}
   training:
@@ -62,7 +61,7 @@ studies:
   small:
     title: Small
     blocks: ["000-001", "002-004"]
-    method: erm
+    methods: [erm]
     score: el2n
     figures:
       pruning: {kind: carrier_pruning, settings: [drawn], orders: [hardest], sparsities: ["0.10"]}

@@ -14,7 +14,7 @@ from spurprune.dag import planning
 from spurprune.dag.planning import Job
 
 CLUSTERS = ("slurm", "cluster-generic", "kubernetes")
-TRAININGS = {"train_reference", "retrain", "retrain_keeping_models"}
+TRAININGS = {"train_reference", "retrain", "retrain_keeping_models", "retrain_candidate", "embed"}
 ALONE = TRAININGS | {"download", "prepare_inputs", "collect_metrics"}  # as are figures and tables; submitted one by one, or not at all
 NEVER_SUBMITTED = {"download", "all"}  # done where Snakemake was started
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from spurprune.config import Config
+from spurprune.config.config import Config
 from spurprune.dag import planning
 
 

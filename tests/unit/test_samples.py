@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,20 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spurprune.data import samples as sampling
+from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
 from spurprune.data.samples import Samples
 from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
 
 LABEL = np.array([0, 0, 1, 1, 2, 2], dtype=np.int16)
-ATTRIBUTE = np.array([0, 1, 0, 1, 1, -1], dtype=np.int16)
+CODES = {"line": np.array([0, 1, 0, 1, 1, -1], dtype=np.int16)}
+GROUPING = Grouping(("cat", "dog", "cow"), (Attribute.of("line", WITHOUT_WITH),))
+WITH, WITHOUT = {"line": 1}, {"line": 0}
 ONE = Samples(
     repeat=3,
     sample_id=np.array([10, 11, 12, 13, 14, 15]),
     split=np.array(["train", "test", "train", "validation", "train", "test"]),
     label=LABEL,
-    attribute=ATTRIBUTE,
-    aligned=sampling.alignment(LABEL, ATTRIBUTE, {0: 1, 2: 1}),
-    group=sampling.group_of(LABEL, ATTRIBUTE),
+    attributes=CODES,
+    carrier=sampling.has(CODES, WITH, 6),
+    aligned=sampling.alignment(LABEL, CODES, {0: WITH, 2: WITH}),
+    group=GROUPING.numbers(LABEL, CODES),
 )
 
 
@@ -31,20 +36,17 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def test_group_is_twice_the_label_plus_the_attribute() -> None:
-    assert sampling.group_of(LABEL, ATTRIBUTE).tolist() == [0, 1, 2, 3, 5, -1]
-    assert sampling.group_of(LABEL, ATTRIBUTE).dtype == np.int16
-
-
-def test_groups_are_named_after_class_and_attribute() -> None:
-    classes = ("cat", "dog", "cow")
-    assert [sampling.group_name(g, classes, "line") for g in (0, 1, 5)] == ["cat, no line", "cat, line", "cow, line"]
+def test_a_sample_has_what_is_wanted_if_every_attribute_has_its_value() -> None:
+    codes = {"line": np.array([1, 1, 0, -1, 1]), "hospital": np.array([2, 1, 2, 2, -1])}
+    assert sampling.has(codes, {"line": 1}, 5).tolist() == [1, 1, 0, -1, 1]
+    assert sampling.has(codes, {"line": 1, "hospital": 2}, 5).tolist() == [1, 0, 0, -1, -1]
+    assert sampling.has(codes, {}, 5).tolist() == [1] * 5
 
 
 def test_alignment_is_known_only_where_a_class_is_tied_and_the_attribute_known() -> None:
-    assert sampling.alignment(LABEL, ATTRIBUTE, {0: 1, 2: 1}).tolist() == [0, 1, -1, -1, 1, -1]
-    assert sampling.alignment(LABEL, ATTRIBUTE, {0: 0, 1: 1}).tolist() == [1, 0, 0, 1, -1, -1]
-    assert sampling.alignment(LABEL, ATTRIBUTE, {}).tolist() == [-1] * 6
+    assert sampling.alignment(LABEL, CODES, {0: WITH, 2: WITH}).tolist() == [0, 1, -1, -1, 1, -1]
+    assert sampling.alignment(LABEL, CODES, {0: WITHOUT, 1: WITH}).tolist() == [1, 0, 0, 1, -1, -1]
+    assert sampling.alignment(LABEL, CODES, {}).tolist() == [-1] * 6
 
 
 def test_carriers_are_chosen_by_their_difficulty() -> None:
@@ -109,17 +111,34 @@ def test_hold_out_moves_a_share_of_every_class(share: float, sizes: list[int], o
     assert np.array_equal(result, sampling.hold_out(label, split, share))
 
 
-def test_samples_survive_the_table() -> None:
-    other = replace(ONE, repeat=7, attribute=np.zeros(6, dtype=np.int16))
-    table = sampling.to_table([ONE, other], "line")
-    conformed = tables.conform(table, schemas.SAMPLES, "here")
-    assert conformed.column("attribute_line").to_pylist()[:6] == [0, 1, 0, 1, 1, None]
-    assert conformed.column("aligned").to_pylist()[:6] == [False, True, None, None, True, None]
-    back = sampling.from_table(conformed, "line")
-    assert list(back) == [3, 7]
-    for before, after in ((ONE, back[3]), (other, back[7])):
-        for name, values in vars(before).items():
-            assert np.array_equal(values, getattr(after, name)), name
+def provenance() -> tables.Provenance:
+    return tables.Provenance("setting", "003-007", "1", "2", {}, {"draw": "fixed"})
+
+
+def test_samples_and_their_grouping_survive_the_file(tmp_path: Path) -> None:
+    other = replace(ONE, repeat=7, attributes={"line": np.zeros(6, dtype=np.int16)})
+    path = tmp_path / "samples.parquet"
+    sampling.write(path, [ONE, other], GROUPING, provenance())
+    table = tables.read(path, schemas.SAMPLES)
+    assert table.column("attribute_line").to_pylist()[:6] == [0, 1, 0, 1, 1, None]
+    assert table.column("carrier").to_pylist()[:6] == [False, True, False, True, True, None]
+    assert table.column("aligned").to_pylist()[:6] == [False, True, None, None, True, None]
+    assert table.column("group").to_pylist()[:6] == [0, 1, 2, 3, 5, None]
+    back = sampling.read(path)
+    assert back.grouping == GROUPING and list(back.by_repeat) == [3, 7]
+    for before, after in ((ONE, back.by_repeat[3]), (other, back.by_repeat[7])):
+        for name in ("repeat", "sample_id", "split", "label", "carrier", "aligned", "group"):
+            assert np.array_equal(getattr(before, name), getattr(after, name)), name
+        assert np.array_equal(before.attributes["line"], after.attributes["line"])
+    assert tables.read_metadata(path, schemas.SAMPLES)["notes"]["draw"] == "fixed"
+
+
+def test_a_file_that_does_not_describe_its_groups_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    path = tmp_path / "samples.parquet"
+    tables.write(path, sampling.to_table([ONE]), schemas.SAMPLES, provenance())
+    with pytest.raises(DataError, match="does not describe its groups") as error:
+        sampling.read(path)
+    assert_one_sentence(str(error.value))
 
 
 def test_rows_of_a_split() -> None:

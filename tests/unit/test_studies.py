@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from spurprune import config as configuration
-from spurprune.config import Config
+from spurprune.config import loading
+from spurprune.config.config import Config
 from spurprune.dag import studies
 from spurprune.dag.studies import Run
 from spurprune.pruning import plan as plans
@@ -15,7 +15,7 @@ from spurprune.pruning import plan as plans
 @pytest.fixture(scope="module")
 def config(root: Path) -> Config:
     raw = yaml.safe_load((root / "tests/unit/example/config.yaml").read_text())
-    return configuration.load(raw | {"setting_files": ["tests/unit/example/settings.yaml"]}, root)
+    return loading.load(raw | {"setting_files": ["tests/unit/example/settings.yaml"]}, root)
 
 
 def runs(config: Config, figure: str) -> list[str]:

@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from spurprune.config import Config, checks
+from spurprune.config import checks
+from spurprune.config.config import Config
 from spurprune.dag import planning, studies
 from spurprune.errors import ConfigError, DataError
 from spurprune.evaluation.published import told

@@ -11,8 +11,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from spurprune import config as configuration
-from spurprune.config import blocks
+from spurprune.config import blocks, loading
 from spurprune.data.datasets import waterbirds
 from spurprune.data.registry import registry
 from spurprune.errors import DataError
@@ -81,7 +80,7 @@ def test_the_samples_of_the_setting(release: Path, tmp_path: Path, root: Path) -
     """Landbirds on land and waterbirds on water are aligned; groups are 2 · y + place, as in the literature."""
     main = yaml.safe_load((root / "config/config.yaml").read_text())
     main["setting_files"].append("config/settings/waterbirds.yaml")
-    setting = blocks.samples(configuration.load(main, root).settings["waterbirds"])
+    setting = blocks.samples(loading.load(main, root).settings["waterbirds"])
     inputs, base, manifest, output = (tmp_path / name for name in ("inputs.npy", "base.parquet", "manifest.json", "samples.parquet"))
     prepare_inputs.run("waterbirds", SIDE, str(release), "stop", 2, inputs, base, manifest, PROVENANCE)
     prepare_splits.run(base, manifest, None, setting, [0], output, PROVENANCE)

@@ -10,8 +10,7 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
 from snakemake.exceptions import WorkflowError
-from spurprune import config as spurprune_config
-from spurprune.config import blocks, canonical, methods
+from spurprune.config import blocks, loading, methods
 from spurprune.dag import files, needs, plugins, studies
 from spurprune.dag.codehash import code_hash
 from spurprune.data.inputs import folder_name
@@ -19,9 +18,10 @@ from spurprune.errors import SpurpruneError
 from spurprune.evaluation import published
 from spurprune.machine.devices import visible_devices
 from spurprune.pruning import plan as plans
+from spurprune.storage.canonical import canonical
 
 try:
-    CONFIG = spurprune_config.load(config, ROOT)
+    CONFIG = loading.load(config, ROOT)
 except SpurpruneError as error:
     raise WorkflowError(str(error)) from None
 NEEDED = needs.of(CONFIG)
