@@ -18,6 +18,8 @@ FOLDERS = {
     "models": "models.networks",
     "methods": "methods",
     "scores": "difficulty.scores",
+    "strategies": "pruning.strategies",
+    "partitions": "partitions",
     "figures": "figures.kinds",
     "tables": "tables.kinds",
 }
