@@ -44,7 +44,7 @@ def parse(name: str) -> Plan:
         raise PlanError(f"'{name}' is not a plan; a plan is one of {', '.join(shape(one) for one in _strategies())}.")
     fields = fields_of(strategy)
     if len(values) != len(fields) or not all(re.fullmatch(FIELDS[field], value) for field, value in zip(fields, values, strict=True)):
-        raise PlanError(f"'{name}' is not a plan; one of this strategy is written {shape(strategy)}.")
+        raise PlanError(f"'{name}' is not a plan; plans of this strategy are written {shape(strategy)}.")
     return Plan(strategy, **dict(zip(fields, values, strict=True)))
 
 
