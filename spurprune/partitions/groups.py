@@ -18,7 +18,7 @@ def parts(request: Request) -> tuple[np.ndarray, tuple[str, ...]]:
     unknown = np.flatnonzero(request.group < 0)
     if len(unknown):
         raise DataError(
-            f"The group of training sample {request.sample_id[unknown[0]]} in repeat {request.repeat} is unknown, as of {len(unknown)} "
-            "samples; name other attributes in 'groups', or balance by class."
+            f"The groups of {len(unknown)} training samples in repeat {request.repeat} are unknown, such as that of sample "
+            f"{request.sample_id[unknown[0]]}; name other attributes in 'groups', or balance by class."
         )
     return request.group.astype(np.int32), tuple(request.grouping.name(number) for number in range(request.grouping.num_groups))
