@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks._worker import Turn
+from spurprune.data import samples as sampling
+from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
 from spurprune.data.inputs import Manifest, write_manifest
-from spurprune.data.samples import Samples, alignment, group_of, to_table
 from spurprune.difficulty.ranks import ranks, ranks_within
 from spurprune.stages import prune_metadata
 from spurprune.storage import schemas, tables
@@ -36,7 +37,7 @@ def dynamics(turn: Turn, path: Path, samples: int, seeds: int, epochs: int) -> N
         "loss": rng.exponential(size=n).astype(np.float32),
         "error": rng.uniform(0, 2**0.5, n).astype(np.float32),
         "margin": rng.normal(2, 3, n).astype(np.float32),
-        "correct": rng.random(n) < 0.8,
+        "predicted": rng.integers(0, CLASSES, n, dtype=np.int16),
         "feature_norm": rng.gamma(9, 1, n).astype(np.float32),
     }
     turn(_write_and_read(path, pa.table(columns), schemas.DYNAMICS))
@@ -72,19 +73,21 @@ def make_prunable(turn: Turn, folder: Path, rows: int, repeats: int) -> None:
     label = rng.integers(0, CLASSES, n).astype(np.int16)
     sample_id = np.arange(n)
     split = np.full(n, "train", dtype=object)
+    classes = tuple(f"class {i}" for i in range(CLASSES))
+    grouping = Grouping(classes, (Attribute.of("line", WITHOUT_WITH),))
     samples, difficulty = [], []
     for repeat in range(repeats):
-        attribute = ((label == 0) & (rng.random(n) < CARRIER_SHARE)).astype(np.int16)
-        aligned = alignment(label, attribute, {0: 1})
-        samples.append(Samples(repeat, sample_id, split, label, attribute, aligned, group_of(label, attribute)))
+        carrier = ((label == 0) & (rng.random(n) < CARRIER_SHARE)).astype(np.int8)
+        values = {"line": carrier.astype(np.int16)}
+        aligned = sampling.alignment(label, values, {0: {"line": 1}})
+        samples.append(sampling.Samples(repeat, sample_id, split, label, values, carrier, aligned, grouping.numbers(label, values)))
         score = rng.uniform(0, 2**0.5, n)
         rank = ranks(score, rng)
         columns = {"repeat": np.full(n, repeat, dtype=np.int16), "sample_id": sample_id, "label": label, "score": score, "rank": rank}
         difficulty.append(pa.table(columns | {"rank_in_class": ranks_within(rank, label), "seed_0": score}))
-    tables.write(folder / "samples.parquet", to_table(samples, "line"), schemas.SAMPLES, PROVENANCE)
+    sampling.write(folder / "samples.parquet", samples, grouping, PROVENANCE)
     tables.write(folder / "difficulty.parquet", pa.concat_tables(difficulty), schemas.DIFFICULTY, PROVENANCE)
-    classes = tuple(f"class {i}" for i in range(CLASSES))
-    manifest = Manifest("benchmark", 32, n, (3, 32, 32), "uint8", classes, {}, {"train": n}, (0.5,) * 3, (0.25,) * 3, "", "synthetic", "")
+    manifest = Manifest("benchmark", 32, n, (3, 32, 32), "uint8", classes, (), {"train": n}, (0.5,) * 3, (0.25,) * 3, "", "synthetic", "")
     write_manifest(folder / "manifest.json", manifest)
     turn({})
 
@@ -92,10 +95,21 @@ def make_prunable(turn: Turn, folder: Path, rows: int, repeats: int) -> None:
 def prune(turn: Turn, folder: Path, plan: str, repeats: int) -> None:
     """Prune as the stage does: read samples and difficulty, choose, write the plan. Imports and the process's start are not timed."""
     needs_difficulty = not plan.startswith(("none", "random"))
-    paths = folder / "samples.parquet", folder / "difficulty.parquet" if needs_difficulty else None, folder / "manifest.json"
-    output = folder / "plan.parquet"
-    seconds = _seconds(lambda: prune_metadata.run(*paths, plan, "line", "class 0", list(range(repeats)), output, PROVENANCE))
-    turn({"seconds": seconds, "peak_mb": _peak_mb()})
+
+    def act() -> None:
+        prune_metadata.run(
+            samples=folder / "samples.parquet",
+            difficulty=folder / "difficulty.parquet" if needs_difficulty else None,
+            partition=None,
+            manifest=folder / "manifest.json",
+            plan=plan,
+            setting={"probe": {"source": "class 0", "target": "class 1"}},
+            repeats=list(range(repeats)),
+            output=folder / "plan.parquet",
+            provenance=PROVENANCE,
+        )
+
+    turn({"seconds": _seconds(act), "peak_mb": _peak_mb()})
 
 
 def _seconds(action: Callable[[], object]) -> float:

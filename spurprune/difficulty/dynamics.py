@@ -9,14 +9,20 @@ import numpy as np
 class Dynamics:
     """What was recorded of every sample, for one repeat: arrays [reference seeds, epochs, samples].
 
-    ``loss`` cross-entropy, ``error`` the L2 norm of softmax minus one-hot, ``margin`` the true class's logit minus the largest other,
-    ``correct`` bool, ``feature_norm`` the L2 norm of the penultimate features; all float32 but ``correct``. ``seed`` is the random
-    stream's seed for scores that draw.
+    ``loss`` float32, cross-entropy; ``error`` float32, the L2 norm of softmax minus one-hot; ``margin`` float32, the true class's logit
+    minus the largest other; ``predicted`` int16, the label of the largest logit; ``feature_norm`` float32, the L2 norm of the
+    penultimate features. ``label`` int16 [samples]; ``seed`` is the random stream's seed for scores that draw.
     """
 
     loss: np.ndarray
     error: np.ndarray
     margin: np.ndarray
-    correct: np.ndarray
+    predicted: np.ndarray
     feature_norm: np.ndarray
+    label: np.ndarray
     seed: int = 0
+
+    @property
+    def correct(self) -> np.ndarray:
+        """Whether each prediction was right, bool [reference seeds, epochs, samples]."""
+        return np.asarray(self.predicted == self.label)

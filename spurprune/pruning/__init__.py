@@ -1,1 +1,1 @@
-"""Pruning: the plan's name, and the strategies that turn difficulty into sample weights."""
+"""Pruning: the plan's name, and the strategies that turn difficulty or a partition into sample weights."""

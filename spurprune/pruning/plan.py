@@ -1,35 +1,70 @@
-"""A pruning plan's name, which is also its folder: what is pruned, by which score, from which end, and how much."""
+"""A plan's name, which is also its folder: the strategy that weighs the training samples, and what that strategy asks for.
+
+A name is the strategy followed by the values of its fields, joined by hyphens: "carriers-el2n-hardest-0.25". Each strategy's module
+says which fields its name has.
+"""
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
+from spurprune.dag import plugins
 from spurprune.errors import PlanError
 
-BY_DIFFICULTY = ("per_class", "global", "carriers", "per_group", "per_group_equal")
 ORDERS = ("hardest", "easiest")
 RANDOM = "random"  # a strategy (any sample of any class), and a score: the same candidates as by difficulty, but any of them
+CLASS = "class"  # the partition into classes, which every setting has
 SPARSITY = r"0\.[0-9]{2,4}"
-PATTERN = rf"none|random-{SPARSITY}|(?:{'|'.join(BY_DIFFICULTY)})-[a-z0-9]+-(?:{'|'.join(ORDERS)})-{SPARSITY}"
+FIELDS = {  # what each field's value looks like
+    "score": "[a-z0-9]+",
+    "order": f"(?:{'|'.join(ORDERS)})",
+    "sparsity": SPARSITY,
+    "partition": "[a-z][a-z0-9_]*",
+    "factor": r"[0-9]+(?:\.[0-9]+)?",
+}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A parsed plan. ``score`` and ``order`` are None for the strategies ``none`` and ``random``; ``sparsity`` is a decimal's text."""
+    """A parsed plan; the fields that its strategy does not have are None. ``sparsity`` and ``factor`` are decimals' texts."""
 
     strategy: str
     score: str | None = None
     order: str | None = None
     sparsity: str | None = None
+    partition: str | None = None
+    factor: str | None = None
 
 
+@cache  # planning parses the same names thousands of times
 def parse(name: str) -> Plan:
-    """Return the plan that a name such as "none", "random-0.10" or "carriers-el2n-hardest-0.25" stands for; raises PlanError."""
-    if not re.fullmatch(PATTERN, name):
-        raise PlanError(f"'{name}' names no plan; a plan is 'none', 'random-SPARSITY' or 'STRATEGY-SCORE-ORDER-SPARSITY'.")
-    strategy, *rest = name.split("-")
-    if strategy == "none":
-        return Plan(strategy)
-    if strategy == "random":
-        return Plan(strategy, sparsity=rest[0])
-    score, order, sparsity = rest
-    return Plan(strategy, score, order, sparsity)
+    """Return the plan that a name stands for, such as "none", "random-0.10" or "balance_subsample-groups"; raises PlanError."""
+    strategy, *values = name.split("-")
+    if strategy not in _strategies():
+        raise PlanError(f"'{name}' is not a plan; a plan is one of {', '.join(shape(one) for one in _strategies())}.")
+    fields = fields_of(strategy)
+    if len(values) != len(fields) or not all(re.fullmatch(FIELDS[field], value) for field, value in zip(fields, values, strict=True)):
+        raise PlanError(f"'{name}' is not a plan; plans of this strategy are written {shape(strategy)}.")
+    return Plan(strategy, **dict(zip(fields, values, strict=True)))
+
+
+def fields_of(strategy: str) -> tuple[str, ...]:
+    """Return the fields that follow a strategy in a plan's name."""
+    fields: tuple[str, ...] = plugins.load("strategies", strategy).FIELDS
+    return fields
+
+
+def shape(strategy: str) -> str:
+    """Return how a strategy's plans are written, such as "per_class-SCORE-ORDER-SPARSITY"."""
+    return "-".join([strategy, *(field.upper() for field in fields_of(strategy))])
+
+
+@cache
+def pattern() -> str:
+    """Return a regular expression, without groups that capture, that matches the names of all plans."""
+    return "|".join("-".join([strategy, *(FIELDS[field] for field in fields_of(strategy))]) for strategy in _strategies())
+
+
+@cache
+def _strategies() -> tuple[str, ...]:
+    return tuple(plugins.names("strategies"))

@@ -1,85 +1,146 @@
-"""prune_metadata: sample weights from difficulty by a plan."""
+"""prune_metadata: sample weights by a plan, from difficulty, a partition, or neither."""
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from spurprune import seeds
+from spurprune.dag import plugins
+from spurprune.data import samples as sampling
 from spurprune.data.inputs import read_manifest
-from spurprune.data.samples import from_table
+from spurprune.data.probe import Probe
 from spurprune.errors import PlanError
+from spurprune.machine.logs import log
 from spurprune.pruning import plan as plans
-from spurprune.pruning import strategies
+from spurprune.pruning.plan import Plan
+from spurprune.pruning.weights import EXACT, Request, Weights
 from spurprune.storage import schemas, tables
 
-REASONS = ("no candidate", "kept", "pruned")
+REASONS = ("no candidate", "kept", "pruned", "reweighted")
 
 
 def run(
+    *,
     samples: Path,
     difficulty: Path | None,
+    partition: Path | None,
     manifest: Path,
-    plan_name: str,
-    attribute: str,
-    source_class: str,
-    repeats: list[int],
+    plan: str,
+    setting: Mapping[str, Any],
+    repeats: Sequence[int],
     output: Path,
     provenance: tables.Provenance,
 ) -> None:
-    """Write the weights of every training sample of every repeat: 0 = pruned, 1 = kept.
+    """Write the weight of every training sample of every repeat, and why: 0 = pruned, 1 = kept, others as the plan weighs them.
 
-    ``difficulty`` is None for the plans ``none`` and ``random``. Raises PlanError if a class would be left empty, naming it.
+    ``plan`` is a plan's name; ``difficulty`` is None where it names no score, ``partition`` where it names no partition, or the classes.
+    ``setting`` holds the setting's probe. Raises PlanError if the samples lack what the plan goes by, or if a class would be left
+    empty, naming it.
     """
-    plan = plans.parse(plan_name)
+    parsed = plans.parse(plan)
+    weigh = plugins.load("strategies", parsed.strategy).weigh
     info = read_manifest(manifest)
-    by_repeat = from_table(tables.read(samples, schemas.SAMPLES), attribute)
+    probe = Probe.of(setting["probe"], info)
+    by_repeat = sampling.read(samples).by_repeat
     ranks = None if difficulty is None else tables.read(difficulty, schemas.DIFFICULTY, ["repeat", "sample_id", "rank"])
-    parts, counts = [], []
+    division = _Division.read(parsed, partition, info.classes)
+    parts, counts, visits = [], {}, EXACT
     for repeat in repeats:
         one = by_repeat[repeat]
         train = one.rows("train")
-        label, group = one.label[train], one.group[train]
-        source = info.class_index(source_class)
-        candidates = strategies.candidates_of(plan.strategy, label, one.attribute[train], one.aligned[train], source)
-        rank = _ranks(ranks, repeat, one.sample_id[train], str(difficulty))
-        try:
-            pruned = strategies.prune(plan, label, group, candidates, rank)
-        except PlanError as error:
-            raise PlanError(f"{provenance.setting}, plan '{plan_name}', repeat {repeat}: {error}") from error
-        for value in np.setdiff1d(label, label[~pruned]):
-            raise PlanError(
-                f"{provenance.setting}, plan '{plan_name}', repeat {repeat}: class '{info.classes[int(value)]}' would lose all its "
-                f"{int((label == value).sum())} training samples; lower the sparsity."
-            )
-        carrier, known = one.attribute[train] == 1, bool((one.attribute[train] >= 0).any())
-        counts.append(
-            {
-                "candidates": int(candidates.sum()),
-                "pruned": int(pruned.sum()),
-                "train": len(train),
-                "carriers": int(carrier.sum()) if known else None,
-                "pruned_carriers": int((pruned & carrier).sum()) if known else None,
-            }
+        sample_id, label = one.sample_id[train], one.label[train]
+        request = Request(
+            plan=parsed,
+            repeat=repeat,
+            label=label,
+            group=one.group[train],
+            carrier=one.carrier[train],
+            aligned=one.aligned[train],
+            rank=None if ranks is None else tables.values_of(ranks, "rank", repeat, sample_id, str(difficulty)),
+            part=None if division is None else division.of(repeat, sample_id, label),
+            parts=() if division is None else division.names,
+            source=None if probe is None else probe.source,
         )
+        where = f"{provenance.setting}, plan '{plan}', repeat {repeat}"
+        try:
+            weights = weigh(request)
+            _check(weights, request, info.classes)
+        except PlanError as error:
+            raise PlanError(f"{where}: {error}") from error
+        if weights.notice:
+            log.warning("%s: %s", where, weights.notice)
+        visits = weights.visits
+        counts[str(repeat)] = _counts(weights, request.carrier)
         parts.append(
             pa.table(
                 {
                     "repeat": np.full(len(train), repeat, dtype=np.int16),
-                    "sample_id": one.sample_id[train],
-                    "weight": (~pruned).astype(np.float32),
-                    "reason": tables.labels(candidates.astype(np.int8) + pruned, REASONS),
+                    "sample_id": sample_id,
+                    "weight": weights.weight,
+                    "reason": tables.labels(_reasons(weights), REASONS),
                 }
             )
         )
     table = pa.concat_tables([part.unify_dictionaries() for part in parts])
-    per_repeat = {str(repeat): count for repeat, count in zip(repeats, counts, strict=True)}
-    tables.write(output, table, schemas.PLAN, replace(provenance, counts=per_repeat, notes={"plan": plan_name}))
+    notes = {"plan": plan, "visits": visits}
+    tables.write(output, table, schemas.PLAN, replace(provenance, counts=counts, notes=notes))
 
 
-def _ranks(ranks: pa.Table | None, repeat: int, sample_id: np.ndarray, where: str) -> np.ndarray:
-    """Return the overall ranks in the order of ``sample_id``; a random order where the plan needs no difficulty."""
-    if ranks is None:
-        return seeds.generator(seeds.PRUNING, repeat).permutation(len(sample_id))
-    return tables.values_of(ranks, "rank", repeat, sample_id, where)
+@dataclass(frozen=True)
+class _Division:
+    """The partition that a plan names: a partition file's table, or None for the classes; and the names of its parts."""
+
+    table: pa.Table | None
+    names: tuple[str, ...]
+    where: str
+
+    @classmethod
+    def read(cls, plan: Plan, path: Path | None, classes: tuple[str, ...]) -> "_Division | None":
+        if plan.partition is None:
+            return None
+        if plan.partition == plans.CLASS:
+            return cls(None, classes, "")
+        assert path is not None
+        names = tuple(tables.read_metadata(path, schemas.PARTITION)["notes"]["parts"])
+        return cls(tables.read(path, schemas.PARTITION), names, str(path))
+
+    def of(self, repeat: int, sample_id: np.ndarray, label: np.ndarray) -> np.ndarray:
+        """Return the part of each sample, int32 [N]."""
+        if self.table is None:
+            return label.astype(np.int32)
+        return tables.values_of(self.table, "part", repeat, sample_id, self.where)
+
+
+def _check(weights: Weights, request: Request, classes: Sequence[str]) -> None:
+    """Raise PlanError if a weight is not one that a training run can use, or if a class is left without any."""
+    weight, label = weights.weight, request.label
+    if not (np.isfinite(weight).all() and (weight >= 0).all()):
+        raise PlanError(
+            f"the weight {weight[~(np.isfinite(weight) & (weight >= 0))][0]} is not a finite number of 0 or more; choose another plan."
+        )
+    for value in np.setdiff1d(label, label[weight > 0]):
+        way_out = "choose another partition" if request.plan.sparsity is None else "lower the sparsity"
+        raise PlanError(f"class '{classes[int(value)]}' would lose all its {int((label == value).sum())} training samples; {way_out}.")
+
+
+def _counts(weights: Weights, carrier: np.ndarray) -> dict[str, int | None]:
+    """Return what a reader wants to know of one repeat's plan; of carriers None where it is not known which samples they are."""
+    pruned, known = weights.weight == 0, bool((carrier >= 0).any())
+    return {
+        "candidates": int(weights.candidates.sum()),
+        "pruned": int((pruned & weights.candidates).sum()),
+        "train": len(carrier),
+        "visits": round(float(weights.weight.sum())),  # per epoch
+        "carriers": int((carrier == 1).sum()) if known else None,
+        "pruned_carriers": int((pruned & (carrier == 1)).sum()) if known else None,
+    }
+
+
+def _reasons(weights: Weights) -> np.ndarray:
+    """Return each sample's position in ``REASONS``, int8 [N]."""
+    pruned, kept = weights.weight == 0, weights.weight == 1
+    chosen = np.select([pruned, kept], [REASONS.index("pruned"), REASONS.index("kept")], REASONS.index("reweighted"))
+    return np.where(weights.candidates, chosen, REASONS.index("no candidate")).astype(np.int8)

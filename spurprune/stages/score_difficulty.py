@@ -1,5 +1,6 @@
-"""score_difficulty: one number a training sample from its training dynamics."""
+"""score_difficulty: one number per training sample from its training dynamics."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,42 +12,41 @@ from spurprune import seeds
 from spurprune.dag import plugins
 from spurprune.difficulty.dynamics import Dynamics
 from spurprune.difficulty.ranks import ranks, ranks_within
+from spurprune.difficulty.recorded import Recorded
 from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
-from spurprune.storage.tables import to_numpy
-
-SHARED_REPEAT = -1  # the repeat number under which a reference shared among repeats is stored
-ARRAYS = ("loss", "error", "margin", "correct", "feature_norm")
+from spurprune.storage.tables import rows_of, to_numpy
 
 
 def run(
+    *,
     samples: Path,
     dynamics: Path | None,
     score: str,
-    epochs: str | list[int],
-    repeats: list[int],
+    epochs: str | Sequence[int],
+    repeats: Sequence[int],
     output: Path,
     provenance: tables.Provenance,
 ) -> None:
     """Score every training sample of every repeat: mean over reference seeds, per-seed columns, ranks overall and within the class.
 
     ``epochs`` selects among the recorded epochs, "all" takes every one; ``dynamics`` is None for the random score. Where the reference
-    is shared among repeats, every repeat gets the same scores, with its own order of ties.
+    is shared among repeats, every repeat gets the same scores, with its own order of ties. Raises DataError if dynamics are missing or
+    a score is not finite.
     """
     function = plugins.load("scores", score).score
     table = tables.read(samples, schemas.SAMPLES, ["repeat", "sample_id", "split", "label"])
     table = table.filter(pc.equal(table.column("split").cast(pa.string()), "train"))
-    recorded = None if dynamics is None else tables.read(dynamics, schemas.DYNAMICS)
-    parts, shared = [], False
+    recorded = None if dynamics is None else Recorded.read(dynamics)
+    parts = []
     for repeat in repeats:
-        rows = table.filter(pc.equal(table.column("repeat"), repeat))
+        rows = rows_of(table, repeat)
         sample_id, label = to_numpy(rows.column("sample_id")), to_numpy(rows.column("label"))
         if recorded is None:
-            none = np.zeros((1, 1, len(sample_id)), dtype=np.float32)
-            data = Dynamics(none, none, none, none, none, seed=seeds.stream_seed(seeds.DIFFICULTY, repeat))
+            data = _undetermined(label, seeds.stream_seed(seeds.DIFFICULTY, repeat))
         else:
-            shared = pc.any(pc.equal(recorded.column("repeat"), SHARED_REPEAT)).as_py()
-            data = to_arrays(recorded, SHARED_REPEAT if shared else repeat, sample_id, epochs, str(dynamics))
+            chosen = None if isinstance(epochs, str) else epochs
+            data = Dynamics(**recorded.arrays(repeat, sample_id, epochs=chosen), label=label, seed=0)
         per_seed = function(data)
         mean = per_seed.mean(axis=0)
         if not np.isfinite(mean).all():
@@ -68,25 +68,11 @@ def run(
     result = pa.concat_tables(parts)
     tables.require_unique(result, schemas.DIFFICULTY, str(output))
     counts = {"samples": len(result) // len(repeats), "reference_seeds": sum(n.startswith("seed_") for n in result.column_names)}
-    notes = {"score": score, "epochs": epochs, "shared_reference": bool(shared)}
+    notes = {"score": score, "epochs": epochs, "shared_reference": recorded is not None and recorded.shared}
     tables.write(output, result, schemas.DIFFICULTY, replace(provenance, counts=counts, notes=notes))
 
 
-def to_arrays(table: pa.Table, repeat: int, sample_id: np.ndarray, epochs: str | list[int], where: str) -> Dynamics:
-    """Return one repeat's dynamics, arrays [seeds, epochs, samples] in the order of ``sample_id``; raises DataError if rows are missing."""
-    table = table.filter(pc.equal(table.column("repeat"), repeat))
-    if epochs != "all":
-        table = table.filter(pc.is_in(table.column("epoch"), pa.array(epochs, pa.int16())))
-    table = table.sort_by([("reference_seed", "ascending"), ("epoch", "ascending"), ("sample_id", "ascending")])
-    num_seeds = pc.count_distinct(table.column("reference_seed")).as_py()
-    num_epochs = pc.count_distinct(table.column("epoch")).as_py()
-    order = np.argsort(sample_id)
-    if len(table) != num_seeds * num_epochs * len(sample_id) or len(table) == 0:
-        raise DataError(f"{where} lacks dynamics of repeat {repeat} (it holds {len(table)} rows); delete the file and rerun.")
-    found = to_numpy(table.column("sample_id")).reshape(num_seeds, num_epochs, -1)
-    if not (found == sample_id[order]).all():
-        raise DataError(f"{where} holds dynamics of other samples than the setting's training split; delete the file and rerun.")
-    back = np.argsort(order)
-    columns = (to_numpy(table.column(name)).reshape(num_seeds, num_epochs, -1)[:, :, back] for name in ARRAYS)
-    loss, error, margin, correct, feature_norm = columns
-    return Dynamics(loss, error, margin, correct, feature_norm)
+def _undetermined(label: np.ndarray, seed: int) -> Dynamics:
+    """Return dynamics that say nothing, for a score that needs no reference run: one seed, one epoch."""
+    nothing = np.zeros((1, 1, len(label)), dtype=np.float32)
+    return Dynamics(nothing, nothing, nothing, nothing, nothing, label, seed)

@@ -98,8 +98,8 @@ DIFFICULTY = TableSchema(
 )
 PLAN = TableSchema(
     "plan",
-    1,
-    {"repeat": pa.int16(), "sample_id": pa.int64(), "weight": pa.float32(), "reason": _LABEL},
+    2,
+    {"repeat": pa.int16(), "sample_id": pa.int64(), "weight": pa.float64(), "reason": _LABEL},
     ("repeat", "sample_id"),
 )
 PARTITION = TableSchema(

@@ -10,21 +10,26 @@ from spurprune.dag import plugins
 from spurprune.difficulty.dynamics import Dynamics
 from spurprune.difficulty.scores import aum, el2n, forgetting, grand, loss, margin, random
 
-# One reference seed, three epochs, two samples.
+# One reference seed, three epochs, two samples, of the classes 3 and 0.
 DYNAMICS = Dynamics(
     loss=np.array([[[0.1, 2.0], [0.2, 1.0], [0.3, 0.5]]], dtype=np.float32),
     error=np.array([[[0.2, 1.0], [0.4, 1.2], [0.6, 1.4]]], dtype=np.float32),
     margin=np.array([[[3.0, -1.0], [2.0, 0.5], [4.0, -4.0]]], dtype=np.float32),
-    correct=np.array([[[True, False], [True, True], [True, False]]]),
+    predicted=np.array([[[3, 1], [3, 0], [3, 2]]], dtype=np.int16),
     feature_norm=np.array([[[0.0, 1.0], [math.sqrt(3), 0.0], [math.sqrt(8), math.sqrt(3)]]], dtype=np.float32),
+    label=np.array([3, 0], dtype=np.int16),
 )
 
 
 def correctness(*histories: str) -> Dynamics:
     """Dynamics of one seed whose samples were right (1) or wrong (0) as the strings say, an epoch a character."""
-    correct = np.array([[c == "1" for c in history] for history in histories]).T[None]
-    empty = np.zeros(correct.shape, dtype=np.float32)
-    return Dynamics(empty, empty, empty, correct, empty)
+    predicted = np.array([[int(c) for c in history] for history in histories], dtype=np.int16).T[None]
+    empty = np.zeros(predicted.shape, dtype=np.float32)
+    return Dynamics(empty, empty, empty, predicted, empty, np.ones(len(histories), dtype=np.int16))
+
+
+def test_a_prediction_is_correct_if_it_is_the_label() -> None:
+    assert DYNAMICS.correct.tolist() == [[[True, False], [True, True], [True, False]]]
 
 
 @pytest.mark.parametrize(
@@ -57,9 +62,14 @@ def test_never_learned_is_not_never_forgotten() -> None:
 
 
 def test_seeds_are_scored_apart() -> None:
-    two = Dynamics(*(np.concatenate([a, a[:, :, ::-1]]) for a in (DYNAMICS.loss, DYNAMICS.error, DYNAMICS.margin)), *(
-        np.concatenate([a, a[:, :, ::-1]]) for a in (DYNAMICS.correct, DYNAMICS.feature_norm)
-    ))  # fmt: skip
+    arrays = {
+        "loss": DYNAMICS.loss,
+        "error": DYNAMICS.error,
+        "margin": DYNAMICS.margin,
+        "predicted": 3 - DYNAMICS.label + DYNAMICS.predicted,  # of one class, so that the samples can change places
+        "feature_norm": DYNAMICS.feature_norm,
+    }
+    two = Dynamics(**{name: np.concatenate([a, a[:, :, ::-1]]) for name, a in arrays.items()}, label=np.array([3, 3]), seed=0)
     for score in (el2n, aum, loss, margin, grand, forgetting):
         result = score.score(two)
         assert result.shape == (2, 2)
@@ -68,22 +78,22 @@ def test_seeds_are_scored_apart() -> None:
 
 def test_larger_is_harder_for_every_score() -> None:
     """A sample that is classified worse in every respect must score higher, whatever the score."""
-    worse = {"loss": (0.1, 3.0), "error": (0.1, 1.3), "margin": (5.0, -5.0), "correct": (True, False), "feature_norm": (1.0, 1.0)}
-    arrays = {name: np.array([[values, values]], dtype=bool if name == "correct" else np.float32) for name, values in worse.items()}
+    worse = {"loss": (0.1, 3.0), "error": (0.1, 1.3), "margin": (5.0, -5.0), "predicted": (0, 1), "feature_norm": (1.0, 1.0)}
+    arrays = {name: np.array([[values, values]], dtype=np.int16 if name == "predicted" else np.float32) for name, values in worse.items()}
     for name in plugins.names("scores"):
         if name != "random":
-            easy, hard = plugins.load("scores", name).score(Dynamics(**arrays))[0]
+            easy, hard = plugins.load("scores", name).score(Dynamics(**arrays, label=np.array([0, 0]), seed=0))[0]
             assert hard > easy, name
 
 
 def test_el2n_stays_within_its_bounds() -> None:
-    certain_and_wrong = Dynamics(*(np.full((1, 1, 1), math.sqrt(2), dtype=np.float32) for _ in range(5)))
+    certain_and_wrong = Dynamics(*(np.full((1, 1, 1), math.sqrt(2), dtype=np.float32) for _ in range(5)), np.zeros(1))
     assert el2n.score(certain_and_wrong)[0, 0] == pytest.approx(math.sqrt(2))
 
 
 def test_random_scores_are_uniform_and_come_from_the_seed() -> None:
-    empty = np.zeros((1, 1, 4000), dtype=np.float32)
-    one, again, other = (random.score(Dynamics(empty, empty, empty, empty, empty, seed=seed)) for seed in (5, 5, 6))
+    empty, label = np.zeros((1, 1, 4000), dtype=np.float32), np.zeros(4000)
+    one, again, other = (random.score(Dynamics(empty, empty, empty, empty, empty, label, seed)) for seed in (5, 5, 6))
     assert one.shape == (1, 4000)
     assert np.array_equal(one, again) and not np.array_equal(one, other)
     assert one.min() >= 0 and one.max() < 1

@@ -1,12 +1,15 @@
 """The grammar of a plan's name."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spurprune.dag import plugins
 from spurprune.errors import PlanError
 from spurprune.pruning import plan as plans
 from spurprune.pruning.plan import Plan
@@ -18,19 +21,31 @@ def test_names_are_parsed() -> None:
     assert plans.parse("carriers-el2n-hardest-0.25") == Plan("carriers", "el2n", "hardest", "0.25")
     assert plans.parse("per_group_equal-aum-easiest-0.0125") == Plan("per_group_equal", "aum", "easiest", "0.0125")
     assert plans.parse("per_class-random-hardest-0.00") == Plan("per_class", "random", "hardest", "0.00")
+    assert plans.parse("balance_subsample-class") == Plan("balance_subsample", partition="class")
+    assert plans.parse("balance_reweight-groups") == Plan("balance_reweight", partition="groups")
+    assert plans.parse("upweight-errors_2-50") == Plan("upweight", partition="errors_2", factor="50")
+    assert plans.parse("upweight-errors-0.5") == Plan("upweight", partition="errors", factor="0.5")
 
 
-@given(
-    st.sampled_from(plans.BY_DIFFICULTY),
-    st.from_regex(r"[a-z0-9]+", fullmatch=True),
-    st.sampled_from(plans.ORDERS),
-    st.from_regex(plans.SPARSITY, fullmatch=True),
-)
-def test_a_parsed_name_is_its_parts(strategy: str, score: str, order: str, sparsity: str) -> None:
-    name = f"{strategy}-{score}-{order}-{sparsity}"
-    plan = plans.parse(name)
-    assert (plan.strategy, plan.score, plan.order, plan.sparsity) == (strategy, score, order, sparsity)
-    assert re.fullmatch(plans.PATTERN, name)
+@given(st.data(), st.sampled_from(plugins.names("strategies")))
+def test_a_parsed_name_is_its_parts(data: st.DataObject, strategy: str) -> None:
+    fields = plans.fields_of(strategy)
+    values = [data.draw(st.from_regex(plans.FIELDS[field], fullmatch=True)) for field in fields]
+    name = "-".join([strategy, *values])
+    assert plans.parse(name) == Plan(strategy, **dict(zip(fields, values, strict=True)))
+    assert re.fullmatch(plans.pattern(), name)
+
+
+def test_the_pattern_captures_nothing() -> None:
+    assert re.compile(plans.pattern()).groups == 0, "a rule's wildcard would count its groups among the rule's own"
+
+
+def test_a_plan_is_parsed_without_slow_packages_and_loads_no_other_strategy(child_environment: dict[str, str]) -> None:
+    code = "import sys; from spurprune.pruning import plan; plan.parse('upweight-errors-50'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], env=child_environment, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert not loaded & {"torch", "pandas", "pyarrow", "scipy", "matplotlib"}
+    assert {name for name in loaded if name.startswith("spurprune.pruning.strategies.")} == {"spurprune.pruning.strategies.upweight"}
 
 
 @pytest.mark.parametrize(
@@ -55,10 +70,28 @@ def test_a_parsed_name_is_its_parts(strategy: str, score: str, order: str, spars
         "classes-el2n-hardest-0.10",
         "carriers-el2n-hardest-0.10\n",
         "../none",
+        "balance_subsample",
+        "balance_subsample-groups-0.10",
+        "balance_reweight-Groups",
+        "balance_reweight-2",
+        "upweight-errors",
+        "upweight-errors--1",
+        "upweight-errors-.5",
+        "upweight-errors-1e3",
+        "strategies",
     ],
 )
 def test_other_names_are_refused(name: str, assert_one_sentence: Callable[[str], None]) -> None:
-    with pytest.raises(PlanError, match="names no plan; a plan is 'none', 'random-SPARSITY'") as error:
+    with pytest.raises(PlanError, match="is not a plan; ") as error:
         plans.parse(name)
     if "\n" not in name:
         assert_one_sentence(str(error.value))
+
+
+def test_what_is_wrong_with_a_known_strategy_is_told_by_its_shape() -> None:
+    with pytest.raises(PlanError, match=r"^'upweight-errors' is not a plan; .* written upweight-PARTITION-FACTOR.$"):
+        plans.parse("upweight-errors")
+    with pytest.raises(
+        PlanError, match=r"^'best' is not a plan; a plan is one of balance_reweight-PARTITION, .*, none, per_class-SCORE-ORDER-"
+    ):
+        plans.parse("best")

@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from spurprune.data import samples as sampling
 from spurprune.data.inputs import local_inputs, open_inputs, read_manifest
 from spurprune.data.samples import Samples, from_table
 from spurprune.errors import DataError, PlanError, SpurpruneError, TrainingError
@@ -99,13 +100,31 @@ class Folder:
     def score(self, name: str, dynamics: Path | None, samples: Path | None = None, epochs: Any = "all") -> Path:
         """Run score_difficulty."""
         output = self.at(f"{name}.parquet")
-        score_difficulty.run(samples or self.samples, dynamics, name.split("-")[0], epochs, REPEATS, output, PROVENANCE)
+        score_difficulty.run(
+            samples=samples or self.samples,
+            dynamics=dynamics,
+            score=name.split("-")[0],
+            epochs=epochs,
+            repeats=REPEATS,
+            output=output,
+            provenance=PROVENANCE,
+        )
         return output
 
     def prune(self, plan: str, difficulty: Path | None = None, samples: Path | None = None, target: str = "plans") -> Path:
         """Run prune_metadata."""
         output = self.at(target, f"{plan}.parquet")
-        prune_metadata.run(samples or self.samples, difficulty, self.manifest, plan, "line", "5", REPEATS, output, PROVENANCE)
+        prune_metadata.run(
+            samples=samples or self.samples,
+            difficulty=difficulty,
+            partition=None,
+            manifest=self.manifest,
+            plan=plan,
+            setting={"probe": {"source": "5", "target": "9"}},
+            repeats=REPEATS,
+            output=output,
+            provenance=PROVENANCE,
+        )
         return output
 
     def train(
@@ -297,9 +316,11 @@ def test_dynamics_are_recorded_for_every_seed_epoch_and_training_sample(folder: 
     tables.require_unique(table, schemas.DYNAMICS, "here")
     train = samples_of(folder.samples)[0]
     assert set(table.column("sample_id").to_pylist()) == set(train.sample_id[train.rows("train")].tolist())
-    columns = {name: to_numpy(table.column(name)) for name in ("loss", "error", "margin", "correct", "feature_norm")}
+    columns = {name: to_numpy(table.column(name)) for name in ("sample_id", "loss", "error", "margin", "predicted", "feature_norm")}
+    label_of = dict(zip(train.sample_id.tolist(), train.label.tolist(), strict=True))
+    correct = columns["predicted"] == np.array([label_of[sample_id] for sample_id in columns["sample_id"].tolist()])
     assert columns["loss"].min() >= 0 and columns["error"].max() <= np.sqrt(2) + 1e-6 and columns["feature_norm"].min() >= 0
-    assert (columns["correct"] == (columns["margin"] > 0))[columns["margin"] != 0].all()
+    assert (correct == (columns["margin"] > 0))[columns["margin"] != 0].all()
     np.testing.assert_allclose(columns["error"][columns["loss"] < 1e-4], 0, atol=1e-3)
 
 
@@ -368,7 +389,7 @@ def test_epochs_are_chosen_among_those_recorded(folder: Folder, assert_one_sente
     last = folder.score("el2n-alone", folder.reference("last2", record_epochs=[2]))
     assert tables.read(by_hand, schemas.DIFFICULTY).column("score").equals(tables.read(last, schemas.DIFFICULTY).column("score"))
     text = refused(DataError, lambda: folder.score("el2n-none", folder.dynamics, epochs=[9]), assert_one_sentence)
-    assert "lacks dynamics of repeat 0" in text
+    assert "lacks dynamics of repeat 0, epoch 9" in text
 
 
 def test_reference_runs_differ_between_repeats_and_seeds_even_on_the_same_samples(folder: Folder) -> None:
@@ -421,22 +442,24 @@ def test_weights_say_what_is_pruned_and_counts_how_much(folder: Folder) -> None:
         of_carriers = difficulty.filter(pc.is_in(difficulty.column("sample_id"), pa.array(carriers_of(samples[repeat])))).sort_by("score")
         assert set(gone) == set(of_carriers.column("sample_id").to_pylist()[-10:])
         reasons = to_numpy(plan.column("reason"))
-        assert {name: int((reasons == name).sum()) for name in prune_metadata.REASONS} == {"no candidate": 1160, "kept": 30, "pruned": 10}
+        counted = {name: int((reasons == name).sum()) for name in prune_metadata.REASONS}
+        assert counted == {"no candidate": 1160, "kept": 30, "pruned": 10, "reweighted": 0}
         assert tables.read_metadata(path, schemas.PLAN)["counts"][str(repeat)] == {
             "candidates": 40,
             "pruned": 10,
             "train": 1200,
+            "visits": 1190,
             "carriers": 40,
             "pruned_carriers": 10,
         }
+        assert tables.read_metadata(path, schemas.PLAN)["notes"] == {"plan": "carriers-el2n-hardest-0.25", "visits": "exact"}
 
 
 def test_carriers_that_are_not_known_are_not_counted(folder: Folder) -> None:
-    table = tables.read(folder.samples, schemas.SAMPLES)
+    known = sampling.read(folder.samples)
+    nowhere = [replace(one, carrier=np.full_like(one.carrier, -1)) for one in known.by_repeat.values()]
     unknown = folder.at("unknown.parquet")
-    column = table.column_names.index("attribute_line")
-    nulls = pa.nulls(len(table), table.schema.field(column).type)
-    tables.write(unknown, table.set_column(column, "attribute_line", nulls), schemas.SAMPLES, PROVENANCE)
+    sampling.write(unknown, nowhere, known.grouping, PROVENANCE)
     path = folder.prune("random-0.10", samples=unknown)
     counts = tables.read_metadata(path, schemas.PLAN)["counts"]["0"]
     assert (counts["pruned"], counts["carriers"], counts["pruned_carriers"]) == (120, None, None)
@@ -461,7 +484,9 @@ def test_emptying_a_class_is_an_error_that_names_it(folder: Folder, assert_one_s
 
 
 def test_a_plan_that_cannot_be_says_where(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:
-    samples = folder.split("two_tied", aligned={"5": 1, "9": 0})  # 122 fives, 40 of them aligned; 120 nines, all of them
+    samples = folder.split(
+        "two_tied", aligned={"5": {"line": "with"}, "9": {"line": "without"}}
+    )  # 122 fives, 40 of them aligned; 120 nines, all of them
     text = refused(PlanError, lambda: folder.prune("per_group_equal-el2n-hardest-0.00", folder.el2n, samples), assert_one_sentence)
     assert text.startswith("digits-test, plan 'per_group_equal-el2n-hardest-0.00', repeat 0: classes cannot end equal at sparsity 0.00")
     assert "at least 2 of 160 candidates" in text

@@ -1,37 +1,71 @@
-"""Pruning strategies: exact counts, from the right end, among the right candidates."""
+"""Strategies: exact counts, from the right end, among the right candidates; balanced parts; and what cannot be done is refused."""
 
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from spurprune import seeds
+from spurprune.dag import plugins
 from spurprune.errors import PlanError
-from spurprune.pruning.plan import Plan
-from spurprune.pruning.strategies import _foremost, candidates_of, prune, pruned_count
+from spurprune.pruning import plan as plans
+from spurprune.pruning.thinning import foremost, pruned_count
+from spurprune.pruning.weights import DRAWN, EXACT, Request, Weights
 
 SPARSITY = st.integers(0, 9999).map(lambda n: f"0.{n:04d}")
 SOURCE = 0
+Data = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 @st.composite
-def training_sets(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(label, attribute, aligned, rank): classes 0 to 2, the feature tied to class 0."""
+def training_sets(draw: st.DrawFn) -> Data:
+    """(label, carrier, aligned, rank): classes 0 to 2, the feature tied to class 0, its absence to class 1; some sample is aligned."""
     n = draw(st.integers(3, 60))
     rng = np.random.default_rng(draw(st.integers(0, 10_000)))
     label = rng.integers(0, 3, n).astype(np.int16)
-    attribute = rng.integers(0, 2, n).astype(np.int16)
-    aligned = np.where(label == SOURCE, attribute, np.where(label == 1, 1 - attribute, -1)).astype(np.int8)
-    return label, attribute, aligned, rng.permutation(n)
+    carrier = rng.integers(0, 2, n).astype(np.int8)
+    aligned = np.where(label == SOURCE, carrier, np.where(label == 1, 1 - carrier, -1)).astype(np.int8)
+    assume((aligned == 1).any())
+    return label, carrier, aligned, rng.permutation(n)
 
 
-def pruned_by(plan: Plan, data: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
-    label, attribute, aligned, rank = data
-    candidates = candidates_of(plan.strategy, label, attribute, aligned, SOURCE)
-    return prune(plan, label, label * 2 + attribute, candidates, rank)
+def request(plan: str, data: Data, **changes: Any) -> Request:
+    """What is asked of a plan's strategy, in a setting of two groups per class."""
+    label, carrier, aligned, rank = data
+    values: dict[str, Any] = {"group": label * 2 + carrier, "rank": rank, "source": SOURCE} | changes
+    return Request(plan=plans.parse(plan), repeat=0, label=label, carrier=carrier, aligned=aligned, **values)
+
+
+def weigh(asked: Request) -> Weights:
+    weights: Weights = plugins.load("strategies", asked.plan.strategy).weigh(asked)
+    assert weights.weight.dtype == np.float64 and weights.candidates.dtype == bool
+    assert weights.weight.shape == weights.candidates.shape == asked.label.shape
+    return weights
+
+
+def pruned_by(plan: str, data: Data) -> np.ndarray:
+    weights = weigh(request(plan, data))
+    assert weights.visits == EXACT and set(weights.weight) <= {0.0, 1.0}
+    pruned = np.asarray(weights.weight == 0)
+    assert not (pruned & ~weights.candidates).any()
+    return pruned
+
+
+def balanced(plan: str, part: np.ndarray, parts: int, repeat: int = 0) -> Weights:
+    """The weights by a partition alone: nothing else is known of the samples."""
+    unknown = np.full(len(part), -1)
+    names = tuple(f"part {k}" for k in range(parts))
+    asked = Request(plans.parse(plan), repeat, np.zeros(len(part), np.int16), unknown, unknown, unknown, part=part, parts=names)
+    return weigh(asked)
+
+
+def named(strategy: str, order: str, sparsity: str) -> str:
+    return f"random-{sparsity}" if strategy == "random" else f"{strategy}-el2n-{order}-{sparsity}"
 
 
 def rounded(n: int, sparsity: str) -> int:
@@ -63,38 +97,34 @@ def test_counts_follow_the_rounding_rule_exactly(candidates: int, sparsity: str)
 
 
 def test_candidates_by_hand() -> None:
-    label = np.array([0, 0, 1, 1, 2])
-    attribute = np.array([1, 0, 1, 0, 1])
-    aligned = np.array([1, 0, 0, 1, -1])
+    data = (np.array([0, 0, 1, 1, 2]), np.array([1, 0, 1, 0, 1]), np.array([1, 0, 0, 1, -1]), np.arange(5))
     expected = {
         "none": [0, 0, 0, 0, 0],
-        "carriers": [1, 0, 0, 0, 0],
-        "per_group": [1, 0, 0, 1, 0],
-        "per_group_equal": [1, 0, 0, 1, 0],
-        "per_class": [1, 1, 1, 1, 1],
-        "global": [1, 1, 1, 1, 1],
-        "random": [1, 1, 1, 1, 1],
+        "carriers-el2n-hardest-0.00": [1, 0, 0, 0, 0],
+        "per_group-el2n-hardest-0.00": [1, 0, 0, 1, 0],
+        "per_group_equal-el2n-hardest-0.00": [1, 0, 0, 1, 0],
+        "per_class-el2n-hardest-0.00": [1, 1, 1, 1, 1],
+        "global-el2n-hardest-0.00": [1, 1, 1, 1, 1],
+        "random-0.00": [1, 1, 1, 1, 1],
     }
-    found = {name: candidates_of(name, label, attribute, aligned, SOURCE).astype(int).tolist() for name in expected}
-    assert found == expected
+    assert {plan: weigh(request(plan, data)).candidates.astype(int).tolist() for plan in expected} == expected
 
 
 def test_pruning_by_hand() -> None:
     label = np.array([0, 0, 0, 0, 1, 1, 1, 1])
-    attribute = np.array([1, 1, 0, 0, 0, 0, 0, 0])
-    aligned = np.where(label == 0, attribute, -1)
+    carrier = np.array([1, 1, 0, 0, 0, 0, 0, 0])
+    aligned = np.where(label == 0, carrier, -1)
     rank = np.array([0, 3, 5, 7, 1, 2, 4, 6])
-    data = (label, attribute, aligned, rank)
+    data = (label, carrier, aligned, rank)
     expected = {
-        Plan("none"): [],
-        Plan("global", "el2n", "hardest", "0.50"): [2, 3, 6, 7],
-        Plan("global", "el2n", "easiest", "0.25"): [0, 4],
-        Plan("per_class", "el2n", "hardest", "0.25"): [3, 7],
-        Plan("per_class", "el2n", "easiest", "0.50"): [0, 1, 4, 5],
-        Plan("carriers", "el2n", "hardest", "0.50"): [1],
-        Plan("carriers", "el2n", "easiest", "0.50"): [0],
-        Plan("per_group", "el2n", "hardest", "0.50"): [1],
-        Plan("random", sparsity="0.25"): [3, 7],
+        "none": [],
+        "global-el2n-hardest-0.50": [2, 3, 6, 7],
+        "global-el2n-easiest-0.25": [0, 4],
+        "per_class-el2n-hardest-0.25": [3, 7],
+        "per_class-el2n-easiest-0.50": [0, 1, 4, 5],
+        "carriers-el2n-hardest-0.50": [1],
+        "carriers-el2n-easiest-0.50": [0],
+        "per_group-el2n-hardest-0.50": [1],
     }
     assert {plan: np.flatnonzero(pruned_by(plan, data)).tolist() for plan in expected} == expected
 
@@ -105,60 +135,71 @@ def test_the_foremost_are_those_that_a_stable_sort_puts_first(order: list[int], 
     spread = np.full(2 * len(order), -1)
     spread[members] = value
     expected = np.sort(members[np.argsort(value, kind="stable")[:count]])
-    np.testing.assert_array_equal(_foremost(members, spread, min(count, len(members))), expected)
+    np.testing.assert_array_equal(foremost(members, spread, min(count, len(members))), expected)
 
 
 @given(training_sets(), st.sampled_from(["per_class", "random"]), st.sampled_from(["hardest", "easiest"]), SPARSITY)
-def test_every_class_loses_its_exact_share(data: tuple[np.ndarray, ...], strategy: str, order: str, sparsity: str) -> None:
-    pruned = pruned_by(Plan(strategy, "el2n", order, sparsity), data)
+def test_every_class_loses_its_exact_share(data: Data, strategy: str, order: str, sparsity: str) -> None:
+    pruned = pruned_by(named(strategy, order, sparsity), data)
     for value in np.unique(data[0]):
         members = data[0] == value
         assert int(pruned[members].sum()) == rounded(int(members.sum()), sparsity)
 
 
 @given(training_sets(), st.sampled_from(["hardest", "easiest"]), SPARSITY)
-def test_global_prunes_its_exact_share_of_all(data: tuple[np.ndarray, ...], order: str, sparsity: str) -> None:
-    assert int(pruned_by(Plan("global", "el2n", order, sparsity), data).sum()) == rounded(len(data[0]), sparsity)
+def test_global_prunes_its_exact_share_of_all(data: Data, order: str, sparsity: str) -> None:
+    assert int(pruned_by(f"global-el2n-{order}-{sparsity}", data).sum()) == rounded(len(data[0]), sparsity)
 
 
 @given(training_sets(), st.sampled_from(["hardest", "easiest"]), SPARSITY)
-def test_carriers_loses_carriers_of_the_source_class_only(data: tuple[np.ndarray, ...], order: str, sparsity: str) -> None:
-    label, attribute, _, _ = data
-    carriers = (label == SOURCE) & (attribute == 1)
-    pruned = pruned_by(Plan("carriers", "el2n", order, sparsity), data)
+def test_carriers_loses_carriers_of_the_source_class_only(data: Data, order: str, sparsity: str) -> None:
+    label, carrier, _, _ = data
+    carriers = (label == SOURCE) & (carrier == 1)
+    pruned = pruned_by(f"carriers-el2n-{order}-{sparsity}", data)
     assert not (pruned & ~carriers).any()
     assert int(pruned.sum()) == rounded(int(carriers.sum()), sparsity)
 
 
 @given(training_sets(), st.sampled_from(["hardest", "easiest"]), SPARSITY)
-def test_per_group_takes_its_share_of_each_aligned_group_only(data: tuple[np.ndarray, ...], order: str, sparsity: str) -> None:
-    label, attribute, aligned, _ = data
-    pruned = pruned_by(Plan("per_group", "el2n", order, sparsity), data)
+def test_per_group_takes_its_share_of_each_aligned_group_only(data: Data, order: str, sparsity: str) -> None:
+    label, carrier, aligned, _ = data
+    pruned = pruned_by(f"per_group-el2n-{order}-{sparsity}", data)
     assert not pruned[aligned != 1].any()
-    for group in np.unique((label * 2 + attribute)[aligned == 1]):
-        members = (label * 2 + attribute == group) & (aligned == 1)
+    for group in np.unique((label * 2 + carrier)[aligned == 1]):
+        members = (label * 2 + carrier == group) & (aligned == 1)
         assert int(pruned[members].sum()) == rounded(int(members.sum()), sparsity)
 
 
-@given(training_sets(), st.sampled_from(["global", "per_class", "carriers", "per_group", "random"]), SPARSITY)
-def test_what_goes_first_is_hardest_or_easiest(data: tuple[np.ndarray, ...], strategy: str, sparsity: str) -> None:
-    label, attribute, aligned, rank = data
-    stratum = {"global": np.zeros_like(label), "carriers": np.zeros_like(label), "per_group": label * 2 + attribute}.get(strategy, label)
-    candidates = candidates_of(strategy, label, attribute, aligned, SOURCE)
+@given(training_sets(), st.sampled_from(["global", "per_class", "carriers", "per_group"]), SPARSITY)
+def test_what_goes_first_is_hardest_or_easiest(data: Data, strategy: str, sparsity: str) -> None:
+    label, carrier, _, rank = data
+    stratum = {"global": np.zeros_like(label), "carriers": np.zeros_like(label), "per_group": label * 2 + carrier}.get(strategy, label)
     for order in ("hardest", "easiest"):
-        pruned = pruned_by(Plan(strategy, "el2n", order, sparsity), data)
+        weights = weigh(request(named(strategy, order, sparsity), data))
+        pruned = weights.weight == 0
         for value in np.unique(stratum):
-            gone, stayed = (rank[candidates & (stratum == value) & chosen] for chosen in (pruned, ~pruned))
+            gone, stayed = (rank[weights.candidates & (stratum == value) & chosen] for chosen in (pruned, ~pruned))
             if len(gone) and len(stayed):
                 assert gone.min() > stayed.max() if order == "hardest" else gone.max() < stayed.min()
 
 
+@given(training_sets(), SPARSITY)
+def test_random_pruning_goes_by_the_repeats_random_order_alone(data: Data, sparsity: str) -> None:
+    label = data[0]
+    asked = request(f"random-{sparsity}", data, rank=None, source=None)
+    order = seeds.generator(seeds.PRUNING, 0).permutation(len(label))
+    pruned = weigh(asked).weight == 0
+    for value in np.unique(label):
+        gone, stayed = (order[(label == value) & chosen] for chosen in (pruned, ~pruned))
+        assert not len(gone) or not len(stayed) or gone.min() > stayed.max()
+
+
 @given(training_sets(), st.sampled_from(["global", "per_class", "carriers", "per_group", "per_group_equal", "random"]), SPARSITY, SPARSITY)
-def test_a_larger_sparsity_prunes_a_superset(data: tuple[np.ndarray, ...], strategy: str, one: str, other: str) -> None:
+def test_a_larger_sparsity_prunes_a_superset(data: Data, strategy: str, one: str, other: str) -> None:
     less, more = sorted((one, other))
     for order in ("hardest", "easiest"):
         try:
-            small, large = (pruned_by(Plan(strategy, "el2n", order, sparsity), data) for sparsity in (less, more))
+            small, large = (pruned_by(named(strategy, order, sparsity), data) for sparsity in (less, more))
         except PlanError:
             assert strategy == "per_group_equal"
             assume(False)
@@ -166,8 +207,8 @@ def test_a_larger_sparsity_prunes_a_superset(data: tuple[np.ndarray, ...], strat
 
 
 @given(training_sets(), st.sampled_from(["global", "per_class", "carriers", "per_group"]), st.integers(0, 4999))
-def test_hardest_and_easiest_are_disjoint_below_one_half(data: tuple[np.ndarray, ...], strategy: str, sparsity: int) -> None:
-    hardest, easiest = (pruned_by(Plan(strategy, "el2n", order, f"0.{sparsity:04d}"), data) for order in ("hardest", "easiest"))
+def test_hardest_and_easiest_are_disjoint_below_one_half(data: Data, strategy: str, sparsity: int) -> None:
+    hardest, easiest = (pruned_by(named(strategy, order, f"0.{sparsity:04d}"), data) for order in ("hardest", "easiest"))
     assert not (hardest & easiest).any()
 
 
@@ -175,8 +216,6 @@ def _can_end_equal(label: np.ndarray, candidates: np.ndarray, sparsity: str) -> 
     """Try every common size for one that the candidates allow and that prunes just enough."""
     wanted = rounded(int(candidates.sum()), sparsity)
     classes = [(int((label == c).sum()), int((candidates & (label == c)).sum())) for c in np.unique(label[candidates])]
-    if not classes:
-        return True
     possible = [size for size in range(len(label) + 1) if all(n - available <= size <= n for n, available in classes)]
     enough = [size for size in possible if sum(n - size for n, _ in classes) >= wanted]
     least = sum(n - min(n for n, _ in classes) for n, _ in classes)
@@ -184,11 +223,11 @@ def _can_end_equal(label: np.ndarray, candidates: np.ndarray, sparsity: str) -> 
 
 
 @given(training_sets(), st.sampled_from(["hardest", "easiest"]), SPARSITY)
-def test_per_group_equal_ends_with_classes_of_equal_size_or_says_why_not(data: tuple[np.ndarray, ...], order: str, sparsity: str) -> None:
+def test_per_group_equal_ends_with_classes_of_equal_size_or_says_why_not(data: Data, order: str, sparsity: str) -> None:
     label, _, aligned, rank = data
     candidates = aligned == 1
     classes = np.unique(label[candidates])
-    plan = Plan("per_group_equal", "el2n", order, sparsity)
+    plan = f"per_group_equal-el2n-{order}-{sparsity}"
     if not _can_end_equal(label, candidates, sparsity):
         with pytest.raises(PlanError, match="classes cannot end equal"):
             pruned_by(plan, data)
@@ -211,7 +250,7 @@ def test_per_group_equal_by_hand(assert_one_sentence: Callable[[str], None]) -> 
     data = (label, aligned, aligned, np.arange(16))
 
     def pruned_per_class(sparsity: str) -> list[int]:
-        pruned = pruned_by(Plan("per_group_equal", "el2n", "hardest", sparsity), data)
+        pruned = pruned_by(f"per_group_equal-el2n-hardest-{sparsity}", data)
         return [int(pruned[label == c].sum()) for c in (0, 1)]
 
     assert pruned_per_class("0.34") == [4, 0]  # 4 of 12 candidates: both classes end at 6
@@ -236,5 +275,91 @@ def test_per_group_equal_names_the_class_with_too_few_candidates(sparsity: str, 
     label = np.repeat([0, 1], [10, 4])
     aligned = np.concatenate([np.repeat([1, 0], [3, 7]), np.repeat([1, 0], [4, 0])])
     with pytest.raises(PlanError, match="class 0 would lose") as error:
-        prune(Plan("per_group_equal", "el2n", "hardest", sparsity), label, label * 2 + 1, aligned == 1, np.arange(14))
+        pruned_by(f"per_group_equal-el2n-hardest-{sparsity}", (label, np.ones(14, int), aligned, np.arange(14)))
+    assert_one_sentence(str(error.value))
+
+
+def test_samples_of_unknown_group_are_not_pruned_by_group() -> None:
+    label, aligned = np.zeros(6, int), np.ones(6, int)
+    asked = request("per_group-el2n-hardest-0.50", (label, aligned, aligned, np.arange(6)), group=np.array([1, 1, 1, 1, -1, -1]))
+    weights = weigh(asked)
+    assert weights.weight.tolist() == [1, 1, 0, 0, 1, 1] and weights.candidates.tolist() == [True] * 4 + [False] * 2
+
+
+@pytest.mark.parametrize(
+    ("plan", "changes", "reason"),
+    [
+        ("carriers-el2n-hardest-0.10", {"source": None}, "the setting has no probe"),
+        ("carriers-el2n-hardest-0.10", {"carrier": np.full(4, -1)}, "it is not known which training samples are carriers"),
+        ("per_group-el2n-hardest-0.10", {"aligned": np.zeros(4, int)}, "no training sample is aligned"),
+        ("per_group_equal-el2n-hardest-0.10", {"aligned": np.full(4, -1)}, "no training sample is aligned"),
+    ],
+)
+def test_what_the_setting_does_not_have_is_refused(
+    plan: str, changes: dict[str, Any], reason: str, assert_one_sentence: Callable[[str], None]
+) -> None:
+    label, unknown = np.array([0, 0, 1, 1]), np.full(4, -1)
+    values = {"group": unknown, "carrier": np.array([1, 0, 0, 0]), "aligned": np.array([1, 0, 0, 0]), "source": 0} | changes
+    with pytest.raises(PlanError, match=reason) as error:
+        weigh(Request(plans.parse(plan), 0, label, rank=np.arange(4), **values))
+    assert_one_sentence(str(error.value))
+
+
+def test_balancing_by_hand() -> None:
+    part = np.array([0, 0, 0, 0, 0, 2, 2, 2, 3, 3])  # nothing in part 1
+    subsampled = balanced("balance_subsample-groups", part, 4)
+    assert np.bincount(part, subsampled.weight).tolist() == [2, 0, 2, 2] and set(subsampled.weight) == {0.0, 1.0}
+    assert subsampled.visits == EXACT and subsampled.candidates.all()
+    reweighted = balanced("balance_reweight-groups", part, 4)
+    np.testing.assert_allclose(reweighted.weight, 10 / 3 / np.array([5, 5, 5, 5, 5, 3, 3, 3, 2, 2]), rtol=1e-15)
+    assert reweighted.visits == DRAWN and reweighted.candidates.all()
+
+
+PARTITIONS = st.lists(st.integers(0, 5), min_size=1, max_size=80).map(lambda values: np.array(values, dtype=np.int32))
+
+
+@given(PARTITIONS, st.integers(0, 3))
+def test_subsampling_leaves_every_part_at_the_size_of_the_smallest(part: np.ndarray, repeat: int) -> None:
+    weights = balanced("balance_subsample-groups", part, 6, repeat)
+    size = np.bincount(part)
+    left = np.bincount(part, weights.weight)
+    assert (left[size > 0] == size[size > 0].min()).all()
+    assert np.array_equal(weights.weight, balanced("balance_subsample-groups", part, 6, repeat).weight)
+
+
+def test_subsampling_is_random_and_even() -> None:
+    part = np.array([0] * 8 + [1] * 2)
+    kept = np.array([balanced("balance_subsample-groups", part, 2, repeat).weight for repeat in range(400)])
+    assert np.abs(kept[:, :8].mean(axis=0) - 0.25).max() < 0.08, "each of eight samples fills one of two places in a quarter of the repeats"
+    assert (kept[:, 8:] == 1).all()
+
+
+@given(PARTITIONS)
+def test_reweighting_expects_equal_draws_of_every_part_and_as_many_as_samples(part: np.ndarray) -> None:
+    weight = balanced("balance_reweight-groups", part, 6).weight
+    assert weight.sum() == pytest.approx(len(part), rel=1e-12)
+    expected = np.bincount(part, weight)[np.bincount(part) > 0]
+    np.testing.assert_allclose(expected, len(part) / len(expected), rtol=1e-12)
+    assert all(len(set(weight[part == value])) == 1 for value in np.unique(part))
+
+
+@pytest.mark.parametrize(("factor", "visits"), [("0", EXACT), ("50", EXACT), ("2.0", EXACT), ("0.5", DRAWN), ("1.25", DRAWN)])
+def test_an_upweighted_sample_counts_once_and_the_factor_more(factor: str, visits: str) -> None:
+    weights = balanced(f"upweight-errors-{factor}", np.array([0, 1, 0, 1]), 2)
+    assert weights.weight.tolist() == [1, 1 + float(factor), 1, 1 + float(factor)]
+    assert weights.candidates.tolist() == [False, True, False, True]
+    assert weights.visits == visits and weights.notice is None
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(0, "no training sample is in part 'part 1'"), (1, "every training sample is in part 'part 1'")]
+)
+def test_upweighting_none_or_all_is_noted(value: int, words: str) -> None:
+    notice = balanced("upweight-errors-50", np.full(3, value), 2).notice
+    assert notice is not None and notice.startswith(words) and "of 'errors'" in notice and "the factor 50" in notice
+
+
+def test_upweighting_takes_two_parts(assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(PlanError, match="'groups' has 3 parts, but 'upweight' takes a partition of two") as error:
+        balanced("upweight-groups-2", np.array([0, 1, 2]), 3)
     assert_one_sentence(str(error.value))

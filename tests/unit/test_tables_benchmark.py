@@ -206,7 +206,7 @@ def test_a_benchmark_needs_erm_and_its_own_plans_and_no_more(config: Config) -> 
             "benchmarks.waterbirds.setting: 'waterbird' is no known setting (did you mean 'waterbirds'?)",
         ),
         ({"setting": "celeba", "plans": [PLAN]}, "'celeba' is a setting of 'celeba', but the published values are of 'waterbirds'"),
-        ({"setting": "waterbirds", "plans": ["best"]}, "benchmarks.waterbirds.plans: 'best' names no plan"),
+        ({"setting": "waterbirds", "plans": ["best"]}, "benchmarks.waterbirds.plans: 'best' is not a plan"),
         ({"setting": "waterbirds", "plans": [PLAN, "none"]}, "plans names 'none', which is measured in any case"),
         ({"setting": "waterbirds", "plans": ["per_group-el3n-hardest-0.90"]}, "score 'el3n' is no known score of 'waterbirds'"),
     ],

@@ -84,9 +84,27 @@ def folder(own_working_directory: Path, tmp_path_factory: pytest.TempPathFactory
     prepare_splits.run(path / "base", path / "manifest", None, sampling, [0], path / "samples", PROVENANCE)
     recipe = {"epochs": 1, "record_epochs": "all", "seeds": 1, "view": "eval", "shared": False}
     train_reference.run(files(path), setting(path / "encoder"), recipe, [0], 1, 1, path / "dynamics", PROVENANCE)
-    score_difficulty.run(path / "samples", path / "dynamics", "el2n", "all", [0], path / "el2n", PROVENANCE)
+    score_difficulty.run(
+        samples=path / "samples",
+        dynamics=path / "dynamics",
+        score="el2n",
+        epochs="all",
+        repeats=[0],
+        output=path / "el2n",
+        provenance=PROVENANCE,
+    )
     plan = "per_class-el2n-hardest-0.20"
-    prune_metadata.run(path / "samples", path / "el2n", path / "manifest", plan, "never", "contradiction", [0], path / "plan", PROVENANCE)
+    prune_metadata.run(
+        samples=path / "samples",
+        difficulty=path / "el2n",
+        partition=None,
+        manifest=path / "manifest",
+        plan=plan,
+        setting={"probe": {"source": "contradiction", "target": "entailment"}},
+        repeats=[0],
+        output=path / "plan",
+        provenance=PROVENANCE,
+    )
     return path
 
 

@@ -8,13 +8,13 @@ from spurprune.storage.tables import Provenance
 
 with stage_log(snakemake.log[0], "prune_metadata"):
     prune_metadata.run(
-        Path(snakemake.input.samples),
-        Path(snakemake.input.difficulty) if snakemake.input.difficulty else None,
-        Path(snakemake.input.manifest),
-        snakemake.wildcards.plan,
-        snakemake.params.setting["attribute"],
-        snakemake.params.setting["source_class"],
-        list(snakemake.params.repeats),
-        Path(snakemake.output.plan),
-        Provenance.of(snakemake.wildcards, snakemake.params),
+        samples=Path(snakemake.input.samples),
+        difficulty=Path(snakemake.input.difficulty) if snakemake.input.difficulty else None,
+        partition=Path(snakemake.input.partition) if snakemake.input.partition else None,
+        manifest=Path(snakemake.input.manifest),
+        plan=snakemake.wildcards.plan,
+        setting=snakemake.params.setting,
+        repeats=list(snakemake.params.repeats),
+        output=Path(snakemake.output.plan),
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
     )

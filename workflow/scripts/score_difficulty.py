@@ -8,11 +8,11 @@ from spurprune.storage.tables import Provenance
 
 with stage_log(snakemake.log[0], "score_difficulty"):
     score_difficulty.run(
-        Path(snakemake.input.samples),
-        Path(snakemake.input.dynamics) if snakemake.input.dynamics else None,
-        snakemake.wildcards.score,
-        snakemake.params.epochs,
-        list(snakemake.params.repeats),
-        Path(snakemake.output.difficulty),
-        Provenance.of(snakemake.wildcards, snakemake.params),
+        samples=Path(snakemake.input.samples),
+        dynamics=Path(snakemake.input.dynamics) if snakemake.input.dynamics else None,
+        score=snakemake.wildcards.score,
+        epochs=snakemake.params.epochs,
+        repeats=list(snakemake.params.repeats),
+        output=Path(snakemake.output.difficulty),
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
     )

@@ -11,6 +11,6 @@ def score(dynamics: Dynamics) -> np.ndarray:
     A sample that was never learned gets the number of recorded epochs, which no count of transitions can reach: never learned is the
     hardest, never forgotten (0) the easiest.
     """
-    correct = dynamics.correct.astype(bool)
+    correct = dynamics.correct
     forgotten = (correct[:, :-1] & ~correct[:, 1:]).sum(axis=1)
     return np.where(correct.any(axis=1), forgotten, correct.shape[1]).astype(np.float64)

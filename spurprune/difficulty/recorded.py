@@ -1,0 +1,59 @@
+"""The recorded training dynamics of a setting's reference runs, from their file into arrays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spurprune.errors import DataError
+from spurprune.storage import schemas, tables
+from spurprune.storage.tables import to_numpy
+
+SHARED_REPEAT = -1  # the repeat number under which a reference shared among repeats is stored
+KEYS = schemas.DYNAMICS.key
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The dynamics of one or several repeats; ``shared`` where all repeats have the same reference runs. ``where`` names the file."""
+
+    table: pa.Table
+    shared: bool
+    where: str
+
+    @classmethod
+    def read(cls, path: Path, values: Sequence[str] | None = None) -> "Recorded":
+        """Read the recorded values of a dynamics file, or only some of them; raises DataError if it is missing or damaged."""
+        table = tables.read(path, schemas.DYNAMICS, None if values is None else [*KEYS, *values])
+        return cls(table, bool(pc.any(pc.equal(table.column("repeat"), SHARED_REPEAT)).as_py()), str(path))
+
+    def arrays(
+        self, repeat: int, sample_id: np.ndarray, *, epochs: Sequence[int] | None = None, seed: int | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return one repeat's values by name, arrays [reference seeds, epochs, samples] in the order of ``sample_id``, int64 [samples].
+
+        ``epochs`` and ``seed`` choose among the recorded epochs and reference seeds; None takes all. Raises DataError if something of
+        that was not recorded.
+        """
+        table = self.table.filter(pc.equal(self.table.column("repeat"), SHARED_REPEAT if self.shared else repeat))
+        if epochs is not None:
+            table = table.filter(pc.is_in(table.column("epoch"), pa.array(epochs, pa.int16())))
+        if seed is not None:
+            table = table.filter(pc.equal(table.column("reference_seed"), seed))
+        table = table.sort_by([("reference_seed", "ascending"), ("epoch", "ascending"), ("sample_id", "ascending")])
+        num_seeds = pc.count_distinct(table.column("reference_seed")).as_py()
+        num_epochs = pc.count_distinct(table.column("epoch")).as_py()
+        missing = [] if epochs is None else sorted(set(epochs) - set(table.column("epoch").unique().to_pylist()))
+        if missing or len(table) == 0 or len(table) != num_seeds * num_epochs * len(sample_id):
+            of = "".join([f", epoch {missing[0]}" if missing else "", "" if seed is None else f", reference seed {seed}"])
+            raise DataError(f"{self.where} lacks dynamics of repeat {repeat}{of} (it holds {len(table)} rows); delete the file and rerun.")
+        order = np.argsort(sample_id)
+        found = to_numpy(table.column("sample_id")).reshape(num_seeds, num_epochs, -1)
+        if not (found == sample_id[order]).all():
+            raise DataError(f"{self.where} holds dynamics of other samples than the setting's training split; delete the file and rerun.")
+        back = np.argsort(order)
+        names = [name for name in table.column_names if name not in KEYS]
+        return {name: to_numpy(table.column(name)).reshape(num_seeds, num_epochs, -1)[:, :, back] for name in names}

@@ -1,0 +1,25 @@
+"""What a reference run got wrong at some epoch: the error set of JTT (Liu et al. 2021).
+
+With the reference's ``view: training``, its predictions are those of each sample's own training step, as in JTT's code.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from spurprune.pruning.partitioning import Request
+
+NEEDS = "dynamics"
+REQUIRED = ("reference", "epoch")
+DEFAULTS: Mapping[str, Any] = {"seed": 0}  # which of the reference seeds
+NAMES = ("right", "wrong")
+
+
+def parts(request: Request) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return 1 for the samples that the reference took for another class after ``epoch`` epochs, 0 for the others.
+
+    Raises DataError if that epoch or seed was not recorded.
+    """
+    predicted = request.predicted(request.options["epoch"], request.options["seed"])
+    return (predicted != request.label).astype(np.int32), NAMES

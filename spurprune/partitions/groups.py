@@ -1,0 +1,24 @@
+"""The setting's groups: class × the values of its attributes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from spurprune.errors import DataError
+from spurprune.pruning.partitioning import Request
+
+NEEDS = "samples"
+REQUIRED: tuple[str, ...] = ()
+DEFAULTS: Mapping[str, Any] = {}
+
+
+def parts(request: Request) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return each sample's group and the groups' names, empty groups included; raises DataError naming a sample of unknown group."""
+    unknown = np.flatnonzero(request.group < 0)
+    if len(unknown):
+        raise DataError(
+            f"The groups of {len(unknown)} training samples in repeat {request.repeat} are unknown, such as that of sample "
+            f"{request.sample_id[unknown[0]]}; name other attributes in 'groups', or balance by class."
+        )
+    return request.group.astype(np.int32), tuple(request.grouping.name(number) for number in range(request.grouping.num_groups))

@@ -1,0 +1,33 @@
+"""What a partition is asked: the training samples of one repeat, and what was recorded of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spurprune.data.grouping import Grouping
+from spurprune.difficulty.recorded import Recorded
+
+
+@dataclass(frozen=True)
+class Request:
+    """The training samples of one repeat, arrays [N] in the same order, and the options of the partition's block.
+
+    ``sample_id`` int64; ``label`` int16; ``group`` int32, as ``grouping`` numbers them, -1 unknown. ``dynamics`` are the reference
+    runs', None for a partition that needs none.
+    """
+
+    repeat: int
+    sample_id: np.ndarray
+    label: np.ndarray
+    group: np.ndarray
+    grouping: Grouping
+    options: Mapping[str, Any]
+    dynamics: Recorded | None = None
+
+    def predicted(self, epoch: int, seed: int) -> np.ndarray:
+        """Return the labels predicted by one reference seed after ``epoch`` epochs, int16 [N]; raises DataError if not recorded."""
+        assert self.dynamics is not None
+        found = self.dynamics.arrays(self.repeat, self.sample_id, epochs=[epoch], seed=seed)["predicted"]
+        return np.asarray(found[0, 0])

@@ -1,0 +1,16 @@
+"""Balancing by reweighting: every part is drawn equally often (Idrissi et al. 2022, RWG and RWY)."""
+
+import numpy as np
+
+from spurprune.pruning.candidates import everyone
+from spurprune.pruning.weights import DRAWN, Request, Weights
+
+FIELDS = ("partition",)
+
+
+def weigh(request: Request) -> Weights:
+    """Return N / (G·n) for each sample of a part of n samples, of N samples in G parts that are not empty; they add up to N."""
+    assert request.part is not None
+    count = np.bincount(request.part)
+    weight = len(request.part) / (np.count_nonzero(count) * np.maximum(count, 1))
+    return Weights(weight[request.part], everyone(request), DRAWN)

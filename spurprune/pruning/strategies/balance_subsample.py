@@ -1,0 +1,21 @@
+"""Balancing by subsampling: as many samples of every part as the smallest has (Idrissi et al. 2022, SUBG and SUBY)."""
+
+import numpy as np
+
+from spurprune.pruning.candidates import everyone
+from spurprune.pruning.thinning import foremost, strata, without
+from spurprune.pruning.weights import Request, Weights
+
+FIELDS = ("partition",)
+
+
+def weigh(request: Request) -> Weights:
+    """Keep a random subset of every part, of the size of the smallest part that is not empty; drawn once per repeat."""
+    assert request.part is not None
+    order = request.random_order()
+    members = strata(np.arange(len(request.part)), request.part)
+    size = min(len(one) for one in members)
+    pruned = np.ones(len(request.part), dtype=bool)
+    for one in members:
+        pruned[foremost(one, order, size)] = False
+    return without(pruned, everyone(request))

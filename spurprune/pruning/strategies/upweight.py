@@ -1,0 +1,26 @@
+"""Upweighting one part of a partition, such as what a reference got wrong (Liu et al. 2021, JTT)."""
+
+import numpy as np
+
+from spurprune.errors import PlanError
+from spurprune.pruning.weights import DRAWN, EXACT, Request, Weights
+
+FIELDS = ("partition", "factor")
+
+
+def weigh(request: Request) -> Weights:
+    """Return 1 + FACTOR for the samples of the second of two parts, 1 for the others: FACTOR further copies, JTT's λ.
+
+    Whole factors are visited exactly, others drawn. Raises PlanError if the partition does not have two parts.
+    """
+    part, parts, name = request.part, request.parts, request.plan.partition
+    assert part is not None and request.plan.factor is not None
+    if len(parts) != 2:
+        raise PlanError(f"'{name}' has {len(parts)} parts, but 'upweight' takes a partition of two, of which the second gains weight.")
+    factor = float(request.plan.factor)
+    chosen = part == 1
+    notice = None
+    if chosen.all() or not chosen.any():
+        which, effect = ("every", "favours none") if chosen.all() else ("no", "changes nothing")
+        notice = f"{which} training sample is in part '{parts[1]}' of '{name}', so the factor {request.plan.factor} {effect}"
+    return Weights(np.where(chosen, 1 + factor, 1.0), chosen, EXACT if factor.is_integer() else DRAWN, notice)

@@ -1,0 +1,256 @@
+"""Partitions: which part each training sample is in, and plans by them."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from spurprune.dag import plugins
+from spurprune.data import samples as sampling
+from spurprune.data.grouping import Attribute, Grouping
+from spurprune.data.inputs import Manifest, write_manifest
+from spurprune.data.samples import Samples
+from spurprune.difficulty.recorded import SHARED_REPEAT
+from spurprune.errors import DataError, PlanError
+from spurprune.stages import partition, prune_metadata
+from spurprune.storage import schemas, tables
+from spurprune.storage.tables import Provenance, to_numpy
+
+PROVENANCE = Provenance("birds", "000-001", "0+code", "config")
+REPEATS = [0, 1]
+GROUPING = Grouping(("landbird", "waterbird"), (Attribute("background", ("land", "forest", "water"), "on {value}"),))
+LABEL = np.array([0, 0, 0, 0, 1, 1, 1, 0, 1], dtype=np.int16)
+BACKGROUND = np.array([0, 0, 2, 0, 2, 2, 0, 1, 1], dtype=np.int16)
+TRAIN = 7  # the first seven samples; the others are tested
+SAMPLE_ID = np.array([14, 11, 12, 13, 10, 15, 16, 17, 18])
+GROUPS = {"kind": "groups"}
+ERRORS = {"kind": "errors", "reference": "early", "epoch": 2}
+# By (seed, epoch): what the reference takes the training samples for, in their order above.
+PREDICTED = {
+    (0, 1): [0, 0, 0, 0, 0, 0, 0],
+    (0, 2): [0, 0, 1, 0, 1, 1, 0],
+    (1, 1): [1, 1, 1, 1, 1, 1, 1],
+    (1, 2): [1, 0, 0, 0, 1, 1, 1],
+}
+
+
+def write_samples(path: Path, background: np.ndarray = BACKGROUND, label: np.ndarray = LABEL) -> Path:
+    """Samples of two repeats, the same."""
+    split = np.where(np.arange(len(LABEL)) < TRAIN, "train", "test").astype(object)
+    nothing = np.full(len(LABEL), -1, dtype=np.int8)
+    values = {"background": background}
+    group = GROUPING.numbers(label, values)
+    every = [Samples(repeat, SAMPLE_ID, split, label, values, nothing, nothing, group) for repeat in REPEATS]
+    sampling.write(path, every, GROUPING, PROVENANCE)
+    return path
+
+
+def write_dynamics(path: Path, repeats: list[int], predicted: dict[tuple[int, int], list[int]] = PREDICTED) -> Path:
+    """Dynamics of every repeat, its rows in any order; repeat 1's predictions are the others' opposite."""
+    rows = [
+        {"repeat": repeat, "reference_seed": seed, "epoch": epoch, "sample_id": sample_id, "predicted": 1 - label if repeat == 1 else label}
+        for repeat in repeats
+        for (seed, epoch), labels in predicted.items()
+        for sample_id, label in zip(SAMPLE_ID[:TRAIN].tolist(), labels, strict=True)
+    ]
+    order = np.random.default_rng(0).permutation(len(rows))
+    table = pa.Table.from_pylist([rows[i] | dict.fromkeys(("loss", "error", "margin", "feature_norm"), 0.0) for i in order])
+    tables.write(path, table, schemas.DYNAMICS, PROVENANCE)
+    return path
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> Path:
+    return write_samples(tmp_path / "samples.parquet")
+
+
+@pytest.fixture
+def dynamics(tmp_path: Path) -> Path:
+    return write_dynamics(tmp_path / "dynamics.parquet", REPEATS)
+
+
+def divide(samples: Path, block: dict[str, Any], dynamics: Path | None = None) -> Path:
+    output = samples.with_name(f"{block['kind']}.parquet")
+    partition.run(samples=samples, dynamics=dynamics, partition=block, repeats=REPEATS, output=output, provenance=PROVENANCE)
+    return output
+
+
+def parts_of(path: Path, repeat: int = 0) -> list[int]:
+    """The part of every training sample, in the order above."""
+    found: list[int] = tables.values_of(tables.read(path, schemas.PARTITION), "part", repeat, SAMPLE_ID[:TRAIN], str(path)).tolist()
+    return found
+
+
+def weigh(samples: Path, plan: str, division: Path | None) -> tuple[np.ndarray, pa.Table, dict[str, Any]]:
+    """Run prune_metadata; return the weights of repeat 0 in the order above, the table, and the file's metadata."""
+    manifest, output = samples.with_name("manifest.json"), samples.with_name("plan.parquet")
+    split_counts = {"train": TRAIN, "test": len(LABEL) - TRAIN}
+    attributes = GROUPING.attributes
+    channels = (0.5,) * 3
+    one = Manifest("birds", 8, 9, (3, 8, 8), "uint8", GROUPING.classes, attributes, split_counts, channels, channels, "", "", "")
+    write_manifest(manifest, one)
+    prune_metadata.run(
+        samples=samples,
+        difficulty=None,
+        partition=division,
+        manifest=manifest,
+        plan=plan,
+        setting={"probe": None},
+        repeats=REPEATS,
+        output=output,
+        provenance=PROVENANCE,
+    )
+    table = tables.read(output, schemas.PLAN)
+    weight = tables.values_of(table, "weight", 0, SAMPLE_ID[:TRAIN], str(output))
+    return weight, table, tables.read_metadata(output, schemas.PLAN)
+
+
+def test_every_partition_says_what_it_needs() -> None:
+    assert plugins.names("partitions") == ["errors", "groups"]
+    for name in plugins.names("partitions"):
+        plugin = plugins.load("partitions", name)
+        assert plugin.NEEDS in ("samples", "dynamics")
+        assert not set(plugin.REQUIRED) & set(plugin.DEFAULTS)
+
+
+def test_groups_are_the_settings(samples: Path) -> None:
+    path = divide(samples, GROUPS)
+    assert parts_of(path) == parts_of(path, 1) == [0, 0, 2, 0, 5, 5, 3]
+    metadata = tables.read_metadata(path, schemas.PARTITION)
+    names = [
+        "landbird on land",
+        "landbird on forest",
+        "landbird on water",
+        "waterbird on land",
+        "waterbird on forest",
+        "waterbird on water",
+    ]
+    assert metadata["notes"] == {"partition": GROUPS, "parts": names}
+    assert metadata["counts"]["1"] == dict(zip(names, [3, 0, 1, 1, 0, 2], strict=True))
+    table = tables.read(path, schemas.PARTITION)
+    assert len(table) == 2 * TRAIN
+    tables.require_unique(table, schemas.PARTITION, str(path))
+
+
+def test_a_sample_of_unknown_group_is_named(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    background = BACKGROUND.copy()
+    background[[1, 3, 8]] = -1  # the last is tested, not trained on
+    with pytest.raises(DataError, match="The groups of 2 training samples in repeat 0 are unknown, such as that of sample 11; ") as error:
+        divide(write_samples(tmp_path / "unknown.parquet", background), GROUPS)
+    assert_one_sentence(str(error.value))
+    assert not (tmp_path / "groups.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, [0, 0, 1, 0, 0, 0, 1]),  # by default of the first seed
+        ({"epoch": 1}, [0, 0, 0, 0, 1, 1, 1]),
+        ({"seed": 1}, [1, 0, 0, 0, 0, 0, 0]),
+        ({"seed": 1, "epoch": 1}, [1, 1, 1, 1, 0, 0, 0]),
+    ],
+)
+def test_errors_are_what_the_reference_takes_for_another_class(
+    samples: Path, dynamics: Path, options: dict[str, int], expected: list[int]
+) -> None:
+    path = divide(samples, ERRORS | options, dynamics)
+    assert parts_of(path, 0) == expected
+    assert parts_of(path, 1) == [1 - part for part in expected]
+    metadata = tables.read_metadata(path, schemas.PARTITION)
+    assert metadata["notes"]["parts"] == ["right", "wrong"]
+    assert metadata["counts"]["0"] == {"right": TRAIN - sum(expected), "wrong": sum(expected)}
+
+
+def test_errors_of_a_shared_reference_are_every_repeats(samples: Path, tmp_path: Path) -> None:
+    path = divide(samples, ERRORS, write_dynamics(tmp_path / "shared.parquet", [SHARED_REPEAT]))
+    assert parts_of(path, 0) == parts_of(path, 1) == [0, 0, 1, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("options", "missing"),
+    [({"epoch": 3}, "repeat 0, epoch 3, reference seed 0"), ({"seed": 2}, "repeat 0, epoch 2, reference seed 2")],
+)
+def test_errors_that_were_not_recorded_are_refused(
+    samples: Path, dynamics: Path, options: dict[str, int], missing: str, assert_one_sentence: Callable[[str], None]
+) -> None:
+    with pytest.raises(DataError, match=f"dynamics.parquet lacks dynamics of {missing} ") as error:
+        divide(samples, ERRORS | options, dynamics)
+    assert_one_sentence(str(error.value))
+
+
+# Plans by a partition
+
+
+def test_balancing_by_groups_writes_weights_and_how_they_become_visits(samples: Path) -> None:
+    groups = divide(samples, GROUPS)
+    weight, table, metadata = weigh(samples, "balance_subsample-groups", groups)
+    assert [weight[part].sum() for part in ([0, 1, 3], [2], [6], [4, 5])] == [1, 1, 1, 1]
+    assert metadata["notes"] == {"plan": "balance_subsample-groups", "visits": "exact"}
+    expected = {"candidates": 7, "pruned": 3, "train": 7, "visits": 4, "carriers": None, "pruned_carriers": None}
+    assert metadata["counts"] == {"0": expected, "1": expected}
+    assert sorted(to_numpy(table.column("reason"))) == sorted(["kept", "pruned"] * 6 + ["kept"] * 2)
+
+    weight, table, metadata = weigh(samples, "balance_reweight-groups", groups)
+    np.testing.assert_allclose(weight, [7 / 12, 7 / 12, 7 / 4, 7 / 12, 7 / 8, 7 / 8, 7 / 4], rtol=1e-15)
+    assert metadata["notes"]["visits"] == "drawn"
+    assert metadata["counts"]["0"] == expected | {"pruned": 0, "visits": 7}
+    assert set(to_numpy(table.column("reason"))) == {"reweighted"}
+
+
+def test_balancing_by_class_needs_no_file(samples: Path) -> None:
+    weight, _, metadata = weigh(samples, "balance_subsample-class", None)
+    assert weight[:4].sum() == 3 and weight[4:].tolist() == [1, 1, 1]
+    assert metadata["counts"]["0"]["pruned"] == 1
+    weight, _, _ = weigh(samples, "balance_reweight-class", None)
+    np.testing.assert_allclose(weight, [7 / 8] * 4 + [7 / 6] * 3, rtol=1e-15)
+
+
+def test_errors_are_upweighted(samples: Path, dynamics: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "spurprune"):
+        weight, table, metadata = weigh(samples, "upweight-errors-50", divide(samples, ERRORS, dynamics))
+    assert weight.tolist() == [1, 1, 51, 1, 1, 1, 51] and metadata["notes"]["visits"] == "exact"
+    assert metadata["counts"]["0"] == {
+        "candidates": 2,
+        "pruned": 0,
+        "train": 7,
+        "visits": 107,
+        "carriers": None,
+        "pruned_carriers": None,
+    }
+    reasons = to_numpy(table.column("reason"))[:TRAIN].tolist()
+    assert [reasons.count(reason) for reason in ("no candidate", "reweighted")] == [5, 2]
+    assert not caplog.records
+    assert weigh(samples, "upweight-errors-0.5", divide(samples, ERRORS, dynamics))[2]["notes"]["visits"] == "drawn"
+
+
+def test_upweighting_without_errors_is_a_warning_in_the_log(samples: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    right = {(0, 2): LABEL[:TRAIN].tolist()}
+    errors = divide(samples, ERRORS, write_dynamics(tmp_path / "right.parquet", REPEATS, right))
+    with caplog.at_level(logging.WARNING, "spurprune"):
+        weight, _, _ = weigh(samples, "upweight-errors-50", errors)
+    assert weight.tolist() == [1] * TRAIN
+    assert [record.getMessage() for record in caplog.records] == [
+        "birds, plan 'upweight-errors-50', repeat 0: no training sample is in part 'wrong' of 'errors', so the factor 50 changes nothing",
+        "birds, plan 'upweight-errors-50', repeat 1: every training sample is in part 'wrong' of 'errors', so the factor 50 favours none",
+    ]
+
+
+def test_weights_that_no_training_can_use_are_refused(samples: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(PlanError, match="the weight inf is not a finite number") as error:
+        weigh(samples, f"upweight-class-{'9' * 400}", None)
+    assert_one_sentence(str(error.value))
+
+
+def test_a_class_that_balancing_would_empty_is_named(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    label = np.array([0, 1, 1, 1, 1, 1, 1, 0, 1], dtype=np.int16)  # one landbird to train on
+    samples = write_samples(tmp_path / "samples.parquet", label=label)
+    one_wrong = {(0, 2): [0, 1, 1, 1, 1, 1, 0]}
+    errors = divide(samples, ERRORS, write_dynamics(tmp_path / "dynamics.parquet", [SHARED_REPEAT], one_wrong))
+    reason = "class 'landbird' would lose all its 1 training samples; choose another partition"
+    with pytest.raises(PlanError, match=f"^birds, plan 'balance_subsample-errors', repeat [01]: {reason}") as error:
+        weigh(samples, "balance_subsample-errors", errors)
+    assert_one_sentence(str(error.value))
