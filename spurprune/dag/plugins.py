@@ -14,6 +14,7 @@ from spurprune.errors import ConfigError
 # Where the plugins of each kind lie within the package.
 FOLDERS = {
     "datasets": "data.datasets",
+    "readers": "data.readers",
     "overlays": "overlays",
     "models": "models.networks",
     "methods": "methods",

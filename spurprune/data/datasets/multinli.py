@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from spurprune import seeds
 from spurprune.data import tokens
+from spurprune.data.grouping import WITHOUT_WITH, Attribute
 from spurprune.data.raw import RawDataset
 from spurprune.data.samples import SPLITS
 from spurprune.errors import DataError
@@ -24,6 +25,7 @@ from spurprune.machine.logs import log
 from spurprune.storage.tables import labels
 
 CLASSES = ("contradiction", "entailment", "neutral")  # the order of labels in group DRO's code; Hugging Face's is another
+ATTRIBUTES = (Attribute.of("negation", WITHOUT_WITH),)  # whether a negation word is in the second sentence
 HUGGING_FACE = ("entailment", "neutral", "contradiction")
 UNDECIDED = "-"  # the gold label of pairs whose annotators did not agree
 PARTS = ("train", "dev_matched", "dev_mismatched")  # in the order in which they are joined
@@ -106,7 +108,7 @@ def read(source: Path | None, image_size: int) -> RawDataset:
         f"MultiNLI 1.0 (Williams, Nangia and Bowman 2018){'' if whole else ', not whole'}; {division}; "
         f"tokens by {'its own tokenizer' if own.is_dir() else TOKENIZER}, at most {image_size} a pair",
         "as stated in the release: OANC's, CC BY-SA 3.0, CC BY 3.0, by genre",
-        {"negation": ["no negation", "negation"]},
+        ATTRIBUTES,
         vocabulary,
     )
 
