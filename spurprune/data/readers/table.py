@@ -214,9 +214,13 @@ def _coded(column: "pd.Series[Any]", path: Path) -> tuple[tuple[str, ...], np.nd
     """Return (the distinct values, sorted; each row's position among them, int16 [N], -1 where the cell is empty)."""
     texts = _texts(column, path)
     values = _sorted(sorted({text for text in texts if text is not None}), path, str(column.name))
-    if not 0 < len(values) <= MOST_VALUES:
-        count = f"{len(values):,} different values, more than {MOST_VALUES:,}" if values else "no values"
-        raise DataError(f"{path} has {count} in the column '{column.name}'; name another column.")
+    if not values:
+        raise DataError(f"{path} has no values in the column '{column.name}'; name another column.")
+    if len(values) > MOST_VALUES:
+        raise DataError(
+            f"{path} has {len(values):,} different values in the column '{column.name}', of which there may be {MOST_VALUES:,}; name "
+            "another column."
+        )
     code = {value: place for place, value in enumerate(values)}
     return values, np.array([-1 if text is None else code[text] for text in texts], dtype=np.int16)
 
