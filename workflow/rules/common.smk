@@ -70,11 +70,6 @@ def code(stage, *plugin_modules):
     return code_hash(ROOT, ROOT / f"workflow/scripts/{stage}.py", *modules)
 
 
-def download_record(wildcards):
-    """The record of the dataset's download, or none where it is embedded or a person must place it."""
-    return f"results/downloads/{wildcards.dataset}.json" if registry()[wildcards.dataset].downloads else []
-
-
 def repeats(wildcards):
     """The repeats of the wildcards' block."""
     return list(studies.repeats_of(wildcards.block))
