@@ -200,7 +200,7 @@ def scaled(root: Path, variant: str) -> dict[str, Any]:
     return setting
 
 
-def split(base: Path, manifest: Path, setting: dict[str, Any], repeats: list[int], output: Path) -> None:
+def samples_of(base: Path, manifest: Path, setting: dict[str, Any], repeats: list[int], output: Path) -> None:
     prepare_splits.run(
         base=base, manifest=manifest, difficulty=None, setting=setting, repeats=repeats, output=output, provenance=PROVENANCE
     )
@@ -210,7 +210,7 @@ def split(base: Path, manifest: Path, setting: dict[str, Any], repeats: list[int
 def test_the_papers_subset(release: Path, tmp_path: Path, root: Path, variant: str) -> None:
     files = prepare(release, tmp_path / "prepared")
     output = tmp_path / "samples.parquet"
-    split(files.base, files.manifest, scaled(root, variant), [0, 1], output)
+    samples_of(files.base, files.manifest, scaled(root, variant), [0, 1], output)
     rows = tables.read(output, schemas.SAMPLES).to_pylist()
     taken = {repeat: [r for r in rows if r["repeat"] == repeat and r["split"] == "train"] for repeat in (0, 1)}
     for repeat in (0, 1):
@@ -381,7 +381,7 @@ def test_the_papers_subset_of_the_real_lists(tmp_path: Path, root: Path) -> None
         for count in (0, 10, 500, 2500):
             output = tmp_path / f"{variant}-{count}.parquet"
             setting = blocks.samples(settings[f"celeba-count.count-{count}"])
-            split(base, manifest, setting, [0], output)
+            samples_of(base, manifest, setting, [0], output)
             table = tables.read(output, schemas.SAMPLES)
             split, group, ids = (to_numpy(table.column(name)) for name in ("split", "group", "sample_id"))
             assert np.bincount(group[split == "train"], minlength=4).tolist() == [5000, 0, 5000 - count, count]
