@@ -126,7 +126,7 @@ def _split_counts(rows: pa.Table) -> dict[str, int]:
 
 
 def _without(rows: pa.Table, damaged: list[int]) -> pa.Table:
-    """Return the base table without some rows, its samples numbered anew: a sample's id is its place in the array."""
+    """Return the base table without some rows, its samples renumbered: a sample's id is its place in the array."""
     kept = rows.take(np.setdiff1d(np.arange(len(rows)), damaged))
     place = kept.column_names.index("sample_id")
     return kept.set_column(place, "sample_id", pa.array(np.arange(len(kept), dtype=np.int64)))

@@ -12,7 +12,7 @@ from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
 from spurprune.storage.tables import to_numpy
 
-BATCH = 80  # eight images a class in each file of the miniature
+BATCH = 80  # eight images per class in each file of the miniature
 COUNTS = {"train": ((9, 1), (1, 9)), "validation": ((2, 2), (2, 2)), "test": ((2, 2), (2, 2))}
 
 

@@ -43,7 +43,7 @@ def file(wnid: str, number: int) -> str:
 
 @pytest.fixture
 def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A miniature of ImageNet's folders with two test images a class; one photo is grey, one wide, one high."""
+    """A miniature of ImageNet's folders with two test images per class; one photo is grey, one wide, one high."""
     monkeypatch.setattr(hard_imagenet, "TEST_A_CLASS", 2)
     monkeypatch.setattr(hard_imagenet, "TRAIN_A_CLASS", (2, 5))
     monkeypatch.setattr(hard_imagenet, "MINIMAL", LISTED)
@@ -315,7 +315,7 @@ def test_a_damaged_mask_or_archive_is_named(release: Path, assert_one_sentence: 
         hard_imagenet.read(release, SIDE)
     (release / "masks").rename(release / "elsewhere")
     (release / "masks.zip").write_text("no archive")
-    with pytest.raises(DataError, match=r"masks\.zip is no zip file") as error:
+    with pytest.raises(DataError, match=r"masks\.zip is not a zip file") as error:
         hard_imagenet.read(release, SIDE)
     assert_one_sentence(str(error.value))
 

@@ -72,7 +72,7 @@ def test_classes_are_known_by_name_or_number(assert_one_sentence: Callable[[str]
 def test_a_damaged_manifest_is_refused(tmp_path: Path, content: str, assert_one_sentence: Callable[[str], None]) -> None:
     path = tmp_path / "manifest.json"
     path.write_text(content)
-    assert f"{path} is no dataset manifest" in refused(lambda: read_manifest(path), assert_one_sentence)
+    assert f"{path} is not a dataset manifest" in refused(lambda: read_manifest(path), assert_one_sentence)
 
 
 def test_a_manifest_with_a_foreign_key_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
@@ -112,7 +112,7 @@ def test_a_truncated_array_is_refused(tmp_path: Path, kept: int, assert_one_sent
     path = tmp_path / "inputs.npy"
     write_inputs(path, IMAGES)
     path.write_bytes(path.read_bytes()[:kept])
-    assert f"{path} is damaged or no NPY file" in refused(lambda: open_inputs(path, MANIFEST), assert_one_sentence)
+    assert f"{path} is damaged or not an NPY file" in refused(lambda: open_inputs(path, MANIFEST), assert_one_sentence)
 
 
 def test_an_array_of_objects_is_never_loaded(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:

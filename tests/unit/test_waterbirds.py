@@ -141,7 +141,7 @@ def test_a_subset_is_read_with_a_warning_that_names_the_difference(release: Path
     with caplog.at_level(logging.WARNING):
         raw = waterbirds.read(release, SIDE)
     assert raw.split_counts["train"] == 12
-    assert "is no complete Waterbirds, by 2 · y + place: train (6, 2, 0, 4) instead of (6, 2, 1, 4)" in caplog.text
+    assert "is not the whole of Waterbirds, by 2 · y + place: train (6, 2, 0, 4) instead of (6, 2, 1, 4)" in caplog.text
     assert "validation" not in caplog.text
 
 

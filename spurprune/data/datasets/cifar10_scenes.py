@@ -21,7 +21,7 @@ from spurprune.storage.tables import labels, to_numpy
 CLASSES = ("horse", "dog")
 ATTRIBUTES = (Attribute.of("background", ("land", "water"), "on {value}"),)
 SCENES = ("deer", "ship")  # what the picture below the object shows: land, water
-# Objects a class and scene: the training split's are 95% aligned.
+# Objects per class and scene: the training split's are 95% aligned.
 COUNTS = {"train": ((950, 50), (50, 950)), "validation": ((100, 100), (100, 100)), "test": ((250, 250), (250, 250))}
 SPLIT_COUNTS = {name: sum(map(sum, groups)) for name, groups in COUNTS.items()}
 OBJECT_SHARE = 0.5  # of the scene's side

@@ -38,7 +38,7 @@ CLASSES = (
 ATTRIBUTES = (Attribute.of("surroundings", WITHOUT_WITH),)
 FOLDERS = {"train": "train", "test": "val"}  # ImageNet's validation images are what is tested on
 TEST_A_CLASS = 50
-TRAIN_A_CLASS = (732, 1300)  # images of a class in ImageNet's training set, the fewest and the most (Russakovsky et al. 2015)
+TRAIN_A_CLASS = (732, 1300)  # images per class in ImageNet's training set, the fewest and the most (Russakovsky et al. 2015)
 
 # The Dog Sled training images with minimal spurious features: the numbers in n03218198_<number>.JPEG, as the paper's authors list them.
 MINIMAL = (
@@ -103,7 +103,7 @@ def _photos_of(root: Path, folder: str, wnid: str) -> list[str]:
     names = sorted(path.name for path in place.glob("*.JPEG")) if place.is_dir() else []
     if not names:
         raise DataError(
-            f"Hard ImageNet's photos are not at {place}: place ImageNet's {folder} folder there with a folder of .JPEG files a class, or "
+            f"Hard ImageNet's photos are not at {place}: place ImageNet's {folder} there, one folder of .JPEG files per class, or "
             "set data.hard_imagenet to the folder that holds train and val."
         )
     return [f"{folder}/{wnid}/{name}" for name in names]

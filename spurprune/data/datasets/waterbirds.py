@@ -65,7 +65,7 @@ def _folder(source: Path) -> Path:
         if (folder / "metadata.csv").is_file():
             return folder
     raise DataError(
-        f"Waterbirds is not at {source / FOLDER}: unpack {FOLDER}.tar.gz there (metadata.csv and a folder a species), or set "
+        f"Waterbirds is not at {source / FOLDER}: unpack {FOLDER}.tar.gz there (metadata.csv and one folder per species), or set "
         "data.waterbirds to the folder that holds it."
     )
 
@@ -100,4 +100,4 @@ def _check_counts(split: np.ndarray, group: np.ndarray, folder: Path) -> None:
     difference = "; ".join(f"{name} {found[name]} instead of {GROUP_COUNTS[name]}" for name in SPLITS if found[name] != GROUP_COUNTS[name])
     if len(split) >= sum(sum(counts) for counts in GROUP_COUNTS.values()):
         raise DataError(f"{folder / 'metadata.csv'} has other images by 2 · y + place than the release: {difference}; place the original.")
-    log.warning("%s is no complete Waterbirds, by 2 · y + place: %s", folder, difference)
+    log.warning("%s is not the whole of Waterbirds, by 2 · y + place: %s", folder, difference)

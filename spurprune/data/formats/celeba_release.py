@@ -176,7 +176,7 @@ def _read_attributes(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
     columns = next(rows, [])
     for name in ("image_id", *wanted):
         if name not in columns:
-            raise DataError(f"{path} names no column '{name}', so it is no list of CelebA's attributes; place an original copy.")
+            raise DataError(f"{path} names no column '{name}', so it is not a list of CelebA's attributes; place an original copy.")
     places = [columns.index(name) for name in wanted]
     image = columns.index("image_id")
     names: list[str] = []
@@ -198,7 +198,7 @@ def _read_attributes(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
 
 
 def _text_rows(path: Path) -> Iterator[list[str]]:
-    """Yield the columns' names, then the rows of the official text: a count, the attributes' names, a line an image."""
+    """Yield the columns' names, then the rows of the official text: a count, the attributes' names, one line per image."""
     with open(path, encoding="utf-8-sig", newline="") as stream:
         first, names = stream.readline().split(), stream.readline().split()
         if len(first) != 1 or not first[0].isdigit() or len(names) != ATTRIBUTES:

@@ -303,7 +303,7 @@ def _vectors(path: Path, table: Path, count: int, image_size: int | None) -> np.
     try:
         vectors: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} is damaged or not an NPY file ({first_sentence(error)}); save the vectors anew.") from error
+        raise DataError(f"{path} is damaged or not an NPY file ({first_sentence(error)}); save the vectors again.") from error
     if vectors.ndim != 2 or vectors.dtype not in (np.float32, np.float64) or not vectors.shape[1]:
         raise DataError(f"{path} holds {vectors.dtype} {vectors.shape}, but vectors must be float32 or float64 of shape (rows, length).")
     if len(vectors) != count:
