@@ -52,7 +52,7 @@ def _check_plan(key: str, name: str, setting: str, config: Config) -> None:
     block = config.settings[setting]
     if plan.score is not None:
         require_known(plan.score, block["difficulty"], f"{key}: score '{plan.score}'", f"score of '{setting}'")
-    if plan.partition is not None and plan.partition != plans.BY_CLASS:
+    if plan.partition is not None and plan.partition != plans.CLASS:
         require_known(plan.partition, block["partitions"], f"{key}: partition '{plan.partition}'", f"partition of '{setting}'")
 
 

@@ -7,8 +7,7 @@ from typing import Any
 from spurprune.config import check_methods, check_settings, check_studies, methods, schema, settings
 from spurprune.config.config import Config
 from spurprune.dag import plugins
-from spurprune.data.registry import DatasetEntry, dataset_entry, registry
-from spurprune.errors import ConfigError
+from spurprune.data import catalogue
 
 
 def load(raw: Mapping[str, Any], root: Path) -> Config:
@@ -17,6 +16,7 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
     ``root`` is the project's folder: setting files are looked up in the working directory first, then below ``root``.
     """
     schema.validate(raw, "config", where="")
+    catalogue.check(raw["datasets"])
     declared = settings.read_files(raw["setting_files"], root)
     blocks, families = settings.resolve(declared, raw["setting_defaults"])
     for name, block in blocks.items():
@@ -30,7 +30,7 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
         studies=dict(raw["studies"]),
         settings={name: _with_partition_defaults(block) for name, block in blocks.items()},
         methods={name: _with_option_defaults(methods.complete(entry)) for name, entry in raw["methods"].items()},
-        datasets=_datasets(raw["datasets"]),
+        datasets={name: catalogue.dataset_entry(name, raw["datasets"]) for name in catalogue.names(raw["datasets"])},
         own_datasets=dict(raw["datasets"]),
         families=families,
     )
@@ -43,18 +43,10 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
 
 
 def _with_partition_defaults(setting: dict[str, Any]) -> dict[str, Any]:
-    partitions = {name: {**schema.defaults_of("partitions", block["kind"]), **block} for name, block in setting["partitions"].items()}
+    partitions = {name: {**plugins.defaults("partitions", block["kind"]), **block} for name, block in setting["partitions"].items()}
     return setting | {"partitions": partitions}
 
 
 def _with_option_defaults(entry: dict[str, Any]) -> dict[str, Any]:
     kind = "refinements" if entry["kind"] in plugins.names("refinements") else "methods"
-    return entry | {"options": {**schema.defaults_of(kind, entry["kind"]), **entry["options"]}}
-
-
-def _datasets(own: Mapping[str, Mapping[str, Any]]) -> dict[str, DatasetEntry]:
-    """Return what is known of every dataset; raises ConfigError if a user's own has a declared one's name."""
-    for name in own:
-        if name in registry():
-            raise ConfigError(f"datasets.{name} has the name of a declared dataset; choose another.")
-    return dict(registry()) | {name: dataset_entry(name, block) for name, block in own.items()}
+    return entry | {"options": {**plugins.defaults(kind, entry["kind"]), **entry["options"]}}

@@ -13,6 +13,7 @@ from jsonschema.exceptions import ValidationError, relevance
 
 from spurprune.config.settings import StrictLoader
 from spurprune.dag import plugins
+from spurprune.data import catalogue
 from spurprune.errors import ConfigError
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "workflow" / "schemas"
@@ -49,6 +50,8 @@ def _filled(node: Any) -> Any:
         return [_filled(item) for item in node]
     if not isinstance(node, dict):
         return node
+    if "x-own-datasets" in node:
+        return catalogue.own_schema()
     if "x-names" in node:
         return {"enum": [name for kind in node["x-names"] for name in plugins.names(kind)]}
     if "x-plugins" in node:
@@ -90,11 +93,6 @@ def validate_options(options: Any, kind: str, name: str, where: str) -> None:
     errors = list(Draft202012Validator(found).iter_errors(options))
     if errors:
         raise ConfigError(_sentence(_narrowed(max(errors, key=relevance)), where))
-
-
-def defaults_of(kind: str, name: str) -> dict[str, Any]:
-    """Return the options of a plugin that have defaults."""
-    return {option: found["default"] for option, found in plugins.declared(kind, name, "OPTIONS", {}).items() if "default" in found}
 
 
 def validate(value: Any, name: str, where: str, part: str | None = None) -> None:

@@ -107,7 +107,7 @@ def plan_difficulty(setting: str, plan: str, block: str) -> Difficulty | None:
 def plan_partition(setting: str, plan: str, block: str) -> Partition | None:
     """Return the partition that a plan goes by, if any; the classes need no file."""
     partition = plans.parse(plan).partition
-    return None if partition in (None, plans.BY_CLASS) else Partition(setting, str(partition), block)
+    return None if partition in (None, plans.CLASS) else Partition(setting, str(partition), block)
 
 
 def reference_of(setting: str, recipe: str | None, block: str, settings: Mapping[str, Any]) -> Reference | None:

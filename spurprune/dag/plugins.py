@@ -64,3 +64,8 @@ def declared(kind: str, name: str, constant: str, default: Any = None) -> Any:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == constant and node.value:
             return ast.literal_eval(node.value)
     return default
+
+
+def defaults(kind: str, name: str) -> dict[str, Any]:
+    """Return the defaults of the options that a plugin declares, of those that have one; raises ConfigError as above."""
+    return {option: schema["default"] for option, schema in declared(kind, name, "OPTIONS", {}).items() if "default" in schema}

@@ -79,7 +79,7 @@ class Grouping:
         label, codes = self.cell(number)
         name = self.classes[label]
         for attribute, code in zip(self.attributes, codes, strict=True):
-            words = attribute.phrase.format(value=attribute.values[code])
+            words = attribute.phrase.replace("{value}", attribute.values[code])  # not format: a name may hold braces
             name += words if words.startswith(",") else f" {words}"
         return name
 

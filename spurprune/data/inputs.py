@@ -1,4 +1,4 @@
-"""The datasets' inputs: one memory-mapped array a dataset, its base table and its manifest."""
+"""The datasets' inputs: one memory-mapped array per dataset, its base table and its manifest."""
 
 import json
 import math
@@ -91,7 +91,7 @@ def read_manifest(path: Path) -> Manifest:
     except FileNotFoundError:
         raise DataError(f"{path} is missing; rerun the workflow, which makes it.") from None
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{path} is no dataset manifest ({first_sentence(error)}); delete it and rerun.") from error
+        raise DataError(f"{path} is not a dataset manifest ({first_sentence(error)}); delete it and rerun.") from error
 
 
 def write_inputs(path: Path, inputs: np.ndarray) -> None:
@@ -107,7 +107,7 @@ def open_inputs(path: Path, manifest: Manifest) -> np.ndarray:
     except FileNotFoundError:
         raise DataError(f"{path} is missing; rerun the workflow, which makes it.") from None
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} is damaged or no NPY file ({first_sentence(error)}); delete it and rerun.") from error
+        raise DataError(f"{path} is damaged or not an NPY file ({first_sentence(error)}); delete it and rerun.") from error
     expected = ((manifest.count, *manifest.shape), manifest.dtype)
     if (inputs.shape, str(inputs.dtype)) != expected:
         raise DataError(

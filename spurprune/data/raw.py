@@ -1,21 +1,23 @@
 """What every dataset reader returns."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from spurprune.data.formats.images import ImageFiles
+from spurprune.data.grouping import Attribute
 
 
 @dataclass(frozen=True)
 class RawDataset:
     """A dataset as its reader found it.
 
-    ``inputs`` are uint8 images [N, channels, height, width], images that are still files, or int32 tokens [N, 2 + length] (length,
-    position of the second sentence, token ids); ``base`` has one row a sample in the same order (schema ``schemas.BASE``);
-    ``split_counts`` are the counts that the release declares, against which the rows are checked; ``vocabulary`` is the fingerprint of
-    the tokenizer (``spurprune.data.tokens.fingerprint``) where the inputs are tokens.
+    ``inputs`` are uint8 images [N, channels, height, width], images that are still files, int32 tokens [N, 2 + length] (length,
+    position of the second sentence, token ids), or float32 vectors [N, D]; ``base`` has one row per sample in the same order (schema
+    ``schemas.BASE``), with a column ``attribute_{name}`` for each of the ``attributes``; ``split_counts`` are the counts that the release
+    declares, against which the rows are checked, 0 for a split that it lacks; ``vocabulary`` is the fingerprint of the tokenizer
+    (``spurprune.data.tokens.fingerprint``) where the inputs are tokens.
     """
 
     inputs: np.ndarray | ImageFiles
@@ -24,5 +26,5 @@ class RawDataset:
     split_counts: dict[str, int]
     source: str
     licence: str
-    attributes: dict[str, list[str]] = field(default_factory=dict)
+    attributes: tuple[Attribute, ...] = ()
     vocabulary: str = ""

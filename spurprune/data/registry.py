@@ -1,11 +1,14 @@
-"""The table of known datasets: classes, counts, sources and terms (``registry.yaml`` beside this file)."""
+"""The table of declared datasets: classes, counts, sources and terms (``registry.yaml`` beside this file)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from spurprune.data.grouping import Attribute
 
 
 @dataclass(frozen=True)
@@ -34,39 +37,37 @@ class Download:
 
 @dataclass(frozen=True)
 class DatasetEntry:
-    """One dataset of the registry; counts are those that the release declares.
+    """What is known of a dataset before it is read; counts are those that the release declares.
 
-    ``channels`` is 0 where samples are token sequences; then ``image_size`` is their length in tokens.
-    ``rankings`` are orders of its samples that the release comes with; ``downloads`` are the files that the workflow can fetch by
-    itself; where there are none, a person must place the data.
+    ``kind`` is "images", "sentences" or "vectors"; ``channels`` is None unless samples are images. ``image_size`` is in pixels or tokens,
+    None where a setting chooses it or samples are kept as they are. ``classes``, ``train_class_counts`` (in class order) and
+    ``attributes`` are None where only the data tell. ``rankings`` are orders of its samples that the release comes with; ``downloads``
+    are the files that the workflow can fetch by itself; where there are none, a person must place the data.
     """
 
     title: str
-    classes: list[str]
-    train_class_counts: list[int]
-    attributes: list[str]
-    image_size: int
-    channels: int
+    kind: str
+    classes: list[str] | None
+    train_class_counts: list[int] | None
+    attributes: tuple[Attribute, ...] | None
+    image_size: int | None
     embedded: bool
     source: str
     licence: str
+    channels: int | None = None
     place: str = ""
     rankings: tuple[str, ...] = ()
     downloads: tuple[Download, ...] = ()
 
-    @property
-    def is_text(self) -> bool:
-        """Whether samples are token sequences, not images."""
-        return self.channels == 0
-
 
 @cache
 def registry() -> dict[str, DatasetEntry]:
-    """Return all known datasets by name."""
+    """Return all declared datasets by name."""
     text = Path(__file__).with_name("registry.yaml").read_text(encoding="utf-8")
     return {name: _entry(**fields) for name, fields in yaml.safe_load(text).items()}
 
 
-def _entry(downloads: list[dict[str, Any]] | None = None, **fields: Any) -> DatasetEntry:
-    found = tuple(Download(**{**one, "urls": tuple(one["urls"])}) for one in downloads or ())
-    return DatasetEntry(**fields, downloads=found)
+def _entry(attributes: Mapping[str, Any], downloads: list[dict[str, Any]] | None = None, **fields: Any) -> DatasetEntry:
+    named = tuple(Attribute.of(name, one["values"], one.get("phrase")) for name, one in attributes.items())
+    offered = tuple(Download(**{**one, "urls": tuple(one["urls"])}) for one in downloads or ())
+    return DatasetEntry(**fields, attributes=named, downloads=offered)

@@ -3,16 +3,16 @@
 With the reference's ``view: training``, its predictions are those of each sample's own training step, as in JTT's code.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from spurprune.pruning.partitioning import Request
 
 NEEDS = "dynamics"
-REQUIRED = ("reference", "epoch")
-DEFAULTS: Mapping[str, Any] = {"seed": 0}  # which of the reference seeds
+OPTIONS = {
+    "reference": {"type": "string"},
+    "epoch": {"type": "integer", "minimum": 1},
+    "seed": {"type": "integer", "minimum": 0, "default": 0},  # which of the reference seeds
+}
 NAMES = ("right", "wrong")
 
 

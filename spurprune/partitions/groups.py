@@ -1,16 +1,11 @@
 """The setting's groups: class × the values of its attributes."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from spurprune.errors import DataError
 from spurprune.pruning.partitioning import Request
 
 NEEDS = "samples"
-REQUIRED: tuple[str, ...] = ()
-DEFAULTS: Mapping[str, Any] = {}
 
 
 def parts(request: Request) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -31,7 +31,7 @@ def run(
     what the kind goes by.
     """
     plugin = plugins.load("partitions", partition["kind"])
-    options = {**plugin.DEFAULTS, **{name: value for name, value in partition.items() if name != "kind"}}
+    options = {**plugins.defaults("partitions", partition["kind"]), **partition}
     found = sampling.read(samples)
     recorded = None if dynamics is None else Recorded.read(dynamics, ["predicted"])
     tables_, counts, names = [], {}, ()

@@ -1,14 +1,16 @@
 """prepare_inputs: decode a dataset once into a memory-mapped array, with its base table and manifest."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from spurprune.dag import plugins
 from spurprune.data.formats.images import ImageFiles, decode
-from spurprune.data.inputs import Manifest, write_inputs, write_manifest
+from spurprune.data.inputs import KINDS, Manifest, write_inputs, write_manifest
 from spurprune.data.raw import RawDataset
 from spurprune.data.samples import SPLITS
 from spurprune.errors import DataError
@@ -19,9 +21,11 @@ ROWS_AT_ONCE = 1024
 
 
 def run(
+    *,
     dataset: str,
-    image_size: int,
-    source: str | None,
+    image_size: int | None,
+    source: Path | None,
+    own: Mapping[str, Any] | None,
     damaged_images: str,
     threads: int,
     inputs: Path,
@@ -29,15 +33,19 @@ def run(
     manifest: Path,
     provenance: tables.Provenance,
 ) -> None:
-    """Read a dataset from the folder ``source`` (None if it is embedded) and write its three files.
+    """Read a dataset and write its three files.
 
-    ``damaged_images`` is "stop" or "skip": whether an image that cannot be decoded ends the stage or is left out with a line in the log.
-    Raises DataError.
+    A declared dataset is read from the folder ``source`` (None if it is embedded), the user's own as its block ``own`` of the configuration
+    says. ``image_size`` is in pixels or tokens, None to keep samples as they are. ``damaged_images`` is "stop" or "skip": whether an image
+    that cannot be decoded ends the stage or is left out with a line in the log. Raises DataError.
     """
-    raw: RawDataset = plugins.load("datasets", dataset).read(None if source is None else Path(source), image_size)
+    raw = _read(dataset, image_size, source, own)
     found = _split_counts(raw.base)
     if found != raw.split_counts or sum(found.values()) != len(raw.inputs):
         raise DataError(f"The dataset '{dataset}' has the splits {found}, but its release has {raw.split_counts}; place a complete copy.")
+    if not found["train"]:
+        raise DataError(f"The dataset '{dataset}' has no training samples; give it some.")
+    _require_attributes(raw, dataset)
     inputs.parent.mkdir(parents=True, exist_ok=True)
     rows = raw.base
     if isinstance(raw.inputs, ImageFiles):
@@ -46,12 +54,12 @@ def run(
             log.warning("%d damaged images are left out of %d", len(damaged), len(raw.inputs))
             rows = _without(rows, damaged)
     else:
+        _require_finite(raw, dataset)
         write_inputs(inputs, raw.inputs)
     tables.require_unique(rows, schemas.BASE, dataset)
     array = np.load(inputs, mmap_mode="r", allow_pickle=False)
-    is_image = array.dtype == np.uint8
     train = np.flatnonzero(tables.to_numpy(rows.column("split")) == "train")
-    mean, std = channel_statistics(array, train) if is_image else ((), ())
+    mean, std = channel_statistics(array, train) if KINDS[str(array.dtype)] == "images" else ((), ())
     tables.write(base, rows, schemas.BASE, provenance)
     write_manifest(
         manifest,
@@ -74,13 +82,51 @@ def run(
     )
 
 
+def _read(dataset: str, image_size: int | None, source: Path | None, own: Mapping[str, Any] | None) -> RawDataset:
+    if own is None and image_size is None:
+        raise DataError(f"The samples of '{dataset}' are brought to one size, so image_size must be a whole number, not null.")
+    raw: RawDataset
+    if own is not None:
+        raw = plugins.load("readers", own["reader"]).read(own, image_size)
+    else:
+        raw = plugins.load("datasets", dataset).read(source, image_size)
+    return raw
+
+
+def _require_attributes(raw: RawDataset, dataset: str) -> None:
+    """Raise DataError unless the base table has a column for each of the attributes, and codes of their values in it."""
+    known = {f"attribute_{attribute.name}": len(attribute.values) for attribute in raw.attributes}
+    columns = {name for name in raw.base.column_names if name.startswith("attribute_")}
+    if columns != set(known):
+        raise DataError(f"The reader of '{dataset}' gives the columns {sorted(columns)}, but declares {sorted(known)}; correct it.")
+    for name, count in known.items():
+        codes = tables.to_numpy(raw.base.column(name).fill_null(-1))
+        if codes.min() < -1 or codes.max() >= count:
+            raise DataError(f"The reader of '{dataset}' gives a code in {name} that none of its {count} values has; correct it.")
+
+
+def _require_finite(raw: RawDataset, dataset: str) -> None:
+    """Raise DataError, naming the first sample, if a vector holds a value that is not a finite number."""
+    assert isinstance(raw.inputs, np.ndarray)
+    if raw.inputs.dtype != np.float32:
+        return
+    for start in range(0, len(raw.inputs), ROWS_AT_ONCE):
+        wrong = np.argwhere(~np.isfinite(raw.inputs[start : start + ROWS_AT_ONCE]))
+        if len(wrong):
+            row, place = start + int(wrong[0][0]), int(wrong[0][1])
+            raise DataError(
+                f"The dataset '{dataset}' has the value {raw.inputs[row, place]} at place {place} of the vector of sample "
+                f"'{raw.base.column('key')[row]}' ({raw.source}); vectors must hold finite numbers, so correct it or remove the sample."
+            )
+
+
 def _split_counts(rows: pa.Table) -> dict[str, int]:
     splits = tables.to_numpy(rows.column("split"))
     return {name: int((splits == name).sum()) for name in SPLITS}
 
 
 def _without(rows: pa.Table, damaged: list[int]) -> pa.Table:
-    """Return the base table without some rows, its samples numbered anew: a sample's id is its place in the array."""
+    """Return the base table without some rows, its samples renumbered: a sample's id is its place in the array."""
     kept = rows.take(np.setdiff1d(np.arange(len(rows)), damaged))
     place = kept.column_names.index("sample_id")
     return kept.set_column(place, "sample_id", pa.array(np.arange(len(kept), dtype=np.int64)))

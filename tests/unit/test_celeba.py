@@ -116,7 +116,18 @@ class Prepared:
 
 def prepare(source: Path, target: Path, dataset: str = "celeba", damaged: str = "stop") -> Prepared:
     files = Prepared(target / "inputs.npy", target / "base.parquet", target / "manifest.json")
-    prepare_inputs.run(dataset, SIDE, str(source), damaged, 2, files.inputs, files.base, files.manifest, PROVENANCE)
+    prepare_inputs.run(
+        dataset=dataset,
+        image_size=SIDE,
+        source=source,
+        own=None,
+        damaged_images=damaged,
+        threads=2,
+        inputs=files.inputs,
+        base=files.base,
+        manifest=files.manifest,
+        provenance=PROVENANCE,
+    )
     return files
 
 
@@ -135,7 +146,7 @@ def test_photos_labels_and_splits_come_in_the_order_of_the_list(release: Path, t
 def test_blond_hair_is_another_class_of_the_same_files(release: Path, tmp_path: Path) -> None:
     base = tables.read(prepare(release, tmp_path / "prepared", "celeba_blond").base, schemas.BASE)
     assert to_numpy(base.column("label")).tolist() == [person.blond for person in PEOPLE]
-    assert to_numpy(base.column("attribute_male")).tolist() == [person.male for person in PEOPLE]
+    assert to_numpy(base.column("attribute_gender")).tolist() == [person.male for person in PEOPLE]
 
 
 @pytest.mark.parametrize(("column", "index"), [("partition", False), ("split", True)])
@@ -188,11 +199,17 @@ def scaled(root: Path, variant: str) -> dict[str, Any]:
     return setting
 
 
+def samples_of(base: Path, manifest: Path, setting: dict[str, Any], repeats: list[int], output: Path) -> None:
+    prepare_splits.run(
+        base=base, manifest=manifest, difficulty=None, setting=setting, repeats=repeats, output=output, provenance=PROVENANCE
+    )
+
+
 @pytest.mark.parametrize("variant", ["paper", "code"])
 def test_the_papers_subset(release: Path, tmp_path: Path, root: Path, variant: str) -> None:
     files = prepare(release, tmp_path / "prepared")
     output = tmp_path / "samples.parquet"
-    prepare_splits.run(files.base, files.manifest, None, scaled(root, variant), [0, 1], output, PROVENANCE)
+    samples_of(files.base, files.manifest, scaled(root, variant), [0, 1], output)
     rows = tables.read(output, schemas.SAMPLES).to_pylist()
     taken = {repeat: [r for r in rows if r["repeat"] == repeat and r["split"] == "train"] for repeat in (0, 1)}
     for repeat in (0, 1):
@@ -363,7 +380,7 @@ def test_the_papers_subset_of_the_real_lists(tmp_path: Path, root: Path) -> None
         for count in (0, 10, 500, 2500):
             output = tmp_path / f"{variant}-{count}.parquet"
             setting = blocks.samples(settings[f"celeba-count.count-{count}"])
-            prepare_splits.run(base, manifest, None, setting, [0], output, PROVENANCE)
+            samples_of(base, manifest, setting, [0], output)
             table = tables.read(output, schemas.SAMPLES)
             split, group, ids = (to_numpy(table.column(name)) for name in ("split", "group", "sample_id"))
             assert np.bincount(group[split == "train"], minlength=4).tolist() == [5000, 0, 5000 - count, count]
@@ -377,4 +394,4 @@ def test_the_papers_subset_of_the_real_lists(tmp_path: Path, root: Path) -> None
 def manifest_of(split_counts: dict[str, int]) -> Manifest:
     """A manifest of the gender dataset, decoded to nothing."""
     total = sum(split_counts.values())
-    return Manifest("celeba", SIDE, total, (3, SIDE, SIDE), "uint8", celeba.CLASSES, {"eyeglasses": []}, split_counts, (), (), "", "", "")
+    return Manifest("celeba", SIDE, total, (3, SIDE, SIDE), "uint8", celeba.CLASSES, celeba.ATTRIBUTES, split_counts, (), (), "", "", "")

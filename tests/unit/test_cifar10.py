@@ -13,7 +13,7 @@ from spurprune.data.datasets import cifar10
 from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
 
-BATCH = 20  # two images a class in each file of the miniature
+BATCH = 20  # two images per class in each file of the miniature
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_an_incomplete_release_says_what_it_lacks(release: Path, assert_one_sent
         ({b"labels": [0] * BATCH, b"data": np.zeros((BATCH, 5), dtype=np.uint8)}, "holds uint8"),
         ({b"labels": [12] * BATCH, b"data": np.zeros((BATCH, 3072), dtype=np.uint8)}, "labels"),
         ([1, 2], "no CIFAR-10 batch"),
-        ({b"labels": [0] * BATCH, b"data": np.zeros((BATCH, 3072), dtype=np.uint8)}, "images a class"),
+        ({b"labels": [0] * BATCH, b"data": np.zeros((BATCH, 3072), dtype=np.uint8)}, "images per class"),
     ],
 )
 def test_a_foreign_batch_is_refused(release: Path, content: Any, reason: str) -> None:

@@ -12,7 +12,7 @@ from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
 from spurprune.storage.tables import to_numpy
 
-BATCH = 80  # eight images a class in each file of the miniature
+BATCH = 80  # eight images per class in each file of the miniature
 COUNTS = {"train": ((9, 1), (1, 9)), "validation": ((2, 2), (2, 2)), "test": ((2, 2), (2, 2))}
 
 
@@ -40,7 +40,7 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_groups_have_their_counts_and_no_picture_is_used_twice(release: Path) -> None:
     raw = cifar10_scenes.read(release, 64)
     tables.conform(raw.base, schemas.BASE, "scenes")
-    split, label, water = (to_numpy(raw.base.column(name)) for name in ("split", "label", "attribute_water"))
+    split, label, water = (to_numpy(raw.base.column(name)) for name in ("split", "label", "attribute_background"))
     for name, groups in COUNTS.items():
         found = [[int(((split == name) & (label == i) & (water == j)).sum()) for j in (0, 1)] for i in (0, 1)]
         assert found == [list(row) for row in groups]
@@ -53,7 +53,7 @@ def test_groups_have_their_counts_and_no_picture_is_used_twice(release: Path) ->
 def test_the_object_lies_in_the_middle_of_its_scene(release: Path) -> None:
     raw = cifar10_scenes.read(release, 64)
     assert isinstance(raw.inputs, np.ndarray) and raw.inputs.shape[1:] == (3, 64, 64)
-    label, water = (to_numpy(raw.base.column(name)) for name in ("label", "attribute_water"))
+    label, water = (to_numpy(raw.base.column(name)) for name in ("label", "attribute_background"))
     red = {name: cifar10.CLASSES.index(name) * 20 for name in (*cifar10_scenes.CLASSES, *cifar10_scenes.SCENES)}
     for image, i, j in zip(raw.inputs, label, water, strict=True):
         scene = np.full((64, 64), red[cifar10_scenes.SCENES[j]])

@@ -39,3 +39,8 @@ def test_every_key_and_every_choice_of_the_schemas_is_explained(root: Path, word
 def test_what_schemas_leave_open_is_explained(words: set[str]) -> None:
     open_names = {"extends", "grid", *registry(), *plugins.names("scores"), *plugins.names("methods"), *plugins.names("strategies")}
     assert sorted(open_names - words) == []
+
+
+@pytest.mark.parametrize("reader", plugins.names("readers"))
+def test_every_option_of_a_reader_is_explained(reader: str, words: set[str]) -> None:
+    assert sorted({reader, *_names(plugins.load("readers", reader).OPTIONS)} - words) == []

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from spurprune.data.datasets import digits
+from spurprune.data.division import stratified_split
 from spurprune.data.raw import RawDataset
 from spurprune.data.registry import registry
 from spurprune.errors import DataError
@@ -65,7 +66,7 @@ def test_every_split_and_every_class_is_divided_exactly(data: st.DataObject) -> 
     y = np.random.default_rng(0).permutation(np.repeat(np.arange(len(class_sizes)) * 3, class_sizes))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(y)), min_size=2, max_size=2)))
     counts = {"train": cuts[0], "validation": cuts[1] - cuts[0], "test": len(y) - cuts[1]}
-    split = digits.stratified_split(y, counts, np.random.default_rng(data.draw(st.integers(0, 99))))
+    split = stratified_split(y, counts, np.random.default_rng(data.draw(st.integers(0, 99))))
     assert np.bincount(split, minlength=3).tolist() == list(counts.values())
     for label, size in zip(np.unique(y), class_sizes, strict=True):
         found = np.bincount(split[y == label], minlength=3)
@@ -75,7 +76,7 @@ def test_every_split_and_every_class_is_divided_exactly(data: st.DataObject) -> 
 
 def test_members_of_a_class_are_divided_at_random() -> None:
     y = np.zeros(40, dtype=int)
-    splits = [digits.stratified_split(y, {"train": 20, "test": 20}, np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    splits = [stratified_split(y, {"train": 20, "test": 20}, np.random.default_rng(seed)) for seed in (1, 1, 2)]
     assert np.array_equal(splits[0], splits[1])
     assert not np.array_equal(splits[0], splits[2])
     assert splits[0].tolist() != sorted(splits[0].tolist())
@@ -83,4 +84,4 @@ def test_members_of_a_class_are_divided_at_random() -> None:
 
 def test_split_sizes_must_add_up() -> None:
     with pytest.raises(ValueError, match="10 samples together, the data 9"):
-        digits.stratified_split(np.zeros(9), {"train": 6, "test": 4}, np.random.default_rng(0))
+        stratified_split(np.zeros(9), {"train": 6, "test": 4}, np.random.default_rng(0))

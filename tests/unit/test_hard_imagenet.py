@@ -42,7 +42,7 @@ def file(wnid: str, number: int) -> str:
 
 @pytest.fixture
 def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A miniature of ImageNet's folders with two test images a class; one photo is grey, one wide, one high."""
+    """A miniature of ImageNet's folders with two test images per class; one photo is grey, one wide, one high."""
     monkeypatch.setattr(hard_imagenet, "TEST_A_CLASS", 2)
     monkeypatch.setattr(hard_imagenet, "TRAIN_A_CLASS", (2, 5))
     monkeypatch.setattr(hard_imagenet, "MINIMAL", LISTED)
@@ -93,9 +93,8 @@ def columns(root: Path) -> dict[str, Any]:
 
 
 def test_photos_come_by_class_and_name(release: Path, tmp_path: Path) -> None:
-    inputs, base, manifest = (tmp_path / name for name in ("inputs.npy", "base.parquet", "manifest.json"))
-    prepare_inputs.run("hard_imagenet", SIDE, str(release), "stop", 2, inputs, base, manifest, PROVENANCE)
-    images, table = np.load(inputs), tables.read(base, schemas.BASE)
+    base, _ = prepare(release, tmp_path)
+    images, table = np.load(tmp_path / "inputs.npy"), tables.read(base, schemas.BASE)
     train = [(label, file(wnid, number)) for label, wnid in enumerate(WNIDS) for number in sorted(numbers(wnid), key=str)]
     assert images.shape == (len(train) + 30, 3, SIDE, SIDE)
     assert table.column("key").to_pylist()[: len(train)] == [name for _, name in train]
@@ -158,8 +157,25 @@ def setting_of(root: Path, name: str) -> dict[str, Any]:
 
 def prepare(release: Path, target: Path) -> tuple[Path, Path]:
     inputs, base, manifest = (target / name for name in ("inputs.npy", "base.parquet", "manifest.json"))
-    prepare_inputs.run("hard_imagenet", SIDE, str(release), "stop", 2, inputs, base, manifest, PROVENANCE)
+    prepare_inputs.run(
+        dataset="hard_imagenet",
+        image_size=SIDE,
+        source=release,
+        own=None,
+        damaged_images="stop",
+        threads=2,
+        inputs=inputs,
+        base=base,
+        manifest=manifest,
+        provenance=PROVENANCE,
+    )
     return base, manifest
+
+
+def split(base: Path, manifest: Path, setting: dict[str, Any], repeats: list[int], output: Path) -> None:
+    prepare_splits.run(
+        base=base, manifest=manifest, difficulty=None, setting=setting, repeats=repeats, output=output, provenance=PROVENANCE
+    )
 
 
 @pytest.mark.parametrize(("name", "dog_sleds"), [("hard-imagenet", LISTED), ("hard-imagenet-ranked", (6, 7321, 25473))])
@@ -170,7 +186,7 @@ def test_the_papers_subset(release: Path, tmp_path: Path, root: Path, name: str,
     write_meta(release, ranked)
     base, manifest = prepare(release, tmp_path)
     output = tmp_path / "samples.parquet"
-    prepare_splits.run(base, manifest, None, setting_of(root, name), [0, 1, 2], output, PROVENANCE)
+    split(base, manifest, setting_of(root, name), [0, 1, 2], output)
     keys = tables.read(base, schemas.BASE).column("key").to_pylist()
     rows = [r | {"key": keys[r["sample_id"]]} for r in tables.read(output, schemas.SAMPLES).to_pylist()]
     skis = set()
@@ -191,7 +207,7 @@ def test_every_dog_sled_that_is_tested_counts(release: Path, tmp_path: Path, roo
     """Of two Dog Sleds one is taken for a Ski; of two Skis one for a Dog Sled, which is reported apart."""
     base, manifest = prepare(release, tmp_path)
     samples, predictions, plan, output = (tmp_path / f"{name}.parquet" for name in ("samples", "predictions", "plan", "metrics"))
-    prepare_splits.run(base, manifest, None, setting_of(root, "hard-imagenet"), [0], samples, PROVENANCE)
+    split(base, manifest, setting_of(root, "hard-imagenet"), [0], samples)
     test = [r for r in tables.read(samples, schemas.SAMPLES).to_pylist() if r["split"] == "test"]
     predicted = [r["label"] for r in test]
     dog_sled, ski = WNIDS.index(DOG_SLED), WNIDS.index(SKI)
@@ -223,8 +239,17 @@ def test_every_dog_sled_that_is_tested_counts(release: Path, tmp_path: Path, roo
     )
     tables.write(plan, nothing, schemas.PLAN, Provenance("hard-imagenet", "000-000", "0+code", "config", counts))
     names = {"setting": "hard-imagenet", "method": "erm", "plan": "none", "block": "000-000"}
-    setting = {"source_class": "ski", "target_class": "dog sled", "attribute": "surroundings"}
-    evaluate.run(predictions, samples, plan, manifest, setting, names, [0], output, PROVENANCE)
+    evaluate.run(
+        predictions=predictions,
+        samples=samples,
+        plan=plan,
+        manifest=manifest,
+        setting={"probe": {"source": "ski", "target": "dog sled"}},
+        names=names,
+        repeats=[0],
+        output=output,
+        provenance=PROVENANCE,
+    )
     found = {
         (r["metric"], r["group"]): (r["n"], r["value"]) for r in tables.read(output, schemas.METRICS).to_pylist() if r["split"] == "test"
     }
@@ -233,7 +258,7 @@ def test_every_dog_sled_that_is_tested_counts(release: Path, tmp_path: Path, roo
     assert found["reverse_misclassification", None] == (2, 0.5)
     assert found["baseline_misclassification", None] == (0, None), "no Dog Sled is known to be without the surroundings"
     assert found["accuracy", None] == (30, pytest.approx(28 / 30))
-    assert found["group_accuracy", "dog sled, surroundings"] == (2, 0.5)
+    assert found["group_accuracy", "dog sled with surroundings"] == (2, 0.5)
     assert found["worst_group_accuracy", None] == (30, 0.5)
     assert found["accuracy_weighted", None] == (30, None), "training images have no groups"
 
@@ -289,7 +314,7 @@ def test_a_damaged_mask_or_archive_is_named(release: Path, assert_one_sentence: 
         hard_imagenet.read(release, SIDE)
     (release / "masks").rename(release / "elsewhere")
     (release / "masks.zip").write_text("no archive")
-    with pytest.raises(DataError, match=r"masks\.zip is no zip file") as error:
+    with pytest.raises(DataError, match=r"masks\.zip is not a zip file") as error:
         hard_imagenet.read(release, SIDE)
     assert_one_sentence(str(error.value))
 

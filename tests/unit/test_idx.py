@@ -116,8 +116,8 @@ IMAGES = contents()[TRAIN_IMAGES]
         (TRAIN_LABELS, b"<html>", "has the magic number 1013478509, but must have 2049"),
         (TRAIN_LABELS, contents()["t10k-labels-idx1-ubyte"], "holds 4 values, the release 9"),
         (TRAIN_IMAGES, IMAGES.replace(struct.pack(">2I", 28, 28), struct.pack(">2I", 14, 56)), "holds 9×14×56 values, the release 9×28×28"),
-        (TRAIN_LABELS, LABELS[:-1] + b"\1", r"holds \(3, 3, 3\) images a class, the release \(3, 2, 4\)"),
-        (TRAIN_LABELS, LABELS[:-1] + b"\3", r"holds \(3, 2, 3, 1\) images a class, the release \(3, 2, 4\)"),
+        (TRAIN_LABELS, LABELS[:-1] + b"\1", r"holds \(3, 3, 3\) images per class, the release \(3, 2, 4\)"),
+        (TRAIN_LABELS, LABELS[:-1] + b"\3", r"holds \(3, 2, 3, 1\) images per class, the release \(3, 2, 4\)"),
     ],
 )
 @pytest.mark.parametrize("gzipped", [False, True])

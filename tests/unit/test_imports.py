@@ -51,7 +51,7 @@ def test_a_stage_that_does_not_train_starts_light(stage: str, child_environment:
     assert set(slow_imports([f"spurprune.stages.{stage}"], child_environment)) <= allowed
 
 
-@pytest.mark.parametrize("kind", ["scores", "strategies", "partitions", "figures", "tables", "datasets", "overlays"])
+@pytest.mark.parametrize("kind", ["scores", "strategies", "partitions", "figures", "tables", "datasets", "readers", "overlays"])
 def test_their_plugins_are_light_too(kind: str, child_environment: dict[str, str]) -> None:
     from spurprune.dag import plugins
 
@@ -62,7 +62,7 @@ def test_their_plugins_are_light_too(kind: str, child_environment: dict[str, str
 
 
 def test_so_is_what_the_workflow_loads_to_be_parsed(child_environment: dict[str, str]) -> None:
-    modules = ["spurprune.config", "spurprune.dag.studies", "spurprune.dag.codehash", "spurprune.dag.plugins", "spurprune.data.registry"]
+    modules = ["spurprune.config", "spurprune.dag.studies", "spurprune.dag.codehash", "spurprune.dag.plugins", "spurprune.data.catalogue"]
     assert slow_imports(modules, child_environment) == []
 
 

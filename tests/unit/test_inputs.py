@@ -9,7 +9,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import pytest
 
-from spurprune.data.inputs import Manifest, open_inputs, read_manifest, write_inputs, write_manifest
+from spurprune.data.grouping import WITHOUT_WITH, Attribute
+from spurprune.data.inputs import Manifest, folder_name, open_inputs, read_manifest, write_inputs, write_manifest
 from spurprune.errors import DataError
 
 MANIFEST = Manifest(
@@ -19,7 +20,7 @@ MANIFEST = Manifest(
     shape=(1, 4, 4),
     dtype="uint8",
     classes=("cat", "dog"),
-    attributes={"line": ["no", "yes"]},
+    attributes=(Attribute.of("line", WITHOUT_WITH), Attribute.of("site", ("A", "B", "C"))),
     split_counts={"train": 4, "test": 2},
     mean=(0.5,),
     std=(0.25,),
@@ -45,6 +46,20 @@ def test_manifest_is_read_back_equal(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_samples_are_kept_as_they_are_without_a_size(tmp_path: Path) -> None:
+    vectors = replace(MANIFEST, image_size=None, shape=(3,), dtype="float32", mean=(), std=())
+    write_manifest(tmp_path / "manifest.json", vectors)
+    assert read_manifest(tmp_path / "manifest.json") == vectors
+    assert (vectors.kind, MANIFEST.kind, replace(vectors, dtype="int32").kind) == ("vectors", "images", "sentences")
+    assert (folder_name("toy", None), folder_name("toy", 32)) == ("toy-full", "toy-32")
+
+
+def test_attributes_are_known_by_name(assert_one_sentence: Callable[[str], None]) -> None:
+    assert MANIFEST.attribute("site").values == ("A", "B", "C")
+    text = refused(lambda: MANIFEST.attribute("sight"), assert_one_sentence)
+    assert text == "The dataset 'toy' has no attribute 'sight'; its attributes are line, site."
+
+
 def test_classes_are_known_by_name_or_number(assert_one_sentence: Callable[[str], None]) -> None:
     assert [MANIFEST.class_index(name) for name in ("cat", "dog", 0, 1)] == [0, 1, 0, 1]
     text = refused(lambda: MANIFEST.class_index("cow"), assert_one_sentence)
@@ -57,7 +72,7 @@ def test_classes_are_known_by_name_or_number(assert_one_sentence: Callable[[str]
 def test_a_damaged_manifest_is_refused(tmp_path: Path, content: str, assert_one_sentence: Callable[[str], None]) -> None:
     path = tmp_path / "manifest.json"
     path.write_text(content)
-    assert f"{path} is no dataset manifest" in refused(lambda: read_manifest(path), assert_one_sentence)
+    assert f"{path} is not a dataset manifest" in refused(lambda: read_manifest(path), assert_one_sentence)
 
 
 def test_a_manifest_with_a_foreign_key_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
@@ -97,7 +112,7 @@ def test_a_truncated_array_is_refused(tmp_path: Path, kept: int, assert_one_sent
     path = tmp_path / "inputs.npy"
     write_inputs(path, IMAGES)
     path.write_bytes(path.read_bytes()[:kept])
-    assert f"{path} is damaged or no NPY file" in refused(lambda: open_inputs(path, MANIFEST), assert_one_sentence)
+    assert f"{path} is damaged or not an NPY file" in refused(lambda: open_inputs(path, MANIFEST), assert_one_sentence)
 
 
 def test_an_array_of_objects_is_never_loaded(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:

@@ -161,13 +161,13 @@ def test_the_whole_release_must_have_its_counts(
 ) -> None:
     rows = [fields(i, *row) for i, row in enumerate(ROWS["train"])]
     write(release, "train", [rows[0] | {"sentence2": "A dog."}, *rows[1:]])
-    assert "holds [2, 1, 3, 1, 3, 1] pairs a group (all), the release [1, 2, 3, 1, 3, 1]" in refusal(release, assert_one_sentence)
+    assert "holds [2, 1, 3, 1, 3, 1] pairs per group (all), the release [1, 2, 3, 1, 3, 1]" in refusal(release, assert_one_sentence)
     write(release, "train", [rows[0] | {"gold_label": "neutral"}, *rows[1:]])
     assert "holds (1, 2, 4) pairs of contradiction, entailment, neutral, the release (2, 2, 3)" in refusal(release, assert_one_sentence)
     write(release, "train", rows)
     write_metadata(release, LABEL)
     monkeypatch.setitem(multinli.GROUPS, "test", (0, 1, 1, 0, 0, 1))
-    assert "pairs a group (test)" in refusal(release, assert_one_sentence)
+    assert "pairs per group (test)" in refusal(release, assert_one_sentence)
 
 
 def test_the_published_counts_agree_with_each_other() -> None:
@@ -191,11 +191,11 @@ def test_a_part_of_the_release_is_read_with_a_warning(release: Path, caplog: pyt
 def test_damaged_and_missing_files(release: Path, assert_one_sentence: Callable[[str], None]) -> None:
     path = release / "multinli_1.0_dev_matched.jsonl"
     path.write_text('{"gold_label": "neutral", "sent')
-    assert "dev_matched.jsonl is damaged or no jsonl file" in refusal(release, assert_one_sentence)
+    assert "dev_matched.jsonl is damaged or not a jsonl file" in refusal(release, assert_one_sentence)
     write(release, "dev_matched", [fields(0, "maybe", "a", "a")])
     assert "line 1, has the gold label 'maybe'" in refusal(release, assert_one_sentence)
     write(release, "dev_matched", [["a"]])
-    assert "line 1, is no row of MultiNLI" in refusal(release, assert_one_sentence)
+    assert "line 1, is not a row of MultiNLI" in refusal(release, assert_one_sentence)
     for one in release.glob("*.jsonl"):
         one.unlink()
     assert "MultiNLI is not at" in refusal(release, assert_one_sentence)
@@ -206,7 +206,7 @@ def test_damaged_and_missing_files(release: Path, assert_one_sentence: Callable[
 def test_without_a_tokenizer_of_its_own_berts_is_taken(release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (release / "tokenizer").rename(tmp_path / "elsewhere")
     monkeypatch.setattr(multinli, "TOKENIZER", str(tmp_path / "elsewhere"))
-    assert f"tokens by {tmp_path / 'elsewhere'}, at most 12 a pair" in multinli.read(release, 12).source
+    assert f"tokens by {tmp_path / 'elsewhere'}, at most 12 per pair" in multinli.read(release, 12).source
 
 
 def test_real_pairs(tmp_path: Path) -> None:

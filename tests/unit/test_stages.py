@@ -148,11 +148,26 @@ class Folder:
         return tables.read(output, schemas.METRICS)
 
 
+def prepare_digits(inputs: Path, base: Path, manifest: Path) -> None:
+    prepare_inputs.run(
+        dataset="digits",
+        image_size=8,
+        source=None,
+        own=None,
+        damaged_images="stop",
+        threads=1,
+        inputs=inputs,
+        base=base,
+        manifest=manifest,
+        provenance=PROVENANCE,
+    )
+
+
 @pytest.fixture(scope="module")
 def folder(own_working_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Folder:
     """The prepared dataset, samples, dynamics, and the EL2N difficulty."""
     folder = Folder(tmp_path_factory.mktemp("stages"))
-    prepare_inputs.run("digits", 8, None, "stop", 1, folder.inputs, folder.base, folder.manifest, PROVENANCE)
+    prepare_digits(folder.inputs, folder.base, folder.manifest)
     folder.split()
     folder.score("el2n", folder.reference())
     return folder
@@ -220,7 +235,7 @@ def test_a_dataset_with_other_counts_is_refused(
     whole = digits.read(None, 8)
     monkeypatch.setattr(digits, "read", lambda *_: replace(whole, split_counts={"train": 1199, "validation": 201, "test": 397}))
     paths = [tmp_path / name for name in ("inputs.npy", "base.parquet", "manifest.json")]
-    text = refused(DataError, lambda: prepare_inputs.run("digits", 8, None, "stop", 1, *paths, PROVENANCE), assert_one_sentence)
+    text = refused(DataError, lambda: prepare_digits(*paths), assert_one_sentence)
     assert "the splits {'train': 1200" in text and "its release has {'train': 1199" in text
     assert list(tmp_path.iterdir()) == []
 

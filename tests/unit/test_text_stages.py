@@ -71,7 +71,18 @@ def folder(own_working_directory: Path, tmp_path_factory: pytest.TempPathFactory
     sizes["max_position_embeddings"] = 20
     BertModel(BertConfig(vocab_size=len(VOCABULARY) + 1, initializer_range=0.3, **sizes)).save_pretrained(path / "encoder")
     save(path / "encoder")
-    prepare_inputs.run("multinli", LENGTH, str(path), "stop", 1, path / "inputs.npy", path / "base", path / "manifest", PROVENANCE)
+    prepare_inputs.run(
+        dataset="multinli",
+        image_size=LENGTH,
+        source=path,
+        own=None,
+        damaged_images="stop",
+        threads=1,
+        inputs=path / "inputs.npy",
+        base=path / "base",
+        manifest=path / "manifest",
+        provenance=PROVENANCE,
+    )
     sampling = {
         "validation": "official",
         "subset": {"draw": "per_repeat", "parts": {}},

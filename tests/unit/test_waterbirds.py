@@ -14,6 +14,7 @@ from PIL import Image
 from spurprune.config import blocks, loading
 from spurprune.data.datasets import waterbirds
 from spurprune.data.registry import registry
+from spurprune.data.samples import grouping_of
 from spurprune.errors import DataError
 from spurprune.stages import prepare_inputs, prepare_splits
 from spurprune.storage import schemas, tables
@@ -61,17 +62,32 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "data"
 
 
+def prepare(release: Path, inputs: Path, base: Path, manifest: Path) -> None:
+    prepare_inputs.run(
+        dataset="waterbirds",
+        image_size=SIDE,
+        source=release,
+        own=None,
+        damaged_images="stop",
+        threads=2,
+        inputs=inputs,
+        base=base,
+        manifest=manifest,
+        provenance=PROVENANCE,
+    )
+
+
 def test_images_and_groups_come_in_the_order_of_the_table(release: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     inputs, base, manifest = (tmp_path / name for name in ("inputs.npy", "base.parquet", "manifest.json"))
     with caplog.at_level(logging.WARNING):
-        prepare_inputs.run("waterbirds", SIDE, str(release), "stop", 2, inputs, base, manifest, PROVENANCE)
+        prepare(release, inputs, base, manifest)
     assert not caplog.text
     images, table = np.load(inputs), tables.read(base, schemas.BASE)
     assert images.shape == (len(GROUPS), 3, SIDE, SIDE)
     assert np.abs(images[:, 1].astype(int).mean(axis=(1, 2)) - 5 * np.arange(len(GROUPS))).max() < 3
     rows = metadata()
     assert table.column("key").to_pylist() == [row["img_filename"] for row in rows]
-    for column, name in (("label", "y"), ("attribute_water", "place")):
+    for column, name in (("label", "y"), ("attribute_background", "place")):
         assert to_numpy(table.column(column)).tolist() == [int(row[name]) for row in rows]
     assert to_numpy(table.column("split")).tolist() == [tuple(COUNTS)[int(row["split"])] for row in rows]
 
@@ -82,9 +98,16 @@ def test_the_samples_of_the_setting(release: Path, tmp_path: Path, root: Path) -
     main["setting_files"].append("config/settings/waterbirds.yaml")
     setting = blocks.samples(loading.load(main, root).settings["waterbirds"])
     inputs, base, manifest, output = (tmp_path / name for name in ("inputs.npy", "base.parquet", "manifest.json", "samples.parquet"))
-    prepare_inputs.run("waterbirds", SIDE, str(release), "stop", 2, inputs, base, manifest, PROVENANCE)
-    prepare_splits.run(base, manifest, None, setting, [0], output, PROVENANCE)
+    prepare(release, inputs, base, manifest)
+    prepare_splits.run(base=base, manifest=manifest, difficulty=None, setting=setting, repeats=[0], output=output, provenance=PROVENANCE)
     rows = tables.read(output, schemas.SAMPLES).to_pylist()
+    grouping = grouping_of(output)
+    assert [grouping.name(group) for group in range(4)] == [
+        "landbird on land",
+        "landbird on water",
+        "waterbird on land",
+        "waterbird on water",
+    ]
     for name, counts in COUNTS.items():
         assert Counter(r["group"] for r in rows if r["split"] == name) == dict(enumerate(counts))
     assert Counter((r["group"], r["aligned"]) for r in rows if r["split"] == "train") == {
@@ -117,7 +140,7 @@ def test_a_subset_is_read_with_a_warning_that_names_the_difference(release: Path
     with caplog.at_level(logging.WARNING):
         raw = waterbirds.read(release, SIDE)
     assert raw.split_counts["train"] == 12
-    assert "is no complete Waterbirds, by 2 · y + place: train (6, 2, 0, 4) instead of (6, 2, 1, 4)" in caplog.text
+    assert "is not the whole of Waterbirds, by 2 · y + place: train (6, 2, 0, 4) instead of (6, 2, 1, 4)" in caplog.text
     assert "validation" not in caplog.text
 
 
@@ -158,9 +181,7 @@ def test_a_missing_column_image_or_archive_is_named(release: Path, tmp_path: Pat
     victim = folder / metadata()[4]["img_filename"]
     victim.unlink()
     with pytest.raises(DataError, match=f"The image {victim} is missing") as image:
-        prepare_inputs.run(
-            "waterbirds", SIDE, str(release), "stop", 1, tmp_path / "x.npy", tmp_path / "b.parquet", tmp_path / "m.json", PROVENANCE
-        )
+        prepare(release, tmp_path / "x.npy", tmp_path / "b.parquet", tmp_path / "m.json")
     text = (folder / "metadata.csv").read_text()
     (folder / "metadata.csv").write_text(text.replace("place,", "background,", 1))
     with pytest.raises(DataError, match=r"metadata\.csv has no column 'place'") as column:

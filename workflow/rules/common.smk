@@ -110,7 +110,7 @@ wildcard_constraints:
     recipe="[a-z][a-z0-9_]*",
     score="[a-z0-9]+",
     partition="[a-z][a-z0-9_]*",
-    plan=plans.PATTERN,
+    plan=plans.pattern(),
     method="[a-z0-9_]+",
     candidate="[A-Za-z0-9_.+-]+",
     study="[a-z0-9][a-z0-9_-]*",

@@ -1,10 +1,24 @@
 """Datasets and samples: decode once, then every setting's splits, carriers and groups."""
 
+from spurprune.data import catalogue
+
+
+def dataset_of(wildcards):
+    """What is known of the wildcards' dataset before it is read."""
+    return CONFIG.datasets[wildcards.dataset]
+
+
+def download_record(wildcards):
+    """The record of the dataset's download, or none where it is embedded, the user's own, or placed by a person."""
+    return f"results/downloads/{wildcards.dataset}.json" if dataset_of(wildcards).downloads else []
+
 
 rule prepare_inputs:
     """Decode a dataset once into a memory-mapped array, with its base table and manifest."""
     input:
         record=download_record,
+        # Of the user's own data only; images are too many to be listed.
+        files=lambda wildcards: [str(path) for path in catalogue.files(wildcards.dataset, CONFIG.own_datasets)],
     output:
         inputs="results/datasets/{dataset}-{size}/inputs.npy",
         base="results/datasets/{dataset}-{size}/base.parquet",
@@ -16,8 +30,9 @@ rule prepare_inputs:
     threads: 8
     params:
         damaged_images=CONFIG.damaged_images,
-        source=lambda wildcards: (None if registry()[wildcards.dataset].embedded else CONFIG.data[wildcards.dataset]),
-        code=lambda wildcards: code("prepare_inputs", ("datasets", wildcards.dataset)),
+        source=lambda wildcards: (None if dataset_of(wildcards).embedded else CONFIG.data[wildcards.dataset]),
+        own=lambda wildcards: canonical(CONFIG.own_datasets.get(wildcards.dataset)),
+        code=lambda wildcards: code("prepare_inputs", catalogue.plugin(wildcards.dataset, CONFIG.own_datasets)),
     script:
         "../scripts/prepare_inputs.py"
 

@@ -67,7 +67,7 @@ def refinement_code(wildcards):
 
 def kept_plans():
     """A pattern for the plans of runs whose networks are kept, each behind its own setting's and method's folder."""
-    everywhere = [(name, method, plans.PATTERN) for name, block in CONFIG.settings.items() if block["keep_models"] for method in TRAINED]
+    everywhere = [(name, method, plans.pattern()) for name, block in CONFIG.settings.items() if block["keep_models"] for method in TRAINED]
     for_refinement = [(*place, re.escape(plan)) for *place, plan in sorted(needs.keeping_models(NEEDED))]
     patterns = [f"(?<=/settings/{setting}/runs/{method}/)(?:{plan})" for setting, method, plan in [*everywhere, *for_refinement]]
     return "|".join(patterns) or NOTHING

@@ -7,14 +7,16 @@ from spurprune.stages import prepare_inputs
 from spurprune.storage.tables import Provenance
 
 with stage_log(snakemake.log[0], "prepare_inputs"):
+    size, source = snakemake.wildcards.size, snakemake.params.source
     prepare_inputs.run(
-        snakemake.wildcards.dataset,
-        int(snakemake.wildcards.size),
-        snakemake.params.source,
-        snakemake.params.damaged_images,
-        snakemake.threads,
-        Path(snakemake.output.inputs),
-        Path(snakemake.output.base),
-        Path(snakemake.output.manifest),
-        Provenance.of(snakemake.wildcards, snakemake.params),
+        dataset=snakemake.wildcards.dataset,
+        image_size=None if size == "full" else int(size),
+        source=None if source is None else Path(source),
+        own=snakemake.params.own,
+        damaged_images=snakemake.params.damaged_images,
+        threads=snakemake.threads,
+        inputs=Path(snakemake.output.inputs),
+        base=Path(snakemake.output.base),
+        manifest=Path(snakemake.output.manifest),
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
     )

@@ -1,1 +1,1 @@
-"""Dataset readers: one module a dataset, each with ``read(source, image_size) -> RawDataset``."""
+"""Dataset readers: one module per dataset, each with ``read(source, image_size) -> RawDataset``."""

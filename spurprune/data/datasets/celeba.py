@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from spurprune.data.formats import celeba_release
+from spurprune.data.grouping import WITHOUT_WITH, Attribute
 from spurprune.data.raw import RawDataset
 
 CLASSES = ("Female", "Male")  # the attribute Male: -1, 1
+ATTRIBUTES = (Attribute.of("eyeglasses", WITHOUT_WITH),)
 
 
 def read(source: Path | None, image_size: int) -> RawDataset:
     """Read the aligned photos in the order of the list of attributes, ``image_size`` pixels a side; raises as ``celeba.read``."""
-    return celeba_release.read(Path(source or "."), image_size, "celeba", "Male", CLASSES, {"eyeglasses": "Eyeglasses"})
+    return celeba_release.read(Path(source or "."), image_size, "celeba", "Male", CLASSES, {"Eyeglasses": ATTRIBUTES[0]})

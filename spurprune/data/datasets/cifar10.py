@@ -15,7 +15,7 @@ from spurprune.storage.tables import labels
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 FILES = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
-BATCH = 10_000  # images a file, 1,000 a class over the test file and 5,000 over the training files
+BATCH = 10_000  # images per file, 1,000 per class over the test file and 5,000 over the training files
 PER_CLASS = {"train": 5_000, "test": 1_000}
 SPLIT_COUNTS = {"train": 50_000, "validation": 0, "test": 10_000}
 
@@ -50,7 +50,7 @@ def read(source: Path | None, image_size: int) -> RawDataset:
         part_labels = np.concatenate([y for _, y in parts])
         counts = np.bincount(part_labels, minlength=len(CLASSES))
         if (counts != PER_CLASS[name]).any():
-            raise DataError(f"{folder}: the {name} files hold {counts.tolist()} images a class, the release {PER_CLASS[name]} each.")
+            raise DataError(f"{folder}: the {name} files hold {counts.tolist()} images per class, the release {PER_CLASS[name]} each.")
         images.extend(x for x, _ in parts)
         label.append(part_labels)
         split.extend([name] * len(part_labels))

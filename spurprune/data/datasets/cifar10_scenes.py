@@ -13,13 +13,15 @@ from PIL import Image
 
 from spurprune import seeds
 from spurprune.data.datasets import cifar10
+from spurprune.data.grouping import Attribute
 from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError
 from spurprune.storage.tables import labels, to_numpy
 
 CLASSES = ("horse", "dog")
+ATTRIBUTES = (Attribute.of("background", ("land", "water"), "on {value}"),)
 SCENES = ("deer", "ship")  # what the picture below the object shows: land, water
-# Objects a class and scene: the training split's are 95% aligned.
+# Objects per class and scene: the training split's are 95% aligned.
 COUNTS = {"train": ((950, 50), (50, 950)), "validation": ((100, 100), (100, 100)), "test": ((250, 250), (250, 250))}
 SPLIT_COUNTS = {name: sum(map(sum, groups)) for name, groups in COUNTS.items()}
 OBJECT_SHARE = 0.5  # of the scene's side
@@ -60,11 +62,11 @@ def read(source: Path | None, image_size: int) -> RawDataset:
             "sample_id": np.arange(len(rows), dtype=np.int64),
             "split": labels([row[0] for row in rows], tuple(COUNTS)),
             "label": np.array([row[1] for row in rows], dtype=np.int16),
-            "attribute_water": np.array([row[2] for row in rows], dtype=np.int16),
+            "attribute_background": np.array([row[2] for row in rows], dtype=np.int16),
             "key": [f"{key[row[3]]} on {key[row[4]]}" for row in rows],
         }
     )
-    return RawDataset(inputs, base, CLASSES, SPLIT_COUNTS, f"composed of {raw.source}", raw.licence, {"water": ["land", "water"]})
+    return RawDataset(inputs, base, CLASSES, SPLIT_COUNTS, f"composed of {raw.source}", raw.licence, ATTRIBUTES)
 
 
 def compose(picture: np.ndarray, scene: np.ndarray, size: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from spurprune.data.formats import masks, photos, pickles
 from spurprune.data.formats.images import ImageFiles
+from spurprune.data.grouping import WITHOUT_WITH, Attribute
 from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError
 from spurprune.machine.logs import log
@@ -34,9 +35,10 @@ CLASSES = (
     ("baseball player", "n09835506", 981),
     ("snorkel", "n04251144", 801),
 )
+ATTRIBUTES = (Attribute.of("surroundings", WITHOUT_WITH),)
 FOLDERS = {"train": "train", "test": "val"}  # ImageNet's validation images are what is tested on
 TEST_A_CLASS = 50
-TRAIN_A_CLASS = (732, 1300)  # images of a class in ImageNet's training set, the fewest and the most (Russakovsky et al. 2015)
+TRAIN_A_CLASS = (732, 1300)  # images per class in ImageNet's training set, the fewest and the most (Russakovsky et al. 2015)
 
 # The Dog Sled training images with minimal spurious features: the numbers in n03218198_<number>.JPEG, as the paper's authors list them.
 MINIMAL = (
@@ -53,8 +55,8 @@ def read(source: Path | None, image_size: int) -> RawDataset:
 
     Photos get their shorter side resized to ``image_size`` pixels and their central square kept. ``ranking_spurious`` is a training
     image's place in its class from the least to the most spurious, from ``meta`` where that is placed; ``ranking_minimal`` the place in
-    the authors' list of Dog Sleds with minimal spurious features; both are null elsewhere. The attribute ``surroundings`` is 1 for every
-    test image, since all count as having the surroundings of their class, and null in training, where nobody has noted it.
+    the authors' list of Dog Sleds with minimal spurious features; both are null elsewhere. The attribute ``surroundings`` is "with" for
+    every test image, since all count as having the surroundings of their class, and null in training, where nobody has noted it.
 
     Raises DataError if a class is missing, has more images than ImageNet, or if the release's own files contradict the labels or the
     ranking's direction; warns if images are missing.
@@ -86,7 +88,7 @@ def read(source: Path | None, image_size: int) -> RawDataset:
         {"train": int((~tested).sum()), "validation": 0, "test": int(tested.sum())},
         "Hard ImageNet (Moayeri, Singla and Feizi 2022), photos of ImageNet (Russakovsky et al. 2015)",
         "ImageNet's terms: for non-commercial research",
-        {"surroundings": ["no surroundings", "surroundings"]},
+        ATTRIBUTES,
     )
 
 
@@ -101,7 +103,7 @@ def _photos_of(root: Path, folder: str, wnid: str) -> list[str]:
     names = sorted(path.name for path in place.glob("*.JPEG")) if place.is_dir() else []
     if not names:
         raise DataError(
-            f"Hard ImageNet's photos are not at {place}: place ImageNet's {folder} folder there with a folder of .JPEG files a class, or "
+            f"Hard ImageNet's photos are not at {place}: place ImageNet's {folder} there, one folder of .JPEG files per class, or "
             "set data.hard_imagenet to the folder that holds train and val."
         )
     return [f"{folder}/{wnid}/{name}" for name in names]

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from spurprune import seeds
 from spurprune.data import tokens
+from spurprune.data.grouping import WITHOUT_WITH, Attribute
 from spurprune.data.raw import RawDataset
 from spurprune.data.samples import SPLITS
 from spurprune.errors import DataError
@@ -24,18 +25,19 @@ from spurprune.machine.logs import log
 from spurprune.storage.tables import labels
 
 CLASSES = ("contradiction", "entailment", "neutral")  # the order of labels in group DRO's code; Hugging Face's is another
+ATTRIBUTES = (Attribute.of("negation", WITHOUT_WITH),)  # whether a negation word is in the second sentence
 HUGGING_FACE = ("entailment", "neutral", "contradiction")
 UNDECIDED = "-"  # the gold label of pairs whose annotators did not agree
 PARTS = ("train", "dev_matched", "dev_mismatched")  # in the order in which they are joined
 ROWS = {"train": 392_702, "dev_matched": 10_000, "dev_mismatched": 10_000}  # of the release
-DECIDED = {  # pairs a class, in the order of CLASSES
+DECIDED = {  # pairs per class, in the order of CLASSES
     "train": (130_903, 130_899, 130_900),
     "dev_matched": (3_213, 3_479, 3_123),
     "dev_mismatched": (3_240, 3_463, 3_129),
 }
 SHARES = {"validation": 0.2, "test": 0.3}  # of all rows; the rest trains
 NEGATIONS = frozenset({"nobody", "no", "never", "nothing"})  # Sagawa et al. 2020, after Gururangan et al. 2018
-# Pairs a group, in the order of 2 · label + negation, by the division of metadata_random.csv; their sums are those of the release.
+# Pairs per group, in the order of 2 · label + negation, by the division of metadata_random.csv; their sums are those of the release.
 GROUPS = {
     "train": (57_498, 11_158, 67_376, 1_521, 66_630, 1_992),
     "validation": (22_814, 4_634, 26_949, 613, 26_655, 797),
@@ -43,12 +45,12 @@ GROUPS = {
 }
 METADATA = "metadata_random.csv"
 TOKENIZER = "google-bert/bert-base-uncased"  # where the dataset's folder holds no tokenizer of its own
-SHORTEST = 8  # tokens a pair, below which next to nothing of the sentences is left
+SHORTEST = 8  # tokens per pair, below which next to nothing of the sentences is left
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """All rows of the files at hand, joined: ``part`` and ``line`` (from 0) say where each lies; ``label`` is -1 where undecided."""
+    """All rows of the files that are there, joined: ``part`` and ``line`` (from 0) say where each lies; ``label`` is -1 where undecided."""
 
     part: list[str]
     line: list[int]
@@ -104,9 +106,9 @@ def read(source: Path | None, image_size: int) -> RawDataset:
         CLASSES,
         {one: sum(GROUPS[one]) for one in SPLITS} if official else found,
         f"MultiNLI 1.0 (Williams, Nangia and Bowman 2018){'' if whole else ', not whole'}; {division}; "
-        f"tokens by {'its own tokenizer' if own.is_dir() else TOKENIZER}, at most {image_size} a pair",
+        f"tokens by {'its own tokenizer' if own.is_dir() else TOKENIZER}, at most {image_size} per pair",
         "as stated in the release: OANC's, CC BY-SA 3.0, CC BY 3.0, by genre",
-        {"negation": ["no negation", "negation"]},
+        ATTRIBUTES,
         vocabulary,
     )
 
@@ -147,12 +149,12 @@ def _lines(path: Path) -> Iterator[Mapping[str, str]]:
             for number, line in enumerate(stream, 1):
                 yield _checked(json.loads(line), f"{path}, line {number},")
         except (json.JSONDecodeError, UnicodeDecodeError, OSError):
-            raise DataError(f"{path} is damaged or no jsonl file; place an original copy.") from None
+            raise DataError(f"{path} is damaged or not a jsonl file; place an original copy.") from None
 
 
 def _checked(fields: object, where: str) -> Mapping[str, str]:
     if not isinstance(fields, dict):
-        raise DataError(f"{where} is no row of MultiNLI; place an original copy.")
+        raise DataError(f"{where} is not a row of MultiNLI; place an original copy.")
     for name in ("gold_label", "sentence1", "sentence2", "pairID"):
         if not isinstance(fields.get(name), str):
             raise DataError(
@@ -262,7 +264,7 @@ def _require_label_order(theirs: np.ndarray, ours: np.ndarray, path: Path) -> No
 
 
 def _require_counts(split: np.ndarray, group: np.ndarray, official: bool, folder: Path) -> None:
-    """Raise DataError unless the whole release has its published number of pairs a group, by split if the division is group DRO's."""
+    """Raise DataError unless the whole release has its published number of pairs per group, by split if the division is group DRO's."""
     expected = {name: np.array(counts) for name, counts in GROUPS.items()}
     found = {name: np.bincount(group[split == name], minlength=2 * len(CLASSES)) for name in SPLITS}
     if not official:
@@ -270,5 +272,5 @@ def _require_counts(split: np.ndarray, group: np.ndarray, official: bool, folder
     for name, counts in expected.items():
         if not np.array_equal(found[name], counts):
             raise DataError(
-                f"{folder} holds {found[name].tolist()} pairs a group ({name}), the release {counts.tolist()}; place original copies."
+                f"{folder} holds {found[name].tolist()} pairs per group ({name}), the release {counts.tolist()}; place original copies."
             )

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from spurprune.data.formats import photos
 from spurprune.data.formats.images import ImageFiles
+from spurprune.data.grouping import Attribute
 from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError
 from spurprune.machine.logs import log
@@ -16,7 +17,7 @@ from spurprune.storage.tables import labels
 
 FOLDER = "waterbird_complete95_forest2water2"
 CLASSES = ("landbird", "waterbird")  # the column y: 0, 1
-ATTRIBUTE = "water"  # the column place: 0 land, 1 water
+ATTRIBUTES = (Attribute.of("background", ("land", "water"), "on {value}"),)  # the column place: 0, 1
 SPLITS = ("train", "validation", "test")  # the column split: 0, 1, 2
 COLUMNS = ("img_filename", "y", "split", "place")
 # The release's images by 2 · y + place (Sagawa et al. 2020, for training; all as in metadata.csv).
@@ -43,7 +44,7 @@ def read(source: Path | None, image_size: int) -> RawDataset:
             "sample_id": np.arange(len(rows), dtype=np.int64),
             "split": labels(split, SPLITS),
             "label": label,
-            f"attribute_{ATTRIBUTE}": place,
+            "attribute_background": place,
             "key": names,
         }
     )
@@ -55,7 +56,7 @@ def read(source: Path | None, image_size: int) -> RawDataset:
         counts,
         f"Waterbirds, {FOLDER} (Sagawa, Koh, Hashimoto and Liang 2020)",
         "none stated; made of CUB-200-2011 (non-commercial research) and Places",
-        {ATTRIBUTE: ["land", "water"]},
+        ATTRIBUTES,
     )
 
 
@@ -64,7 +65,7 @@ def _folder(source: Path) -> Path:
         if (folder / "metadata.csv").is_file():
             return folder
     raise DataError(
-        f"Waterbirds is not at {source / FOLDER}: unpack {FOLDER}.tar.gz there (metadata.csv and a folder a species), or set "
+        f"Waterbirds is not at {source / FOLDER}: unpack {FOLDER}.tar.gz there (metadata.csv and one folder per species), or set "
         "data.waterbirds to the folder that holds it."
     )
 
@@ -99,4 +100,4 @@ def _check_counts(split: np.ndarray, group: np.ndarray, folder: Path) -> None:
     difference = "; ".join(f"{name} {found[name]} instead of {GROUP_COUNTS[name]}" for name in SPLITS if found[name] != GROUP_COUNTS[name])
     if len(split) >= sum(sum(counts) for counts in GROUP_COUNTS.values()):
         raise DataError(f"{folder / 'metadata.csv'} has other images by 2 · y + place than the release: {difference}; place the original.")
-    log.warning("%s is no complete Waterbirds, by 2 · y + place: %s", folder, difference)
+    log.warning("%s is not the whole of Waterbirds, by 2 · y + place: %s", folder, difference)

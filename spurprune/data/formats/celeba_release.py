@@ -12,6 +12,7 @@ from PIL import Image
 
 from spurprune.data.formats import photos
 from spurprune.data.formats.images import ImageFiles
+from spurprune.data.grouping import Attribute
 from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError
 from spurprune.machine.logs import log
@@ -60,11 +61,12 @@ class Lists:
 
 
 def read(
-    source: Path, image_size: int, dataset: str, class_attribute: str, classes: tuple[str, str], attributes: Mapping[str, str]
+    source: Path, image_size: int, dataset: str, class_attribute: str, classes: tuple[str, str], attributes: Mapping[str, Attribute]
 ) -> RawDataset:
-    """Read the release: photos that are still files, classes by one official attribute (0 or 1), ``attributes`` from our to official names.
+    """Read the release: photos that are still files, classes by one official attribute (0 or 1).
 
-    Photos become their central square, resized to ``image_size`` pixels. Raises DataError if files are missing or not the release's.
+    ``attributes`` maps official names to ours. Photos become their central square, resized to ``image_size`` pixels. Raises DataError if
+    files are missing or not the release's.
     """
     lists = read_lists(source, dataset)
     check_counts(lists, source)
@@ -74,7 +76,7 @@ def read(
             "sample_id": np.arange(len(lists.names), dtype=np.int64),
             "split": labels(lists.split, SPLITS),
             "label": lists.attributes[class_attribute],
-            **{f"attribute_{name}": lists.attributes[official] for name, official in attributes.items()},
+            **{f"attribute_{ours.name}": lists.attributes[official] for official, ours in attributes.items()},
             "key": lists.names,
         }
     )
@@ -88,7 +90,7 @@ def read(
         counts,
         "CelebA, aligned and cropped (Liu, Luo, Wang and Tang 2015)",
         "for non-commercial research",
-        {name: [f"no {name}", name] for name in attributes},
+        tuple(attributes.values()),
     )
 
 
@@ -174,7 +176,7 @@ def _read_attributes(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
     columns = next(rows, [])
     for name in ("image_id", *wanted):
         if name not in columns:
-            raise DataError(f"{path} names no column '{name}', so it is no list of CelebA's attributes; place an original copy.")
+            raise DataError(f"{path} names no column '{name}', so it is not a list of CelebA's attributes; place an original copy.")
     places = [columns.index(name) for name in wanted]
     image = columns.index("image_id")
     names: list[str] = []
@@ -196,7 +198,7 @@ def _read_attributes(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
 
 
 def _text_rows(path: Path) -> Iterator[list[str]]:
-    """Yield the columns' names, then the rows of the official text: a count, the attributes' names, a line an image."""
+    """Yield the columns' names, then the rows of the official text: a count, the attributes' names, one line per image."""
     with open(path, encoding="utf-8-sig", newline="") as stream:
         first, names = stream.readline().split(), stream.readline().split()
         if len(first) != 1 or not first[0].isdigit() or len(names) != ATTRIBUTES:

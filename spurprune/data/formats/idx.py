@@ -27,7 +27,7 @@ UINT8 = 0x08  # the code of unsigned bytes in the magic number, whose last byte 
 class Release:
     """A release of 28×28 images in four idx files.
 
-    ``dataset`` is its name here, ``folder`` torchvision's name for its folder; ``class_counts`` are the images a class of the train and
+    ``dataset`` is its name here, ``folder`` torchvision's name for its folder; ``class_counts`` are the images per class of the train and
     the test files; ``md5`` is that of every unpacked file.
     """
 
@@ -67,7 +67,7 @@ def _either(path: Path) -> list[Path]:
 def read(release: Release, source: Path, image_size: int) -> RawDataset:
     """Read 70,000 images [N, 1, 28, 28] in the files' order, training then test.
 
-    Raises DataError if a file is missing, damaged or no idx file of the release's size, or if the counts are not the release's. A file
+    Raises DataError if a file is missing, damaged or not an idx file of the release's size, or if the counts are not the release's. A file
     of right format and counts with another checksum is read, with a warning in the log.
     """
     if image_size != SIDE:
@@ -89,7 +89,7 @@ def read(release: Release, source: Path, image_size: int) -> RawDataset:
         counts = tuple(np.bincount(classes, minlength=len(release.classes)).tolist())
         if counts != release.class_counts[split]:
             raise DataError(
-                f"{paths[name]} holds {counts} images a class, the release {release.class_counts[split]}; place an original copy."
+                f"{paths[name]} holds {counts} images per class, the release {release.class_counts[split]}; place an original copy."
             )
     for name, found in md5.items():
         if found != release.md5[name]:

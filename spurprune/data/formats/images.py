@@ -1,4 +1,4 @@
-"""Images that are still files: decoded in parallel, once, into one memory-mapped array; an interrupted decoding goes on where it was."""
+"""Images that are still files: decoded in parallel, once, into one memory-mapped array; an interrupted decoding resumes where it was."""
 
 import errno
 import hashlib
@@ -33,7 +33,7 @@ class ImageFiles:
     """Images below ``root`` in the order of the dataset's samples, each to become uint8 [3, size, size].
 
     ``prepare`` maps an RGB picture to one of ``size`` × ``size`` pixels; ``preparation`` says what it does, so that a decoding that was
-    interrupted goes on only with the same.
+    interrupted resumes only with the same.
     """
 
     root: Path
@@ -57,7 +57,7 @@ class ImageFiles:
             ) from None
         except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             if isinstance(error, OSError) and error.errno is not None:  # the file system's, so it may pass: nothing to be left out for
-                raise DataError(f"The image {path} cannot be read ({error.strerror}); mend that and run again.") from error
+                raise DataError(f"The image {path} cannot be read ({error.strerror}); fix that and run again.") from error
             raise DamagedImageError(
                 f"The image {path} is damaged ({first_sentence(error)}); place an original copy, or set damaged_images to skip."
             ) from error
@@ -75,15 +75,15 @@ def decode(images: ImageFiles, output: Path, threads: int, skip_damaged: bool) -
     """Decode all images into ``output`` (.npy, by rename) and return the rows of those left out, empty unless ``skip_damaged``.
 
     What is left out makes the array shorter. While it lasts the work lies beside the output, in ``.NAME.decoding`` files; the same
-    call goes on with it. Raises DamagedImageError at the first damaged image otherwise.
+    call resumes it. Raises DamagedImageError at the first damaged image otherwise.
     """
     partial, notes = output.with_name(f".{output.name}.decoding"), output.with_name(f".{output.name}.decoding.json")
     identity = images.identity()
     done, damaged = _noted(notes, identity) if partial.exists() else (0, [])
-    if damaged and not skip_damaged:  # begun while they were to be left out
+    if damaged and not skip_damaged:  # started while they were to be left out
         done, damaged = 0, []
     if done:
-        log.info("decoding goes on after %d images", done)
+        log.info("decoding resumes after %d images", done)
         array = np.lib.format.open_memmap(partial, mode="r+")
     else:
         with writing(partial):

@@ -32,7 +32,7 @@ def object_shares(masks: Path, photos: Iterable[str]) -> dict[str, float]:
                     result[photo] = _share(stream, f"{masks}: {member}")
             return result
     except zipfile.BadZipFile as error:
-        raise DataError(f"{masks} is no zip file ({first_sentence(error)}); place an original copy.") from error
+        raise DataError(f"{masks} is not a zip file ({first_sentence(error)}); place an original copy.") from error
 
 
 def _mask_name(photo: str) -> str:

@@ -1,0 +1,80 @@
+"""All datasets that a setting can name: the declared ones of the registry, and the user's own, blocks of ``datasets``."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from spurprune.dag import plugins
+from spurprune.data.registry import DatasetEntry, registry
+from spurprune.errors import ConfigError
+
+Own = Mapping[str, Mapping[str, Any]]  # the configuration's ``datasets``: a block by name
+
+
+def names(own: Own) -> list[str]:
+    """Return the names of all datasets, the declared ones first."""
+    return [*registry(), *own]
+
+
+def check(own: Own) -> None:
+    """Raise ConfigError for the first block of ``datasets`` that a schema would accept but that cannot be read."""
+    for name, block in own.items():
+        if name in registry():
+            raise ConfigError(f"datasets.{name} has the name of a declared dataset; choose another name.")
+        plugins.load("readers", block["reader"]).check(block, f"datasets.{name}")
+
+
+def dataset_entry(name: str, own: Own) -> DatasetEntry:
+    """Return what is known of a dataset before it is read; ``name`` is one of ``names(own)``."""
+    if name not in own:
+        return registry()[name]
+    block = own[name]
+    kind = plugins.load("readers", block["reader"]).kind(block)
+    return DatasetEntry(
+        title=name,
+        kind=kind,
+        classes=None,
+        train_class_counts=None,
+        attributes=None,
+        image_size=None,
+        embedded=True,  # its block says where it lies, so ``data`` names no folder
+        source=block["path"],
+        licence="the user's own data",
+        channels=3 if kind == "images" else None,
+    )
+
+
+def plugin(name: str, own: Own) -> tuple[str, str]:
+    """Return (kind, name) of the plugin that reads a dataset."""
+    return ("readers", own[name]["reader"]) if name in own else ("datasets", name)
+
+
+def files(name: str, own: Own) -> list[Path]:
+    """Return the files of the user's own dataset whose edits make it stale, those that exist; none for a declared dataset."""
+    found: list[Path] = plugins.load("readers", own[name]["reader"]).files(own[name]) if name in own else []
+    return found
+
+
+def own_schema() -> dict[str, Any]:
+    """Return the JSON schema of the configuration's ``datasets``, made of the readers' own."""
+    readers = plugins.names("readers")
+    return {
+        "type": "object",
+        "propertyNames": {"pattern": "^[a-z0-9_]+$", "x-allowed": "lower-case letters, digits and '_'"},
+        "additionalProperties": {
+            "type": "object",
+            "required": ["reader"],
+            "properties": {"reader": {"enum": readers}},
+            "allOf": [
+                {
+                    "if": {"required": ["reader"], "properties": {"reader": {"const": reader}}},
+                    "then": _with_reader(plugins.load("readers", reader).OPTIONS),
+                }
+                for reader in readers
+            ],
+        },
+    }
+
+
+def _with_reader(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {**options, "properties": {"reader": True, **options["properties"]}}
