@@ -17,6 +17,7 @@ FOLDERS = {
     "overlays": "overlays",
     "models": "models.networks",
     "methods": "methods",
+    "refinements": "refinements",
     "scores": "difficulty.scores",
     "figures": "figures.kinds",
     "tables": "tables.kinds",
