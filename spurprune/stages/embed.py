@@ -10,9 +10,8 @@ import pyarrow as pa
 from spurprune.config import methods
 from spurprune.config.merging import merge
 from spurprune.data import embedding as embeddings
-from spurprune.data.probe import Probe
 from spurprune.data.samples import SPLITS, Samples
-from spurprune.data.views import rows_by_view
+from spurprune.data.views import NATURAL
 from spurprune.evaluation.selection import read_selection
 from spurprune.machine.logs import Progress
 from spurprune.models.network import Network
@@ -20,6 +19,7 @@ from spurprune.storage import schemas, tables
 from spurprune.training import kept
 from spurprune.training.loop import initialise, naming_out_of_memory
 from spurprune.training.observe import embed
+from spurprune.training.predictions import views
 from spurprune.training.recipe import Stream
 from spurprune.training.workbench import Workbench, open_workbench
 
@@ -60,11 +60,9 @@ def run(
 
 
 def _one_repeat(bench: Workbench, model: Network, samples: Samples) -> Iterator[pa.Table]:
-    probe = Probe.of(bench.setting["probe"], bench.manifest)
     for split in SPLITS:
-        views = {"natural": samples.rows(split)} if split == "train" else rows_by_view(samples, split, bench.setting, probe)
-        for view, rows in views.items():
-            if len(rows):
-                data = bench.data(samples, rows, view)
-                features, logits = embed(model, data, bench.preparation, bench.setting["evaluation"]["batch_size"])
-                yield from embeddings.to_tables(samples.repeat, split, view, samples.sample_id[rows], features, logits)
+        shown = {NATURAL: samples.rows(split)} if split == "train" else views(bench, samples, split)
+        for view, rows in shown.items():
+            data = bench.data(samples, rows, view)
+            features, logits = embed(model, data, bench.preparation, bench.setting["evaluation"]["batch_size"])
+            yield from embeddings.to_tables(samples.repeat, split, view, samples.sample_id[rows], features, logits)

@@ -16,7 +16,7 @@ from spurprune.data import samples as sampling
 from spurprune.data.embedding import Embedding
 from spurprune.data.grouping import Grouping
 from spurprune.data.samples import Samples
-from spurprune.data.views import VIEWS
+from spurprune.data.views import NATURAL, VIEWS
 from spurprune.errors import DataError
 from spurprune.evaluation.selection import read_selection
 from spurprune.machine.logs import Progress
@@ -82,7 +82,7 @@ def _request(
     found, wanted = [], []
     for split in ("train", "validation"):
         of_setting = samples.rows(split)
-        of_embedding = seen.rows(split, "natural")
+        of_embedding = seen.rows(split, NATURAL)
         theirs, ours = np.argsort(seen.sample_id[of_embedding]), np.argsort(samples.sample_id[of_setting])
         if not np.array_equal(seen.sample_id[of_embedding][theirs], samples.sample_id[of_setting][ours]):
             raise DataError(f"{path} holds other samples than repeat {samples.repeat}'s {split} split; delete the file and rerun.")

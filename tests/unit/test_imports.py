@@ -14,7 +14,9 @@ STAGES = [
     "prepare_splits",
     "score_difficulty",
     "prune_metadata",
+    "refine",
     "evaluate",
+    "select_candidate",
     "plot",
     "tabulate",
     "collect_metrics",
@@ -39,7 +41,7 @@ def slow_imports(modules: list[str], environment: dict[str, str]) -> list[str]:
 
 def test_the_stages_are_all_there(root: Path) -> None:
     stages = {path.stem for path in (root / "spurprune/stages").glob("[a-z]*.py")}
-    assert stages == {*STAGES, "train_reference", "retrain"}
+    assert stages == {*STAGES, "train_reference", "retrain", "embed"}
     assert stages == {path.stem for path in (root / "workflow/scripts").glob("*.py")}
 
 
@@ -48,7 +50,7 @@ def test_a_stage_that_does_not_train_starts_light(stage: str, child_environment:
     assert slow_imports([f"spurprune.stages.{stage}"], child_environment) == []
 
 
-@pytest.mark.parametrize("kind", ["scores", "figures", "tables", "datasets", "overlays"])
+@pytest.mark.parametrize("kind", ["scores", "figures", "tables", "datasets", "overlays", "refinements"])
 def test_their_plugins_are_light_too(kind: str, child_environment: dict[str, str]) -> None:
     from spurprune.dag import plugins
 
