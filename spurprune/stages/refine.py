@@ -43,7 +43,7 @@ def run(
     if "selection" in inputs:
         method = methods.at(method, read_selection(inputs["selection"]))
     kind = plugins.load("refinements", method["kind"])
-    options = complete_options(method["options"], kind.OPTIONS, f"the options of '{method['kind']}'")
+    options = complete_options(method["options"], kind.OPTIONS, "options")
     samples = sampling.read(inputs["samples"])
     weights = tables.read(inputs["plan"], schemas.PLAN, ["repeat", "sample_id", "weight"])
     heads: dict[int, Head] = {}
