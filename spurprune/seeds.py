@@ -20,6 +20,7 @@ ORDER = "order"  # the order of samples in an epoch
 AUGMENTATION = "augmentation"  # crops and flips
 OBSERVATION = "observation"  # crops and flips of samples that are looked at, not trained on
 DROPOUT = "dropout"  # stochastic layers
+REFINEMENT = "refinement"  # which samples a refinement draws, and in which order its solver visits them
 
 
 def stream_seed(stream: str, *parts: int | str) -> int:

@@ -5,13 +5,15 @@ and renamed, so a killed job leaves nothing half-written; they carry no timestam
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from spurprune import __version__
@@ -56,14 +58,34 @@ def write(path: Path, table: pa.Table, schema: TableSchema, provenance: Provenan
         pq.write_table(table, temporary, compression="zstd", row_group_size=1 << 20)
 
 
-def read(path: Path, schema: TableSchema, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read one table (or some of its columns); raises DataError that names the file and the reason if it is not what it should be."""
+def write_parts(path: Path, parts: Iterable[pa.Table], schema: TableSchema, provenance: Provenance) -> None:
+    """Write one table from parts that are made one by one, so that never more than one is in memory; raises DataError as ``write`` does.
+
+    Each part is a row group of its own.
+    """
+    metadata = {"table": schema.name, "version": schema.version, **asdict(provenance)}
+    with replacing(path) as temporary, ExitStack() as stack:
+        writer = None
+        for part in parts:
+            table = conform(part, schema, str(path))
+            table = table.replace_schema_metadata({METADATA_KEY: json.dumps(metadata, sort_keys=True).encode()})
+            writer = writer or stack.enter_context(pq.ParquetWriter(temporary, table.schema, compression="zstd"))
+            writer.write_table(table, row_group_size=max(1, len(table)))
+        if writer is None:
+            raise ValueError(f"{path}: a table has at least one part")
+
+
+def read(path: Path, schema: TableSchema, columns: Sequence[str] | None = None, rows: pc.Expression | None = None) -> pa.Table:
+    """Read one table, or some of its columns, or only the ``rows`` for which an expression holds; the others never reach the caller.
+
+    Raises DataError that names the file and the reason if it is not what it should be.
+    """
     metadata = read_metadata(path, schema)
     missing = [name for name in columns or () if name not in pq.read_schema(path).names]
     if missing:
         raise DataError(f"{path} lacks the column '{missing[0]}' of a {schema.name} table; delete the file and rerun.")
     try:
-        table = pq.read_table(path, columns=list(columns) if columns is not None else None, memory_map=True)
+        table = pq.read_table(path, columns=list(columns) if columns is not None else None, filters=rows, memory_map=True)
     except (OSError, pa.ArrowException) as error:
         raise _damaged(path, schema, error) from error
     if columns is None:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from spurprune.errors import DataError, first_sentence
 from spurprune.storage.files import replacing
 
 
@@ -20,3 +21,17 @@ def write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -
             save_file(copies, temporary, metadata=metadata)
         except SafetensorError as error:
             raise OSError(str(error)) from error
+
+
+def read(path: Path, prefix: str = "") -> dict[str, Tensor]:
+    """Return the tensors whose names start with a prefix, on the host, by the rest of their names.
+
+    Raises DataError if the file is missing or damaged.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} is missing; rerun the workflow, which makes it.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name.removeprefix(prefix): file.get_tensor(name) for name in file.keys() if name.startswith(prefix)}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path} is damaged or not a safetensors file ({first_sentence(error)}); delete it and rerun.") from error

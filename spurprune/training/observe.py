@@ -47,6 +47,22 @@ def observe(
     return Observation(logits, feature_norm)
 
 
+@torch.no_grad()
+def embed(model: Network, data: Data, preparation: Preparation, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the features, float32 [N, D], and logits, float32 [N, C], of all samples, on the host; the logits are those of ``observe``."""
+    was_training = model.training
+    model.eval()
+    features = np.empty((len(data), model.classifier.in_features), dtype=np.float32)
+    logits = np.empty((len(data), model.classifier.out_features), dtype=np.float32)
+    for rows in preparation.order(data).split(batch_size):
+        seen = model.features(preparation.prepare(data.batch(rows)))
+        place = rows.cpu().numpy()
+        features[place] = seen.cpu().numpy()
+        logits[place] = model.classifier(seen).cpu().numpy()
+    model.train(was_training)
+    return features, logits
+
+
 def dynamics_of(logits: Tensor, label: Tensor) -> dict[str, np.ndarray]:
     """Return the training dynamics of samples from their logits [N, C] and labels [N].
 

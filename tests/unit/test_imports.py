@@ -16,7 +16,9 @@ STAGES = [
     "score_difficulty",
     "partition",
     "prune_metadata",
+    "refine",
     "evaluate",
+    "select_candidate",
     "plot",
     "tabulate",
     "collect_metrics",
@@ -41,7 +43,7 @@ def slow_imports(modules: list[str], environment: dict[str, str]) -> list[str]:
 
 def test_the_stages_are_all_there(root: Path) -> None:
     stages = {path.stem for path in (root / "spurprune/stages").glob("[a-z]*.py")}
-    assert stages == {*STAGES, "train_reference", "retrain"}
+    assert stages == {*STAGES, "train_reference", "retrain", "embed"}
     assert stages == {path.stem for path in (root / "workflow/scripts").glob("*.py")}
 
 
@@ -51,7 +53,7 @@ def test_a_stage_that_does_not_train_starts_light(stage: str, child_environment:
     assert set(slow_imports([f"spurprune.stages.{stage}"], child_environment)) <= allowed
 
 
-@pytest.mark.parametrize("kind", ["scores", "strategies", "partitions", "figures", "tables", "datasets", "readers", "overlays"])
+@pytest.mark.parametrize("kind", ["scores", "strategies", "partitions", "figures", "tables", "datasets", "readers", "overlays", "refinements"])
 def test_their_plugins_are_light_too(kind: str, child_environment: dict[str, str]) -> None:
     from spurprune.dag import plugins
 

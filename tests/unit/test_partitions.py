@@ -114,7 +114,7 @@ def test_every_partition_says_what_it_needs() -> None:
     for name in plugins.names("partitions"):
         plugin = plugins.load("partitions", name)
         assert plugin.NEEDS in ("samples", "dynamics")
-        assert not set(plugin.REQUIRED) & set(plugin.DEFAULTS)
+    assert plugins.defaults("partitions", "errors") == {"seed": 0} and plugins.defaults("partitions", "groups") == {}
 
 
 def test_groups_are_the_settings(samples: Path) -> None:

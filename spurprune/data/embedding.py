@@ -1,0 +1,89 @@
+"""Embeddings: the features and logits that a kept model gives every sample of a setting."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spurprune.data.samples import SPLITS
+from spurprune.data.views import VIEWS
+from spurprune.errors import DataError
+from spurprune.storage import schemas, tables
+from spurprune.storage.tables import labels, to_numpy
+
+VALUES_AT_ONCE = 1 << 26  # features in one table: far below what the 32-bit offsets of a list column can count
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """What a kept model gives one repeat's samples, as arrays over the same rows.
+
+    ``sample_id`` int64 [N], ``split`` and ``view`` str [N], ``features`` float32 [N, D], ``logits`` float32 [N, C]. A sample has a row for
+    each view that it is seen in.
+    """
+
+    repeat: int
+    sample_id: np.ndarray
+    split: np.ndarray
+    view: np.ndarray
+    features: np.ndarray
+    logits: np.ndarray
+
+    def rows(self, split: str, view: str) -> np.ndarray:
+        """Return the positions of the rows of one split and view, int64."""
+        return np.flatnonzero((self.split == split) & (self.view == view))
+
+
+def to_tables(repeat: int, split: str, view: str, sample_id: np.ndarray, features: np.ndarray, logits: np.ndarray) -> Iterator[pa.Table]:
+    """Yield the rows of one repeat, split and view as tables (schema ``schemas.EMBEDDING``) of bounded size, in order."""
+    step = max(1, VALUES_AT_ONCE // features.shape[1])
+    for start in range(0, len(sample_id), step):
+        part = slice(start, start + step)
+        table = predictions_table(repeat, split, view, sample_id[part], logits[part])
+        yield table.add_column(4, "features", lists_of(features[part]))
+
+
+def predictions_table(repeat: int, split: str, view: str, sample_id: np.ndarray, logits: np.ndarray) -> pa.Table:
+    """Return the logits of one repeat, split and view as a table (schema ``schemas.PREDICTIONS``)."""
+    n = len(sample_id)
+    return pa.table(
+        {
+            "repeat": np.full(n, repeat, dtype=np.int16),
+            "sample_id": sample_id,
+            "split": labels(np.full(n, SPLITS.index(split)), SPLITS),
+            "view": labels(np.full(n, VIEWS.index(view)), VIEWS),
+            "logits": lists_of(logits),
+        }
+    )
+
+
+def lists_of(values: np.ndarray) -> pa.ListArray:
+    """Return an array [N, M] as a column of N lists."""
+    offsets = pa.array(np.arange(len(values) + 1, dtype=np.int32) * values.shape[1])
+    return pa.ListArray.from_arrays(offsets, pa.array(values.ravel()))
+
+
+def arrays_of(column: pa.ChunkedArray) -> np.ndarray:
+    """Return a column of N lists of one length M as an array [N, M]; raises ValueError if their lengths differ."""
+    if not len(column):
+        return np.empty((0, 0), dtype=np.float32)
+    lengths = pc.unique(pc.list_value_length(column))
+    if len(lengths) != 1:
+        raise ValueError("lists of different lengths")
+    return np.concatenate([chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]).reshape(len(column), -1)
+
+
+def read(path: Path, repeat: int) -> Embedding:
+    """Read one repeat's embedding; raises DataError if the file is missing or damaged or lacks the repeat."""
+    table = tables.read(path, schemas.EMBEDDING, rows=pc.field("repeat") == repeat)
+    if not len(table):
+        raise DataError(f"{path} lacks repeat {repeat}; delete the file and rerun.")
+    try:
+        features, logits = arrays_of(table.column("features")), arrays_of(table.column("logits"))
+    except ValueError:
+        raise DataError(f"{path} holds features or logits of different lengths in repeat {repeat}; delete the file and rerun.") from None
+    sample_id, split, view = (to_numpy(table.column(name)) for name in ("sample_id", "split", "view"))
+    return Embedding(repeat, sample_id, split, view, features, logits)

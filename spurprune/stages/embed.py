@@ -1,0 +1,68 @@
+"""embed: features and logits of all samples by a run's kept models."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from spurprune.config import methods
+from spurprune.config.merging import merge
+from spurprune.data import embedding as embeddings
+from spurprune.data.samples import SPLITS, Samples
+from spurprune.data.views import NATURAL
+from spurprune.evaluation.selection import read_selection
+from spurprune.machine.logs import Progress
+from spurprune.models.network import Network
+from spurprune.storage import schemas, tables
+from spurprune.training import kept
+from spurprune.training.loop import initialise, naming_out_of_memory
+from spurprune.training.observe import embed
+from spurprune.training.predictions import views
+from spurprune.training.recipe import Stream
+from spurprune.training.workbench import Workbench, open_workbench
+
+
+def run(
+    *,
+    inputs: Mapping[str, Path],
+    setting: Mapping[str, Any],
+    method: Mapping[str, Any],
+    repeats: Sequence[int],
+    threads: int,
+    output: Path,
+    provenance: tables.Provenance,
+) -> None:
+    """Write every repeat's embedding: training samples as they are trained on, validation and test samples in every view that is predicted.
+
+    ``inputs`` names the paths inputs, manifest, samples and models, weights where the network starts from a file, and selection where the
+    run's method was tuned; ``setting`` is what ``config.blocks.training`` and ``method`` what ``config.methods.deciding`` takes: as for
+    the run that kept the models, so that the logits are its predictions, bit for bit on the same device. Raises DataError if the models
+    are not those of the setting's network.
+    """
+    if "selection" in inputs:
+        method = methods.at(method, read_selection(inputs["selection"]))
+    setting = {**setting, "training": merge(setting["training"], method["training"])}
+    bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
+    progress = Progress(len(repeats), f"embedding of {provenance.setting}", "repeat")
+
+    def parts() -> Iterator[pa.Table]:
+        for repeat in repeats:
+            with naming_out_of_memory(f"{provenance.setting}, repeat {repeat}, embedding", bench.device):
+                model = initialise(bench.build_network(), Stream((repeat,)), bench.device)
+                kept.restore(model, inputs["models"], repeat)
+                yield from _one_repeat(bench, model, bench.samples[repeat])
+            progress.step()
+
+    provenance = replace(provenance, counts={"repeats": len(repeats)}, notes=bench.notes())
+    tables.write_parts(output, parts(), schemas.EMBEDDING, provenance)
+
+
+def _one_repeat(bench: Workbench, model: Network, samples: Samples) -> Iterator[pa.Table]:
+    for split in SPLITS:
+        shown = {NATURAL: samples.rows(split)} if split == "train" else views(bench, samples, split)
+        for view, rows in shown.items():
+            data = bench.data(samples, rows, view)
+            features, logits = embed(model, data, bench.preparation, bench.setting["evaluation"]["batch_size"])
+            yield from embeddings.to_tables(samples.repeat, split, view, samples.sample_id[rows], features, logits)

@@ -1,0 +1,113 @@
+"""refine: a new last layer for the kept models of another method, from their embeddings; its predictions and its weights."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from safetensors.numpy import save_file
+
+from spurprune.config import methods
+from spurprune.dag import plugins
+from spurprune.data import embedding as embeddings
+from spurprune.data import samples as sampling
+from spurprune.data.embedding import Embedding
+from spurprune.data.grouping import Grouping
+from spurprune.data.samples import Samples
+from spurprune.data.views import NATURAL, VIEWS
+from spurprune.errors import DataError
+from spurprune.evaluation.selection import read_selection
+from spurprune.machine.logs import Progress
+from spurprune.storage import schemas, tables
+from spurprune.storage.files import replacing
+from spurprune.training.refinement import Head, Request, complete_options
+
+
+def run(
+    *,
+    inputs: Mapping[str, Path],
+    method: Mapping[str, Any],
+    repeats: Sequence[int],
+    outputs: Mapping[str, Path],
+    provenance: tables.Provenance,
+) -> None:
+    """Refine every repeat's last layer and write its predictions of validation and test samples, in the views that the embedding holds.
+
+    ``inputs`` names the paths embedding, samples and plan, and selection where the options were tuned; ``method`` is what
+    ``config.methods.deciding`` takes of an entry whose kind is a refinement; ``outputs`` names predictions and, where the weights are kept,
+    head: a safetensors file with ``{repeat}.weight`` float64 [C, D] and ``{repeat}.bias`` float64 [C]. Raises ConfigError for an option
+    that the kind does not know, DataError if the embedding does not hold the setting's samples, and what the kind raises.
+    """
+    if "selection" in inputs:
+        method = methods.at(method, read_selection(inputs["selection"]))
+    kind = plugins.load("refinements", method["kind"])
+    options = complete_options(method["options"], kind.OPTIONS, "options")
+    samples = sampling.read(inputs["samples"])
+    weights = tables.read(inputs["plan"], schemas.PLAN, ["repeat", "sample_id", "weight"])
+    heads: dict[int, Head] = {}
+    progress = Progress(len(repeats), f"{method['kind']} of {provenance.setting}", "repeat")
+
+    def predictions() -> Iterator[pa.Table]:
+        for repeat in repeats:
+            one = samples.by_repeat[repeat]
+            seen = embeddings.read(inputs["embedding"], repeat)
+            where = f"{provenance.setting}, repeat {repeat}"
+            train_id = one.sample_id[one.rows("train")]
+            weight = tables.values_of(weights, "weight", repeat, train_id, str(inputs["plan"]))
+            request = _request(seen, one, weight, samples.grouping, options, where, str(inputs["embedding"]))
+            heads[repeat] = kind.refine(request)
+            for split in ("validation", "test"):
+                for view in VIEWS:
+                    rows = seen.rows(split, view)
+                    if len(rows):
+                        logits = heads[repeat].logits(seen.features[rows])
+                        yield embeddings.predictions_table(repeat, split, view, seen.sample_id[rows], logits)
+            progress.step()
+
+    provenance = replace(provenance, counts={"repeats": len(repeats)}, notes={"method": dict(method), "options": options})
+    tables.write(outputs["predictions"], pa.concat_tables(predictions()), schemas.PREDICTIONS, provenance)
+    if "head" in outputs:
+        _write_heads(outputs["head"], heads)
+
+
+def _request(
+    seen: Embedding, samples: Samples, weight: np.ndarray, grouping: Grouping, options: Mapping[str, Any], where: str, path: str
+) -> Request:
+    """Return what the refinement sees; ``weight`` is the plan's, in the order of the training samples.
+
+    Raises DataError if the embedding, which lies at ``path``, holds other samples than the setting.
+    """
+    found, wanted = [], []
+    for split in ("train", "validation"):
+        of_setting = samples.rows(split)
+        of_embedding = seen.rows(split, NATURAL)
+        theirs, ours = np.argsort(seen.sample_id[of_embedding]), np.argsort(samples.sample_id[of_setting])
+        if not np.array_equal(seen.sample_id[of_embedding][theirs], samples.sample_id[of_setting][ours]):
+            raise DataError(f"{path} holds other samples than repeat {samples.repeat}'s {split} split; delete the file and rerun.")
+        place = np.empty_like(of_embedding)
+        place[ours] = of_embedding[theirs]
+        found.append(place)
+        wanted.append(of_setting)
+    rows, mine = np.concatenate(found), np.concatenate(wanted)
+    return Request(
+        features=seen.features[rows],
+        logits=seen.logits[rows],
+        split=samples.split[mine],
+        label=samples.label[mine].astype(np.int64),
+        group=samples.group[mine].astype(np.int64),
+        weight=np.concatenate([weight.astype(np.float64), np.ones(len(wanted[1]))]),
+        grouping=grouping,
+        options=options,
+        repeat=samples.repeat,
+        where=where,
+    )
+
+
+def _write_heads(path: Path, heads: Mapping[int, Head]) -> None:
+    tensors = {
+        f"{repeat}.{name}": np.ascontiguousarray(getattr(head, name)) for repeat, head in heads.items() for name in ("weight", "bias")
+    }
+    with replacing(path) as temporary:
+        save_file(tensors, temporary)

@@ -1,0 +1,67 @@
+"""select_candidate: which point of a method's grid its final runs use, by the validation metrics of the tuning runs."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spurprune.config import methods
+from spurprune.errors import DataError
+from spurprune.evaluation.selection import Candidate, check_comparable, choose, mean_value
+from spurprune.storage import schemas, tables
+from spurprune.storage.files import write_text
+
+
+def run(
+    *,
+    metrics: Mapping[str, Sequence[Path]],
+    method: Mapping[str, Any],
+    names: Mapping[str, str],
+    output: Path,
+    provenance: tables.Provenance,
+) -> None:
+    """Write which candidate was chosen, with every candidate's validation metric.
+
+    ``metrics`` maps each candidate's name to the metrics of its tuning runs, one file per block; ``method`` is the complete entry;
+    ``names`` holds the setting and the method. The highest mean over repeats of the metric ``tuning.by`` wins, the first in grid order
+    among equals. Rows of other splits than validation are not read. Raises DataError if a candidate lacks the metric.
+    """
+    by, name = method["tuning"]["by"], names["method"]
+    candidates = [
+        Candidate(candidate, coordinates, _values(metrics[candidate], by)) for candidate, coordinates in methods.candidates(method).items()
+    ]
+    check_comparable(candidates, by, name)
+    chosen = choose(candidates)
+    content = {
+        "setting": names["setting"],
+        "method": name,
+        "by": by,
+        "plan": method["tuning"]["plan"],
+        "blocks": list(method["tuning"]["blocks"]),
+        "budget": len(candidates),
+        "candidates": [
+            {"name": one.name, "coordinates": dict(one.coordinates), "mean": mean_value(one), "repeats": len(one.values)}
+            for one in candidates
+        ],
+        "chosen": chosen.name,
+        "coordinates": dict(chosen.coordinates),
+        "code_version": provenance.code_version,
+        "config_hash": provenance.config_hash,
+    }
+    write_text(output, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def _values(paths: Sequence[Path], by: str) -> dict[int, float | None]:
+    """Return the metric ``by`` on validation samples by repeat, in order of repeats; raises DataError if two files share a repeat."""
+    wanted = (pc.field("split") == "validation") & (pc.field("metric") == by)
+    found: dict[int, float | None] = {}
+    for path in paths:
+        rows: pa.Table = tables.read(path, schemas.METRICS, ["repeat", "value"], wanted)
+        for repeat, value in zip(rows.column("repeat").to_pylist(), rows.column("value").to_pylist(), strict=True):
+            if repeat in found:
+                raise DataError(f"{path} holds the validation {by} of repeat {repeat} a second time; delete the file and rerun.")
+            found[repeat] = value
+    return dict(sorted(found.items()))

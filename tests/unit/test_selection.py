@@ -1,0 +1,209 @@
+"""The choice of a candidate: by validation metrics alone, the same bytes for the same metrics."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spurprune.config import methods
+from spurprune.errors import DataError
+from spurprune.evaluation.selection import RULES, Candidate, check_comparable, choose, mean_value, read_selection
+from spurprune.stages import select_candidate
+from spurprune.storage import schemas, tables
+from spurprune.storage.tables import Provenance
+
+PROVENANCE = Provenance("digits-test", "", "0+code", "config")
+NAMES = {"setting": "digits-test", "method": "dfr"}
+ENTRY = methods.complete(
+    {
+        "kind": "last_layer",
+        "from": "erm",
+        "grid": {"options.penalty": ["l1", "l2"], "options.C": [1.0, 0.1]},
+        "tuning": {"blocks": ["900-901", "902-902"], "plan": "none", "by": "worst_group_accuracy"},
+    }
+)
+CANDIDATES = list(methods.candidates(ENTRY))
+REPEATS = {"900-901": [900, 901], "902-902": [902]}
+Values = Mapping[str, Mapping[int, float | None]]
+
+
+def metrics_rows(repeat: int, values: Mapping[tuple[str, str, str | None], float | None]) -> list[dict[str, Any]]:
+    """Rows of one run's metrics, from values by split, metric and group."""
+    head = {"setting": "digits-test", "method": "dfr", "plan": "none", "strategy": "none", "block": "900-901", "repeat": repeat, "n": 10}
+    return [{**head, "split": split, "metric": metric, "group": group, "value": value} for (split, metric, group), value in values.items()]
+
+
+def write_metrics(path: Path, rows: list[dict[str, Any]]) -> Path:
+    """Write rows as a metrics file."""
+    columns = {name: pa.array([row.get(name) for row in rows], kind) for name, kind in schemas.METRICS.columns.items()}
+    tables.write(path, pa.table(columns), schemas.METRICS, PROVENANCE)
+    return path
+
+
+def tuning_runs(folder: Path, validation: Values, test: Callable[[str, int], float] = lambda name, repeat: 0.5) -> dict[str, list[Path]]:
+    """Write the metrics of every candidate's tuning runs: validation as given, and other metrics, splits and groups besides."""
+    return {
+        name: [
+            write_metrics(
+                folder / f"{name}-{block}.parquet",
+                [
+                    row
+                    for repeat in repeats
+                    if repeat in validation[name]
+                    for row in metrics_rows(
+                        repeat,
+                        {
+                            ("test", "worst_group_accuracy", None): test(name, repeat),
+                            ("validation", "worst_group_accuracy", None): validation[name][repeat],
+                            ("validation", "accuracy", None): test(name, repeat),
+                            ("validation", "group_accuracy", "cat"): test(name, repeat),
+                            ("train", "train_samples", None): 100.0,
+                        },
+                    )
+                ],
+            )
+            for block, repeats in REPEATS.items()
+        ]
+        for name in CANDIDATES
+    }
+
+
+def select(metrics: Mapping[str, list[Path]], output: Path, entry: Mapping[str, Any] = ENTRY) -> dict[str, Any]:
+    """Run the stage and return what it wrote."""
+    select_candidate.run(metrics=metrics, method=entry, names=NAMES, output=output, provenance=PROVENANCE)
+    content: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
+    return content
+
+
+def values(*per_candidate: float) -> dict[str, dict[int, float | None]]:
+    """Values by candidate and repeat that have these means."""
+    return {name: {900: mean - 0.1, 901: mean, 902: mean + 0.1} for name, mean in zip(CANDIDATES, per_candidate, strict=True)}
+
+
+def test_the_highest_mean_wins() -> None:
+    one, two = Candidate("one", {}, {0: 0.9, 1: 0.1}), Candidate("two", {}, {0: 0.5, 1: 0.6})
+    assert choose([one, two]) is two and choose([two, one]) is two
+
+
+@given(shares=st.lists(st.floats(0, 1), min_size=1, max_size=8), seed=st.integers(0, 100))
+def test_the_order_of_repeats_does_not_matter_even_in_the_last_bit(shares: list[float], seed: int) -> None:
+    order = np.random.default_rng(seed).permutation(len(shares))
+    assert mean_value(Candidate("a", {}, dict(enumerate(shares)))) == mean_value(Candidate("a", {}, {int(i): shares[i] for i in order}))
+
+
+@given(means=st.lists(st.sampled_from([0.1, 0.2, 0.3]), min_size=1, max_size=6))
+def test_the_first_of_equals_wins(means: list[float]) -> None:
+    candidates = [Candidate(str(place), {}, {0: mean, 1: mean}) for place, mean in enumerate(means)]
+    assert choose(candidates).name == str(means.index(max(means)))
+
+
+def test_the_file_says_what_was_chosen_among_what(tmp_path: Path) -> None:
+    assert CANDIDATES == ["C-1.0.penalty-l1", "C-1.0.penalty-l2", "C-0.1.penalty-l1", "C-0.1.penalty-l2"]
+    output = tmp_path / "selection" / "dfr.json"
+    content = select(tuning_runs(tmp_path, values(0.5, 0.7, 0.7, 0.2)), output)
+    assert {key: content[key] for key in ("setting", "method", "by", "plan", "blocks", "budget", "chosen", "coordinates")} == {
+        "setting": "digits-test",
+        "method": "dfr",
+        "by": "worst_group_accuracy",
+        "plan": "none",
+        "blocks": ["900-901", "902-902"],
+        "budget": 4,
+        "chosen": "C-1.0.penalty-l2",
+        "coordinates": {"options.C": 1.0, "options.penalty": "l2"},
+    }
+    assert [(one["name"], one["repeats"]) for one in content["candidates"]] == [(name, 3) for name in CANDIDATES]
+    assert [one["mean"] for one in content["candidates"]] == pytest.approx([0.5, 0.7, 0.7, 0.2])
+    assert content["candidates"][3]["coordinates"] == {"options.C": 0.1, "options.penalty": "l2"}
+    assert read_selection(output) == content["coordinates"]
+    assert methods.at(ENTRY, read_selection(output))["options"] == {"C": 1.0, "penalty": "l2"}
+
+
+@pytest.mark.parametrize("by", RULES)
+def test_each_rule_goes_by_its_own_metric(tmp_path: Path, by: str) -> None:
+    best = {rule: CANDIDATES[place] for place, rule in enumerate(RULES)}
+    metrics = {
+        name: [
+            write_metrics(
+                tmp_path / f"{name}.parquet",
+                metrics_rows(900, {("validation", rule, None): 0.9 if best[rule] == name else 0.3 for rule in RULES}),
+            )
+        ]
+        for name in CANDIDATES
+    }
+    assert select(metrics, tmp_path / "dfr.json", {**ENTRY, "tuning": {**ENTRY["tuning"], "by": by}})["chosen"] == best[by]
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 1 << 20))
+def test_test_metrics_change_nothing(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    validation = values(0.5, 0.7, 0.6, 0.2)
+    results = []
+    for disturbed in (False, True):
+        folder = tmp_path_factory.mktemp("disturbed" if disturbed else "plain")
+        metrics = tuning_runs(folder, validation)
+        for path in (path for paths in metrics.values() for path in paths if disturbed):
+            rows = tables.read(path, schemas.METRICS).to_pylist()
+            for row in rows:
+                if row["split"] == "test":
+                    row["value"] = rng.choice([float(rng.random()), math.nan, None])
+                    row["repeat"] = int(rng.integers(900, 1000))
+            rows += metrics_rows(int(rng.integers(900, 1000)), {("test", "worst_group_accuracy", None): 1.0})
+            write_metrics(path, [rows[place] for place in rng.permutation(len(rows))])
+        select(metrics, folder / "dfr.json")
+        results.append((folder / "dfr.json").read_bytes())
+    assert results[0] == results[1]
+
+
+def test_equal_metrics_give_equal_bytes(tmp_path: Path) -> None:
+    metrics = tuning_runs(tmp_path, values(0.5, 0.7, 0.6, 0.2))
+    for name in ("one", "two"):
+        select(metrics, tmp_path / f"{name}.json")
+    assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
+
+
+@pytest.mark.parametrize("lost", [None, math.nan, "the row"])
+def test_a_candidate_without_the_metric_is_refused(tmp_path: Path, lost: Any, assert_one_sentence: Callable[[str], None]) -> None:
+    validation = values(0.5, 0.7, 0.6, 0.2)
+    if lost == "the row":
+        del validation[CANDIDATES[2]][901]
+    else:
+        validation[CANDIDATES[2]][901] = lost
+    with pytest.raises(DataError) as caught:
+        select(tuning_runs(tmp_path, validation), tmp_path / "dfr.json")
+    assert_one_sentence(str(caught.value))
+    for words in (f"'{CANDIDATES[2]}'", "worst_group_accuracy", "repeat 901", "methods.dfr.tuning.by"):
+        assert words in str(caught.value)
+    assert not (tmp_path / "dfr.json").exists()
+
+
+def test_candidates_without_any_validation_metric_are_refused(assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(DataError, match="'one' of the method 'dfr' has no validation accuracy;") as caught:
+        check_comparable([Candidate("one", {}, {}), Candidate("two", {}, {})], "accuracy", "dfr")
+    assert_one_sentence(str(caught.value))
+
+
+def test_a_repeat_in_two_files_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    metrics = tuning_runs(tmp_path, values(0.5, 0.7, 0.6, 0.2))
+    metrics[CANDIDATES[0]][1] = metrics[CANDIDATES[0]][0]
+    with pytest.raises(DataError, match="repeat 900 a second time") as caught:
+        select(metrics, tmp_path / "dfr.json")
+    assert_one_sentence(str(caught.value))
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"coordinates": 3}'])
+def test_a_damaged_selection_is_refused(tmp_path: Path, text: str | None, assert_one_sentence: Callable[[str], None]) -> None:
+    path = tmp_path / "dfr.json"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        read_selection(path)
+    assert_one_sentence(str(caught.value))
+    assert str(path) in str(caught.value)

@@ -1,0 +1,24 @@
+"""The rule embed: see spurprune.stages.embed. The device is leased before torch is imported."""
+
+from pathlib import Path
+
+from spurprune.machine import devices
+from spurprune.data import inputs
+from spurprune.machine.logs import stage_log
+from spurprune.storage.tables import Provenance
+
+devices.set_threads(snakemake.threads)
+paths = {name: Path(path) for name, path in snakemake.input.items() if path}
+near = inputs.local_inputs(paths, snakemake.resources.get("scratch"), snakemake.resources.get("scratch_gb"))
+with stage_log(snakemake.log[0], "embed"), near as paths, devices.leased_device():
+    from spurprune.stages import embed
+
+    embed.run(
+        inputs=paths,
+        setting=snakemake.params.setting,
+        method=snakemake.params.method,
+        repeats=list(snakemake.params.repeats),
+        threads=snakemake.threads,
+        output=Path(snakemake.output.embedding),
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
+    )

@@ -1,0 +1,19 @@
+"""The rule refine: see spurprune.stages.refine. The numeric threads are set before NumPy is imported."""
+
+from pathlib import Path
+
+from spurprune.machine import devices
+from spurprune.machine.logs import stage_log
+
+devices.set_threads(snakemake.threads)
+with stage_log(snakemake.log[0], "refine"):
+    from spurprune.stages import refine
+    from spurprune.storage.tables import Provenance
+
+    refine.run(
+        inputs={name: Path(path) for name, path in snakemake.input.items() if path},
+        method=snakemake.params.method,
+        repeats=list(snakemake.params.repeats),
+        outputs={name: Path(path) for name, path in snakemake.output.items()},
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
+    )
