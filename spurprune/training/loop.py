@@ -147,9 +147,7 @@ def naming_out_of_memory(where: str, device: torch.device) -> Iterator[None]:
         ) from error
 
 
-def _one_epoch(
-    take_step: StepFunction, training: Training, epoch: int, steps_done: int, total_steps: int
-) -> Generator[None, None, int]:
+def _one_epoch(take_step: StepFunction, training: Training, epoch: int, steps_done: int, total_steps: int) -> Generator[None, None, int]:
     """Take the steps of one epoch, pausing after each; return the number of steps so far."""
     recipe, stream, method, device = training.recipe, training.stream, training.method, training.data.device
     torch.manual_seed(stream.seed(seeds.DROPOUT, epoch))

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from spurprune.training.recipe import Stream
 
+CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True)
 class Context:
@@ -28,7 +30,7 @@ class Context:
     options: Mapping[str, Any]
     training: Mapping[str, Any]
     stream: Stream
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
 
 
 @dataclass(frozen=True)

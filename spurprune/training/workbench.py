@@ -96,9 +96,7 @@ class Workbench:
             device=self.device,
         )
 
-    def context(
-        self, samples: Samples, *, weight: np.ndarray, visits: str, options: Mapping[str, Any], stream: Stream
-    ) -> Context:
+    def context(self, samples: Samples, *, weight: np.ndarray, visits: str, options: Mapping[str, Any], stream: Stream) -> Context:
         """Return what a method sees of one repeat's training samples; ``weight`` [N] is theirs."""
         rows = samples.rows("train")
         return Context(
