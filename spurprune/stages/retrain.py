@@ -1,6 +1,5 @@
 """retrain: one training run per repeat by one method on one plan; predictions, history, and the models where they are kept."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +14,14 @@ from spurprune.config.merging import merge
 from spurprune.dag import plugins
 from spurprune.data.probe import Probe
 from spurprune.data.samples import SPLITS, Samples
-from spurprune.errors import DataError, TrainingError, first_sentence
+from spurprune.data.views import NATURAL, VIEWS
+from spurprune.errors import DataError, TrainingError
+from spurprune.evaluation.selection import read_selection
 from spurprune.machine.logs import Progress
-from spurprune.models import kept
 from spurprune.models.network import Network
 from spurprune.storage import schemas, tables
 from spurprune.storage.tables import labels, to_numpy
+from spurprune.training import kept
 from spurprune.training.checkpoints import JobCheckpoints, Record
 from spurprune.training.data import Data
 from spurprune.training.loop import Training, fit_stepwise, initialise, naming_out_of_memory
@@ -28,7 +29,7 @@ from spurprune.training.method import Method
 from spurprune.training.observe import observe, summary
 from spurprune.training.predictions import predict, views
 from spurprune.training.recipe import Stream
-from spurprune.training.workbench import CHECKPOINTS, NATURAL, VIEWS, Started, Workbench, open_workbench
+from spurprune.training.workbench import CHECKPOINTS, Started, Workbench, open_workbench
 
 
 def run(
@@ -51,7 +52,7 @@ def run(
     plan's weights cannot become visits.
     """
     if "selection" in inputs:
-        method = selected(method, inputs["selection"])
+        method = methods.at(method, read_selection(inputs["selection"]))
     setting = {**setting, "training": merge(setting["training"], method["training"])}
     bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
     plan = _read_plan(inputs["plan"])
@@ -82,17 +83,6 @@ def run(
     if "models" in outputs:
         kept.write(outputs["models"], weights, provenance)
     checkpoints.remove()
-
-
-def selected(method: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Return a method's entry with the values of the candidate that a selection chose, its ``coordinates``; raises DataError."""
-    try:
-        coordinates = dict(json.loads(path.read_text(encoding="utf-8"))["coordinates"])
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing; rerun the workflow, which makes it.") from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{path} does not name the coordinates of a candidate ({first_sentence(error)}); delete it and rerun.") from error
-    return methods.at(method, coordinates)
 
 
 @dataclass(frozen=True)

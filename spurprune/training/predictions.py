@@ -7,10 +7,11 @@ import pyarrow as pa
 
 from spurprune.data.probe import Probe
 from spurprune.data.samples import SPLITS, Samples
+from spurprune.data.views import FEATURED, NATURAL, VIEWS
 from spurprune.models.network import Network
 from spurprune.storage.tables import labels
 from spurprune.training.observe import observe
-from spurprune.training.workbench import FEATURED, NATURAL, VIEWS, Workbench
+from spurprune.training.workbench import Workbench
 
 PREDICTED = ("validation", "test")
 

@@ -14,6 +14,7 @@ from spurprune.data.grouping import Grouping
 from spurprune.data.inputs import Manifest, open_inputs, read_manifest
 from spurprune.data.samples import Samples
 from spurprune.data.tokens import ids_of
+from spurprune.data.views import FEATURED, NATURAL
 from spurprune.errors import ConfigError
 from spurprune.machine.devices import visible_devices
 from spurprune.machine.logs import log
@@ -27,7 +28,6 @@ from spurprune.training.recipe import Recipe, Stream
 
 Started = tuple[Network, Fit]  # a network and its training run, not yet started
 Job = TypeVar("Job")  # what a training run is known by within its stage
-NATURAL, FEATURED = VIEWS = ("natural", "featured")  # samples as the setting has them; all of them with the overlay
 
 CHECKPOINTS = Path("checkpoints")  # in the working directory, beside results/ and logs/
 

@@ -1,4 +1,4 @@
-"""The file of a run's kept networks: the last weights of all its repeats."""
+"""Kept models: the last weights of a run's networks, by repeat, in one file."""
 
 import json
 from collections.abc import Mapping

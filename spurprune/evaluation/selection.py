@@ -1,0 +1,61 @@
+"""The choice of a method's candidate: by validation metrics alone."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spurprune.errors import DataError, first_sentence
+
+RULES = ("worst_group_accuracy", "worst_class_accuracy", "accuracy")  # the metrics that a candidate can be chosen by; higher is better
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A point of a method's grid, and what it reached: ``values`` holds the deciding validation metric by repeat, None if undefined."""
+
+    name: str
+    coordinates: Mapping[str, Any]
+    values: Mapping[int, float | None]
+
+
+def mean_value(candidate: Candidate) -> float:
+    """Return the mean over repeats, independent of their order."""
+    return math.fsum(value for value in candidate.values.values() if value is not None) / len(candidate.values)
+
+
+def choose(candidates: Sequence[Candidate]) -> Candidate:
+    """Return the candidate with the highest mean; of several, the first."""
+    return max(candidates, key=mean_value)  # max keeps the first of equals
+
+
+def check_comparable(candidates: Sequence[Candidate], by: str, method: str) -> None:
+    """Raise DataError unless all candidates have a value of the metric ``by`` in the same repeats, at least one."""
+    repeats = sorted({repeat for candidate in candidates for repeat in candidate.values})
+    for candidate in candidates:
+        lacking = next((repeat for repeat in repeats if not _is_number(candidate.values.get(repeat))), None)
+        if lacking is not None or not repeats:
+            where = "" if lacking is None else f" in repeat {lacking}"
+            raise DataError(
+                f"The candidate '{candidate.name}' of the method '{method}' has no validation {by}{where}; give the setting a validation "
+                f"split for which it is defined, or set methods.{method}.tuning.by to another of {', '.join(RULES)}."
+            )
+
+
+def _is_number(value: float | None) -> bool:
+    return value is not None and not math.isnan(value)
+
+
+def read_selection(path: Path) -> dict[str, Any]:
+    """Return the chosen candidate's coordinates from a selection file; raises DataError if it is missing or damaged."""
+    try:
+        coordinates = json.loads(path.read_text(encoding="utf-8"))["coordinates"]
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing; rerun the workflow, which makes it.") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is damaged or not a selection ({first_sentence(error)}); delete it and rerun.") from error
+    if not isinstance(coordinates, dict):
+        raise DataError(f"{path} is damaged or not a selection (its coordinates are not a mapping); delete it and rerun.")
+    return coordinates
