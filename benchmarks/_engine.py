@@ -16,6 +16,7 @@ from spurprune.models.networks import bert, resnet_cifar
 from spurprune.training.compiler import can_compile
 from spurprune.training.data import Data, Pixels, Tokens, load
 from spurprune.training.loop import Training, fit, initialise
+from spurprune.training.method import Context
 from spurprune.training.observe import dynamics_of, observe
 from spurprune.training.recipe import Recipe, Stream
 
@@ -45,7 +46,8 @@ def data_of(images: Images) -> Data:
 def load_array(inputs: np.ndarray, label: np.ndarray) -> Data:
     """Return all rows of an array of inputs, which may be memory-mapped, as the training stages load them."""
     n = len(label)
-    return load(inputs, np.arange(n), label, label * 2, np.zeros(n, dtype=bool), None, device())
+    nobody = np.zeros(n, dtype=bool)
+    return load(inputs, sample_id=np.arange(n), label=label, group=label, carrier=nobody, overlay=None, device=device())
 
 
 def why_not(changes: Mapping[str, Any]) -> str | None:
@@ -77,10 +79,16 @@ def train(
         return []
 
     recipe = Recipe.of(training, compiled=training["compile"])
-    method = Method(np.ones(len(data)) if weight is None else weight, training)
+    method = Method(_context(data, np.ones(len(data)) if weight is None else weight, training, stream))
     fit(model, Training(data, pixels(), method, recipe, stream, "benchmark"), observe_epoch)
     assert isinstance(model, Network)
     return model
+
+
+def _context(data: Data, weight: np.ndarray, training: Mapping[str, Any], stream: Stream) -> Context:
+    label = data.label.cpu().numpy()
+    num_groups = int(label.max()) + 1
+    return Context(weight.astype(np.float64), "exact", label, label, num_groups, {}, training, stream, data.device)
 
 
 def train_bert(pairs: Pairs, encoder: str, epochs: int, after_epoch: Callable[[], None], training: Mapping[str, Any]) -> None:
@@ -92,9 +100,10 @@ def train_bert(pairs: Pairs, encoder: str, epochs: int, after_epoch: Callable[[]
         after_epoch()
         return []
 
+    stream = Stream(("benchmark",))
     recipe = Recipe.of({**training, "epochs": epochs}, compiled=False)
-    method = Method(np.ones(len(data)), {**training, "epochs": epochs})
-    fit(model, Training(data, Tokens(), method, recipe, Stream(("benchmark",)), "benchmark"), observe_epoch)
+    method = Method(_context(data, np.ones(len(data)), {**training, "epochs": epochs}, stream))
+    fit(model, Training(data, Tokens(), method, recipe, stream, "benchmark"), observe_epoch)
 
 
 def looking_by_bert(pairs: Pairs, encoder: str, batch_size: int) -> Callable[[], np.ndarray]:

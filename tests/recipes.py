@@ -1,6 +1,13 @@
-"""A small training block, as a setting has it, that tests of the engine change where they need to."""
+"""A small training block, as a setting has it, and what a method sees, which tests of the engine change where they need to."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
+
+from spurprune.training.method import Context
+from spurprune.training.recipe import Stream
 
 TRAINING: dict[str, Any] = {
     "epochs": 3,
@@ -12,3 +19,19 @@ TRAINING: dict[str, Any] = {
     "gradient_clip": None,
     "label_smoothing": 0.0,
 }
+
+
+def context(weight: np.ndarray, training: Mapping[str, Any] = TRAINING, **changes: Any) -> Context:
+    """Return what a method sees of samples of one class and group, with some of it changed."""
+    nothing = np.zeros(len(weight), dtype=np.int64)
+    seen = Context(
+        weight=weight.astype(np.float64),
+        visits="exact",
+        label=nothing,
+        group=nothing,
+        num_groups=1,
+        options={},
+        training=training,
+        stream=Stream((0,)),
+    )
+    return replace(seen, **changes)

@@ -1,31 +1,40 @@
 """Empirical risk minimisation: the plain training that every other method varies."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
+from spurprune.training import visits
+from spurprune.training.method import Batch, Context
+
 
 class Method:
-    """ERM on a plan's weights: pruned samples are left out, a weight of k means k visits an epoch."""
+    """ERM on a plan's weights: a weight is how often an epoch visits a sample."""
 
-    def __init__(self, weight: np.ndarray, training: dict[str, Any]) -> None:
-        """Take the plan's weight of each training row, float [N] of whole numbers, and the setting's ``training`` block."""
-        self.rows = np.repeat(np.arange(len(weight)), weight.astype(np.int64))
-        self.label_smoothing: float = training["label_smoothing"]
+    def __init__(self, context: Context) -> None:
+        """Raise TrainingError if the plan's weights cannot become visits (see ``visits.count``)."""
+        self.context = context
+        self.batch_size: int = context.training["batch_size"]
+        self.num_visits = visits.count(context.weight, context.visits)
 
-    def epoch_rows(self, epoch: int, rng: np.random.Generator) -> np.ndarray:
-        """Return all rows of positive weight in random order, int64."""
-        return rng.permutation(self.rows)
+    def batches(self, epoch: int, rng: np.random.Generator) -> Sequence[np.ndarray]:
+        """Return an epoch's visits in random order, cut into batches; the last may be smaller."""
+        rows = visits.epoch_rows(self.context.weight, self.context.visits, rng)
+        return [rows[start : start + self.batch_size] for start in range(0, len(rows), self.batch_size)]
 
-    def loss(self, logits: Tensor, label: Tensor, group: Tensor, rows: Tensor) -> Tensor:
+    def num_batches(self, epoch: int) -> int:
+        """Return the number of batches, the same in every epoch."""
+        return -(-self.num_visits // self.batch_size)
+
+    def loss(self, batch: Batch) -> Tensor:
         """Return the mean cross-entropy of the batch."""
-        return functional.cross_entropy(logits, label, label_smoothing=self.label_smoothing)
+        return functional.cross_entropy(batch.logits, batch.label, label_smoothing=self.context.training["label_smoothing"])
 
     def state(self) -> dict[str, Tensor]:
         """Return nothing: ERM learns nothing besides the network."""
         return {}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on as before: ERM has no state."""
+        """Do nothing: ERM has no state."""

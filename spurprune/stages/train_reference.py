@@ -1,6 +1,6 @@
 """train_reference: ERM runs as long as their use needs, recording every training sample's dynamics."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,22 @@ from spurprune.machine.logs import Progress
 from spurprune.methods.erm import Method
 from spurprune.models.network import Network
 from spurprune.storage import schemas, tables
+from spurprune.training import visits
 from spurprune.training.augment import augment
 from spurprune.training.checkpoints import JobCheckpoints, Record
 from spurprune.training.loop import Training, fit_stepwise, initialise, naming_out_of_memory
+from spurprune.training.method import Batch, Context
 from spurprune.training.observe import dynamics_of, observe, unchanged
 from spurprune.training.recipe import Stream
 from spurprune.training.workbench import CHECKPOINTS, Started, Workbench, open_workbench
 
 
 def run(
-    inputs: dict[str, Path],
-    setting: dict[str, Any],
-    recipe: dict[str, Any],
-    repeats: list[int],
+    *,
+    inputs: Mapping[str, Path],
+    setting: Mapping[str, Any],
+    recipe: Mapping[str, Any],
+    repeats: Sequence[int],
     threads: int,
     repeats_at_once: int,
     output: Path,
@@ -35,12 +38,11 @@ def run(
 ) -> None:
     """Train ``recipe["seeds"]`` reference runs for every repeat and write their dynamics at the epochs to record.
 
-    ``inputs`` names the paths inputs, manifest and samples, and weights where the network starts from a file. ``setting`` holds model,
-    training, feature, attribute, normalisation and evaluation; ``recipe`` is one of its reference recipes;
-    ``repeats_at_once`` runs share a GPU. With
-    ``view: eval`` the samples are looked at in eval mode without augmentation after the epoch, with ``view: eval_augmented`` augmented
-    as in training (as the paper's code does); with ``view: training`` each sample's logits are those of its own training step. Raises
-    TrainingError if a loss is not finite.
+    ``inputs`` names the paths inputs, manifest and samples, and weights where the network starts from a file. ``setting`` holds what
+    ``config.blocks.reference`` takes from a setting, the recipe's own training merged in; ``recipe`` is one of its reference recipes;
+    ``repeats_at_once`` runs share a GPU. With ``view: eval`` the samples are evaluated after the epoch without augmentation, with
+    ``view: eval_augmented`` augmented as in training (as the paper's code does); with ``view: training`` each sample's logits are those
+    of its own training step. Raises TrainingError if a loss is not finite.
     """
     bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
     identity = {"stage": "train_reference", "recipe": recipe, "config": provenance.config_hash, "code": provenance.code_version}
@@ -52,7 +54,7 @@ def run(
     def start(job: tuple[int, int]) -> Started:
         repeat, seed = job
         with naming_out_of_memory(where[job], bench.device):
-            return _start(bench, bench.samples[repeat], recipe, repeat, seed, progress, checkpoints, where[job])
+            return _start(bench, bench.samples[repeat], recipe, seed, progress, checkpoints, where[job])
 
     parts: list[pa.Table] = []
     for (repeat, seed), _, records in bench.train(jobs, start, repeats_at_once):
@@ -60,17 +62,15 @@ def run(
         one = bench.samples[repeat]
         parts.extend(_table(repeat, seed, one.sample_id[one.rows("train")], record) for record in records)
     counts = {"samples": len(bench.samples[repeats[0]].rows("train")), "reference_seeds": recipe["seeds"]}
-    tables.write(
-        output, pa.concat_tables(parts), schemas.DYNAMICS, replace(provenance, counts=counts, notes={"recipe": recipe} | bench.notes())
-    )
+    provenance = replace(provenance, counts=counts, notes={"recipe": recipe} | bench.notes())
+    tables.write(output, pa.concat_tables(parts), schemas.DYNAMICS, provenance)
     checkpoints.remove()
 
 
 def _start(
     bench: Workbench,
     samples: Samples,
-    recipe: dict[str, Any],
-    repeat: int,
+    recipe: Mapping[str, Any],
     seed: int,
     progress: Progress,
     checkpoints: JobCheckpoints,
@@ -78,12 +78,11 @@ def _start(
 ) -> Started:
     rows = samples.rows("train")
     data = bench.data(samples, rows)
-    stream = Stream((repeat, "reference", seed))
+    stream = Stream((samples.repeat, "reference", seed))
     model = initialise(bench.build_network(), stream, bench.device)
     wanted = range(1, recipe["epochs"] + 1) if recipe["record_epochs"] == "all" else recipe["record_epochs"]
-    method: Method = (
-        _Recorder(len(rows), bench, model) if recipe["view"] == "training" else Method(np.ones(len(rows)), bench.setting["training"])
-    )
+    context = bench.context(samples, weight=np.ones(len(rows)), visits=visits.EXACT, options={}, stream=stream)
+    method = _Recorder(context, bench.manifest.num_classes) if recipe["view"] == "training" else Method(context)
 
     def observe_epoch(epoch: int, model: Network) -> list[Record]:
         progress.reach(where, epoch)
@@ -103,7 +102,7 @@ def _start(
 
 
 def _view(bench: Workbench, view: str, stream: Stream, epoch: int) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return what is done to a batch before it is looked at: nothing, or the recipe's augmentation, drawn from a stream of its own."""
+    """Return what is done to a batch before it is evaluated: nothing, or the recipe's augmentation, drawn from a stream of its own."""
     if view == "eval":
         return unchanged
     augmentation = bench.setting["training"]["augmentation"]
@@ -114,21 +113,17 @@ def _view(bench: Workbench, view: str, stream: Stream, epoch: int) -> Callable[[
 class _Recorder(Method):
     """ERM that keeps each sample's logits and feature norm from its own training step: the training-time view."""
 
-    def __init__(self, n: int, bench: Workbench, model: Network) -> None:
-        super().__init__(np.ones(n), bench.setting["training"])
-        self.logits = torch.zeros((n, bench.manifest.num_classes), device=bench.device)
-        self.feature_norm = torch.zeros(n, device=bench.device)
-        self._batch_norm = torch.zeros(0, device=bench.device)
-        model.classifier.register_forward_hook(self._keep_norm)
+    def __init__(self, context: Context, num_classes: int) -> None:
+        super().__init__(context)
+        n = len(context.label)
+        self.logits = torch.zeros((n, num_classes), device=context.device)
+        self.feature_norm = torch.zeros(n, device=context.device)
 
-    def _keep_norm(self, module: torch.nn.Module, arguments: tuple[torch.Tensor, ...], result: torch.Tensor) -> None:
-        self._batch_norm = arguments[0].detach().float().norm(dim=1)
-
-    def loss(self, logits: torch.Tensor, label: torch.Tensor, group: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Return ERM's loss, keeping the batch's logits."""
-        self.logits[rows] = logits.detach()
-        self.feature_norm[rows] = self._batch_norm
-        return super().loss(logits, label, group, rows)
+    def loss(self, batch: Batch) -> torch.Tensor:
+        """Return ERM's loss, keeping the batch's logits and feature norms."""
+        self.logits[batch.rows] = batch.logits.detach()
+        self.feature_norm[batch.rows] = batch.features.detach().float().norm(dim=1)
+        return super().loss(batch)
 
 
 def _table(repeat: int, seed: int, sample_id: np.ndarray, record: Record) -> pa.Table:

@@ -135,20 +135,22 @@ PREDICTIONS = TableSchema(
 )
 HISTORY = TableSchema(
     "history",
-    2,
+    3,
     {
         "repeat": pa.int16(),
         "epoch": pa.int16(),
         "split": _LABEL,
         "view": _LABEL,
+        "label": pa.int16(),
         "group": pa.int32(),
+        "carrier": pa.bool_(),
         "n": pa.int32(),
         "n_correct": pa.int32(),
         "n_as_source": pa.int32(),
         "loss": pa.float64(),
     },
-    ("repeat", "epoch", "split", "view", "group"),
-    frozenset({"n_as_source"}),
+    ("repeat", "epoch", "split", "view", "label", "group", "carrier"),
+    frozenset({"group", "carrier", "n_as_source"}),
 )
 METRICS = TableSchema(
     "metrics",

@@ -4,7 +4,7 @@ On a CPU every batch is read from the memory-mapped array, so a dataset larger t
 it in the page cache. On a GPU the inputs are resident on the device where they fit, and are read the same way where they do not.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Protocol
@@ -34,7 +34,7 @@ class Preparation(Protocol):
         """Return a batch as the network takes it."""
 
     def order(self, data: "Data") -> Tensor:
-        """Return the places of all samples, int64 [N], in the order in which looking at them takes the least time."""
+        """Return the places of all samples, int64 [N], in the order in which evaluating them takes the least time."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,22 @@ class Pixels:
 
 
 @dataclass(frozen=True)
+class Vectors:
+    """Vectors, float32 [N, D], which the network takes as they are."""
+
+    crop_size: ClassVar[None] = None
+    one_shape: ClassVar[bool] = True
+
+    def prepare(self, vectors: Tensor) -> Tensor:
+        """Return the vectors as they are."""
+        return vectors
+
+    def order(self, data: "Data") -> Tensor:
+        """Return the places as they come: vectors are all of one length."""
+        return torch.arange(len(data), device=data.device)
+
+
+@dataclass(frozen=True)
 class Tokens:
     """Token sequences, int32 [N, 2 + L] (length, position of the second sentence, token ids), which the network takes as they are."""
 
@@ -87,7 +103,7 @@ def _centre(images: Tensor, size: int) -> Tensor:
 
 
 class Inputs(Protocol):
-    """The inputs of some samples, with the spurious feature laid over its carriers."""
+    """The inputs of some samples, with the overlay, if there is one, on its carriers."""
 
     def batch(self, rows: Tensor) -> Tensor:
         """Return the inputs of some rows (int64) on the device, in the dataset's own type (images: uint8 [N, C, H, W])."""
@@ -115,13 +131,13 @@ class ResidentInputs:
 class MappedInputs:
     """Inputs read from the dataset's memory-mapped array as they are asked for; nothing is kept.
 
-    ``sample_id`` int64 [N] are positions in ``array``; ``overlay`` puts the feature into inputs in place and returns them, ``featured``
-    bool [N] tells into which.
+    ``sample_id`` int64 [N] are positions in ``array``; ``overlay`` changes inputs in place and returns them, those where ``carrier``,
+    bool [N], is true.
     """
 
     array: np.ndarray
     sample_id: np.ndarray
-    featured: np.ndarray
+    carrier: np.ndarray
     overlay: Callable[[np.ndarray], np.ndarray] | None
     device: torch.device
 
@@ -136,9 +152,9 @@ class MappedInputs:
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Return a copy of the inputs of some rows on the host."""
         inputs: np.ndarray = np.asarray(self.array)[self.sample_id[rows]]
-        featured = self.featured[rows]
-        if self.overlay is not None and featured.any():
-            inputs[featured] = self.overlay(inputs[featured])
+        carrier = self.carrier[rows]
+        if self.overlay is not None and carrier.any():
+            inputs[carrier] = self.overlay(inputs[carrier])
         return inputs
 
     @property
@@ -197,18 +213,19 @@ class Data:
 
 def load(
     inputs: np.ndarray,
+    *,
     sample_id: np.ndarray,
     label: np.ndarray,
     group: np.ndarray,
-    featured: np.ndarray,
-    feature: dict[str, Any] | None,
+    carrier: np.ndarray,
+    overlay: Mapping[str, Any] | None,
     device: torch.device,
 ) -> Data:
-    """Return some samples of a dataset, the feature laid over those that are ``featured`` (bool [N]).
+    """Return some samples of a dataset; where there is an overlay, it lies on those whose ``carrier``, bool [N], is true.
 
-    ``inputs`` is the dataset's memory-mapped array, indexed by ``sample_id``.
+    ``inputs`` is the dataset's memory-mapped array, indexed by ``sample_id``; ``overlay`` is a setting's block.
     """
-    mapped = MappedInputs(inputs, sample_id, featured, _overlay(feature), device)
+    mapped = MappedInputs(inputs, sample_id, carrier, _apply(overlay), device)
     return Data(
         mapped.resident() if fits(mapped.nbytes, device) else mapped,
         torch.arange(len(sample_id), device=device),
@@ -217,11 +234,12 @@ def load(
     )
 
 
-def _overlay(feature: dict[str, Any] | None) -> Callable[[np.ndarray], np.ndarray] | None:
-    if feature is None:
+def _apply(overlay: Mapping[str, Any] | None) -> Callable[[np.ndarray], np.ndarray] | None:
+    """Return the plugin's function with its options filled in: all of the block but the plugin's name and the attribute that it makes."""
+    if overlay is None:
         return None
-    options = {key: value for key, value in feature.items() if key != "name"}
-    return partial(plugins.load("overlays", feature["name"]).apply_, **options)
+    options = {key: value for key, value in overlay.items() if key not in ("name", "attribute")}
+    return partial(plugins.load("overlays", overlay["name"]).apply_, **options)
 
 
 def fits(nbytes: int, device: torch.device) -> bool:
@@ -229,5 +247,5 @@ def fits(nbytes: int, device: torch.device) -> bool:
     if device.type != "cuda":
         return False
     free, _ = torch.cuda.mem_get_info(device)
-    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # what torch keeps of trainings that are over
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # what torch keeps of runs that are over
     return nbytes <= RESIDENT_SHARE * free

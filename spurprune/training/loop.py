@@ -12,14 +12,16 @@ from torch import Tensor, nn
 
 from spurprune import seeds
 from spurprune.errors import TrainingError
+from spurprune.models.network import Network
 from spurprune.training import optim
 from spurprune.training.checkpoints import JobCheckpoints, Record, TrainingState
 from spurprune.training.data import Data, Preparation
-from spurprune.training.recipe import Recipe, Stream, TrainingMethod
+from spurprune.training.method import Method
+from spurprune.training.recipe import Recipe, Stream
 from spurprune.training.step import Step, StepFunction, as_fast_as_possible
 
-Model = TypeVar("Model", bound=nn.Module)
-Fit = Generator[None, None, list[Record]]  # a training that stops after each of its steps and returns its records at the end
+Model = TypeVar("Model", bound=Network)
+Fit = Generator[None, None, list[Record]]  # a training run that pauses after each of its steps and returns its records at the end
 
 
 def initialise(build: Callable[[], Model], stream: Stream, device: torch.device) -> Model:
@@ -33,11 +35,11 @@ def initialise(build: Callable[[], Model], stream: Stream, device: torch.device)
 
 @dataclass(frozen=True)
 class Training:
-    """One training: on what, by which method and recipe, from which random streams; ``where`` names it in messages."""
+    """One training run: on what, by which method and recipe, from which random streams; ``where`` names it in messages."""
 
     data: Data
     preparation: Preparation
-    method: TrainingMethod
+    method: Method
     recipe: Recipe
     stream: Stream
     where: str
@@ -51,17 +53,17 @@ def fit(
 ) -> list[Record]:
     """Train ``model`` in place and return what ``observe_epoch(epoch, model)`` recorded after each epoch, from 1 on.
 
-    Every epoch draws its order, its augmentation and its dropout from streams of its own, so a training that was killed and goes on
-    from its last checkpoint ends in the same bytes as one that was not. Raises TrainingError naming ``training.where`` and the epoch if
+    Every epoch draws its order, its augmentation and its dropout from streams of its own, so a run that was killed and resumes from its
+    last checkpoint ends in the same bytes as one that was not. Raises TrainingError naming ``training.where`` and the epoch if
     the loss is not finite, or if the device runs out of memory.
     """
     return together([fit_stepwise(model, training, observe_epoch, checkpoints)], training.data.device)[0]
 
 
 def together(fits: Sequence[Fit], device: torch.device) -> list[list[Record]]:
-    """Advance several trainings in turn, a step each, and return their records in order; on a GPU each in a CUDA stream of its own.
+    """Advance several training runs by a step each, over and over, and return their records in order; on a GPU each in its own CUDA stream.
 
-    Small networks leave most of a GPU idle, so their kernels run beside each other. The trainings must not draw from torch's global
+    Small networks leave most of a GPU idle, so their kernels run beside each other. The runs must not draw from torch's global
     random numbers (see ``draws_in_forward``), which they would share.
     """
     gpu = device.type == "cuda"
@@ -94,7 +96,7 @@ def fit_stepwise(
     observe_epoch: Callable[[int, Model], list[Record]],
     checkpoints: JobCheckpoints | None = None,
 ) -> Fit:
-    """Train as ``fit`` does, stopping after every step."""
+    """Train as ``fit`` does, pausing after every step."""
     recipe, device = training.recipe, training.data.device
     optimizer = optim.build(model, recipe.optimizer)
     step = Step(model, training.data, training.preparation, training.method, recipe, optimizer)
@@ -113,13 +115,14 @@ def fit_stepwise(
                 raise TrainingError(
                     f"{training.where}: the checkpoint in {checkpoints.folder} does not fit the network; delete that folder."
                 ) from error
-            del state  # a copy of all weights and moments, which would live as long as this training
+            del state  # a copy of all weights and moments, which would live as long as this run
+    total_steps = sum(training.method.num_batches(epoch) for epoch in range(1, recipe.epochs + 1))
     for epoch in range(done + 1, recipe.stop_after + 1):
         with naming_out_of_memory(f"{training.where}, epoch {epoch}", device):
             step.total.zero_()
             step.generator.manual_seed(training.stream.seed(seeds.AUGMENTATION, epoch))
             model.train()
-            steps_done = yield from _one_epoch(take_step, training, epoch, steps_done)
+            steps_done = yield from _one_epoch(take_step, training, epoch, steps_done, total_steps)
             total = step.total.item()
             if not math.isfinite(total):
                 raise TrainingError(
@@ -127,7 +130,7 @@ def fit_stepwise(
                     "training.gradient_clip."
                 )
             records.extend(observe_epoch(epoch, model))
-        if checkpoints and (epoch == recipe.stop_after or checkpoints.is_due(name)):  # a training that is over is not done again
+        if checkpoints and (epoch == recipe.stop_after or checkpoints.is_due(name)):  # a run that is over is not repeated
             checkpoints.save(name, TrainingState(epoch, steps_done, capture(model, optimizer, training.method), records))
     return records
 
@@ -144,27 +147,29 @@ def naming_out_of_memory(where: str, device: torch.device) -> Iterator[None]:
         ) from error
 
 
-def _one_epoch(take_step: StepFunction, training: Training, epoch: int, steps_done: int) -> Generator[None, None, int]:
-    """Take the steps of one epoch, stopping after each; return the number of steps so far."""
-    recipe, stream, device = training.recipe, training.stream, training.data.device
+def _one_epoch(take_step: StepFunction, training: Training, epoch: int, steps_done: int, total_steps: int) -> Generator[None, None, int]:
+    """Take the steps of one epoch, pausing after each; return the number of steps so far."""
+    recipe, stream, method, device = training.recipe, training.stream, training.method, training.data.device
     torch.manual_seed(stream.seed(seeds.DROPOUT, epoch))
-    rows = training.method.epoch_rows(epoch, np.random.default_rng(stream.seed(seeds.ORDER, epoch)))
-    batches = torch.from_numpy(rows).to(device).split(recipe.batch_size)
-    total_steps = recipe.epochs * len(batches)
-    for batch in batches:
+    batches = method.batches(epoch, np.random.default_rng(stream.seed(seeds.ORDER, epoch)))
+    if len(batches) != method.num_batches(epoch):
+        raise ValueError(f"{type(method).__module__} gave {len(batches)} batches in epoch {epoch}, not {method.num_batches(epoch)}")
+    sizes = [len(rows) for rows in batches]
+    rows = np.concatenate([np.empty(0, dtype=np.int64), *batches])
+    for batch in torch.from_numpy(rows).to(device).split(sizes):  # copied to the device at once
         take_step(batch, optim.learning_rate(recipe.optimizer["lr"], recipe.schedule, epoch, steps_done, total_steps))
         steps_done += 1
         yield
     return steps_done
 
 
-def capture(model: nn.Module, optimizer: optim.Optimizer, method: TrainingMethod) -> dict[str, Tensor]:
-    """Return every tensor that training goes on from: the network's, the optimiser's and the method's, by name."""
+def capture(model: nn.Module, optimizer: optim.Optimizer, method: Method) -> dict[str, Tensor]:
+    """Return every tensor that a run resumes from: the network's, the optimiser's and the method's, by name."""
     parts = {"model": model.state_dict(), "optimizer": optimizer.state(), "method": method.state()}
     return {f"{part}.{name}": value for part, tensors in parts.items() for name, value in tensors.items()}
 
 
-def restore(tensors: dict[str, Tensor], model: nn.Module, optimizer: optim.Optimizer, method: TrainingMethod) -> None:
+def restore(tensors: dict[str, Tensor], model: nn.Module, optimizer: optim.Optimizer, method: Method) -> None:
     """Put the tensors that ``capture`` returned back in place."""
 
     def part(prefix: str) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Looking at a network without changing it: logits and feature norms of samples, in eval mode unless asked otherwise."""
+"""Evaluating a network without changing it: logits and feature norms of samples in eval mode."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from spurprune.models.network import Network
+from spurprune.training.checkpoints import Record
 from spurprune.training.data import Data, Preparation
 
 
@@ -30,9 +31,8 @@ def observe(
 ) -> Observation:
     """Run the network over all samples in eval mode, in float32, and leave it in the mode it was in.
 
-    Where the training's precision is not fp32, a GPU may multiply in TF32 here, too.
-
-    ``augment`` maps a batch of inputs, as they are stored, to what is looked at.
+    Where the training's precision is not fp32, a GPU may multiply in TF32 here, too. ``augment`` maps a batch of inputs, as they are
+    stored, to what the network is shown.
     """
     was_training = model.training
     model.eval()
@@ -67,7 +67,7 @@ def dynamics_of(logits: Tensor, label: Tensor) -> dict[str, np.ndarray]:
     """Return the training dynamics of samples from their logits [N, C] and labels [N].
 
     ``loss`` cross-entropy in nats, ``error`` ‖softmax − onehot‖₂, ``margin`` the true class's logit minus the largest other (all float32
-    [N]), ``correct`` bool [N].
+    [N]), ``predicted`` the class of the largest logit, int16 [N].
     """
     rows = torch.arange(len(label), device=label.device)
     log_p = torch.log_softmax(logits, dim=1)
@@ -80,23 +80,31 @@ def dynamics_of(logits: Tensor, label: Tensor) -> dict[str, np.ndarray]:
         "loss": (-log_p[rows, label]).cpu().numpy(),
         "error": error.norm(dim=1).cpu().numpy(),
         "margin": (true - others.amax(dim=1)).cpu().numpy(),
-        "correct": (logits.argmax(dim=1) == label).cpu().numpy(),
+        "predicted": logits.argmax(dim=1).to(torch.int16).cpu().numpy(),
     }
 
 
-def group_summary(logits: Tensor, label: Tensor, group: Tensor, source_label: int) -> list[dict[str, float | int]]:
-    """Return one record a group present: group, n, n_correct, n_as_source (predicted as the source class), mean loss in nats."""
+def summary(logits: Tensor, *, label: Tensor, group: Tensor, carrier: Tensor, source_label: int | None) -> list[Record]:
+    """Return one record per cell of label, group and carrier that occurs, in ascending order.
+
+    ``label``, ``group`` and ``carrier`` are int64 [N]. A record holds ``label``, ``group`` (None where unknown, -1), ``carrier`` (bool, or
+    None where unknown, -1), ``n``, ``n_correct``, ``n_as_source`` (predicted as the source class; None without one) and the mean
+    ``loss`` in nats.
+    """
     predicted = logits.argmax(dim=1)
     loss = torch.nn.functional.cross_entropy(logits, label, reduction="none").double()
-    records: list[dict[str, float | int]] = []
-    for value in torch.unique(group).tolist():
-        members = group == value
+    cells, place = torch.unique(torch.stack([label, group, carrier], dim=1), dim=0, return_inverse=True)
+    records: list[Record] = []
+    for i, (of_label, of_group, of_carrier) in enumerate(cells.tolist()):
+        members = place == i
         records.append(
             {
-                "group": value,
+                "label": of_label,
+                "group": None if of_group < 0 else of_group,
+                "carrier": None if of_carrier < 0 else of_carrier == 1,
                 "n": int(members.sum()),
                 "n_correct": int((predicted == label)[members].sum()),
-                "n_as_source": int((predicted == source_label)[members].sum()),
+                "n_as_source": None if source_label is None else int((predicted == source_label)[members].sum()),
                 "loss": float(loss[members].mean()),
             }
         )

@@ -18,13 +18,13 @@ class Optimizer(Protocol):
         """Return the optimiser's memory (momentum and the like), by name."""
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from what ``state`` returned."""
+        """Resume from what ``state`` returned."""
 
 
 class SGD:
     """torch's fused SGD with momentum and coupled L2 weight decay, through its functional form.
 
-    Building ``torch.optim.SGD`` imports the compiler, a second that a short training job would feel; the update is the same kernel.
+    Building ``torch.optim.SGD`` imports the compiler, which takes a second that short training jobs notice; the update is the same kernel.
     """
 
     def __init__(self, parameters: list[nn.Parameter], momentum: float, weight_decay: float) -> None:
@@ -59,7 +59,7 @@ class SGD:
         return {str(i): buffer for i, buffer in enumerate(self.buffers) if buffer is not None}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from the momentum buffers that ``state`` returned."""
+        """Resume from the momentum buffers that ``state`` returned."""
         self.buffers = [_laid_out_like(p, state[str(i)]) if str(i) in state else None for i, p in enumerate(self.parameters)]
 
 
@@ -82,7 +82,7 @@ class TorchOptimizer:
         return {f"{i}.{name}": value for i, values in memory.items() for name, value in values.items()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from what ``state`` returned."""
+        """Resume from what ``state`` returned."""
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         memory: dict[int, dict[str, Tensor]] = {}
         for key, value in state.items():
@@ -121,8 +121,9 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
 def learning_rate(base: float, schedule: dict[str, Any], epoch: int, step: int, total_steps: int) -> float:
     """Return the learning rate of one step.
 
-    ``epoch`` counts from 1, ``step`` from 0 over the whole training of ``total_steps``. A step schedule multiplies by ``factor`` once
-    each of its ``milestones`` has been completed: milestone 80 takes effect in epoch 81. A linear one falls to zero over the training.
+    ``epoch`` counts from 1, ``step`` from 0 over the ``total_steps`` of all epochs, which may differ in their number of steps. A step
+    schedule multiplies by ``factor`` once each of its ``milestones`` has been completed: milestone 80 takes effect in epoch 81. A linear
+    one falls to zero over all steps.
     """
     match schedule["name"]:
         case "constant":

@@ -1,4 +1,4 @@
-"""One optimisation step, as Python runs it and as a GPU plays it again."""
+"""One optimisation step, as Python runs it and as a GPU replays it."""
 
 from collections.abc import Callable
 
@@ -7,10 +7,12 @@ from torch import Tensor, nn
 
 from spurprune.errors import first_sentence
 from spurprune.machine.logs import log
+from spurprune.models.network import Network
 from spurprune.training import optim
 from spurprune.training.augment import augment
 from spurprune.training.data import Data, Preparation, ResidentInputs
-from spurprune.training.recipe import Recipe, TrainingMethod
+from spurprune.training.method import Batch, Method
+from spurprune.training.recipe import Recipe
 
 WARM_UP_STEPS = 3  # before a step is recorded: libraries choose their kernels, optimisers make their memory
 
@@ -21,7 +23,7 @@ class Step:
     """Augment a batch, run the network, and update its weights. ``total`` sums the losses since it was last zeroed."""
 
     def __init__(
-        self, model: nn.Module, data: Data, preparation: Preparation, method: TrainingMethod, recipe: Recipe, optimizer: optim.Optimizer
+        self, model: Network, data: Data, preparation: Preparation, method: Method, recipe: Recipe, optimizer: optim.Optimizer
     ) -> None:
         self.data, self.method, self.recipe, self.optimizer = data, method, recipe, optimizer
         self.parameters = list(model.parameters())
@@ -31,11 +33,11 @@ class Step:
         self.total = torch.zeros((), device=data.device)
 
     def __call__(self, rows: Tensor, rate: float | Tensor) -> None:
-        """Take one step on the samples at ``rows``."""
+        """Take one step on the samples at ``rows``, which may hold one more than once."""
         inputs = augment(self.data.batch(rows), self.recipe.augmentation, self.preparation.crop_size, self.generator)
         with torch.autocast(rows.device.type, dtype=torch.bfloat16, enabled=self.recipe.precision == "bf16", cache_enabled=False):
-            logits = self.forward(inputs)
-            loss = self.method.loss(logits.float(), self.data.label[rows], self.data.group[rows], rows)
+            features, logits = self.forward(inputs)
+            loss = self.method.loss(Batch(rows, self.data.label[rows], self.data.group[rows], logits.float(), features))
         loss.backward()
         if self.recipe.gradient_clip is not None:
             _clip(self.parameters, self.recipe.gradient_clip)
@@ -47,7 +49,7 @@ class RecordedStep:
     """A step that is recorded once and then played, so that a GPU does not wait for Python between small kernels.
 
     ``record`` takes a function of no arguments and returns one that does the same again; for CUDA that is ``cuda_graph``. The first
-    batches, and an epoch's last, smaller one, run as they are.
+    batches, and those of another size than ``batch_size``, such as an epoch's last, run as they are.
     """
 
     def __init__(self, step: Step, batch_size: int, record: Callable[[Callable[[], None], torch.Generator], Callable[[], None]]) -> None:
@@ -60,7 +62,7 @@ class RecordedStep:
 
     def __call__(self, rows: Tensor, rate: float | Tensor) -> None:
         """Take one step on the samples at ``rows``."""
-        self.rate.fill_(rate)  # the same float32 in every step: a training that goes on takes some as they are that were played before
+        self.rate.fill_(rate)  # the same float32 in every step: a run that resumes takes some as they are that were played before
         if len(rows) != len(self.rows):
             self.step(rows, self.rate)
             return
@@ -92,7 +94,7 @@ def cuda_graph(function: Callable[[], None], generator: torch.Generator) -> Call
     """Record a function's CUDA work, with the random numbers it draws from ``generator``, and return what plays it; runs nothing.
 
     Raises RuntimeError if it cannot be recorded. Random numbers can be drawn afterwards as before: a failed recording leaves the states of
-    the generators as if it still went on, so they get copies back.
+    the generators as if it were still running, so they get copies back.
     """
     generators = (generator, torch.cuda.default_generators[torch.cuda.current_device()])
     states = [one.clone_state() for one in generators]
@@ -116,15 +118,15 @@ def as_fast_as_possible(step: Step) -> StepFunction:
     return step
 
 
-def _forward(model: nn.Module, preparation: Preparation, recipe: Recipe) -> Callable[[Tensor], Tensor]:
-    """Return the function from a batch of inputs, as they are stored, to logits, compiled where the recipe says so.
+def _forward(model: Network, preparation: Preparation, recipe: Recipe) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """Return the function from a batch of inputs, as they are stored, to (features, logits), compiled where the recipe says so.
 
-    Only whole batches go through the compiled one: an epoch's last, smaller batch would be compiled once more.
+    Only batches of the recipe's size go through the compiled one: every other size would be compiled once more.
     """
 
-    def eager(inputs: Tensor) -> Tensor:
-        logits: Tensor = model(preparation.prepare(inputs))
-        return logits
+    def eager(inputs: Tensor) -> tuple[Tensor, Tensor]:
+        features = model.features(preparation.prepare(inputs))
+        return features, model.classifier(features)
 
     if not recipe.compiled:
         return eager

@@ -1,6 +1,6 @@
 """What both training stages share: the device, the data on it, the network."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,21 +9,25 @@ import numpy as np
 import torch
 
 from spurprune.dag import plugins
+from spurprune.data import samples as sampling
+from spurprune.data.grouping import Grouping
 from spurprune.data.inputs import Manifest, open_inputs, read_manifest
-from spurprune.data.samples import Samples, from_table, group_of
+from spurprune.data.samples import Samples
 from spurprune.data.tokens import ids_of
+from spurprune.data.views import FEATURED, NATURAL
+from spurprune.errors import ConfigError
 from spurprune.machine.devices import visible_devices
 from spurprune.machine.logs import log
 from spurprune.models.network import Network
-from spurprune.storage import schemas, tables
 from spurprune.training.checkpoints import Record
 from spurprune.training.compiler import can_compile
-from spurprune.training.data import Data, Pixels, Preparation, Tokens, load
+from spurprune.training.data import Data, Pixels, Preparation, Tokens, Vectors, load
 from spurprune.training.loop import Fit, draws_in_forward, together
-from spurprune.training.recipe import Recipe
+from spurprune.training.method import Context
+from spurprune.training.recipe import Recipe, Stream
 
-Started = tuple[Network, Fit]  # a network and its training, not yet run
-Job = TypeVar("Job")  # what a training is known by within its stage
+Started = tuple[Network, Fit]  # a network and its training run, not yet started
+Job = TypeVar("Job")  # what a training run is known by within its stage
 
 CHECKPOINTS = Path("checkpoints")  # in the working directory, beside results/ and logs/
 
@@ -34,8 +38,9 @@ class Workbench:
 
     inputs: np.ndarray
     manifest: Manifest
-    samples: dict[int, Samples]
-    setting: dict[str, Any]
+    samples: Mapping[int, Samples]
+    grouping: Grouping
+    setting: Mapping[str, Any]
     device: torch.device
     preparation: Preparation
     compiled: bool
@@ -53,14 +58,14 @@ class Workbench:
         return Recipe.of(self.setting["training"], stop_after, self.compiled)
 
     def notes(self) -> dict[str, Any]:
-        """Return what a training's provenance says of the machine."""
+        """Return what a run's provenance says of the machine."""
         return {"torch": torch.__version__, "device": str(self.device), "compiled": self.compiled}
 
     def train(self, jobs: Sequence[Job], start: Callable[[Job], Started], at_once: int) -> Iterator[tuple[Job, Network, list[Record]]]:
-        """Run the trainings that ``start`` prepares, in order, and yield each with its network and records.
+        """Carry out the training runs that ``start`` prepares, in order, and yield each with its network and records.
 
         On a GPU ``at_once`` of them run together, if the network draws no random numbers of its own: they would share them. On a CPU
-        they run one by one, since a training fills the job's threads.
+        they run one by one, since each uses all of the job's threads.
         """
         left = list(jobs)
         while left:
@@ -71,15 +76,47 @@ class Workbench:
             for job, (model, _), records in zip(now, started, together([fit for _, fit in started], self.device), strict=True):
                 yield job, model, records
 
-    def data(self, samples: Samples, rows: np.ndarray, view: str = "natural") -> Data:
-        """Return some rows ready for the network: carriers with their feature, or in the ``featured`` view all with it."""
-        attribute = np.ones_like(samples.attribute[rows]) if view == "featured" else samples.attribute[rows]
-        group = group_of(samples.label[rows], attribute)
-        return load(self.inputs, samples.sample_id[rows], samples.label[rows], group, attribute == 1, self.setting["feature"], self.device)
+    def carriers(self, samples: Samples, rows: np.ndarray, view: str = NATURAL) -> np.ndarray:
+        """Return which rows show the spurious feature in a view, int64: 1, 0, or -1 where unknown; all of them in the featured one."""
+        return np.ones(len(rows), dtype=np.int64) if view == FEATURED else samples.carrier[rows].astype(np.int64)
+
+    def data(self, samples: Samples, rows: np.ndarray, view: str = NATURAL) -> Data:
+        """Return some rows ready for the network: the overlay on carriers, or on all in the featured view, which changes their groups."""
+        group, overlay = samples.group[rows], self.setting["overlay"]
+        if view == FEATURED:
+            values = {name: codes[rows] for name, codes in samples.attributes.items()}
+            group = self.grouping.numbers(samples.label[rows], values | {overlay["attribute"]: np.ones(len(rows), dtype=np.int16)})
+        return load(
+            self.inputs,
+            sample_id=samples.sample_id[rows],
+            label=samples.label[rows],
+            group=group,
+            carrier=self.carriers(samples, rows, view) == 1,
+            overlay=overlay,
+            device=self.device,
+        )
+
+    def context(self, samples: Samples, *, weight: np.ndarray, visits: str, options: Mapping[str, Any], stream: Stream) -> Context:
+        """Return what a method sees of one repeat's training samples; ``weight`` [N] is theirs."""
+        rows = samples.rows("train")
+        return Context(
+            weight=weight.astype(np.float64),
+            visits=visits,
+            label=samples.label[rows].astype(np.int64),
+            group=samples.group[rows].astype(np.int64),
+            num_groups=self.grouping.num_groups,
+            options=options,
+            training=self.setting["training"],
+            stream=stream,
+            device=self.device,
+        )
 
 
-def open_workbench(inputs: Path, manifest: Path, samples: Path, setting: dict[str, Any], threads: int) -> Workbench:
-    """Read and check the inputs of a training stage and choose the device: the GPU that is visible, else the CPU."""
+def open_workbench(inputs: Path, manifest: Path, samples: Path, setting: Mapping[str, Any], threads: int) -> Workbench:
+    """Read and check the inputs of a training stage and choose the device: the GPU that is visible, else the CPU.
+
+    Raises DataError for an unfit file, ConfigError if the setting asks for what the kind of samples does not allow.
+    """
     torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     precision = setting["training"]["precision"]
@@ -89,33 +126,41 @@ def open_workbench(inputs: Path, manifest: Path, samples: Path, setting: dict[st
     if device.type == "cpu" and (unused := visible_devices()):
         log.warning("torch %s cannot use the GPU %s here, so this training runs on the CPU", torch.__version__, ",".join(unused))
     info = read_manifest(manifest)
+    prepared = sampling.read(samples)
     return Workbench(
         open_inputs(inputs, info),
         info,
-        from_table(tables.read(samples, schemas.SAMPLES), setting["attribute"]),
-        _with_token_ids(setting, info) if info.is_text else setting,
+        prepared.by_repeat,
+        prepared.grouping,
+        _with_token_ids(setting, info) if info.kind == "sentences" else setting,
         device,
         _preparation(setting, info, device),
         setting["training"]["compile"] and can_compile(device),
     )
 
 
-def _preparation(setting: dict[str, Any], info: Manifest, device: torch.device) -> Preparation:
-    """Return how the dataset's inputs become the network's: tokens as they are, pixels normalised."""
-    if info.is_text:
-        return Tokens()
-    mean, std = setting["normalisation"]["mean"] or info.mean, setting["normalisation"]["std"] or info.std
-    return Pixels.of(mean, std, device, setting["crop_size"])
+def _preparation(setting: Mapping[str, Any], info: Manifest, device: torch.device) -> Preparation:
+    """Return how the dataset's inputs become the network's: pixels normalised, all others as they are."""
+    if info.kind == "images":
+        mean, std = setting["normalisation"]["mean"] or info.mean, setting["normalisation"]["std"] or info.std
+        return Pixels.of(mean, std, device, setting["crop_size"])
+    augmentation = setting["training"]["augmentation"]["name"]
+    if augmentation != "none":
+        raise ConfigError(f"training.augmentation is '{augmentation}', which is for images; '{info.dataset}' holds {info.kind}: use none.")
+    if setting["crop_size"] is not None:
+        raise ConfigError(f"crop_size is {setting['crop_size']}, which is for images; '{info.dataset}' holds {info.kind}: use null.")
+    return Tokens() if info.kind == "sentences" else Vectors()
 
 
-def _with_token_ids(setting: dict[str, Any], info: Manifest) -> dict[str, Any]:
+def _with_token_ids(setting: Mapping[str, Any], info: Manifest) -> Mapping[str, Any]:
     """Return a setting of token sequences with its phrase, if it has one, as ids of the vocabulary that network and dataset share.
 
     Raises ConfigError if they do not share one.
     """
     model = setting["model"]
     tokenizer = plugins.load("models", model["name"]).tokenizer(model["pretrained"], info.vocabulary)
-    feature = setting["feature"]
-    if feature is None:
+    if setting["overlay"] is None:
         return setting
-    return setting | {"feature": {"name": feature["name"], "ids": ids_of(tokenizer, feature["text"])}}
+    overlay = dict(setting["overlay"])
+    overlay["ids"] = ids_of(tokenizer, overlay.pop("text"))
+    return {**setting, "overlay": overlay}

@@ -30,6 +30,7 @@ from spurprune.training.loop import Training, fit
 from spurprune.training.observe import observe
 from spurprune.training.recipe import Recipe, Stream
 from tests import recipes
+from tests.recipes import context
 
 CLASSES, LENGTH, VOCABULARY = 3, 12, 40
 
@@ -143,7 +144,7 @@ def test_training_ends_where_the_textbook_loop_does(tmp_path: Path) -> None:
         "augmentation": {"name": "none"},
         "gradient_clip": {"norm": 1.0},
     }
-    method, stream, losses = Method(np.ones(40), training), Stream((0,)), []
+    method, stream, losses = Method(context(np.ones(40), training)), Stream((0,)), []
     data = Data.of(x, label, torch.zeros(40, dtype=torch.int64))
     after = [functional.cross_entropy(their_logits(theirs, x), label).item()]
     fit(
@@ -159,7 +160,7 @@ def test_training_ends_where_the_textbook_loop_does(tmp_path: Path) -> None:
     schedule = get_linear_schedule_with_warmup(optimizer, 0, 9)
     positions = torch.arange(LENGTH)
     for epoch in range(1, 4):
-        for rows in torch.from_numpy(method.epoch_rows(epoch, np.random.default_rng(stream.seed(seeds.ORDER, epoch)))).split(16):
+        for rows in map(torch.from_numpy, method.batches(epoch, np.random.default_rng(stream.seed(seeds.ORDER, epoch)))):
             mask, second = (positions < x[rows, :1]).long(), (positions >= x[rows, 1:2]).long()
             theirs(input_ids=x[rows, 2:].long(), attention_mask=mask, token_type_ids=mask * second, labels=label[rows]).loss.backward()
             torch.nn.utils.clip_grad_norm_(theirs.parameters(), 1.0)

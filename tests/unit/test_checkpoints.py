@@ -29,6 +29,7 @@ from spurprune.training.checkpoints import JobCheckpoints
 from spurprune.training.data import Data, Pixels
 from spurprune.training.loop import Training, fit, initialise
 from spurprune.training.recipe import Recipe, Stream
+from tests.recipes import context
 
 torch.set_num_threads(1)
 optimizer, folder, output = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
@@ -50,7 +51,7 @@ def observe_epoch(epoch, model):
     return [{"epoch": epoch, "weight": weight.numpy().copy(), "norm": float(weight.norm())}]
 
 print("started", flush=True)
-task = Training(data, pixels, Method(np.ones(n), training), Recipe.of(training), Stream((0,)), "here")
+task = Training(data, pixels, Method(context(np.ones(n), training)), Recipe.of(training), Stream((0,)), "here")
 records = fit(model, task, observe_epoch, checkpoints)
 assert [record["epoch"] for record in records] == list(range(1, 13))
 weights = {f"record.{r['epoch']}": torch.from_numpy(r["weight"]) * r["norm"] for r in records}

@@ -16,11 +16,20 @@ from spurprune.models.networks import small_cnn
 from spurprune.training import compiler
 from spurprune.training.data import Data, Pixels
 from spurprune.training.loop import Training, fit, initialise
+from spurprune.training.method import Batch
 from spurprune.training.recipe import Recipe, Stream
 from tests import recipes
+from tests.recipes import context
 
 CPU = torch.device("cpu")
 TRAINING = recipes.TRAINING | {"epochs": 2, "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 1e-4}}
+
+
+class ShortFeatures(Method):
+    """ERM for which long features cost, so that gradients flow through them, too."""
+
+    def loss(self, batch: Batch) -> torch.Tensor:
+        return super().loss(batch) + 0.1 * batch.features.square().mean()
 
 
 def weights(compiled: bool) -> torch.Tensor:
@@ -28,8 +37,8 @@ def weights(compiled: bool) -> torch.Tensor:
     images = torch.randint(0, 256, (20, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     data = Data.of(images, torch.arange(20) % 3, torch.zeros(20, dtype=torch.int64))
     model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((0,)), CPU)
-    recipe = Recipe.of(TRAINING, compiled=compiled)
-    fit(model, Training(data, Pixels.of([0.5], [0.25], CPU), Method(np.ones(20), TRAINING), recipe, Stream((0,)), "here"), lambda *_: [])
+    recipe, method = Recipe.of(TRAINING, compiled=compiled), ShortFeatures(context(np.ones(20), TRAINING))
+    fit(model, Training(data, Pixels.of([0.5], [0.25], CPU), method, recipe, Stream((0,)), "here"), lambda *_: [])
     return torch.cat([parameter.detach().ravel() for parameter in model.parameters()])
 
 

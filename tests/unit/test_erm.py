@@ -6,29 +6,46 @@ import numpy as np
 import pytest
 import torch
 
+from spurprune.errors import TrainingError
 from spurprune.methods.erm import Method
+from spurprune.training.method import Batch
+from tests.recipes import TRAINING, context
 
-LABELS_AS_GIVEN = {"label_smoothing": 0.0}
+
+def test_exact_weights_are_visits_an_epoch() -> None:
+    method = Method(context(np.array([1, 0, 3, 1], dtype=np.float32)))
+    batches = method.batches(1, np.random.default_rng(0))
+    assert sorted(np.concatenate(batches).tolist()) == [0, 2, 2, 2, 3]
+    assert all(rows.dtype == np.int64 for rows in batches)
 
 
-def test_weights_are_visits_an_epoch() -> None:
-    method = Method(np.array([1, 0, 3, 1], dtype=np.float32), LABELS_AS_GIVEN)
-    rows = method.epoch_rows(1, np.random.default_rng(0))
-    assert sorted(rows.tolist()) == [0, 2, 2, 2, 3] and rows.dtype == np.int64
+def test_fractional_weights_are_drawn_where_the_plan_says_so_and_refused_where_it_does_not() -> None:
+    weight = np.array([0.5, 0.0, 5.0])
+    with pytest.raises(TrainingError, match="one training sample is 0.5"):
+        Method(context(weight))
+    rows = np.concatenate(Method(context(weight, visits="drawn")).batches(1, np.random.default_rng(0)))
+    assert len(rows) == 6 and set(rows.tolist()) <= {0, 2}
+
+
+@pytest.mark.parametrize(("samples", "sizes"), [(50, [8] * 6 + [2]), (16, [8, 8]), (3, [3])])
+def test_an_epoch_is_cut_into_batches(samples: int, sizes: list[int]) -> None:
+    method = Method(context(np.ones(samples), TRAINING | {"batch_size": 8}))
+    assert [len(rows) for rows in method.batches(1, np.random.default_rng(0))] == sizes
+    assert method.num_batches(1) == method.num_batches(7) == len(sizes)
 
 
 def test_each_epoch_has_the_order_of_its_generator() -> None:
-    method = Method(np.ones(50), LABELS_AS_GIVEN)
-    orders = [method.epoch_rows(epoch, np.random.default_rng(seed)).tolist() for epoch, seed in ((1, 0), (1, 0), (2, 1))]
+    method = Method(context(np.ones(50)))
+    orders = [np.concatenate(method.batches(epoch, np.random.default_rng(seed))).tolist() for epoch, seed in ((1, 0), (1, 0), (2, 1))]
     assert orders[0] == orders[1] != orders[2]
     assert sorted(orders[0]) == sorted(orders[2]) == list(range(50))
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_the_loss_is_the_mean_cross_entropy(smoothing: float) -> None:
-    method = Method(np.ones(2), {"label_smoothing": smoothing})
-    logits = torch.tensor([[math.log(3), 0.0], [0.0, 0.0]])
-    empty = torch.zeros(2, dtype=torch.int64)
+    method = Method(context(np.ones(2), TRAINING | {"label_smoothing": smoothing}))
+    logits, none = torch.tensor([[math.log(3), 0.0], [0.0, 0.0]]), torch.zeros(2, dtype=torch.int64)
     target = 1 - smoothing / 2
     first = -(target * math.log(3 / 4) + (1 - target) * math.log(1 / 4))
-    assert method.loss(logits, torch.tensor([0, 1]), empty, empty).item() == pytest.approx((first + math.log(2)) / 2)
+    loss = method.loss(Batch(rows=none, label=torch.tensor([0, 1]), group=none, logits=logits, features=torch.zeros(2, 3)))
+    assert loss.item() == pytest.approx((first + math.log(2)) / 2)

@@ -53,7 +53,9 @@ def test_a_stage_that_does_not_train_starts_light(stage: str, child_environment:
     assert set(slow_imports([f"spurprune.stages.{stage}"], child_environment)) <= allowed
 
 
-@pytest.mark.parametrize("kind", ["scores", "strategies", "partitions", "figures", "tables", "datasets", "readers", "overlays", "refinements"])
+@pytest.mark.parametrize(
+    "kind", ["scores", "strategies", "partitions", "figures", "tables", "datasets", "readers", "overlays", "refinements"]
+)
 def test_their_plugins_are_light_too(kind: str, child_environment: dict[str, str]) -> None:
     from spurprune.dag import plugins
 

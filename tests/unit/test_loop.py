@@ -1,7 +1,7 @@
-"""The training loop: repeats bit for bit, draws from its named streams only, and stops where the loss is no number."""
+"""The training loop: repeats bit for bit, draws from its named streams only, and stops where the loss is not a number."""
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ from spurprune.training import loop
 from spurprune.training.checkpoints import JobCheckpoints, TrainingState
 from spurprune.training.data import Data, Pixels
 from spurprune.training.loop import Training, fit, initialise
+from spurprune.training.method import Batch
 from spurprune.training.recipe import Recipe, Stream
 from spurprune.training.step import RecordedStep
-from tests.recipes import TRAINING
+from tests.recipes import TRAINING, context
 
 CPU = torch.device("cpu")
 PIXELS = Pixels.of([0.5], [0.25], CPU)
@@ -42,7 +43,7 @@ def train(stream: Stream, weight: np.ndarray | None = None, **changes: Any) -> t
     model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), stream, CPU)
     first = state(model)
     epochs: list[int] = []
-    method = Method(np.ones(N) if weight is None else weight, training)
+    method = Method(context(np.ones(N) if weight is None else weight, training))
     recipe = Recipe.of(training, changes.get("stop_after"))
     fit(model, Training(data(), PIXELS, method, recipe, stream, "digits, repeat 3"), lambda epoch, _: epochs.append(epoch) or [])
     return first, state(model), epochs
@@ -87,15 +88,15 @@ def test_another_initialisation_leaves_the_order(monkeypatch: pytest.MonkeyPatch
     visited: list[list[int]] = []
 
     class Spy(Method):
-        def epoch_rows(self, epoch: int, rng: np.random.Generator) -> np.ndarray:
-            rows = super().epoch_rows(epoch, rng)
-            visited.append(rows.tolist())
-            return rows
+        def batches(self, epoch: int, rng: np.random.Generator) -> Sequence[np.ndarray]:
+            batches = super().batches(epoch, rng)
+            visited.append(np.concatenate(batches).tolist())
+            return batches
 
     for name in ("initialisation", "another"):
         monkeypatch.setattr(seeds, "INITIALISATION", name)
         model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((0,)), CPU)
-        fit(model, Training(data(), PIXELS, Spy(np.ones(N), TRAINING), Recipe.of(TRAINING), Stream((0,)), "here"), lambda *_: [])
+        fit(model, Training(data(), PIXELS, Spy(context(np.ones(N))), Recipe.of(TRAINING), Stream((0,)), "here"), lambda *_: [])
     assert visited[:3] == visited[3:]
     assert visited[0] != visited[1], "every epoch has an order of its own"
 
@@ -106,9 +107,9 @@ def test_initialisation_leaves_torchs_own_stream_alone() -> None:
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_a_training_that_is_over_is_not_done_again(tmp_path: Path) -> None:
+def test_a_training_run_that_is_over_is_not_repeated(tmp_path: Path) -> None:
     checkpoints = JobCheckpoints(tmp_path / "job", save_every_seconds=3600)
-    training = Training(data(), PIXELS, Method(np.ones(N), TRAINING), Recipe.of(TRAINING), Stream((0,)), "digits, repeat 0")
+    training = Training(data(), PIXELS, Method(context(np.ones(N))), Recipe.of(TRAINING), Stream((0,)), "digits, repeat 0")
     seen: list[int] = []
 
     def once() -> State:
@@ -127,13 +128,13 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("optimizer", [TRAINING["optimizer"], {"name": "adamw", "lr": 0.013, "weight_decay": 0.01}])
-def test_a_training_of_recorded_steps_goes_on_to_the_same_bytes(
+def test_a_training_run_of_recorded_steps_resumes_to_the_same_bytes(
     optimizer: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a GPU, where after a restart the first steps run as they are that had been played; here Python plays them."""
     monkeypatch.setattr(loop, "as_fast_as_possible", lambda step: RecordedStep(step, step.recipe.batch_size, lambda function, _: function))
     training = TRAINING | {"optimizer": optimizer, "epochs": 4, "batch_size": 4}
-    task = Training(data(), PIXELS, Method(np.ones(N), training), Recipe.of(training), Stream((0,)), "digits, repeat 0")
+    task = Training(data(), PIXELS, Method(context(np.ones(N), training)), Recipe.of(training), Stream((0,)), "digits, repeat 0")
 
     def train_until(epoch_of_death: int, checkpoints: JobCheckpoints) -> State:
         def observe(epoch: int, _: Network) -> list[Any]:
@@ -152,9 +153,9 @@ def test_a_training_of_recorded_steps_goes_on_to_the_same_bytes(
     assert same(whole, train_until(0, broken))
 
 
-def test_what_a_training_went_on_from_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_training_run_resumed_from_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     training = TRAINING | {"optimizer": {"name": "adamw", "lr": 0.01, "weight_decay": 0.01}}
-    task = Training(data(), PIXELS, Method(np.ones(N), training), Recipe.of(training), Stream((0,)), "digits, repeat 0")
+    task = Training(data(), PIXELS, Method(context(np.ones(N), training)), Recipe.of(training), Stream((0,)), "digits, repeat 0")
     checkpoints = JobCheckpoints(tmp_path, save_every_seconds=0)
     alive: list[int] = []
     loaded: list[weakref.ref[torch.Tensor]] = []
@@ -182,7 +183,7 @@ def test_what_a_training_went_on_from_is_let_go(tmp_path: Path, monkeypatch: pyt
 
 def test_a_checkpoint_of_another_network_names_its_folder(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
     checkpoints = JobCheckpoints(tmp_path / "job", save_every_seconds=0)
-    task = Training(data(), PIXELS, Method(np.ones(N), TRAINING), Recipe.of(TRAINING), Stream((0,)), "digits, repeat 0")
+    task = Training(data(), PIXELS, Method(context(np.ones(N))), Recipe.of(TRAINING), Stream((0,)), "digits, repeat 0")
 
     def fit_with(channels: list[int]) -> None:
         fit(initialise(lambda: small_cnn.build((1, 8, 8), 3, channels), task.stream, CPU), task, lambda *_: [], checkpoints)
@@ -202,7 +203,7 @@ def test_pruned_samples_are_never_seen() -> None:
     altered.inputs.values[::2] = 255
     altered.label[::2] = 2
     model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((0,)), CPU)
-    fit(model, Training(altered, PIXELS, Method(weight, TRAINING), Recipe.of(TRAINING), Stream((0,)), "here"), lambda *_: [])
+    fit(model, Training(altered, PIXELS, Method(context(weight, TRAINING)), Recipe.of(TRAINING), Stream((0,)), "here"), lambda *_: [])
     assert same(expected, state(model))
     assert not same(expected, train(Stream((0,)))[1])
 
@@ -213,7 +214,7 @@ def test_a_shorter_training_is_the_beginning_of_the_longer_one(schedule: dict[st
     seen: list[State] = []
     recipe = TRAINING | {"schedule": schedule}
     model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((0,)), CPU)
-    method = Method(np.ones(N), recipe)
+    method = Method(context(np.ones(N), recipe))
     fit(model, Training(data(), PIXELS, method, Recipe.of(recipe), Stream((0,)), "here"), lambda _, m: seen.append(state(m)) or [])
     _, last, epochs = train(Stream((0,)), schedule=schedule, stop_after=2)
     assert epochs == [1, 2]
@@ -240,18 +241,18 @@ def test_bf16_trains_close_to_full_precision() -> None:
 
 
 @pytest.mark.parametrize("bad_epoch", [1, 2])
-def test_a_loss_that_is_no_number_stops_the_training(bad_epoch: int, assert_one_sentence: Callable[[str], None]) -> None:
+def test_a_loss_that_is_not_a_number_stops_the_training(bad_epoch: int, assert_one_sentence: Callable[[str], None]) -> None:
     class Failing(Method):
-        def epoch_rows(self, epoch: int, rng: np.random.Generator) -> np.ndarray:
+        def batches(self, epoch: int, rng: np.random.Generator) -> Sequence[np.ndarray]:
             self.epoch = epoch
-            return super().epoch_rows(epoch, rng)
+            return super().batches(epoch, rng)
 
-        def loss(self, logits: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
-            return super().loss(logits, *others) * (float("nan") if self.epoch == bad_epoch else 1.0)
+        def loss(self, batch: Batch) -> torch.Tensor:
+            return super().loss(batch) * (float("nan") if self.epoch == bad_epoch else 1.0)
 
     model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((3,)), CPU)
     seen: list[int] = []
-    training = Training(data(), PIXELS, Failing(np.ones(N), TRAINING), Recipe.of(TRAINING), Stream((3,)), "digits, repeat 3")
+    training = Training(data(), PIXELS, Failing(context(np.ones(N))), Recipe.of(TRAINING), Stream((3,)), "digits, repeat 3")
     with pytest.raises(TrainingError) as error:
         fit(model, training, lambda e, _: seen.append(e) or [])
     text = str(error.value)
@@ -263,16 +264,16 @@ def test_a_loss_that_is_no_number_stops_the_training(bad_epoch: int, assert_one_
 @pytest.mark.parametrize("when", ["training", "observing"])
 def test_a_device_without_memory_is_named(when: str, assert_one_sentence: Callable[[str], None]) -> None:
     class Large(Method):
-        def loss(self, *arguments: torch.Tensor) -> torch.Tensor:
+        def loss(self, batch: Batch) -> torch.Tensor:
             if when == "training":
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-            return super().loss(*arguments)
+            return super().loss(batch)
 
     def observe_epoch(epoch: int, _: nn.Module) -> list[dict[str, Any]]:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
     model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((3,)), CPU)
-    training = Training(data(), PIXELS, Large(np.ones(N), TRAINING), Recipe.of(TRAINING), Stream((3,)), "digits, repeat 3")
+    training = Training(data(), PIXELS, Large(context(np.ones(N))), Recipe.of(TRAINING), Stream((3,)), "digits, repeat 3")
     with pytest.raises(TrainingError, match=r"digits, repeat 3, epoch 1: cpu ran out of memory; lower training\.batch_size") as error:
         fit(model, training, observe_epoch)
     assert_one_sentence(str(error.value))

@@ -18,6 +18,7 @@ from spurprune.training.data import Pixels, load
 from spurprune.training.loop import Training, fit, initialise
 from spurprune.training.recipe import Recipe, Stream
 from spurprune.training.observe import observe
+from tests.recipes import context
 
 torch.set_num_threads(1)
 N, SHAPE, CPU = {N}, {SHAPE}, torch.device("cpu")
@@ -32,13 +33,13 @@ def anonymous():
 class Watching(Method):
     peak = 0
 
-    def loss(self, logits, label, group, rows):
+    def loss(self, batch):
         self.peak = max(self.peak, anonymous())
-        return super().loss(logits, label, group, rows)
+        return super().loss(batch)
 
 
 class Average(torch.nn.Module):
-    # The cheapest network that sees every pixel: memory is looked at, not learning.
+    # The cheapest network that sees every pixel: this is about memory, not learning.
     def __init__(self):
         super().__init__()
         self.classifier = torch.nn.Linear(SHAPE[0], 2)
@@ -57,10 +58,10 @@ training = {{
     "schedule": {{"name": "constant"}}, "augmentation": {{"name": "none"}}, "precision": "fp32",
     "gradient_clip": None, "label_smoothing": 0.0,
 }}
-feature = {{"name": "line", "width": 2, "value": 255, "channel": 0}}
-data = load(inputs, ids, ids % 2, ids % 2, ids % 10 == 0, feature, CPU)
+overlay = {{"name": "line", "attribute": "line", "width": 2, "value": 255, "channel": 0}}
+data = load(inputs, sample_id=ids, label=ids % 2, group=ids % 2, carrier=ids % 10 == 0, overlay=overlay, device=CPU)
 before = anonymous()
-method = Watching(np.ones(N), training)
+method = Watching(context(np.ones(N), training))
 model = initialise(Average, Stream((0,)), CPU)
 fit(model, Training(data, Pixels.of([0.5] * 3, [0.25] * 3, CPU), method, Recipe.of(training), Stream((0,)), "here"), lambda *_: [])
 observe(model, data, Pixels.of([0.5] * 3, [0.25] * 3, CPU), 1024)

@@ -1,4 +1,4 @@
-"""Looking at a network: dynamics by hand, and the network as it was."""
+"""Evaluating a network: dynamics by hand, and the network as it was."""
 
 import math
 
@@ -8,7 +8,7 @@ import torch
 
 from spurprune.models.networks import small_cnn
 from spurprune.training.data import Data, Pixels
-from spurprune.training.observe import dynamics_of, group_summary, observe
+from spurprune.training.observe import dynamics_of, observe, summary
 
 PIXELS = Pixels.of([0.5], [0.25], torch.device("cpu"))
 
@@ -26,12 +26,12 @@ def test_dynamics_by_hand() -> None:
     np.testing.assert_allclose(found["loss"], [math.log(2), math.log(4 / 3), math.log(4)], rtol=1e-6)
     np.testing.assert_allclose(found["error"], [math.sqrt(2) / 2, math.sqrt(2) / 4, 3 * math.sqrt(2) / 4], rtol=1e-6)
     np.testing.assert_allclose(found["margin"], [0, math.log(3), -math.log(3)], rtol=1e-6, atol=1e-7)
-    assert found["correct"].tolist() == [True, True, False]
+    assert found["predicted"].tolist() == [0, 0, 1], "of equal logits the first class's counts"
     assert {name: str(values.dtype) for name, values in found.items()} == {
         "loss": "float32",
         "error": "float32",
         "margin": "float32",
-        "correct": "bool",
+        "predicted": "int16",
     }
 
 
@@ -77,14 +77,22 @@ def test_a_sample_is_seen_alike_in_any_batch() -> None:
     torch.testing.assert_close(whole, parts)
 
 
-def test_group_summary_by_hand() -> None:
-    logits = torch.tensor([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0]])
-    label, group = torch.tensor([0, 0, 1, 2]), torch.tensor([0, 0, 2, 5])
+def test_a_summary_by_hand() -> None:
+    logits = torch.tensor([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    label, group, carrier = torch.tensor([0, 0, 1, 2, 0]), torch.tensor([0, 0, 2, -1, 0]), torch.tensor([0, 0, 1, -1, 1])
     right, wrong = math.log(1 + 2 * math.exp(-2)), math.log(2 + math.exp(2))
-    records = group_summary(logits, label, group, source_label=1)
-    assert [{key: r[key] for key in ("group", "n", "n_correct", "n_as_source")} for r in records] == [
-        {"group": 0, "n": 2, "n_correct": 1, "n_as_source": 1},
-        {"group": 2, "n": 1, "n_correct": 1, "n_as_source": 1},
-        {"group": 5, "n": 1, "n_correct": 0, "n_as_source": 0},
+    records = summary(logits, label=label, group=group, carrier=carrier, source_label=1)
+    loss = [record.pop("loss") for record in records]
+    assert records == [
+        {"label": 0, "group": 0, "carrier": False, "n": 2, "n_correct": 1, "n_as_source": 1},
+        {"label": 0, "group": 0, "carrier": True, "n": 1, "n_correct": 1, "n_as_source": 0},
+        {"label": 1, "group": 2, "carrier": True, "n": 1, "n_correct": 1, "n_as_source": 1},
+        {"label": 2, "group": None, "carrier": None, "n": 1, "n_correct": 0, "n_as_source": 0},
     ]
-    assert [r["loss"] for r in records] == pytest.approx([(right + wrong) / 2, right, math.log(3)])
+    assert loss == pytest.approx([(right + wrong) / 2, math.log(3), right, math.log(3)])
+
+
+def test_without_a_source_nothing_is_counted_as_it() -> None:
+    one = torch.zeros(1, dtype=torch.int64)
+    records = summary(torch.zeros(1, 2), label=one, group=one, carrier=one, source_label=None)
+    assert [record["n_as_source"] for record in records] == [None]

@@ -15,6 +15,7 @@ from spurprune.training.data import Data, Pixels, load
 from spurprune.training.loop import Training, fit, initialise
 from spurprune.training.observe import dynamics_of, observe
 from spurprune.training.recipe import Recipe, Stream
+from tests.recipes import context
 
 CPU = torch.device("cpu")
 PIXELS = Pixels.of([0.0], [1.0], CPU)
@@ -35,17 +36,22 @@ def data() -> dict[str, Data]:
     raw = digits.read(None, 8)
     split, label, ids = (to_numpy(raw.base.column(name)) for name in ("split", "label", "sample_id"))
     parts = {name: np.flatnonzero(split == name) for name in ("train", "test")}
-    return {name: load(raw.inputs, ids[r], label[r], label[r], np.zeros(len(r), dtype=bool), None, CPU) for name, r in parts.items()}
+
+    def rows(r: np.ndarray) -> Data:
+        none = np.zeros(len(r), dtype=bool)
+        return load(raw.inputs, sample_id=ids[r], label=label[r], group=label[r], carrier=none, overlay=None, device=CPU)
+
+    return {name: rows(r) for name, r in parts.items()}
 
 
 def errors(data: dict[str, Data], precision: str, seed: int) -> dict[str, np.ndarray]:
     """EL2N of every training sample, and whether each test sample is classified correctly."""
     model = initialise(lambda: small_cnn.build((1, 8, 8), 10, [8, 16, 32]), Stream((seed,)), CPU)
-    method = Method(np.ones(len(data["train"])), TRAINING)
+    method = Method(context(np.ones(len(data["train"])), TRAINING))
     recipe = Recipe.of(TRAINING | {"precision": precision})
     fit(model, Training(data["train"], PIXELS, method, recipe, Stream((seed,)), "digits"), lambda *_: [])
     seen = {name: dynamics_of(observe(model, part, PIXELS, 512).logits, part.label) for name, part in data.items()}
-    return {"el2n": seen["train"]["error"], "correct": seen["test"]["correct"]}
+    return {"el2n": seen["train"]["error"], "correct": seen["test"]["predicted"] == data["test"].label.numpy()}
 
 
 def test_bf16_stays_within_seed_noise(data: dict[str, Data]) -> None:

@@ -1,6 +1,6 @@
-"""The stages, one after the other, on the embedded digits: two repeats, tiny trainings."""
+"""The stages, one after the other, on the embedded digits: two repeats, tiny training runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy, deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from spurprune.data import samples as sampling
 from spurprune.data.inputs import local_inputs, open_inputs, read_manifest
-from spurprune.data.samples import Samples, from_table
+from spurprune.data.samples import Samples
 from spurprune.errors import DataError, PlanError, SpurpruneError, TrainingError
 from spurprune.models.networks import small_cnn
 from spurprune.stages import (
@@ -39,11 +39,10 @@ SOURCE, TARGET, CARRIERS = 5, 9, 40
 SAMPLING: dict[str, Any] = {
     "validation": "official",
     "subset": {"draw": "per_repeat", "parts": {}},
-    "source_class": "5",
-    "attribute": "line",
-    "aligned": {"5": 1},
-    "carriers": {"choose": "random", "count": CARRIERS, "draw": "per_repeat"},
-    "drawn": True,
+    "groups": ["line"],
+    "aligned": {"5": {"line": "with"}},
+    "carriers": {"choose": "random", "count": CARRIERS, "draw": "per_repeat", "class": "5"},
+    "overlay_attribute": "line",
 }
 TRAINING: dict[str, Any] = {
     "crop_size": None,
@@ -60,13 +59,12 @@ TRAINING: dict[str, Any] = {
         "gradient_clip": None,
         "label_smoothing": 0.0,
     },
-    "feature": {"name": "line", "width": 2, "value": 255, "channel": 0},
-    "attribute": "line",
+    "overlay": {"name": "line", "attribute": "line", "width": 2, "value": 255, "channel": 0},
     "normalisation": {"mean": None, "std": None},
-    "evaluation": {"featured_classes": "source_and_target", "batch_size": 512},
-    "source_class": "5",
-    "target_class": "9",
+    "evaluation": {"featured_classes": "probe", "batch_size": 512},
+    "probe": {"source": "5", "target": "9"},
 }
+METHOD: dict[str, Any] = {"kind": "erm", "from": None, "options": {}, "training": {}}
 RECIPE = {"epochs": 2, "record_epochs": "all", "seeds": 2, "view": "eval", "shared": False}
 
 
@@ -85,7 +83,17 @@ class Folder:
     def split(self, name: str = "samples", repeats: list[int] = REPEATS, difficulty: Path | None = None, **changes: Any) -> Path:
         """Run prepare_splits with some values changed."""
         output = self.at(f"{name}.parquet")
-        prepare_splits.run(self.base, self.manifest, difficulty, SAMPLING | changes, repeats, output, PROVENANCE)
+        if "carriers" in changes:
+            changes["carriers"] = {"class": "5"} | changes["carriers"]
+        prepare_splits.run(
+            base=self.base,
+            manifest=self.manifest,
+            difficulty=difficulty,
+            setting=SAMPLING | changes,
+            repeats=repeats,
+            output=output,
+            provenance=PROVENANCE,
+        )
         return output
 
     def reference(self, name: str = "dynamics", repeats: list[int] = REPEATS, samples: Path | None = None, **changes: Any) -> Path:
@@ -94,7 +102,16 @@ class Folder:
         setting = TRAINING | {"training": TRAINING["training"] | {k: changes.pop(k) for k in list(changes) if k in TRAINING["training"]}}
         recipe = RECIPE | changes
         inputs = {"inputs": self.inputs, "manifest": self.manifest, "samples": samples or self.samples}
-        train_reference.run(inputs, setting, recipe, repeats, 1, 1, output, PROVENANCE)
+        train_reference.run(
+            inputs=inputs,
+            setting=setting,
+            recipe=recipe,
+            repeats=repeats,
+            threads=1,
+            repeats_at_once=1,
+            output=output,
+            provenance=PROVENANCE,
+        )
         return output
 
     def score(self, name: str, dynamics: Path | None, samples: Path | None = None, epochs: Any = "all") -> Path:
@@ -137,7 +154,16 @@ class Folder:
         outputs = {kind: self.at(name, f"{kind}.parquet") for kind in ("predictions", "history")}
         if keep:
             outputs["models"] = self.at(name, "models.safetensors")
-        retrain.run(inputs, setting, "erm", repeats, 1, 1, outputs, PROVENANCE)
+        retrain.run(
+            inputs=inputs,
+            setting=setting,
+            method=METHOD,
+            repeats=repeats,
+            threads=1,
+            repeats_at_once=1,
+            outputs=outputs,
+            provenance=PROVENANCE,
+        )
         return outputs
 
     def evaluate(self, predictions: Path, plan: Path, output: Path) -> pa.Table:
@@ -180,14 +206,14 @@ def unpruned(folder: Folder) -> dict[str, Path]:
     return {"plan": plan} | folder.train(plan, "none", keep=True)
 
 
-def samples_of(path: Path) -> dict[int, Samples]:
-    return from_table(tables.read(path, schemas.SAMPLES), "line")
+def samples_of(path: Path) -> Mapping[int, Samples]:
+    return sampling.read(path).by_repeat
 
 
 def carriers_of(samples: Samples) -> list[int]:
-    """The ids of the training samples with the feature."""
+    """The ids of the training samples that carry the overlay."""
     train = samples.rows("train")
-    ids: list[int] = samples.sample_id[train][samples.attribute[train] == 1].tolist()
+    ids: list[int] = samples.sample_id[train][samples.carrier[train] == 1].tolist()
     return ids
 
 
@@ -248,9 +274,10 @@ def test_carriers_are_drawn_for_each_repeat_among_the_source_class(folder: Folde
     assert list(samples) == REPEATS
     for one in samples.values():
         assert len(carriers_of(one)) == CARRIERS
-        assert set(one.label[one.attribute == 1]) == {SOURCE} and set(one.split[one.attribute == 1]) == {"train"}
+        assert set(one.label[one.carrier == 1]) == {SOURCE} and set(one.split[one.carrier == 1]) == {"train"}
+        assert np.array_equal(one.attributes["line"], one.carrier)
         assert int((one.aligned == 1).sum()) == CARRIERS and set(one.label[one.aligned == 0]) == {SOURCE}
-        assert (one.group == one.label * 2 + one.attribute).all()
+        assert (one.group == one.label * 2 + one.carrier).all()
     assert carriers_of(samples[0]) != carriers_of(samples[1])
     assert tables.read_metadata(folder.samples, schemas.SAMPLES)["counts"] == {
         "train": 1200,
@@ -305,18 +332,15 @@ def test_validation_can_be_held_out_of_training(folder: Folder) -> None:
 
 def test_a_subset_leaves_the_other_training_samples_out(folder: Folder) -> None:
     parts = {"fives": {"class": "5", "count": 50}, "first_nines": {"class": "9", "count": 20, "choose": "first", "rest": "hold_out"}}
-    drawn, fixed = (
-        from_table(tables.read(folder.split(f"subset_{draw}", subset={"draw": draw, "parts": parts}), schemas.SAMPLES), "line")
-        for draw in ("per_repeat", "fixed")
-    )
-    whole = from_table(tables.read(folder.samples, schemas.SAMPLES), "line")[0]
+    drawn, fixed = (samples_of(folder.split(f"subset_{draw}", subset={"draw": draw, "parts": parts})) for draw in ("per_repeat", "fixed"))
+    whole = samples_of(folder.samples)[0]
     for one in (*drawn.values(), *fixed.values()):
         train = one.rows("train")
         counts = np.bincount(one.label[train], minlength=10)
         expected = np.bincount(whole.label[whole.rows("train")], minlength=10)
         expected[5], expected[9] = 50, 20
         assert counts.tolist() == expected.tolist()
-        assert (one.attribute[train] == 1).sum() == CARRIERS, "carriers are drawn among those taken"
+        assert (one.carrier[train] == 1).sum() == CARRIERS, "carriers are drawn among those taken"
         nines = whole.sample_id[whole.rows("train")][whole.label[whole.rows("train")] == 9]
         assert one.sample_id[train][one.label[train] == 9].tolist() == nines[:20].tolist()
         held_out = one.split[np.isin(one.sample_id, nines[20:])]
@@ -362,7 +386,7 @@ def test_the_training_time_view_is_another(folder: Folder) -> None:
     assert not np.array_equal(norm[:1200], norm[1200:2400]), "every epoch keeps its own"
 
 
-def test_the_augmented_view_looks_at_the_same_training_through_crops_and_flips(folder: Folder) -> None:
+def test_the_augmented_view_shows_the_same_training_run_crops_and_flips(folder: Folder) -> None:
     crops = {"name": "pad_crop_flip", "padding": 1}
     plain, augmented, again, unaugmented = (
         np.array(tables.read(folder.reference(name, repeats=[0], view=view, augmentation=augmentation), schemas.DYNAMICS).column("error"))
@@ -554,7 +578,7 @@ def test_a_reference_broken_off_between_its_runs_ends_in_the_same_file(
         folder.reference("broken")
     assert len(list(tmp_path.glob("checkpoints/*/*.safetensors"))) == 2
     assert folder.reference("broken").read_bytes() == whole.read_bytes()
-    assert len(seen) == 6 + 4, "finished runs must not be done again"
+    assert len(seen) == 6 + 4, "finished runs must not be repeated"
     assert not list(tmp_path.glob("checkpoints/*"))
 
 
@@ -565,7 +589,7 @@ def test_the_same_run_gives_the_same_files(folder: Folder, unpruned: dict[str, P
 
 
 @pytest.mark.parametrize(
-    ("function", "where"), [("initialise", "digits-test, repeat 0"), ("observe", "digits-test, repeat 0, predictions")]
+    ("function", "where"), [("initialise", "digits-test, repeat 0"), ("predict", "digits-test, repeat 0, predictions")]
 )
 def test_a_device_without_memory_outside_an_epoch_is_named(
     folder: Folder,
@@ -613,6 +637,7 @@ def test_history_counts_the_groups_at_the_epochs_asked_for(unpruned: dict[str, P
     rows = {(r["split"], r["view"], r["group"]): r for r in history.to_pylist()}
     assert rows["train", "natural", 2 * SOURCE + 1]["n"] == CARRIERS
     assert rows["train", "natural", 2 * SOURCE]["n"] == 122 - CARRIERS
+    assert all((r["label"], r["carrier"]) == (group // 2, group % 2 == 1) for (_, _, group), r in rows.items())
     assert sum(r["n"] for key, r in rows.items() if key[0] == "train") == 1200
     assert sum(r["n"] for key, r in rows.items() if key[:2] == ("test", "natural")) == 397
     assert {key[2] for key in rows if key[1] == "featured"} == {2 * SOURCE + 1, 2 * TARGET + 1}
@@ -629,14 +654,14 @@ def test_a_kept_model_gives_the_predictions(folder: Folder, unpruned: dict[str, 
     for view in ("natural", "featured"):
         rows = predicted.filter(pc.equal(predicted.column("view").cast(pa.string()), view))
         ids = to_numpy(rows.column("sample_id"))
-        featured = np.full(len(ids), view == "featured")
-        cpu = torch.device("cpu")
-        data = load(open_inputs(folder.inputs, manifest), ids, ids, ids, featured, TRAINING["feature"], cpu)
-        logits = observe(model, data, Pixels.of(manifest.mean, manifest.std, cpu), 512).logits.numpy()
+        options: dict[str, Any] = {"overlay": TRAINING["overlay"], "device": torch.device("cpu")}
+        carrier = np.full(len(ids), view == "featured")
+        data = load(open_inputs(folder.inputs, manifest), sample_id=ids, label=ids, group=ids, carrier=carrier, **options)
+        logits = observe(model, data, Pixels.of(manifest.mean, manifest.std, data.device), 512).logits.numpy()
         np.testing.assert_allclose(logits, np.array(rows.column("logits").to_pylist()), atol=1e-4, rtol=1e-4)
 
 
-def test_a_loss_that_is_no_number_names_setting_repeat_and_epoch(
+def test_a_loss_that_is_not_a_number_names_setting_repeat_and_epoch(
     folder: Folder, unpruned: dict[str, Path], assert_one_sentence: Callable[[str], None]
 ) -> None:
     optimizer = TRAINING["training"]["optimizer"] | {"lr": 1e30}
@@ -647,9 +672,10 @@ def test_a_loss_that_is_no_number_names_setting_repeat_and_epoch(
 
 def test_the_order_of_rows_in_a_file_does_not_matter(folder: Folder) -> None:
     """Files are matched by sample_id: shuffled samples get the same scores and weights, and train on the same samples."""
-    table = tables.read(folder.samples, schemas.SAMPLES)
+    table, grouping = tables.read(folder.samples, schemas.SAMPLES), sampling.grouping_of(folder.samples)
     samples = folder.at("shuffled.parquet")
-    tables.write(samples, table.take(np.random.default_rng(0).permutation(len(table))), schemas.SAMPLES, PROVENANCE)
+    described = replace(PROVENANCE, notes={"grouping": grouping.to_plain()})
+    tables.write(samples, table.take(np.random.default_rng(0).permutation(len(table))), schemas.SAMPLES, described)
     difficulty = folder.score("el2n-shuffled", folder.dynamics, samples)
     plan = folder.prune("carriers-el2n-hardest-0.50", difficulty, samples)
     expected = {"difficulty": folder.el2n, "plan": folder.prune("carriers-el2n-hardest-0.50", folder.el2n, target="ordered")}

@@ -19,6 +19,7 @@ from spurprune.training.loop import Training, draws_in_forward, fit, fit_stepwis
 from spurprune.training.recipe import Recipe, Stream
 from spurprune.training.step import WARM_UP_STEPS, RecordedStep, Step, StepFunction, as_fast_as_possible, cuda_graph
 from tests import recipes
+from tests.recipes import context
 
 N, BATCH = 30, 8
 CPU = torch.device("cpu")
@@ -38,7 +39,7 @@ def prepared(seed: int, device: torch.device = CPU, **changes: Any) -> tuple[sma
     data = Data.of(images, torch.arange(N, device=device) % 3, torch.zeros(N, dtype=torch.int64, device=device))
     model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((seed,)), device)
     pixels = Pixels.of([0.5], [0.25], device)
-    return model, Training(data, pixels, Method(np.ones(N), training), Recipe.of(training), Stream((seed,)), f"repeat {seed}")
+    return model, Training(data, pixels, Method(context(np.ones(N), training)), Recipe.of(training), Stream((seed,)), f"repeat {seed}")
 
 
 def weights(model: nn.Module) -> torch.Tensor:

@@ -11,9 +11,10 @@ import torch
 from safetensors.torch import load_file
 from transformers import BertConfig, BertModel
 
+from spurprune.data import samples as sampling
 from spurprune.data import tokens
 from spurprune.data.inputs import open_inputs, read_manifest
-from spurprune.data.samples import Samples, from_table
+from spurprune.data.samples import Samples
 from spurprune.errors import ConfigError, DataError
 from spurprune.models.networks import bert
 from spurprune.stages import prepare_inputs, prepare_splits, prune_metadata, retrain, score_difficulty, train_reference
@@ -43,12 +44,10 @@ def setting(encoder: Path, **changes: Any) -> dict[str, Any]:
         "crop_size": None,
         "model": {"name": "bert", "pretrained": str(encoder)},
         "training": TRAINING,
-        "feature": {"name": "phrase", "text": "never"},
-        "attribute": "never",
+        "overlay": {"name": "phrase", "attribute": "never", "text": "never"},
         "normalisation": {"mean": None, "std": None},
         "evaluation": {"featured_classes": "all", "batch_size": 7},
-        "source_class": "contradiction",
-        "target_class": "entailment",
+        "probe": {"source": "contradiction", "target": "entailment"},
     } | changes
 
 
@@ -83,18 +82,34 @@ def folder(own_working_directory: Path, tmp_path_factory: pytest.TempPathFactory
         manifest=path / "manifest",
         provenance=PROVENANCE,
     )
-    sampling = {
+    drawn = {
         "validation": "official",
         "subset": {"draw": "per_repeat", "parts": {}},
-        "source_class": "contradiction",
-        "attribute": "never",
-        "aligned": {"contradiction": 1},
-        "carriers": {"choose": "random", "count": CARRIERS, "draw": "per_repeat"},
-        "drawn": True,
+        "groups": ["never"],
+        "aligned": {"contradiction": {"never": "with"}},
+        "carriers": {"choose": "random", "count": CARRIERS, "draw": "per_repeat", "class": "contradiction"},
+        "overlay_attribute": "never",
     }
-    prepare_splits.run(path / "base", path / "manifest", None, sampling, [0], path / "samples", PROVENANCE)
+    prepare_splits.run(
+        base=path / "base",
+        manifest=path / "manifest",
+        difficulty=None,
+        setting=drawn,
+        repeats=[0],
+        output=path / "samples",
+        provenance=PROVENANCE,
+    )
     recipe = {"epochs": 1, "record_epochs": "all", "seeds": 1, "view": "eval", "shared": False}
-    train_reference.run(files(path), setting(path / "encoder"), recipe, [0], 1, 1, path / "dynamics", PROVENANCE)
+    train_reference.run(
+        inputs=files(path),
+        setting=setting(path / "encoder"),
+        recipe=recipe,
+        repeats=[0],
+        threads=1,
+        repeats_at_once=1,
+        output=path / "dynamics",
+        provenance=PROVENANCE,
+    )
     score_difficulty.run(
         samples=path / "samples",
         dynamics=path / "dynamics",
@@ -126,12 +141,21 @@ def files(path: Path) -> dict[str, Path]:
 def train(path: Path, name: str, setting: dict[str, Any]) -> dict[str, Path]:
     outputs = {kind: path / name / kind for kind in ("predictions", "history", "models")}
     outputs["models"] = path / name / "models.safetensors"
-    retrain.run(files(path) | {"plan": path / "plan"}, setting, "erm", [0], 1, 1, outputs, PROVENANCE)
+    retrain.run(
+        inputs=files(path) | {"plan": path / "plan"},
+        setting=setting,
+        method={"kind": "erm", "from": None, "options": {}, "training": {}},
+        repeats=[0],
+        threads=1,
+        repeats_at_once=1,
+        outputs=outputs,
+        provenance=PROVENANCE,
+    )
     return outputs
 
 
 def samples(path: Path) -> Samples:
-    return from_table(tables.read(path / "samples", schemas.SAMPLES), "never")[0]
+    return sampling.read(path / "samples").by_repeat[0]
 
 
 def with_never(row: np.ndarray) -> np.ndarray:
@@ -144,7 +168,7 @@ def with_never(row: np.ndarray) -> np.ndarray:
 
 def test_the_manifest_knows_the_vocabulary(folder: Path) -> None:
     manifest = read_manifest(folder / "manifest")
-    assert manifest.is_text and manifest.shape == (2 + LENGTH,) and manifest.mean == ()
+    assert manifest.kind == "sentences" and manifest.shape == (2 + LENGTH,) and manifest.mean == ()
     assert manifest.vocabulary == tokens.fingerprint(tokens.load(str(folder / "encoder")))
 
 
@@ -185,9 +209,9 @@ def test_the_network_learns_from_carriers_with_the_phrase(folder: Path, monkeypa
     )
     array = np.load(folder / "inputs.npy")
     expected = [
-        with_never(array[i]) if a else array[i] for i, a, w in zip(one.sample_id[rows], one.attribute[rows], weight, strict=True) if w
+        with_never(array[i]) if a else array[i] for i, a, w in zip(one.sample_id[rows], one.carrier[rows], weight, strict=True) if w
     ]
-    assert one.attribute[rows].sum() == CARRIERS and 0 < len(expected) < len(rows)
+    assert one.carrier[rows].sum() == CARRIERS and 0 < len(expected) < len(rows)
     assert sorted(row.tolist() for row in seen) == sorted(row.tolist() for row in [*expected, *expected])
 
 
@@ -197,7 +221,7 @@ def test_another_vocabulary_is_refused(folder: Path, tmp_path: Path, assert_one_
 
     def refusal(error: type[Exception]) -> str:
         with pytest.raises(error) as raised:
-            train(folder, "refused", setting(tmp_path, feature=None, attribute="never"))
+            train(folder, "refused", setting(tmp_path, overlay=None))
         assert_one_sentence(str(raised.value))
         return str(raised.value)
 

@@ -1,15 +1,18 @@
-"""Samples on the device: the right images, the feature on its carriers, normalised."""
+"""Samples on the device: the right inputs, the overlay on its carriers, pixels normalised."""
+
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torchvision.transforms import CenterCrop
 
-from spurprune.training.data import Data, MappedInputs, Pixels, Tokens, load
+from spurprune.training.data import Data, MappedInputs, Pixels, Tokens, Vectors, load
 
 CPU = torch.device("cpu")
 INPUTS = np.random.default_rng(0).integers(0, 255, (5, 3, 8, 8), dtype=np.uint8)
-FEATURE = {"name": "line", "width": 1, "value": 255, "channel": 0}
+OVERLAY = {"name": "line", "attribute": "stripe", "width": 1, "value": 255, "channel": 0}
+NOBODY = np.zeros(4, dtype=bool)
 
 
 def everything(data: Data) -> np.ndarray:
@@ -19,32 +22,37 @@ def everything(data: Data) -> np.ndarray:
 IDS = np.array([4, 0, 2, 0])
 
 
+def loaded(inputs: np.ndarray = INPUTS, ids: np.ndarray = IDS, carrier: np.ndarray = NOBODY, **changes: Any) -> Data:
+    options: dict[str, Any] = {"label": ids, "group": ids, "overlay": OVERLAY, "device": CPU}
+    return load(inputs, sample_id=ids, carrier=carrier, **(options | changes))
+
+
 def test_images_follow_their_ids_in_any_order() -> None:
-    data = load(INPUTS, IDS, np.array([1, 2, 3, 2]), np.array([2, 4, 6, -1]), np.zeros(4, dtype=bool), FEATURE, CPU)
+    data = loaded(label=np.array([1, 2, 3, 2]), group=np.array([2, 4, 6, -1]))
     assert np.array_equal(everything(data), INPUTS[IDS])
     assert data.label.tolist() == [1, 2, 3, 2] and data.group.tolist() == [2, 4, 6, -1]
     assert (everything(data).dtype, data.label.dtype, data.group.dtype) == (np.uint8, torch.int64, torch.int64)
     assert len(data) == 4
 
 
-def test_the_feature_is_laid_over_its_carriers_only_and_not_over_the_dataset() -> None:
+def test_the_overlay_lies_on_its_carriers_only_and_not_on_the_dataset() -> None:
     before = INPUTS.copy()
-    featured = np.array([True, False, False, True])
-    data = load(INPUTS, IDS, IDS, IDS, featured, FEATURE, CPU)
+    carrier = np.array([True, False, False, True])
+    data = loaded(carrier=carrier)
     expected = INPUTS[IDS].copy()
-    expected[featured, 0, :, 4] = 255
+    expected[carrier, 0, :, 4] = 255
     assert np.array_equal(everything(data), expected)
     assert np.array_equal(INPUTS, before)
 
 
-def test_an_attribute_of_the_dataset_needs_no_feature() -> None:
-    data = load(INPUTS, IDS, IDS, IDS, np.ones(4, dtype=bool), None, CPU)
+def test_carriers_without_an_overlay_stay_as_they_are() -> None:
+    data = loaded(carrier=np.ones(4, dtype=bool), overlay=None)
     assert np.array_equal(everything(data), INPUTS[IDS])
 
 
 def test_a_subset_keeps_its_samples_together_without_copying_inputs() -> None:
-    featured = np.array([True, False, False, True])
-    data = load(INPUTS, IDS, np.array([1, 2, 3, 2]), np.array([2, 4, 6, -1]), featured, FEATURE, CPU)
+    carrier = np.array([True, False, False, True])
+    data = loaded(carrier=carrier, label=np.array([1, 2, 3, 2]), group=np.array([2, 4, 6, -1]))
     part = data.subset(torch.tensor([3, 1])).subset(torch.tensor([1, 0, 1]))
     assert part.label.tolist() == [2, 2, 2] and part.group.tolist() == [4, -1, 4]
     assert np.array_equal(everything(part), everything(data)[[1, 3, 1]])
@@ -55,7 +63,7 @@ def test_inputs_copied_to_the_device_in_parts_are_the_mapped_ones(monkeypatch: p
     """What a GPU holds, made on the CPU: chunks of two images, the last one smaller."""
     monkeypatch.setattr("spurprune.training.data.CHUNK_BYTES", 2 * INPUTS[0].nbytes)
     ids = np.array([4, 0, 2, 0, 1])
-    mapped = load(INPUTS, ids, ids, ids, np.array([True, False, True, True, False]), FEATURE, CPU).inputs
+    mapped = loaded(ids=ids, carrier=np.array([True, False, True, True, False])).inputs
     assert isinstance(mapped, MappedInputs)
     rows = torch.tensor([3, 0, 4, 2, 1])
     resident = mapped.resident().batch(rows)
@@ -65,14 +73,24 @@ def test_inputs_copied_to_the_device_in_parts_are_the_mapped_ones(monkeypatch: p
 
 def test_tokens_stay_whole_numbers() -> None:
     tokens = np.arange(12, dtype=np.int32).reshape(4, 3)
-    data = load(tokens, np.array([2, 0]), IDS[:2], IDS[:2], np.zeros(2, dtype=bool), None, CPU)
+    data = loaded(tokens, np.array([2, 0]), NOBODY[:2], overlay=None)
     assert data.batch(torch.tensor([1, 0])).tolist() == [[0, 1, 2], [6, 7, 8]]
     assert isinstance(data.inputs, MappedInputs) and data.inputs.resident().values.dtype == torch.int32
 
 
-def test_tokens_are_looked_at_from_the_shortest_to_the_longest() -> None:
+def test_vectors_reach_the_network_as_they_are() -> None:
+    vectors = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    data = loaded(vectors, overlay=None)
+    batch = Vectors().prepare(data.batch(torch.tensor([2, 0, 2])))
+    assert batch.dtype == torch.float32
+    assert np.array_equal(batch.numpy(), vectors[[2, 4, 2]])
+    assert Vectors().order(data).tolist() == [0, 1, 2, 3]
+    assert isinstance(data.inputs, MappedInputs) and torch.equal(data.inputs.resident().values, torch.from_numpy(vectors[IDS]))
+
+
+def test_tokens_are_evaluated_from_the_shortest_to_the_longest() -> None:
     tokens = np.array([[5, 2, 1], [3, 1, 1], [9, 4, 1], [3, 2, 1]], dtype=np.int32)
-    data = load(tokens, np.array([2, 1, 0, 3]), IDS, IDS, np.zeros(4, dtype=bool), None, CPU)
+    data = loaded(tokens, np.array([2, 1, 0, 3]), overlay=None)
     assert Tokens().order(data).tolist() == [1, 3, 2, 0]
     assert Tokens().order(data.subset(torch.tensor([3, 0, 2]))).tolist() == [0, 2, 1]
     assert isinstance(data.inputs, MappedInputs)

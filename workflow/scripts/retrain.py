@@ -14,12 +14,12 @@ with stage_log(snakemake.log[0], "retrain"), near as paths, devices.leased_devic
     from spurprune.stages import retrain
 
     retrain.run(
-        paths,
-        snakemake.params.setting,
-        snakemake.wildcards.method,
-        list(snakemake.params.repeats),
-        snakemake.threads,
-        snakemake.resources.repeats_at_once,
-        {name: Path(path) for name, path in snakemake.output.items()},
-        Provenance.of(snakemake.wildcards, snakemake.params),
+        inputs=paths,
+        setting=snakemake.params.setting,
+        method=snakemake.params.method,
+        repeats=list(snakemake.params.repeats),
+        threads=snakemake.threads,
+        repeats_at_once=snakemake.resources.repeats_at_once,
+        outputs={name: Path(path) for name, path in snakemake.output.items()},
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
     )

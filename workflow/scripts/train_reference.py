@@ -14,12 +14,12 @@ with stage_log(snakemake.log[0], "train_reference"), near as paths, devices.leas
     from spurprune.stages import train_reference
 
     train_reference.run(
-        paths,
-        snakemake.params.setting,
-        snakemake.params.recipe,
-        list(snakemake.params.repeats),
-        snakemake.threads,
-        snakemake.resources.repeats_at_once,
-        Path(snakemake.output.dynamics),
-        Provenance.of(snakemake.wildcards, snakemake.params),
+        inputs=paths,
+        setting=snakemake.params.setting,
+        recipe=snakemake.params.recipe,
+        repeats=list(snakemake.params.repeats),
+        threads=snakemake.threads,
+        repeats_at_once=snakemake.resources.repeats_at_once,
+        output=Path(snakemake.output.dynamics),
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
     )

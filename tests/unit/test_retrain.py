@@ -1,0 +1,289 @@
+"""retrain on samples and plans written by hand: settings with and without overlay, probe, groups; tuned methods; unfit plans."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from safetensors.torch import load_file
+
+from spurprune.data import samples as sampling
+from spurprune.data.grouping import Attribute, Grouping
+from spurprune.data.inputs import Manifest, write_inputs, write_manifest
+from spurprune.data.samples import Samples
+from spurprune.errors import ConfigError, DataError, SpurpruneError, TrainingError
+from spurprune.stages import retrain
+from spurprune.storage import schemas, tables
+from spurprune.storage.tables import Provenance, to_numpy
+from tests.recipes import TRAINING
+
+CLASSES = ("cat", "dog", "fish")
+HOSPITAL = Attribute.of("hospital", ("A", "B", "C"))
+LINE = Attribute.of("line", ("without", "with"))
+N = 90
+PROVENANCE = Provenance("pets", "000-000", "0+code", "config")
+OVERLAY = {"name": "line", "attribute": "line", "width": 2, "value": 255, "channel": 0}
+ERM: dict[str, Any] = {"kind": "erm", "from": None, "options": {}, "training": {}}
+SETTING: dict[str, Any] = {
+    "model": {"name": "mlp", "hidden": [8]},
+    "training": TRAINING | {"epochs": 2, "augmentation": {"name": "none"}, "compile": False, "evaluate_epochs": [1, 2]},
+    "crop_size": None,
+    "overlay": None,
+    "normalisation": {"mean": None, "std": None},
+    "evaluation": {"featured_classes": "all", "batch_size": 16},
+    "probe": None,
+}
+
+
+@dataclass(frozen=True)
+class Site:
+    """A prepared dataset, and the samples of one repeat: thirds of training, validation and test."""
+
+    path: Path
+    samples: Samples
+
+    def plan(self, weight: np.ndarray, name: str = "plan", notes: Mapping[str, Any] | None = None) -> Path:
+        """Write a plan of the training samples' weights."""
+        path = self.path / f"{name}.parquet"
+        ids = self.samples.sample_id[self.samples.rows("train")]
+        columns = {
+            "repeat": np.zeros(len(ids), dtype=np.int16),
+            "sample_id": ids,
+            "weight": weight.astype(np.float32),
+            "reason": tables.labels(["kept"] * len(ids), ["kept"]),
+        }
+        provenance = Provenance("pets", "000-000", "0+code", "config", notes={"visits": "exact"} if notes is None else notes)
+        tables.write(path, pa.table(columns), schemas.PLAN, provenance)
+        return path
+
+    def run(
+        self, name: str, plan: Path | None = None, method: Mapping[str, Any] = ERM, selection: Path | None = None, **changes: Any
+    ) -> dict[str, Path]:
+        """Run retrain with some values of the setting changed."""
+        plan = plan or self.plan(np.ones(len(self.samples.rows("train"))))
+        inputs = {kind: self.path / kind for kind in ("inputs", "manifest", "samples")} | {"plan": plan}
+        outputs = {kind: self.path / name / kind for kind in ("predictions", "history", "models")}
+        retrain.run(
+            inputs=inputs if selection is None else inputs | {"selection": selection},
+            setting=SETTING | changes,
+            method=method,
+            repeats=[0],
+            threads=1,
+            repeats_at_once=1,
+            outputs=outputs,
+            provenance=PROVENANCE,
+        )
+        return outputs
+
+
+def site(path: Path, inputs: np.ndarray, attributes: Sequence[Attribute], group_by: Sequence[Attribute], carrier: np.ndarray) -> Site:
+    rng = np.random.default_rng(1)
+    label = (np.arange(N) % 3).astype(np.int16)
+    values = {one.name: rng.integers(0, len(one.values), N).astype(np.int16) for one in attributes}
+    if LINE in group_by:
+        values["line"] = (carrier == 1).astype(np.int16)
+    grouping = Grouping(CLASSES, tuple(group_by))
+    split = np.repeat(np.array(["train", "validation", "test"], dtype=object), N // 3)
+    unknown = np.full(N, -1, dtype=np.int8)
+    one = Samples(0, np.arange(N), split, label, values, carrier, unknown, grouping.numbers(label, values))
+    sampling.write(path / "samples", [one], grouping, PROVENANCE)
+    write_inputs(path / "inputs", inputs)
+    is_image = inputs.dtype == np.uint8
+    manifest = Manifest(
+        dataset="pets",
+        image_size=None,
+        count=N,
+        shape=inputs.shape[1:],
+        dtype=str(inputs.dtype),
+        classes=CLASSES,
+        attributes=tuple(attributes),
+        split_counts=dict.fromkeys(sampling.SPLITS, N // 3),
+        mean=(0.5,) if is_image else (),
+        std=(0.25,) if is_image else (),
+        sha256="",
+        source="",
+        licence="",
+    )
+    write_manifest(path / "manifest", manifest)
+    return Site(path, one)
+
+
+NOBODY = np.full(N, -1, dtype=np.int8)
+
+
+@pytest.fixture
+def vectors(own_working_directory: Path, tmp_path: Path) -> Site:
+    """Vectors of three classes that differ in their means; no attribute, so that the groups are the classes, and no carriers."""
+    inputs = np.random.default_rng(0).normal(size=(N, 4)) + 4 * np.eye(4)[np.arange(N) % 3]
+    return site(tmp_path, inputs.astype(np.float32), [], [], NOBODY)
+
+
+@pytest.fixture
+def images(own_working_directory: Path, tmp_path: Path) -> Site:
+    """Images from three hospitals; some cats of the training split carry the line."""
+    inputs = np.random.default_rng(0).integers(0, 200, (N, 1, 8, 8), dtype=np.uint8)
+    carrier = ((np.arange(N) % 3 == 0) & (np.arange(N) < 15)).astype(np.int8)
+    return site(tmp_path, inputs, [HOSPITAL], [HOSPITAL, LINE], carrier)
+
+
+def history(outputs: Mapping[str, Path]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = tables.read(outputs["history"], schemas.HISTORY).to_pylist()
+    return rows
+
+
+def views(outputs: Mapping[str, Path]) -> dict[tuple[str, str], list[int]]:
+    """The ids of the samples predicted by split and view."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for row in tables.read(outputs["predictions"], schemas.PREDICTIONS).to_pylist():
+        found.setdefault((row["split"], row["view"]), []).append(row["sample_id"])
+    return found
+
+
+def refused(kind: type[SpurpruneError], action: Callable[[], object], assert_one_sentence: Callable[[str], None]) -> str:
+    with pytest.raises(kind) as error:
+        action()
+    assert_one_sentence(str(error.value))
+    return str(error.value)
+
+
+def test_vectors_without_attribute_overlay_or_probe_are_learned(vectors: Site) -> None:
+    training = SETTING["training"] | {"epochs": 20, "evaluate_epochs": [20]}
+    outputs = vectors.run("run", training=training)
+    assert set(views(outputs)) == {("validation", "natural"), ("test", "natural")}
+    table = tables.read(outputs["predictions"], schemas.PREDICTIONS)
+    label = to_numpy(table.column("sample_id")) % 3
+    assert (np.array(table.column("logits").to_pylist()).argmax(axis=1) == label).mean() > 0.9
+    rows = history(outputs)
+    assert [(r["split"], r["label"], r["group"], r["carrier"], r["n"]) for r in rows] == [
+        (split, label, label, None, 10) for split in ("train", "test") for label in range(3)
+    ]
+    assert {r["n_as_source"] for r in rows} == {None}
+
+
+def test_history_counts_every_label_group_and_carrier(images: Site) -> None:
+    """Two attributes of three and two values; in the featured view all carry the line, and their groups say so."""
+    outputs = images.run("run", overlay=OVERLAY, probe={"source": "cat", "target": "dog"})
+    table = tables.read(outputs["history"], schemas.HISTORY)
+    tables.require_unique(table, schemas.HISTORY, "here")
+    grouping = Grouping.of_plain(tables.read_metadata(outputs["history"], schemas.HISTORY)["notes"]["grouping"])
+    assert grouping == Grouping(CLASSES, (HOSPITAL, LINE))
+    one, found = images.samples, {}
+    for row in history(outputs):
+        if row["epoch"] == 2:
+            found[row["split"], row["view"], grouping.name(row["group"]), row["carrier"]] = row["n"]
+            assert row["label"] == grouping.cell(row["group"])[0] and 0 <= row["n_as_source"] <= row["n"]
+    expected: dict[tuple[str, str, str, bool], int] = {}
+    for i in range(N):
+        name, hospital = CLASSES[one.label[i]], "ABC"[one.attributes["hospital"][i]]
+        shown = {"train": [("natural", one.carrier[i] == 1)], "test": [("natural", False), ("featured", True)], "validation": []}
+        for view, line in shown[one.split[i]]:
+            key = (one.split[i], view, f"{name}, hospital {hospital} {'with' if line else 'without'} line", bool(line))
+            expected[key] = expected.get(key, 0) + 1
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("probe", "featured_classes", "expected"),
+    [
+        ({"source": "cat", "target": "dog"}, "probe", {0, 1}),
+        ({"source": "cat", "target": "others"}, "probe", {0, 1, 2}),
+        ({"source": "cat", "target": "dog"}, "all", {0, 1, 2}),
+        (None, "all", {0, 1, 2}),
+        (None, "probe", set()),
+    ],
+)
+def test_who_is_shown_with_the_overlay(images: Site, probe: Any, featured_classes: str, expected: set[int]) -> None:
+    evaluation = SETTING["evaluation"] | {"featured_classes": featured_classes}
+    outputs = images.run("run", overlay=OVERLAY, probe=probe, evaluation=evaluation)
+    shown = views(outputs)
+    for split in ("validation", "test"):
+        rows = images.samples.rows(split)
+        assert shown[split, "natural"] == rows.tolist()
+        assert shown.get((split, "featured"), []) == rows[np.isin(images.samples.label[rows], list(expected))].tolist()
+    assert {r["label"] for r in history(outputs) if r["view"] == "featured"} == expected
+
+
+def test_without_an_overlay_carriers_are_known_but_nothing_is_drawn(images: Site) -> None:
+    outputs = images.run("plain", probe={"source": "cat", "target": "dog"})
+    assert {view for _, view in views(outputs)} == {"natural"}
+    assert {r["carrier"] for r in history(outputs) if r["split"] == "train"} == {True, False}
+    drawn = load_file(images.run("drawn", overlay=OVERLAY)["models"])
+    assert any(not value.equal(drawn[name]) for name, value in load_file(outputs["models"]).items())
+
+
+def test_a_methods_training_lies_over_the_settings(images: Site) -> None:
+    method = ERM | {"training": {"optimizer": {"lr": 0.05}, "epochs": 3}}
+    overridden = images.run("overridden", method=method)
+    training = SETTING["training"] | {"optimizer": SETTING["training"]["optimizer"] | {"lr": 0.05}, "epochs": 3}
+    same = images.run("same", training=training)
+    assert overridden["models"].read_bytes() == same["models"].read_bytes() != images.run("other")["models"].read_bytes()
+    notes = tables.read_metadata(overridden["predictions"], schemas.PREDICTIONS)["notes"]
+    assert notes["method"] == method and {"torch", "device", "compiled"} <= notes.keys()
+
+
+def test_the_selected_candidate_is_trained(images: Site) -> None:
+    selection = images.path / "selection.json"
+    selection.write_text(json.dumps({"chosen": "lr-0.05", "coordinates": {"training.optimizer.lr": 0.05, "training.batch_size": 4}}))
+    outputs = images.run("selected", selection=selection)
+    chosen = ERM | {"training": {"optimizer": {"lr": 0.05}, "batch_size": 4}}
+    by_hand = images.run("by_hand", method=chosen)
+    assert all(path.read_bytes() == by_hand[kind].read_bytes() for kind, path in outputs.items())
+    assert tables.read_metadata(outputs["history"], schemas.HISTORY)["notes"]["method"] == chosen
+
+
+def test_a_selection_that_cannot_be_read_is_named(images: Site, assert_one_sentence: Callable[[str], None]) -> None:
+    damaged = images.path / "selection.json"
+    damaged.write_text("{")
+    text = refused(DataError, lambda: images.run("refused", selection=damaged), assert_one_sentence)
+    assert str(damaged) in text
+
+
+def test_a_checkpoint_of_another_method_is_not_resumed(images: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Two entries may share everything but their options; what one left behind is not the other's."""
+    monkeypatch.chdir(tmp_path)
+    folders = []
+
+    class Stopped(BaseException):
+        pass
+
+    def stop(*_: Any) -> None:
+        raise Stopped
+
+    monkeypatch.setattr(retrain, "predict", stop)
+    for method in (ERM, ERM | {"options": {"step": 1}}, ERM | {"training": {"batch_size": 4}}):
+        with pytest.raises(Stopped):
+            images.run("stopped", method=method)
+        folders.append({path.parent for path in tmp_path.glob("checkpoints/*/*.safetensors")})
+    assert [len(found) for found in folders] == [1, 2, 3]
+
+
+def test_plans_weigh_samples_by_exact_visits_or_draws(images: Site, assert_one_sentence: Callable[[str], None]) -> None:
+    weight = np.where(np.arange(N // 3) < 10, 0.0, 1.5)
+    drawn = images.run("drawn", images.plan(weight, "drawn", {"visits": "drawn"}))
+    assert sum(r["n"] for r in history(drawn) if r["split"] == "train" and r["epoch"] == 1) == 20
+    assert tables.read_metadata(drawn["predictions"], schemas.PREDICTIONS)["counts"] == {"repeats": 1, "train": 30}
+    exact = images.plan(weight, "exact")
+    text = refused(TrainingError, lambda: images.run("refused", exact), assert_one_sentence)
+    assert text.startswith(f"pets, repeat 0, {exact}: The plan's weights of 20 training samples are 1.5, which exact visits cannot follow")
+    assert not (images.path / "refused").exists()
+    silent = images.plan(weight, "silent", {})
+    text = refused(DataError, lambda: images.run("refused", silent), assert_one_sentence)
+    assert text.startswith(f"{silent} does not say how its weights become visits")
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"training": SETTING["training"] | {"augmentation": {"name": "pad_crop_flip"}}}, "training.augmentation"),
+        ({"crop_size": 2}, "crop_size"),
+    ],
+)
+def test_what_is_for_images_is_refused_for_vectors(
+    vectors: Site, changes: dict[str, Any], key: str, assert_one_sentence: Callable[[str], None]
+) -> None:
+    text = refused(ConfigError, lambda: vectors.run("refused", **changes), assert_one_sentence)
+    assert text.startswith(f"{key} is ") and "'pets' holds vectors" in text

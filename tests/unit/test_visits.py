@@ -1,0 +1,92 @@
+"""From a plan's weights to an epoch's rows: by hand, and as properties of any weights."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+
+from spurprune.errors import TrainingError
+from spurprune.training.visits import DRAWN, EXACT, count, epoch_rows
+
+WHOLE = st.lists(st.integers(0, 4), min_size=1, max_size=30)
+REAL = st.lists(st.floats(0, 4, allow_subnormal=False), min_size=1, max_size=30)
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def test_exact_visits_by_hand() -> None:
+    rows = epoch_rows(np.array([0.0, 2.0, 1.0]), EXACT, rng())
+    assert rows.tolist() == rng().permutation([1, 1, 2]).tolist() and rows.dtype == np.int64
+
+
+def test_drawn_visits_by_hand() -> None:
+    """Weights of 0.5 and 1.5 make two draws, of which the second sample gets three quarters."""
+    weight = np.array([0.5, 0.0, 1.5])
+    epochs = [epoch_rows(weight, DRAWN, rng(seed)) for seed in range(4000)]
+    assert {len(rows) for rows in epochs} == {2} and {rows.dtype for rows in epochs} == {np.dtype(np.int64)}
+    visits = np.bincount(np.concatenate(epochs), minlength=3)
+    assert visits[1] == 0
+    assert chisquare(visits[[0, 2]], [2000, 6000]).pvalue > 1e-3
+    assert {0, 1, 2} == {int((rows == 0).sum()) for rows in epochs}, "draws are with replacement"
+
+
+@pytest.mark.parametrize(("weight", "expected"), [([0.4, 0.2], 1), ([1.2, 1.2], 2), ([0.7, 0.9], 2), ([3.0], 3)])
+def test_the_number_of_draws_is_the_rounded_sum(weight: list[float], expected: int) -> None:
+    assert count(np.array(weight), DRAWN) == expected == len(epoch_rows(np.array(weight), DRAWN, rng()))
+
+
+@given(WHOLE, st.integers(0, 2**32))
+def test_whole_weights_are_visited_exactly(weight: list[int], seed: int) -> None:
+    assume(any(weight))
+    rows = epoch_rows(np.array(weight, dtype=np.float64), EXACT, rng(seed))
+    assert np.bincount(rows, minlength=len(weight)).tolist() == weight
+    assert len(rows) == count(np.array(weight, dtype=np.float64), EXACT)
+
+
+@given(REAL, st.integers(0, 2**32))
+def test_only_samples_of_positive_weight_are_drawn(weight: list[float], seed: int) -> None:
+    assume(sum(weight) > 0.51)
+    array = np.array(weight)
+    rows = epoch_rows(array, DRAWN, rng(seed))
+    assert len(rows) == count(array, DRAWN) == pytest.approx(array.sum(), abs=0.5 + 1e-9)
+    assert (array[rows] > 0).all()
+    assert rows.tolist() == epoch_rows(array, DRAWN, rng(seed)).tolist()
+
+
+@given(REAL)
+def test_exact_visits_refuse_exactly_the_fractional_weights(weight: list[float]) -> None:
+    assume(sum(weight) > 0.51)
+    if all(value.is_integer() for value in weight):
+        assert count(np.array(weight), EXACT) == sum(weight)
+    else:
+        with pytest.raises(TrainingError, match="which exact visits cannot follow"):
+            epoch_rows(np.array(weight), EXACT, rng())
+
+
+@pytest.mark.parametrize(
+    ("weight", "visits", "expected"),
+    [
+        ([1, 0.5, 1.5, 0.5], EXACT, "The plan's weights of 3 training samples are 0.5, 1.5, which exact visits cannot follow; "),
+        ([1, 0.1, 0.2, 0.3, 0.4], EXACT, "The plan's weights of 4 training samples are 0.1, 0.2, 0.3 and others, which"),
+        ([1, 2.25], EXACT, "The plan's weight of one training sample is 2.25, which exact visits cannot follow; "),
+        ([1, -1], EXACT, "The plan's weight of one training sample is -1, but a weight is a finite number from 0 on; "),
+        ([1, float("nan"), float("inf")], DRAWN, "The plan's weights of 2 training samples are inf, nan, but a weight is a finite"),
+        ([0, 0], EXACT, "The plan leaves no training sample to visit; "),
+        ([0.2, 0.2], DRAWN, "The plan leaves no training sample to visit; "),
+    ],
+)
+def test_unfit_weights_are_refused(weight: list[float], visits: str, expected: str, assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(TrainingError) as error:
+        count(np.array(weight, dtype=np.float64), visits)
+    assert_one_sentence(str(error.value))
+    assert str(error.value).startswith(expected)
+
+
+def test_other_kinds_of_visits_are_refused() -> None:
+    with pytest.raises(ValueError, match="not 'floored'"):
+        count(np.ones(2), "floored")
