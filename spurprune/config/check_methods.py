@@ -39,7 +39,8 @@ def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
     for candidate in candidates:
         if not re.fullmatch(CANDIDATE, candidate):
             raise ConfigError(f"{key}.grid: '{candidate}' cannot be a folder's name; tune keys whose values are numbers or plain words.")
-    for tuned in [methods.at(entry, coordinates) for coordinates in candidates.values()] or [entry]:
+    for coordinates in candidates.values() or ({},):
+        tuned = methods.at(entry, coordinates)
         kind = "refinements" if refines else "methods"
         schema.validate_options(tuned["options"], kind, entry["kind"], where=f"{key}.options")
     if entry["tuning"] is not None:

@@ -38,15 +38,16 @@ def of(config: Config) -> Needs:
     candidates, sources, selections = _runs_behind(shown, config)
     everything = shown | candidates | sources
     plans = {(run.setting, run.plan, run.block) for run in everything}
-    partitions = {found for plan in plans if (found := files.plan_partition(*plan))}
-    difficulties = {found for plan in plans if (found := files.plan_difficulty(*plan))} | set(studies.all_difficulties(config))
-    samples = {(one.setting, one.block) for one in (*everything, *difficulties, *partitions)}
+    partitions = {one for plan in plans if (one := files.plan_partition(*plan))}
+    difficulties = {score for plan in plans if (score := files.plan_difficulty(*plan))} | set(studies.all_difficulties(config))
+    samples = {(run.setting, run.block) for run in everything}
+    samples |= {(score.setting, score.block) for score in difficulties} | {(one.setting, one.block) for one in partitions}
     # A base setting takes its own carriers from no other, so one step reaches all of them.
     bases = {base for setting, block in samples if (base := files.base_difficulty(setting, block, config.settings))}
     difficulties |= bases
-    references = {found for one in difficulties if (found := files.difficulty_reference(one, config.settings))}
+    references = {found for score in difficulties if (found := files.difficulty_reference(score, config.settings))}
     references |= {found for one in partitions if (found := files.partition_reference(one, config.settings))}
-    samples |= {(one.setting, one.block) for one in (*bases, *references)}
+    samples |= {(base.setting, base.block) for base in bases} | {(found.setting, found.block) for found in references}
     datasets = {(config.settings[setting]["dataset"], config.settings[setting]["image_size"]) for setting, _ in samples}
     return Needs(
         runs=shown,

@@ -7,6 +7,7 @@ only: the workflow hashes a stage's code together with the plugins that its conf
 import ast
 import importlib
 import pkgutil
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -50,20 +51,27 @@ def load(kind: str, name: str) -> ModuleType:
     return importlib.import_module(module_name(kind, name))
 
 
-@cache
 def declared(kind: str, name: str, constant: str, default: Any = None) -> Any:
     """Return a literal that a plugin assigns at its top level, such as OPTIONS, without importing the plugin; raises ConfigError as above.
 
     Networks and methods import torch, which the configuration is checked without.
     """
+    return _literals(kind, name).get(constant, default)
+
+
+@cache
+def _literals(kind: str, name: str) -> dict[str, Any]:
     package = importlib.import_module(f"{spurprune.__name__}.{FOLDERS[kind]}")
     path = Path(package.__path__[0], f"{module_name(kind, name).rpartition('.')[2]}.py")
+    found: dict[str, Any] = {}
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and any(isinstance(one, ast.Name) and one.id == constant for one in node.targets):
-            return ast.literal_eval(node.value)
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == constant and node.value:
-            return ast.literal_eval(node.value)
-    return default
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        value = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
+        for target in targets:
+            if isinstance(target, ast.Name) and value is not None:
+                with suppress(ValueError):  # not a literal
+                    found[target.id] = ast.literal_eval(value)
+    return found
 
 
 def defaults(kind: str, name: str) -> dict[str, Any]:
