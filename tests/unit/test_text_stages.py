@@ -11,10 +11,9 @@ import torch
 from safetensors.torch import load_file
 from transformers import BertConfig, BertModel
 
-from spurprune.data import samples as sampling
 from spurprune.data import tokens
 from spurprune.data.inputs import open_inputs, read_manifest
-from spurprune.data.samples import Samples
+from spurprune.data.samples import Samples, read
 from spurprune.errors import ConfigError, DataError
 from spurprune.models.networks import bert
 from spurprune.stages import prepare_inputs, prepare_splits, prune_metadata, retrain, score_difficulty, train_reference
@@ -82,7 +81,7 @@ def folder(own_working_directory: Path, tmp_path_factory: pytest.TempPathFactory
         manifest=path / "manifest",
         provenance=PROVENANCE,
     )
-    drawn = {
+    sampling = {
         "validation": "official",
         "subset": {"draw": "per_repeat", "parts": {}},
         "groups": ["never"],
@@ -94,7 +93,7 @@ def folder(own_working_directory: Path, tmp_path_factory: pytest.TempPathFactory
         base=path / "base",
         manifest=path / "manifest",
         difficulty=None,
-        setting=drawn,
+        setting=sampling,
         repeats=[0],
         output=path / "samples",
         provenance=PROVENANCE,
@@ -155,7 +154,7 @@ def train(path: Path, name: str, setting: dict[str, Any]) -> dict[str, Path]:
 
 
 def samples(path: Path) -> Samples:
-    return sampling.read(path / "samples").by_repeat[0]
+    return read(path / "samples").by_repeat[0]
 
 
 def with_never(row: np.ndarray) -> np.ndarray:
