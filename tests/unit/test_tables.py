@@ -58,7 +58,7 @@ def test_columns_are_put_into_the_declared_order_and_type() -> None:
 def test_provenance_lies_in_the_files_metadata(plan_file: Path) -> None:
     assert tables.read_metadata(plan_file, schemas.PLAN) == {
         "table": "plan",
-        "version": 1,
+        "version": 2,
         "setting": "digits",
         "block": "000-004",
         "code_version": "0.1.0+abc",
@@ -178,10 +178,10 @@ def test_foreign_metadata_under_our_key_is_refused(tmp_path: Path, assert_one_se
 
 def test_a_table_of_another_kind_or_version_is_refused(plan_file: Path, assert_one_sentence: Callable[[str], None]) -> None:
     text = refused(lambda: tables.read(plan_file, schemas.SAMPLES), assert_one_sentence)
-    assert f"{plan_file} holds a table 'plan v1', not 'samples v1'" in text
-    newer = TableSchema("plan", 2, schemas.PLAN.columns, schemas.PLAN.key)
+    assert f"{plan_file} holds a table 'plan v2', not 'samples v2'" in text
+    newer = TableSchema("plan", 3, schemas.PLAN.columns, schemas.PLAN.key)
     text = refused(lambda: tables.read(plan_file, newer), assert_one_sentence)
-    assert "'plan v1', not 'plan v2'" in text
+    assert "'plan v2', not 'plan v3'" in text
 
 
 @pytest.mark.parametrize(
