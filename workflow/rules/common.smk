@@ -11,7 +11,7 @@ sys.path.insert(0, str(ROOT))
 
 from snakemake.exceptions import WorkflowError
 from spurprune import config as spurprune_config
-from spurprune.dag import plugins, studies
+from spurprune.dag import planning_speed, plugins, studies
 from spurprune.evaluation import published
 from spurprune.dag.codehash import code_hash
 from spurprune.config import blocks, canonical
