@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from benchmarks._worker import Turn
+from benchmarks.worker import Turn
 from spurprune.data.inputs import Manifest, write_manifest
 from spurprune.data.samples import Samples, alignment, group_of, to_table
 from spurprune.difficulty.ranks import ranks, ranks_within
