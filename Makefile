@@ -2,24 +2,29 @@
 #
 #   make CONFIG=config/digits-full.yaml           another configuration (for `make` and `make plan`)
 #   make OPTIONS="--resources gpu=4" CORES=16     options for Snakemake
+#   make LOGGER=                                  Snakemake's plain log, also on a terminal
 #   make PYTHON=/path/to/python3                  another Python than the newest that is found
 
 CONFIG ?=
 CORES ?= all
 OPTIONS ?=
+LOGGER ?= rich
 PYTHON ?=
 TESTS ?=
 
 BIN := .venv/bin/python -m
 SNAKEMAKE = $(BIN) snakemake $(if $(CONFIG),--configfile $(CONFIG))
 REPORT := results/report.html
+# A progress bar, only on a terminal (elsewhere it does not list the jobs) and not on a cluster (it says nothing of a group that fails).
+ELSEWHERE = $(filter --profile% --executor% -e,$(OPTIONS))$(SNAKEMAKE_PROFILE)
+PROGRESS = $(if $(LOGGER),$(if $(ELSEWHERE),,$$([ ! -t 2 ] || echo --logger $(LOGGER))))
 
 .PHONY: all test test-cluster benchmarks plan lint format environment cluster lock clean help
 .NOTPARALLEL:
 .DEFAULT_GOAL := all
 
 all: environment ## Run the workflow and write its report
-	@$(SNAKEMAKE) --cores $(CORES) $(OPTIONS)
+	@$(SNAKEMAKE) --cores $(CORES) $(PROGRESS) $(OPTIONS)
 	@$(SNAKEMAKE) --cores 1 --report $(REPORT) --quiet all
 	@echo
 	@echo "Figures: $$(ls -d results/figures/*/ | tr '\n' ' ')"

@@ -1,20 +1,8 @@
 """spurprune: finds the few training samples that teach a spurious correlation, prunes them, retrains, and shows what that did."""
 
-import atexit
-import gc
-from functools import cache
-
-import smart_open
-
 from snakemake.utils import min_version
 
 min_version("9.0")
-# What a plan consists of lives until its end: the default looks through all of it for garbage over and over, a seventh of the time,
-# and once more when there is nothing left to do.
-gc.set_threshold(100_000, 50, 1000)
-atexit.register(gc.freeze)
-# Snakemake has the path of each job's script parsed several times, which defines a class each time: a sixth of planning's time.
-smart_open.parse_uri = cache(smart_open.parse_uri)
 
 
 configfile: "config/config.yaml"
@@ -24,6 +12,11 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+
+
+planning_speed.speed_up()
+
+
 include: "workflow/rules/training_helpers.smk"
 include: "workflow/rules/resource_helpers.smk"
 include: "workflow/rules/download.smk"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import _tasks, report
-from benchmarks._common import Result, add_images_option, cores, finish, load_images, machine, parser, show_round, summary
-from benchmarks._worker import Task, Worker, once, together
+from benchmarks import image_tasks, report
+from benchmarks.common import Result, add_images_option, cores, finish, load_images, machine, parser, show_round, summary
+from benchmarks.worker import Task, Worker, once, together
 
 PACKAGE = "package, in batches"
 ONE_BY_ONE = {"one by one": None, "one by one, one thread": 1}  # and the threads: as torch sets them; without coordination
@@ -30,18 +30,18 @@ def main() -> None:
 
 def measure(cifar10: str | None, images: int, subset: int, rounds: int, threads: int) -> Result:
     """Return the result of some rounds; raises SystemExit if the ways disagree by more than the tolerance."""
-    flop = once(_tasks.flop_per_image, 1)["forward"]
+    flop = once(image_tasks.flop_per_image, 1)["forward"]
     speeds: dict[str, list[float]] = {name: [] for name in (PACKAGE, *ONE_BY_ONE)}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         network = Path(folder) / "network.safetensors"
         scores = {name: Path(folder) / f"{name}.npy" for name in speeds}
-        once(_tasks.trained_network, threads, cifar10=cifar10, images=min(images, 6400), path=network)
+        once(image_tasks.trained_network, threads, cifar10=cifar10, images=min(images, 6400), path=network)
 
         def start(name: str, task: Task, its_threads: int | None, n: int) -> Worker:
             return stack.enter_context(Worker(task, its_threads, cifar10=cifar10, images=n, network=network, scores=scores[name]))
 
-        workers = {PACKAGE: start(PACKAGE, _tasks.el2n, threads, images)}
-        workers |= {name: start(name, _tasks.el2n_one_by_one, its_threads, subset) for name, its_threads in ONE_BY_ONE.items()}
+        workers = {PACKAGE: start(PACKAGE, image_tasks.el2n, threads, images)}
+        workers |= {name: start(name, image_tasks.el2n_one_by_one, its_threads, subset) for name, its_threads in ONE_BY_ONE.items()}
         for number in range(rounds):
             for name, worker in workers.items():
                 done = together([worker])

@@ -3,9 +3,9 @@
 import tempfile
 from pathlib import Path
 
-from benchmarks import _memory_tasks, report
-from benchmarks._common import Result, finish, machine, parser, summary
-from benchmarks._worker import once
+from benchmarks import memory_tasks, report
+from benchmarks.common import Result, finish, machine, parser, summary
+from benchmarks.worker import once
 
 
 def main() -> None:
@@ -26,11 +26,11 @@ def measure(gigabytes: float, allowed: float, images: int, rounds: int, folder: 
     reports = []
     with tempfile.TemporaryDirectory(dir=folder) as name:
         path = Path(name) / "inputs.npy"
-        size = once(_memory_tasks.make_inputs, 1, path=path, gigabytes=gigabytes)["bytes"]
-        if once(_memory_tasks.load_whole, 1, path=path, allowed=allowed)["loaded"]:
+        size = once(memory_tasks.make_inputs, 1, path=path, gigabytes=gigabytes)["bytes"]
+        if once(memory_tasks.load_whole, 1, path=path, allowed=allowed)["loaded"]:
             raise SystemExit(f"{allowed} GB are enough to load the whole file; give a larger file or a lower limit")
         for number in range(rounds):
-            reports.append(once(_memory_tasks.train, 1, path=path, allowed=allowed, images=images))
+            reports.append(once(memory_tasks.train, 1, path=path, allowed=allowed, images=images))
             print(f"round {number + 1} of {rounds}", flush=True)
     return {
         "benchmark": "memory",

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import _workflow, report
-from benchmarks._common import Result, finish, machine, parser, summary
+from benchmarks import report, workflow_runs
+from benchmarks.common import Result, finish, machine, parser, summary
 
 Runs = list[dict[str, float]]
 QUIET = ("--dry-run", "--quiet", "all")
@@ -47,14 +47,14 @@ def measure(sizes: Sequence[int], complete: Sequence[int], rounds: int) -> Resul
 
 def _parsing(folder: Path, rounds: int) -> Result:
     """Return what it takes to read the rules, beside an empty Snakefile."""
-    ours = _workflow.copy(folder / "ours")
+    ours = workflow_runs.copy(folder / "ours")
     empty = folder / "empty"
     empty.mkdir()
     (empty / "Snakefile").write_text("rule nothing:\n", encoding="utf-8")
     runs: dict[str, Runs] = {"empty": [], "spurprune": []}
     for number in range(rounds + 1):
         for name, place in (("empty", empty), ("spurprune", ours)):
-            used = _workflow.run(place, "--list-rules")[0]
+            used = workflow_runs.run(place, "--list-rules")[0]
             if number:  # the first one fills caches of compiled code
                 runs[name].append(used)
     beyond = [
@@ -66,10 +66,10 @@ def _parsing(folder: Path, rounds: int) -> Result:
 
 def _stages(folder: Path) -> Result:
     """Return what jobs take beyond their stage's own time, from a small run, one job at a time."""
-    _workflow.copy(folder)
-    overlay = _workflow.write(folder / "overlay.yaml", _workflow.SMALL)
-    used, _ = _workflow.run(folder, "--configfile", str(overlay), "--cores", "1", "--quiet", "all")
-    jobs = _workflow.jobs_of(folder)
+    workflow_runs.copy(folder)
+    overlay = workflow_runs.write(folder / "overlay.yaml", workflow_runs.SMALL)
+    used, _ = workflow_runs.run(folder, "--configfile", str(overlay), "--cores", "1", "--quiet", "all")
+    jobs = workflow_runs.jobs_of(folder)
     between = (used["seconds"] - sum(job["seconds"] for job in jobs)) / len(jobs)
     loading = []
     for _ in range(3):
@@ -85,7 +85,7 @@ def _stages(folder: Path) -> Result:
         "jobs": len(jobs),
         "between": between,
         "loading_torch": summary(loading),
-        "stages": _workflow.by_stage(jobs),
+        "stages": workflow_runs.by_stage(jobs),
         "load": used["load"],
     }
 
@@ -93,7 +93,7 @@ def _stages(folder: Path) -> Result:
 def _planned(folder: Path, wanted: int, rounds: int) -> tuple[Result, Result]:
     """Return what it takes to plan about so many jobs, by the real rules and by trivial ones: until the first starts, and as a dry run."""
     place, arguments, jobs = _real(folder / "real", wanted)
-    floor = _workflow.trivial(folder / "trivial", jobs)
+    floor = workflow_runs.trivial(folder / "trivial", jobs)
     first: dict[str, Runs] = {"real": [], "trivial": []}
     dry: dict[str, Runs] = {"real": [], "trivial": []}
     for _ in range(rounds):
@@ -108,9 +108,9 @@ def _planned(folder: Path, wanted: int, rounds: int) -> tuple[Result, Result]:
 def _complete(folder: Path, wanted: int, rounds: int) -> Result:
     """Return what it takes to find nothing to do where about so many jobs are done, by the real rules and by trivial ones."""
     place, arguments, jobs = _real(folder / "real", wanted)
-    floor = _workflow.trivial(folder / "trivial", jobs)
-    _workflow.complete(place, *arguments)
-    _workflow.complete(floor)
+    floor = workflow_runs.trivial(folder / "trivial", jobs)
+    workflow_runs.complete(place, *arguments)
+    workflow_runs.complete(floor)
     runs: dict[str, Runs] = {"real": [], "trivial": []}
     for _ in range(rounds):
         runs["real"].append(_dry_run(place, 0, *arguments))
@@ -121,22 +121,22 @@ def _complete(folder: Path, wanted: int, rounds: int) -> Result:
 
 def _real(folder: Path, wanted: int) -> tuple[Path, tuple[str, ...], int]:
     """Return (folder of a copy, arguments that select the digits' full study with enough repeats, its jobs)."""
-    _workflow.copy(folder)
+    workflow_runs.copy(folder)
     path = folder / "overlay.yaml"
-    one, two = (_workflow.count_jobs(_workflow.write(path, _workflow.with_repeats(count))) for count in (1, 2))
-    _workflow.write(path, _workflow.with_repeats(_workflow.fewest(wanted, one, two)))
-    return folder, ("--configfile", _workflow.CONFIGFILE, str(path)), _workflow.count_jobs(path)
+    one, two = (workflow_runs.count_jobs(workflow_runs.write(path, workflow_runs.with_repeats(count))) for count in (1, 2))
+    workflow_runs.write(path, workflow_runs.with_repeats(workflow_runs.fewest(wanted, one, two)))
+    return folder, ("--configfile", workflow_runs.CONFIGFILE, str(path)), workflow_runs.count_jobs(path)
 
 
 def _dry_run(folder: Path, jobs: int, *arguments: str) -> dict[str, float]:
-    used, text = _workflow.run(folder, *QUIET, *arguments)
-    if _workflow.planned(text) != jobs:
-        raise RuntimeError(f"{jobs} jobs were expected, {_workflow.planned(text)} are planned:\n{text}")
+    used, text = workflow_runs.run(folder, *QUIET, *arguments)
+    if workflow_runs.planned(text) != jobs:
+        raise RuntimeError(f"{jobs} jobs were expected, {workflow_runs.planned(text)} are planned:\n{text}")
     return used
 
 
 def _first_job(folder: Path, *arguments: str) -> dict[str, float]:
-    used = _workflow.until_first_job(folder, *arguments)
+    used = workflow_runs.until_first_job(folder, *arguments)
     for name in ("results", "logs"):
         shutil.rmtree(folder / name, ignore_errors=True)  # of the job that was killed
     return used

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks._common import RESULTS, Result, read
+from benchmarks.common import RESULTS, Result, read
 
 PAGE = RESULTS.parents[1] / "docs/benchmarks.md"
 BLOCK = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -3,9 +3,9 @@
 import tempfile
 from pathlib import Path
 
-from benchmarks import _table_tasks, report
-from benchmarks._common import Result, finish, machine, parser, summary
-from benchmarks._worker import once
+from benchmarks import report, table_tasks
+from benchmarks.common import Result, finish, machine, parser, summary
+from benchmarks.worker import once
 
 PLANS = ("none", "random-0.10", "global-el2n-hardest-0.10", "per_class-el2n-hardest-0.10", "carriers-el2n-hardest-0.25")
 
@@ -32,13 +32,13 @@ def measure(rows: int, samples: int, rounds: int) -> Result:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for repeats in (1, 10):
-            once(_table_tasks.make_prunable, 1, folder=folder / str(repeats), rows=rows, repeats=repeats)
+            once(table_tasks.make_prunable, 1, folder=folder / str(repeats), rows=rows, repeats=repeats)
         for number in range(rounds):
-            stored["dynamics"].append(once(_table_tasks.dynamics, 1, path=folder / "dynamics.parquet", samples=samples, seeds=10, epochs=3))
+            stored["dynamics"].append(once(table_tasks.dynamics, 1, path=folder / "dynamics.parquet", samples=samples, seeds=10, epochs=3))
             size = {"samples": samples * 6 // 5, "classes": 10, "repeats": 5}
-            stored["predictions"].append(once(_table_tasks.predictions, 1, path=folder / "predictions.parquet", **size))
+            stored["predictions"].append(once(table_tasks.predictions, 1, path=folder / "predictions.parquet", **size))
             for plan, repeats in cases:
-                pruning[plan, repeats].append(once(_table_tasks.prune, 1, folder=folder / str(repeats), plan=plan, repeats=repeats))
+                pruning[plan, repeats].append(once(table_tasks.prune, 1, folder=folder / str(repeats), plan=plan, repeats=repeats))
             print(f"round {number + 1} of {rounds}", flush=True)
     return {
         "benchmark": "tables",

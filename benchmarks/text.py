@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks import _text_tasks, report
-from benchmarks._common import Result, cores, finish, machine, parser, show_round, summary
-from benchmarks._worker import Worker, once, together
+from benchmarks import report, text_tasks
+from benchmarks.common import Result, cores, finish, machine, parser, show_round, summary
+from benchmarks.pairs import BATCH_SIZE
+from benchmarks.worker import Worker, once, together
 
 PADDED = "textbook, padded to 128"
 DYNAMIC = "textbook, padded to the batch's longest"
@@ -31,15 +32,15 @@ def ways(threads: int) -> dict[str, list[Way]]:
     """Return what is measured: ways to train and ways to look, the textbook's first."""
     return {
         "training": [
-            Way(PADDED, _text_tasks.textbook, None, {"dynamic": False}),
-            Way(DYNAMIC, _text_tasks.textbook, None, {"dynamic": True}),
-            Way("package", _text_tasks.engine, threads, {"changes": {}}),
-            Way("package, bf16", _text_tasks.engine, threads, {"changes": {"precision": "bf16"}}),
+            Way(PADDED, text_tasks.textbook, None, {"dynamic": False}),
+            Way(DYNAMIC, text_tasks.textbook, None, {"dynamic": True}),
+            Way("package", text_tasks.engine, threads, {"changes": {}}),
+            Way("package, bf16", text_tasks.engine, threads, {"changes": {"precision": "bf16"}}),
         ],
         "looking": [
-            Way(PADDED, _text_tasks.textbook_looking, None, {"dynamic": False}),
-            Way(DYNAMIC, _text_tasks.textbook_looking, None, {"dynamic": True}),
-            Way("package", _text_tasks.engine_looking, threads),
+            Way(PADDED, text_tasks.textbook_looking, None, {"dynamic": False}),
+            Way(DYNAMIC, text_tasks.textbook_looking, None, {"dynamic": True}),
+            Way("package", text_tasks.engine_looking, threads),
         ],
     }
 
@@ -97,8 +98,8 @@ def measure(multinli: str, encoder: str, pairs: int, rounds: int, threads: int) 
         "benchmark": "text",
         "machine": machine("torch", "transformers", "numpy"),
         "encoder": Path(encoder).parent.name if Path(encoder).name == "model" else Path(encoder).name,
-        "sizes": {"batch_size": _text_tasks.BATCH_SIZE, "pairs_per_round": pairs, "rounds": rounds},
-        "tokens": {name: round(value, 1) for name, value in once(_text_tasks.padding, 1, **common).items()},
+        "sizes": {"batch_size": BATCH_SIZE, "pairs_per_round": pairs, "rounds": rounds},
+        "tokens": {name: round(value, 1) for name, value in once(text_tasks.padding, 1, **common).items()},
         "ways": [
             {
                 "what": what,

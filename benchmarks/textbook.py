@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from benchmarks._common import MEAN, STD, Images, add_images_option, load_images
+from benchmarks.common import MEAN, STD, Images, add_images_option, load_images
 from spurprune.models.networks import resnet_cifar
 
 BATCH_SIZE = 64

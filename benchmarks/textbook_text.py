@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding, default_data_collator
 
-from benchmarks._text_tasks import LEARNING_RATE, LENGTH, Pairs
+from benchmarks.pairs import LEARNING_RATE, LENGTH, Pairs
 
 
 class Encoded(Dataset[dict[str, Any]]):

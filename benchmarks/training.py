@@ -5,9 +5,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks import _tasks, report
-from benchmarks._common import Result, add_images_option, cores, finish, load_images, machine, parser, show_round, summary
-from benchmarks._worker import Task, UnavailableError, Worker, once, together
+from benchmarks import image_tasks, report
+from benchmarks.common import Result, add_images_option, cores, finish, load_images, machine, parser, show_round, summary
+from benchmarks.worker import Task, UnavailableError, Worker, once, together
 
 TEXTBOOK = "textbook"
 
@@ -28,7 +28,7 @@ class Variant:
 
     def start(self, cifar10: str | None, images: int) -> Worker:
         """Start and warm up one of the processes; raises UnavailableError if the machine or the engine cannot do it."""
-        options = {"changes": dict(self.changes)} if self.task is _tasks.engine else {}
+        options = {"changes": dict(self.changes)} if self.task is image_tasks.engine else {}
         return Worker(self.task, self.threads, cifar10=cifar10, images=images, **options)
 
 
@@ -40,8 +40,8 @@ def variants(threads: int) -> list[Variant]:
         "bf16": {"precision": "bf16"},
         "bf16, compiled": {"precision": "bf16", "compile": True},
     }
-    textbook = [Variant(TEXTBOOK, _tasks.textbook, None), Variant("textbook, idle threads asleep", _tasks.textbook, threads)]
-    one = [Variant(name, _tasks.engine, threads, 1, changes) for name, changes in ways.items()]
+    textbook = [Variant(TEXTBOOK, image_tasks.textbook, None), Variant("textbook, idle threads asleep", image_tasks.textbook, threads)]
+    one = [Variant(name, image_tasks.engine, threads, 1, changes) for name, changes in ways.items()]
     several = [Variant(f"{v.name}, {threads} processes", v.task, 1, threads, v.changes) for v in one] if threads > 1 else []
     return [*textbook, *one, *several]
 
@@ -62,7 +62,7 @@ def main() -> None:
 
 def measure(chosen: list[Variant], cifar10: str | None, images: int, rounds: int, threads: int) -> Result:
     """Return the result of some rounds, each of which trains every variant on ``images`` images; the order turns round every round."""
-    flop = once(_tasks.flop_per_image, 1)["training"]
+    flop = once(image_tasks.flop_per_image, 1)["training"]
     running: dict[str, list[Worker]] = {}
     skipped: dict[str, str] = {}
     peaks: list[dict[str, dict[str, float]]] = []
@@ -73,7 +73,7 @@ def measure(chosen: list[Variant], cifar10: str | None, images: int, rounds: int
                 running[variant.name] = [stack.enter_context(variant.start(cifar10, images)) for _ in range(variant.processes)]
             except UnavailableError as reason:
                 skipped[variant.name] = str(reason)
-        limits = stack.enter_context(Worker(_tasks.peak, threads, repeats=10))
+        limits = stack.enter_context(Worker(image_tasks.peak, threads, repeats=10))
         speeds: dict[str, list[float]] = {name: [] for name in running}
         for number in range(rounds):
             for name in list(running) if number % 2 == 0 else list(reversed(running)):

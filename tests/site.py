@@ -1,6 +1,5 @@
 """A web site of a test's own, in a thread: it plays the internet and its faults."""
 
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +12,12 @@ from typing import Any
 class Fault:
     """What a request meets with: a status other than 200, a connection cut after ``cut`` bytes of the answer, headers of its own.
 
-    ``deaf`` ignores a request for a part and sends the whole; ``unsized`` does not say how long the answer is.
+    ``unsized`` does not say how long the answer is.
     """
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
-    deaf: bool = False
     unsized: bool = False
 
 
@@ -27,30 +25,26 @@ class Fault:
 class Site:
     """The files by path, such as "/a.gz", and the faults that the next requests for a path meet with.
 
-    ``requests`` keeps (path, range asked for) of every request.
+    ``requests`` keeps the path of every request, ``headers`` its headers.
     """
 
     root: str
     files: dict[str, bytes] = field(default_factory=dict)
     faults: dict[str, list[Fault]] = field(default_factory=dict)
-    requests: list[tuple[str, str | None]] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
 
     def url(self, path: str) -> str:
         """The address of a file."""
         return self.root + path
-
-    @property
-    def ranges(self) -> list[str | None]:
-        """The ranges asked for, in the order of the requests; None for a whole file."""
-        return [asked for _, asked in self.requests]
 
 
 class _Handler(BaseHTTPRequestHandler):
     site: Site
 
     def do_GET(self) -> None:
-        asked = self.headers.get("Range")
-        self.site.requests.append((self.path, asked))
+        self.site.requests.append(self.path)
+        self.site.headers.append(dict(self.headers))
         faults = self.site.faults.get(self.path, [])
         fault = faults.pop(0) if faults else Fault()
         content = self.site.files.get(self.path)
@@ -58,17 +52,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(fault.status if fault.status != 200 else 404)
             self._end(fault.headers)
             return
-        first = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked and not fault.deaf else 0  # type: ignore[index]
-        if first and first >= len(content):
-            self.send_response(416)
-            self._end({"Content-Range": f"bytes */{len(content)}"})
-            return
-        self.send_response(206 if first else 200)
-        headers = {"Content-Range": f"bytes {first}-{len(content) - 1}/{len(content)}"} if first else {}
-        if not fault.unsized:
-            headers["Content-Length"] = str(len(content) - first)
-        self._end(headers | fault.headers)
-        self.wfile.write(content[first:][: fault.cut])
+        self.send_response(200)
+        self._end(({} if fault.unsized else {"Content-Length": str(len(content))}) | fault.headers)
+        self.wfile.write(content[: fault.cut])
 
     def _end(self, headers: dict[str, str]) -> None:
         for name, value in headers.items():

@@ -7,6 +7,7 @@ edit does. Plugins, which are imported by name at run time, are named by the cal
 
 import ast
 import hashlib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -23,20 +24,34 @@ def code_hash(root: Path, script: Path, *modules: str) -> str:
 
     ``root`` is the folder that holds the package; ``script`` is a path below it.
     """
-    seen: dict[str, str] = {}
-    pending = list(modules)
+    digests = _walk(root, script, modules)
+    text = "\n".join(f"{name} {digests[name]}" for name in sorted(digests))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def hashed_modules(root: Path, script: Path, *modules: str) -> frozenset[str]:
+    """Return the dotted names of the package modules that ``code_hash`` of the same arguments covers."""
+    return frozenset(_walk(root, script, modules)) - {script.relative_to(root).as_posix()}
+
+
+def _walk(root: Path, script: Path, modules: Iterable[str]) -> dict[str, str]:
+    """Return the hash of the script, by its path, and of every module behind it and behind ``modules``, by name."""
     digest, imports = _parse(script.read_text(encoding="utf-8"))
-    seen[script.relative_to(root).as_posix()] = digest
-    pending.extend(imports)
+    digests = {script.relative_to(root).as_posix(): digest}
+    pending = [*modules, *imports]
+    seen: set[str] = set()
     while pending:
         module = pending.pop()
         path = _path(root, module)
-        if path is None or module in seen or module in CANNOT_CHANGE_RESULTS:
+        if path is None or module in seen:
             continue
-        seen[module], imports = _parse(path.read_text(encoding="utf-8"))
-        pending.extend([*imports, module.rpartition(".")[0]])  # importing a module runs its packages' code, too
-    text = "\n".join(f"{name} {seen[name]}" for name in sorted(seen))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+        seen.add(module)
+        digest, imports = _parse(path.read_text(encoding="utf-8"))
+        if module not in CANNOT_CHANGE_RESULTS:
+            digests[module] = digest
+        # What a module imports may change results where the module itself cannot; importing it runs its packages' code, too.
+        pending += [*imports, module.rpartition(".")[0]]
+    return digests
 
 
 def _path(root: Path, module: str) -> Path | None:

@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from spurprune.dag import plugins
-from spurprune.data import downloads
+from spurprune.data import archives, downloads
 from spurprune.data.registry import Download, registry
 from spurprune.errors import DataError, DownloadError
 from spurprune.machine.logs import log
@@ -28,7 +28,7 @@ def run(dataset: str, source: Path, allowed: bool, record: Path) -> None:
     else:
         if not allowed:
             raise DataError(f"{lacking}; downloads are switched off (download: false).")
-        log.info("%s is downloaded to %s; licence: %s", entry.title, source, entry.licence)
+        log.info("%s comes from %s; licence: %s", entry.title, entry.source, entry.licence)
         try:
             fetched = [_obtain(one, source) for one in entry.downloads]
         except DownloadError as error:
@@ -60,8 +60,10 @@ def _lacking(reader: ModuleType, source: Path) -> str | None:
 def _obtain(download: Download, folder: Path) -> dict[str, Any]:
     """Fetch and unpack one file; return what the record says of it, ``url`` null if the file was there already."""
     path = folder / download.file
-    url = downloads.fetch(download.urls, path, download.checksum, download.size)
+    size = f"{download.size / 1e6:,.1f} MB" if download.size else "size unknown"
+    log.info("%s (%s) is downloaded to %s", download.file, size, folder)
+    url = downloads.fetch(download.urls, path, download.checksum)
     if download.unpack:
-        downloads.unpack(path, folder)
+        archives.unpack(path, folder)
     algorithm, digits = download.checksum
     return {"file": download.file, "url": url, algorithm: digits, "size": path.stat().st_size, "unpacked": download.unpack}

@@ -6,62 +6,62 @@ from typing import Any
 
 import pytest
 
-from benchmarks import _workflow, report
+from benchmarks import report, workflow_runs
 
 
 def counted(folder: Path, repeats: int) -> int:
-    return _workflow.count_jobs(_workflow.write(folder / "overlay.yaml", _workflow.with_repeats(repeats)))
+    return workflow_runs.count_jobs(workflow_runs.write(folder / "overlay.yaml", workflow_runs.with_repeats(repeats)))
 
 
 def test_repeats_are_blocks_of_one() -> None:
-    assert _workflow.with_repeats(2) == {"studies": {"digits-full": {"blocks": ["000-000", "001-001"]}}}
+    assert workflow_runs.with_repeats(2) == {"studies": {"digits-full": {"blocks": ["000-000", "001-001"]}}}
 
 
 def test_the_fewest_repeats_with_enough_jobs(tmp_path: Path) -> None:
     one, two = counted(tmp_path, 1), counted(tmp_path, 2)
-    repeats = _workflow.fewest(5_000, one, two)
+    repeats = workflow_runs.fewest(5_000, one, two)
     assert counted(tmp_path, repeats - 1) < 5_000 <= counted(tmp_path, repeats)
-    assert _workflow.fewest(1, one, two) == _workflow.fewest(one, one, two) == 1
-    assert _workflow.fewest(one + 1, one, two) == _workflow.fewest(two, one, two) == 2
+    assert workflow_runs.fewest(1, one, two) == workflow_runs.fewest(one, one, two) == 1
+    assert workflow_runs.fewest(one + 1, one, two) == workflow_runs.fewest(two, one, two) == 2
 
 
 def test_a_copy_of_the_workflow_holds_no_results(tmp_path: Path) -> None:
-    _workflow.copy(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(_workflow.SOURCES)
+    workflow_runs.copy(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(workflow_runs.SOURCES)
     assert not list(tmp_path.rglob("__pycache__"))
 
 
 def test_trivial_rules_make_three_jobs_a_run(tmp_path: Path) -> None:
-    folder = _workflow.trivial(tmp_path / "trivial", 20)
+    folder = workflow_runs.trivial(tmp_path / "trivial", 20)
     assert "range(6)" in (folder / "Snakefile").read_text()  # 6 · 3 + samples + all = 20
     assert (folder / "profiles/default/profile.yaml").is_file()
-    _, text = _workflow.run(folder, "--dry-run", "--quiet", "all")
-    assert _workflow.planned(text) == 20
+    _, text = workflow_runs.run(folder, "--dry-run", "--quiet", "all")
+    assert workflow_runs.planned(text) == 20
 
 
 def test_measured_until_the_first_job_starts(tmp_path: Path) -> None:
-    folder = _workflow.trivial(tmp_path / "trivial", 20)
+    folder = workflow_runs.trivial(tmp_path / "trivial", 20)
     for _ in range(2):  # the locks of a master that was killed are not in the way of the next
-        used = _workflow.until_first_job(folder)
+        used = workflow_runs.until_first_job(folder)
         assert used["cpu_seconds"] > 0 and used["seconds"] > 0 and used["peak_mb"] > 10
     assert not (folder / "results/5/metrics").exists()
-    _workflow.run(folder, "--cores", "1", "--quiet", "all")
+    workflow_runs.run(folder, "--cores", "1", "--quiet", "all")
     with pytest.raises(RuntimeError, match="started no job"):
-        _workflow.until_first_job(folder)
+        workflow_runs.until_first_job(folder)
 
 
 def test_what_a_dry_run_says() -> None:
-    assert _workflow.planned("Job stats:\njob      count\n-----  -------\nall          1\ntotal       12\n\nReasons:") == 12
-    assert _workflow.planned("Building DAG of jobs...\nNothing to be done (all requested files are present and up to date).") == 0
+    assert workflow_runs.planned("Job stats:\njob      count\n-----  -------\nall          1\ntotal       12\n\nReasons:") == 12
+    assert workflow_runs.planned("Building DAG of jobs...\nNothing to be done (all requested files are present and up to date).") == 0
     with pytest.raises(ValueError, match="no plan"):
-        _workflow.planned("Error")
+        workflow_runs.planned("Error")
 
 
 def test_the_outputs_of_a_summary() -> None:
     summary = "Building DAG of jobs...\noutput_file\tdate\trule\nresults/a.csv\t-\tplot\nresults/b/c.md\t-\ttabulate\n"
-    assert _workflow.outputs(summary) == ["results/a.csv", "results/b/c.md"]
+    assert workflow_runs.outputs(summary) == ["results/a.csv", "results/b/c.md"]
     with pytest.raises(ValueError, match="no summary"):
-        _workflow.outputs("Error")
+        workflow_runs.outputs("Error")
 
 
 def test_a_jobs_time_ends_with_its_last_output(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_jobs_time_ends_with_its_last_output(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs/a.log").write_text("2026-01-01 00:00:00 INFO evaluate finished in 1.5 s\n", encoding="utf-8")
     (tmp_path / "logs/b.log").write_text("2026-01-01 00:00:00 INFO plot finished in 3.0 s\n", encoding="utf-8")
-    jobs = sorted(_workflow.jobs_of(tmp_path), key=lambda job: job["rule"])
+    jobs = sorted(workflow_runs.jobs_of(tmp_path), key=lambda job: job["rule"])
     assert jobs == [
         {"rule": "evaluate", "seconds": 2.5, "stage_seconds": 1.5},
         {"rule": "plot_montage", "seconds": 4.0, "stage_seconds": 3.0},
@@ -89,7 +89,7 @@ def test_jobs_are_summed_up_by_stage() -> None:
         {"rule": rule, "seconds": seconds, "stage_seconds": own}
         for rule, seconds, own in [("plot_montage", 3.0, 2.0), ("plot_group_pruning", 5.0, 2.0), ("prepare_splits", 1.0, 0.5)]
     ]
-    assert _workflow.by_stage(jobs) == [
+    assert workflow_runs.by_stage(jobs) == [
         {"stage": "plot", "jobs": 2, "seconds": 4.0, "beyond": 2.0},
         {"stage": "prepare_splits", "jobs": 1, "seconds": 1.0, "beyond": 0.5},
     ]

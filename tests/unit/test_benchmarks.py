@@ -1,5 +1,7 @@
 """The benchmarks' parts that are not timing: the documentation shows their results, and both loops train the same."""
 
+import ast
+import graphlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import _engine, _table_tasks, _tasks, report, textbook, training
-from benchmarks._common import MEAN, RESULTS, STD, load_images, summary
-from benchmarks._worker import once
+from benchmarks import image_tasks, report, table_tasks, textbook, training, training_engine
+from benchmarks.common import MEAN, RESULTS, STD, load_images, summary
+from benchmarks.worker import once
 
 ONE = {"median": 2.0, "low": 2.0, "high": 2.0}
 MACHINE = {
@@ -90,8 +92,8 @@ def test_both_loops_follow_the_same_recipe() -> None:
     _, optimizer, _ = textbook.build()
     assert isinstance(optimizer, torch.optim.SGD)
     (group,) = optimizer.param_groups
-    assert _engine.TRAINING["optimizer"] == {"name": "sgd"} | {name: group[name] for name in ("lr", "momentum", "weight_decay")}
-    assert _engine.TRAINING["batch_size"] == textbook.BATCH_SIZE
+    assert training_engine.TRAINING["optimizer"] == {"name": "sgd"} | {name: group[name] for name in ("lr", "momentum", "weight_decay")}
+    assert training_engine.TRAINING["batch_size"] == textbook.BATCH_SIZE
     assert not group["nesterov"] and not group["dampening"]
 
 
@@ -105,7 +107,7 @@ def test_both_loops_see_the_same_pixels() -> None:
     images = load_images(None, 4)
     normalise = textbook.transforms.Compose([textbook.transforms.ToTensor(), textbook.transforms.Normalize(MEAN, STD)])
     theirs = torch.stack([image for image, _ in textbook.CifarImages(images, normalise)])
-    ours = _engine.pixels().prepare(_engine.data_of(images).batch(torch.arange(4)))
+    ours = training_engine.pixels().prepare(training_engine.data_of(images).batch(torch.arange(4)))
     torch.testing.assert_close(ours.contiguous(), theirs)
 
 
@@ -114,12 +116,12 @@ def test_operations_of_resnet_20_by_hand() -> None:
     stem = 3 * 16 * 9 * 32**2
     others = 6 * 16 * 16 * 9 * 32**2 + (16 * 32 + 5 * 32 * 32) * 9 * 16**2 + (32 * 64 + 5 * 64 * 64) * 9 * 8**2 + 64 * 10
     # Forward, and backward for weights and for inputs; the images need no gradient. A multiplication and an addition are two.
-    assert reported(_tasks.flop_per_image) == {"forward": 2 * (stem + others), "training": 2 * (3 * (stem + others) - stem)}
+    assert reported(image_tasks.flop_per_image) == {"forward": 2 * (stem + others), "training": 2 * (3 * (stem + others) - stem)}
 
 
 def test_what_the_engine_lacks_is_skipped_and_said() -> None:
-    assert _engine.why_not({"precision": "bf16"}) is None
-    assert _engine.why_not({"quantised": True}) == "the engine has no option 'quantised'"
+    assert training_engine.why_not({"precision": "bf16"}) is None
+    assert training_engine.why_not({"quantised": True}) == "the engine has no option 'quantised'"
 
 
 def test_variants_share_the_threads() -> None:
@@ -135,12 +137,26 @@ def test_variants_share_the_threads() -> None:
 
 
 def test_only_batches_after_the_untimed_ones_count() -> None:
-    batches = _tasks.Timed(range(4), untimed=2)
+    batches = image_tasks.Timed(range(4), untimed=2)
     starts = [batches.start for _ in batches]
     assert starts[:2] == [0.0, 0.0] and starts[2] == starts[3] > 0 and batches.end > starts[2]
 
 
 def test_a_process_of_its_own_reports_what_it_measured(tmp_path: Path) -> None:
-    done = once(_table_tasks.dynamics, 1, path=tmp_path / "dynamics.parquet", samples=50, seeds=2, epochs=3)
+    done = once(table_tasks.dynamics, 1, path=tmp_path / "dynamics.parquet", samples=50, seeds=2, epochs=3)
     assert done["rows"] == 300 and done["seconds"] == done["write_seconds"] + done["read_seconds"]
     assert done["file_mb"] == (tmp_path / "dynamics.parquet").stat().st_size / 1e6
+
+
+def test_no_module_imports_itself_through_others(root: Path) -> None:
+    graph: dict[str, set[str]] = {}
+    for path in (root / "benchmarks").glob("*.py"):
+        imported = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):  # imports within functions, too
+            if isinstance(node, ast.ImportFrom) and node.module == "benchmarks":
+                imported |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("benchmarks."):
+                imported.add(node.module.removeprefix("benchmarks."))
+        graph[path.stem] = imported
+    assert sum(map(len, graph.values())) > 30
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError

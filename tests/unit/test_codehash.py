@@ -1,12 +1,15 @@
 """The hash of a stage's code: blind to comments, awake to every other edit of what the stage imports."""
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from spurprune.dag.codehash import CANNOT_CHANGE_RESULTS, code_hash
-from spurprune.dag.plugins import module_name
+from spurprune.dag.codehash import CANNOT_CHANGE_RESULTS, code_hash, hashed_modules
+from spurprune.dag.plugins import module_name, names
 from spurprune.errors import ConfigError
 
 PROJECT = {
@@ -14,7 +17,7 @@ PROJECT = {
     "spurprune/__init__.py": "",
     "spurprune/stages/__init__.py": "",
     "spurprune/stages/prune.py": (
-        "from spurprune import logs\nfrom spurprune.pruning.strategies import count\n\ndef run(x):\n    return count(x)\n"
+        "from spurprune.machine import logs\nfrom spurprune.pruning.strategies import count\n\ndef run(x):\n    return count(x)\n"
     ),
     "spurprune/pruning/__init__.py": "",
     "spurprune/pruning/strategies.py": "import spurprune.seeds as seeds\n\ndef count(x):\n    return len(x) + seeds.START\n",
@@ -126,20 +129,55 @@ def test_it_does_not_depend_on_where_the_project_lies(tmp_path: Path) -> None:
     assert Project(tmp_path / "a").hash() == Project(tmp_path / "b").hash()
 
 
-def test_what_the_hash_leaves_out_hides_nothing_that_it_covers(root: Path) -> None:
-    """A module that is left out may import others that are, and the hash of a configuration, which only names its files."""
-    harmless = CANNOT_CHANGE_RESULTS | {
-        "spurprune",
-        "spurprune.storage",
-        "spurprune.machine",
-        "spurprune.dag",
-        "spurprune.storage.canonical",
-    }
-    for module in sorted(CANNOT_CHANGE_RESULTS):
-        path = root.joinpath(*module.split(".")).with_suffix(".py")
-        if path.is_file():
-            imported = set(re.findall(r"^(?:from|import) (spurprune[\w.]*)", path.read_text(encoding="utf-8"), re.MULTILINE))
-            assert imported <= harmless, module
+def test_what_a_module_that_is_left_out_imports_is_hashed(project: Project) -> None:
+    project.replace("spurprune/machine/logs.py", "LEVEL = 1", "from spurprune import extra\nLEVEL = extra.LEVEL")
+    project.write("spurprune/extra.py", "LEVEL = 1\n")
+    before = project.hash()
+    project.write("spurprune/extra.py", "LEVEL = 2\n")
+    assert project.hash() != before
+
+
+def test_modules_that_are_left_out_exist(root: Path) -> None:
+    for module in CANNOT_CHANGE_RESULTS:
+        path = root.joinpath(*module.split("."))
+        assert path.with_suffix(".py").is_file() or (path / "__init__.py").is_file(), f"there is no module {module}"
+
+
+# The plugins that a stage loads by name; the workflow's tests hold what really runs against what the rules name.
+KINDS = {
+    "prepare_inputs": ("datasets",),
+    "train_reference": ("models", "overlays"),
+    "score_difficulty": ("scores",),
+    "retrain": ("models", "overlays", "methods"),
+    "plot": ("figures", "overlays"),
+    "tabulate": ("tables",),
+    "download": ("datasets",),
+}
+IMPORT_ALL = """
+import importlib, json, sys
+for name in json.loads(sys.argv[1]):
+    importlib.import_module(name)
+print(json.dumps([name for name in sys.modules if name.split(".")[0] == "spurprune"]))
+"""
+
+
+@pytest.mark.parametrize("script", sorted(Path(__file__).parents[2].glob("workflow/scripts/*.py")), ids=lambda path: path.stem)
+def test_what_a_stage_loads_is_hashed_or_left_out_on_purpose(root: Path, script: Path, child_environment: dict[str, str]) -> None:
+    named = [module_name(kind, name) for kind in KINDS.get(script.stem, ()) for name in names(kind)]
+    modules = json.dumps(["spurprune.machine.logs", f"spurprune.stages.{script.stem}", *named])
+    done = subprocess.run([sys.executable, "-c", IMPORT_ALL, modules], env=child_environment, capture_output=True, text=True, check=True)
+    loaded, hashed = set(json.loads(done.stdout)), hashed_modules(root, script, *named)
+    assert {f"spurprune.stages.{script.stem}", *named} <= loaded & hashed
+    assert loaded - hashed <= CANNOT_CHANGE_RESULTS
+
+
+def test_modules_are_loaded_by_name_as_plugins_alone(root: Path) -> None:
+    """Other names would be hidden from the hash."""
+    by_name = re.compile(r"\b(?:import_module|__import__|runpy|exec)\b\(")
+    found = {path.stem for path in (root / "spurprune").rglob("*.py") if by_name.search(path.read_text(encoding="utf-8"))}
+    assert found == {"plugins", "planning_speed"}
+    relative = re.compile(r"^\s*from \.", re.MULTILINE)
+    assert not [path for path in (root / "spurprune").rglob("*.py") if relative.search(path.read_text(encoding="utf-8"))]
 
 
 def test_unknown_plugins_are_refused() -> None:

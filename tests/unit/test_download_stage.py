@@ -36,7 +36,7 @@ def archive() -> bytes:
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """A site that offers CIFAR-10 in the registry's place; its first address leads nowhere."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr("spurprune.data.downloads.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
     with serving() as served:
         content = archive()
         served.files["/cifar.tar.gz"] = content

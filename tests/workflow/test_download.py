@@ -61,7 +61,7 @@ def test_missing_data_are_downloaded_once_and_nothing_reruns_for_it(project: Pro
     assert project.plan(MANIFEST) == {"download": 1, "prepare_inputs": 1}
     assert site.requests == [], "a dry run does not touch the network"
     project.run(MANIFEST)
-    assert sorted(path for path, _ in site.requests) == sorted(site.files)
+    assert sorted(site.requests) == sorted(site.files)
     record = json.loads((project.path / "results/downloads/mnist.json").read_text(encoding="utf-8"))
     assert {one["url"] for one in record["downloads"]} == {site.url(name) for name in site.files}
     assert json.loads((project.path / MANIFEST).read_text(encoding="utf-8"))["count"] == 70_000

@@ -5,9 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
+from spurprune.dag.codehash import CANNOT_CHANGE_RESULTS
 from spurprune.data.inputs import read_manifest
 from spurprune.storage import schemas, tables
 from tests import miniatures
+from tests.workflow import loaded
 from tests.workflow.project import Project
 
 WORST = "worst_group_accuracy"
@@ -36,6 +38,7 @@ def project(sources: Project, tmp_path_factory: pytest.TempPathFactory) -> Proje
     ):
         (resources / name).mkdir(parents=True)
         write(resources / name)
+    loaded.record(project)
     status, text = project.snakemake(*CONFIGURATION, "--cores", "2", reduced=False)
     assert status == 0, text
     return project
@@ -107,3 +110,12 @@ def test_the_benchmark_shows_measured_beside_published_values_and_how_its_plan_w
 
 def test_nothing_is_left_to_do(project: Project) -> None:
     assert project.plan(*CONFIGURATION, reduced=False) == {}
+
+
+def test_all_that_a_job_loads_is_hashed_or_cannot_change_a_result(project: Project) -> None:
+    """Plugins included, which are loaded by name: the rules must name them for the hash."""
+    found = loaded.loaded_but_not_hashed(project)
+    stages = {path.stem for path in (project.path / "workflow/scripts").glob("*.py")} - {"download", "plot", "tabulate"}
+    assert stages <= found.keys() and {"plot_montage", "tabulate_benchmark"} <= found.keys()
+    assert {rule: modules - CANNOT_CHANGE_RESULTS for rule, modules in found.items()} == {rule: set() for rule in found}
+    assert "spurprune.machine.logs" in found["evaluate"], "what is left out is seen"

@@ -11,7 +11,7 @@ sys.path.insert(0, str(ROOT))
 
 from snakemake.exceptions import WorkflowError
 from spurprune.config import blocks, loading, methods
-from spurprune.dag import files, needs, plugins, studies
+from spurprune.dag import files, needs, planning_speed, plugins, studies
 from spurprune.dag.codehash import code_hash
 from spurprune.data.inputs import folder_name
 from spurprune.errors import SpurpruneError

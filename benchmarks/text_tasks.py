@@ -1,44 +1,14 @@
 """What the measured processes do with sentences: the textbook loop of transformers, and the package's; torch is imported in them only."""
 
-import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks._tasks import FOREVER
-from benchmarks._worker import Turn
-from spurprune.data import tokens
-from spurprune.data.datasets.multinli import CLASSES
-
-BATCH_SIZE = 32  # the paper's, for MultiNLI
-LENGTH = 128  # tokens a pair at most
-LEARNING_RATE = 2e-5
-CLIP = 1.0  # norm of the gradient
-LOOKED_AT_ONCE = 128  # as config/config.yaml has it
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """``inputs`` int32 [N, 2 + 128] as the package stores them, ``label`` int64 [N]."""
-
-    inputs: np.ndarray
-    label: np.ndarray
-
-
-def load_pairs(multinli: str, encoder: str, n: int) -> Pairs:
-    """Return the first ``n`` matched development pairs with a gold label, by the encoder's tokenizer."""
-    path = Path(multinli, "multinli_1.0_dev_matched.jsonl")
-    with open(path, encoding="utf-8") as stream:
-        rows = list(islice((row for row in map(json.loads, stream) if row["gold_label"] in CLASSES), n))
-    if len(rows) < n:
-        raise SystemExit(f"{path} holds only {len(rows)} pairs; ask for at most as many with --pairs.")
-    inputs = tokens.encode_pairs(tokens.load(encoder), [r["sentence1"] for r in rows], [r["sentence2"] for r in rows], LENGTH)
-    return Pairs(inputs, np.array([CLASSES.index(r["gold_label"]) for r in rows]))
+from benchmarks.image_tasks import FOREVER
+from benchmarks.pairs import BATCH_SIZE, CLIP, LEARNING_RATE, LENGTH, LOOKED_AT_ONCE, load_pairs
+from benchmarks.worker import Turn
 
 
 def padding(turn: Turn, multinli: str, encoder: str, pairs: int) -> None:
@@ -103,7 +73,7 @@ def textbook_looking(turn: Turn, multinli: str, encoder: str, pairs: int, dynami
 
 def engine(turn: Turn, multinli: str, encoder: str, pairs: int, changes: Mapping[str, Any]) -> None:
     """Train by the package's loop, ``pairs`` a turn, with some values of the recipe changed."""
-    from benchmarks import _engine
+    from benchmarks import training_engine
 
     start = time.perf_counter()
 
@@ -112,14 +82,14 @@ def engine(turn: Turn, multinli: str, encoder: str, pairs: int, changes: Mapping
         turn({"images": pairs, "seconds": time.perf_counter() - start})
         start = time.perf_counter()
 
-    _engine.train_bert(load_pairs(multinli, encoder, pairs), encoder, FOREVER, after_epoch, recipe() | dict(changes))
+    training_engine.train_bert(load_pairs(multinli, encoder, pairs), encoder, FOREVER, after_epoch, recipe() | dict(changes))
 
 
 def engine_looking(turn: Turn, multinli: str, encoder: str, pairs: int) -> None:
     """Look at all pairs as the package does for EL2N."""
-    from benchmarks import _engine
+    from benchmarks import training_engine
 
-    look = _engine.looking_by_bert(load_pairs(multinli, encoder, pairs), encoder, LOOKED_AT_ONCE)
+    look = training_engine.looking_by_bert(load_pairs(multinli, encoder, pairs), encoder, LOOKED_AT_ONCE)
     while True:
         start = time.perf_counter()
         look()

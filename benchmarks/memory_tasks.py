@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks._worker import Turn, UnavailableError
+from benchmarks.worker import Turn, UnavailableError
 
 SHAPE = (3, 32, 32)
 STATUS = Path("/proc/self/status")
@@ -37,19 +37,19 @@ def train(turn: Turn, path: Path, allowed: float, images: int) -> None:
     _limit(allowed)
     import torch
 
-    from benchmarks import _engine
+    from benchmarks import training_engine
 
     inputs = np.load(path, mmap_mode="r")
     n = len(inputs)
     rng = np.random.default_rng(0)
     before = _own_mb()
     with _Watch() as watch:
-        data = _engine.load_array(inputs, rng.integers(0, 10, n))
+        data = training_engine.load_array(inputs, rng.integers(0, 10, n))
         for rows in torch.randperm(n).split(BATCH):
             data.batch(rows)
         weight = np.zeros(n)
         weight[rng.choice(n, images, replace=False)] = 1
-        _engine.train(data, 1, lambda: None, {}, weight)
+        training_engine.train(data, 1, lambda: None, {}, weight)
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     turn({"before_data_mb": before, "own_mb": watch.peak, "resident_mb": resident})
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from benchmarks._worker import Turn
+from benchmarks.worker import Turn
 from spurprune.data import samples as sampling
 from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
 from spurprune.data.inputs import Manifest, write_manifest

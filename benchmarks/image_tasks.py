@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._common import MEAN, STD, load_images
-from benchmarks._worker import Turn, UnavailableError
+from benchmarks.common import MEAN, STD, load_images
+from benchmarks.worker import Turn, UnavailableError
 
 FOREVER = 1_000_000  # epochs; the process ends when it is told to
 UNTIMED_BATCHES = 5  # of the textbook loop: its data workers start and fill their queue before the clock does
@@ -44,9 +44,9 @@ def textbook(turn: Turn, cifar10: str | None, images: int) -> None:
 
 def engine(turn: Turn, cifar10: str | None, images: int, changes: Mapping[str, Any]) -> None:
     """Train by the package's loop, ``images`` a turn, with some values of the recipe changed."""
-    from benchmarks import _engine
+    from benchmarks import training_engine
 
-    reason = _engine.why_not(changes)
+    reason = training_engine.why_not(changes)
     if reason:
         raise UnavailableError(reason)
     start = time.perf_counter()
@@ -56,7 +56,7 @@ def engine(turn: Turn, cifar10: str | None, images: int, changes: Mapping[str, A
         turn({"images": images, "seconds": time.perf_counter() - start})
         start = time.perf_counter()
 
-    _engine.train(_engine.data_of(load_images(cifar10, images)), FOREVER, after_epoch, changes)
+    training_engine.train(training_engine.data_of(load_images(cifar10, images)), FOREVER, after_epoch, changes)
 
 
 def peak(turn: Turn, repeats: int) -> None:
@@ -112,20 +112,20 @@ def flop_per_image(turn: Turn) -> None:
 
 def trained_network(turn: Turn, cifar10: str | None, images: int, path: Path) -> None:
     """Write a network that was trained for one epoch, so that its errors differ between images."""
-    from benchmarks import _engine
+    from benchmarks import training_engine
 
-    _engine.save(_engine.train(_engine.data_of(load_images(cifar10, images)), 1, lambda: None, {}), path)
+    training_engine.save(training_engine.train(training_engine.data_of(load_images(cifar10, images)), 1, lambda: None, {}), path)
     turn({})
 
 
 def el2n(turn: Turn, cifar10: str | None, images: int, network: Path, scores: Path) -> None:
     """Score images by the package, and write the scores."""
-    from benchmarks import _engine
+    from benchmarks import training_engine
 
-    model, data = _engine.restore(network), _engine.data_of(load_images(cifar10, images))
+    model, data = training_engine.restore(network), training_engine.data_of(load_images(cifar10, images))
     while True:
         start = time.perf_counter()
-        result = _engine.el2n(model, data)
+        result = training_engine.el2n(model, data)
         seconds = time.perf_counter() - start
         np.save(scores, result)
         turn({"images": images, "seconds": seconds})
@@ -138,11 +138,11 @@ def el2n_one_by_one(turn: Turn, cifar10: str | None, images: int, network: Path,
     from torch.utils.data import DataLoader
     from torchvision import transforms
 
-    from benchmarks import _engine
+    from benchmarks import training_engine
     from benchmarks.textbook import CifarImages
 
-    model = _engine.restore(network).to(memory_format=torch.contiguous_format)
-    device = _engine.device()
+    model = training_engine.restore(network).to(memory_format=torch.contiguous_format)
+    device = training_engine.device()
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
     loader = DataLoader(CifarImages(load_images(cifar10, images), transform), batch_size=1)
     while True:

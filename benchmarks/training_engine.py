@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from benchmarks._common import MEAN, STD, Images
-from benchmarks._text_tasks import Pairs
+from benchmarks.common import MEAN, STD, Images
+from benchmarks.pairs import Pairs
 from spurprune.methods.erm import Method
 from spurprune.models.network import Network
 from spurprune.models.networks import bert, resnet_cifar

@@ -1,0 +1,98 @@
+"""Archives, unpacked so that nothing is written outside their folder."""
+
+import gzip
+import lzma
+import re
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+from spurprune.errors import DataError, first_sentence
+from spurprune.machine.logs import log
+from spurprune.storage.files import writing
+
+# What the readers raise for files that are damaged, of another format, encrypted, or packed in an unknown way.
+DAMAGED = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+    lzma.LZMAError,
+    zlib.error,
+    EOFError,
+    RuntimeError,
+)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a tar or zip archive into a folder, whose own files are kept.
+
+    All members are checked before anything is written: an absolute path, one that climbs out of the folder, a link or a device is
+    refused. Files are unpacked beside their place and then moved, so that none is ever half-written. Raises DataError that names the
+    archive and, where it is refused, the member.
+    """
+    staging = folder / f".{archive.name}.unpacked"
+    with writing(folder):
+        shutil.rmtree(staging, ignore_errors=True)  # left by a killed run
+        staging.mkdir(parents=True)
+    try:
+        _extract(archive, staging)
+        for path in sorted(staging.rglob("*")):
+            target = folder / path.relative_to(staging)
+            with writing(target):
+                if path.is_dir():
+                    target.mkdir(exist_ok=True)
+                elif target.exists():
+                    log.info("%s exists already and is kept", target)
+                else:
+                    path.rename(target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _extract(archive: Path, staging: Path) -> None:
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as packed:
+                _require_harmless(archive, _zip_members(packed))
+                with writing(staging):
+                    packed.extractall(staging)  # noqa: S202 - the members have been checked
+        else:
+            with tarfile.open(archive) as packed:
+                _require_harmless(archive, _tar_members(packed))
+                # Python before 3.11.4 has no filter; the members are checked in any case.
+                packed.extraction_filter = getattr(tarfile, "data_filter", None)
+                with writing(staging):
+                    packed.extractall(staging)  # noqa: S202 - the members have been checked
+    except DAMAGED as error:
+        raise DataError(f"{archive} is damaged or not an archive ({first_sentence(error)}); remove it and rerun.") from error
+
+
+def _zip_members(packed: zipfile.ZipFile) -> Iterator[tuple[str, bool]]:
+    """Yield (name, whether it is a plain file or folder) of every member."""
+    for info in packed.infolist():
+        yield info.filename, stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR)
+
+
+def _tar_members(packed: tarfile.TarFile) -> Iterator[tuple[str, bool]]:
+    """Yield (name, whether it is a plain file or folder) of every member."""
+    for info in packed:
+        yield info.name, info.isfile() or info.isdir()
+
+
+def _require_harmless(archive: Path, members: Iterable[tuple[str, bool]]) -> None:
+    """Raise DataError for the first member that would be written outside the folder or is neither file nor folder."""
+    for name, plain in members:
+        path = PurePosixPath(name.replace("\\", "/"))
+        if path.is_absolute() or re.match("[A-Za-z]:", name):
+            why = "has an absolute path"
+        elif ".." in path.parts:
+            why = "climbs out of the folder"
+        elif not plain:
+            why = "is a link or a device"
+        else:
+            continue
+        raise DataError(f"{archive} is refused, since its member {name!r} {why}; remove it and place the data yourself.")
