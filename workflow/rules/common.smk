@@ -12,7 +12,6 @@ sys.path.insert(0, str(ROOT))
 from snakemake.exceptions import WorkflowError
 from spurprune import config as spurprune_config
 from spurprune.dag import plugins, studies
-from spurprune.evaluation import published
 from spurprune.dag.codehash import code_hash
 from spurprune.config import blocks, canonical
 from spurprune.data.registry import registry
