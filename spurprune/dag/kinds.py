@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from spurprune.config.known import require_known
 from spurprune.dag import plugins
 from spurprune.errors import ConfigError, PlanError
-from spurprune.figures.kind import Configuration, Item, Kind, Schema, Study, named_settings, require_known
+from spurprune.figures.kind import Configuration, Item, Kind, Schema, Study, named_settings
 from spurprune.pruning import plan as plans
 
 Holds = Callable[[str], str]  # what a setting's samples are, by its name: images, sentences or vectors

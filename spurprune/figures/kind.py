@@ -4,8 +4,7 @@ Rules, the configuration's schema and its checks are derived from these records,
 kind's module imports numpy at most, and what it draws or computes with only once it does.
 """
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -56,6 +55,10 @@ class Configuration(Protocol):
     @property
     def methods(self) -> Mapping[str, Mapping[str, Any]]:
         """Every method's complete entry."""
+
+    @property
+    def datasets(self) -> Mapping[str, Any]:
+        """What is known of every dataset, of which ``kind`` says what its samples are."""
 
     def family(self, name: str) -> list[str]:
         """Return the names of a family's members."""
@@ -186,15 +189,6 @@ def named_settings(item: Item) -> list[str]:
         value = item.get(option, [])
         found.extend([value] if isinstance(value, str) else value)
     return found
-
-
-def require_known(value: str, allowed: Iterable[str], key: str, what: str) -> None:
-    """Raise ConfigError unless a name is among those allowed; ``key`` begins the sentence, ``what`` says what is named."""
-    names = list(allowed)
-    if value not in names:
-        close = difflib.get_close_matches(value, names, n=1)
-        guess = f" (did you mean '{close[0]}'?)" if close else ""
-        raise ConfigError(f"{key} is not a known {what}{guess}; known are {', '.join(names)}.")
 
 
 def require_dataset(key: str, setting: str, dataset: str, config: Configuration) -> None:

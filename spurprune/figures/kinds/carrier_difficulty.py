@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from spurprune.config.known import require_known
 from spurprune.errors import ConfigError
 from spurprune.evaluation.published import COMPARISONS, comparison
 from spurprune.evaluation.series import difference_of, mean_of
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures import baseline, style
 from spurprune.figures.base import TAKEN_LABEL, Drawing, Material, PublishedLine, Spec, repeats_note
-from spurprune.figures.kind import METHODS, TEXT, Configuration, Item, Kind, Study, require_dataset, require_known
+from spurprune.figures.kind import METHODS, TEXT, Configuration, Item, Kind, Study, require_dataset
 from spurprune.figures.window import MISCLASSIFICATION, WindowRow, by_strength, common_words, final_rows, is_one_strength
 from spurprune.figures.words import percent, points
 

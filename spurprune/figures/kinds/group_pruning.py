@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from spurprune.config.known import require_known
 from spurprune.evaluation.published import BENCHMARKS, rivals
 from spurprune.figures import sweep
 from spurprune.figures.base import Drawing, Material, PublishedLine, Spec
-from spurprune.figures.kind import TEXT, Configuration, Item, Kind, Study, require_dataset, require_known
+from spurprune.figures.kind import TEXT, Configuration, Item, Kind, Study, require_dataset
 
 PANELS = (sweep.WORST_GROUP, sweep.TAKEN, sweep.Panel("accuracy_weighted", "Mean accuracy (%)", from_zero=False))
 

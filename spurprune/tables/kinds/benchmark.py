@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from spurprune.config.known import require_known
 from spurprune.errors import ConfigError, DataError, PlanError
 from spurprune.evaluation.published import BENCHMARKS, OURS, published, table_1
 from spurprune.evaluation.series import UNKNOWN, mean_of
 from spurprune.evaluation.statistics import Estimate
-from spurprune.figures.kind import NAMES, NO_PRUNING, TEXT, Configuration, Item, Kind, Runs, Schema, Study, require_dataset, require_known
+from spurprune.figures.kind import NAMES, NO_PRUNING, TEXT, Configuration, Item, Kind, Runs, Schema, Study, require_dataset
 from spurprune.pruning import plan as plans
 from spurprune.tables.report import NOT_KNOWN, Report, Section, Sources, interval
 
