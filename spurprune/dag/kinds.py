@@ -13,8 +13,6 @@ from spurprune.errors import ConfigError, PlanError
 from spurprune.figures.kind import Configuration, Item, Kind, Schema, Study, named_settings
 from spurprune.pruning import plan as plans
 
-Holds = Callable[[str], str]  # what a setting's samples are, by its name: images, sentences or vectors
-
 # What a setting may have to have: how its block shows it, what it is called where it is missing, and what it is for.
 NEEDS: Mapping[str, tuple[Callable[[Mapping[str, Any]], bool], str, str]] = {
     "probe": (lambda block: block["probe"] is not None, "no probe", "shows how often one class is taken for another"),
@@ -63,7 +61,7 @@ def schema_of(kinds: Mapping[str, Kind]) -> dict[str, Any]:
     }
 
 
-def check(key: str, item: Item, study: Study, config: Configuration, holds: Holds, kind: Kind | None = None) -> None:
+def check(key: str, item: Item, study: Study, config: Configuration, kind: Kind | None = None) -> None:
     """Check one figure or table of a study; raises ConfigError at the first mistake.
 
     ``key`` names the item in messages; ``kind`` is its record, looked up by its name unless it is given.
@@ -77,7 +75,7 @@ def check(key: str, item: Item, study: Study, config: Configuration, holds: Hold
     kind.check(key, item, study, config)
     for method in kind.methods(item, study):
         require_known(method, config.methods, f"{key}.methods: '{method}'", "method")
-    _check_needs(key, item, kind, config, holds)
+    _check_needs(key, item, kind, config)
     _check_scores(key, item, study, kind, config)
 
 
@@ -101,14 +99,13 @@ def _check_family(key: str, item: Item, kind: Kind, config: Configuration) -> No
             )
 
 
-def _check_needs(key: str, item: Item, kind: Kind, config: Configuration, holds: Holds) -> None:
+def _check_needs(key: str, item: Item, kind: Kind, config: Configuration) -> None:
     for setting in kind.settings(item, config):
         for need in kind.needs:
             if need == "images":
-                if holds(setting) != "images":
-                    raise ConfigError(
-                        f"{key}: '{setting}' holds {holds(setting)}, but a {item['kind']} draws images; name another setting."
-                    )
+                held = config.datasets[config.settings[setting]["dataset"]].kind
+                if held != "images":
+                    raise ConfigError(f"{key}: '{setting}' holds {held}, but a {item['kind']} draws images; name another setting.")
                 continue
             if need == "carriers" and setting == item.get("baseline"):  # which is there to have none
                 continue

@@ -77,8 +77,7 @@ def figure_of(wildcards):
 def setting_told(name):
     """What a figure is told of a setting (see spurprune.figures.base.SettingInfo)."""
     block = CONFIG.settings[name]
-    entry = registry().get(block["dataset"])
-    return told_of(block, CONFIG.coordinates(name), entry.attributes if entry else ())
+    return told_of(block, CONFIG.coordinates(name), CONFIG.datasets[block["dataset"]].attributes or ())
 
 
 def figure_spec(wildcards):
