@@ -7,7 +7,7 @@ from spurprune.config import check_settings, methods, schema
 from spurprune.config.config import Config
 from spurprune.config.known import require_known
 from spurprune.config.merging import merge
-from spurprune.dag import needs
+from spurprune.dag import kinds, needs
 from spurprune.errors import ConfigError, PlanError
 from spurprune.pruning import plan as plans
 
@@ -40,7 +40,7 @@ def _check_study(name: str, study: Mapping[str, Any], config: Config) -> None:
         raise ConfigError(f"studies.{name}.{missing} is missing; settings and plans are compared with each other, so give both or neither.")
     for section in ("figures", "tables"):
         for item_name, item in study[section].items():
-            _check_item(f"studies.{name}.{section}.{item_name}", item, study, config)
+            kinds.check(f"studies.{name}.{section}.{item_name}", item, study, config)
 
 
 def _check_plan(key: str, name: str, setting: str, config: Config) -> None:

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, relevance
 
 from spurprune.config.settings import StrictLoader
-from spurprune.dag import plugins
+from spurprune.dag import kinds, plugins
 from spurprune.data import catalogue
 from spurprune.errors import ConfigError
 
@@ -52,6 +52,8 @@ def _filled(node: Any) -> Any:
         return node
     if "x-own-datasets" in node:
         return catalogue.own_schema()
+    if "x-kinds" in node:
+        return kinds.schema_of({"figures": kinds.figure_kinds, "tables": kinds.table_kinds}[node["x-kinds"]]())
     if "x-names" in node:
         return {"enum": [name for kind in node["x-names"] for name in plugins.names(kind)]}
     if "x-plugins" in node:

@@ -97,30 +97,19 @@ def _accuracy(printed: str) -> Accuracy:
     """Return an accuracy from text such as "74.81 (0.7)" or "86.7"."""
     found = re.fullmatch(r"([0-9.]+)(?: \(([0-9.]+)\))?", printed)
     if found is None:
-        raise ValueError(f"'{printed}' in published.yaml is no accuracy such as '74.81 (0.7)'")
+        raise ValueError(f"'{printed}' in published.yaml is not an accuracy such as '74.81 (0.7)'")
     value, spread = found.groups()
     return Accuracy(printed, float(value), None if spread is None else float(spread))
-
-
-def told(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a figure or table is told of the published values, as plain values, so that a change of these redraws it.
-
-    A ``benchmark`` table gets all of Table 1 under ``published``; a figure whose ``published`` names a dataset gets its rivals there, as
-    a list of mappings with ``name``, ``metric``, ``value`` (a share in [0, 1]) and ``source``; one whose ``published`` names a comparison
-    of carriers gets its values likewise, with "none", "easiest" and "hardest" for names. All else gets nothing.
-    """
-    if item["kind"] == "benchmark":
-        return {"published": [_plain(method) for method in published().methods]}
-    if item.get("published") in COMPARISONS:
-        return {"published": _comparison(item["published"])}
-    if "published" in item:
-        return {"published": _rivals(item["published"])}
-    return {}
 
 
 def share(accuracy: float) -> float:
     """Return a printed accuracy, in per cent, as a share, without the digits that a division adds."""
     return round(accuracy / 100, 6)
+
+
+def table_1() -> list[dict[str, Any]]:
+    """Return all of Table 1 as plain values, so that the workflow sees every change of them."""
+    return [_plain(method) for method in published().methods]
 
 
 def _plain(method: Method) -> dict[str, Any]:
@@ -144,7 +133,11 @@ def _plain(method: Method) -> dict[str, Any]:
     }
 
 
-def _comparison(name: str) -> list[dict[str, Any]]:
+def comparison(name: str) -> list[dict[str, Any]]:
+    """Return a comparison's values without carriers and with the easiest and the hardest ones, as plain values.
+
+    Each is a mapping with ``name`` ("none", "easiest", "hardest"), ``metric``, ``value`` (a share in [0, 1]) and ``source``.
+    """
     found = {carriers: published().values[f"{name}_{carriers}"] for carriers in CARRIERS}
     return [
         {"name": carriers, "metric": value.metric, "value": share(value.value), "source": f"{PAPER}, {value.source}"}
@@ -152,12 +145,13 @@ def _comparison(name: str) -> list[dict[str, Any]]:
     ]
 
 
-def _rivals(dataset: str) -> list[dict[str, Any]]:
-    rivals = [method for method in published().methods if method.key not in OURS and dataset in method.results]
+def rivals(dataset: str) -> list[dict[str, Any]]:
+    """Return other methods' results on a dataset of Table 1, as plain values like those of ``comparison``; ``name`` is the method's."""
+    methods = [method for method in published().methods if method.key not in OURS and dataset in method.results]
     source = f"{PAPER}, {published().source}"
     return [
         {"name": rival.name, "metric": metric, "value": share(accuracy.value), "source": source}
-        for rival in rivals
+        for rival in methods
         for metric, accuracy in _by_metric(rival.results[dataset]).items()
     ]
 

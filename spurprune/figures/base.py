@@ -1,70 +1,98 @@
-"""What a figure is drawn from and what it comes to: records that every figure module shares."""
+"""What a figure is drawn from and what it comes to: records that every figure module shares. Light: the workflow imports it to plan."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
-from spurprune.data.inputs import Manifest
-from spurprune.data.samples import ATTRIBUTE_VALUES, Samples
-from spurprune.evaluation.statistics import Estimate, estimate, paired_difference
-from spurprune.storage.tables import to_numpy
+from spurprune.evaluation.statistics import Estimate
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
-UNKNOWN = Estimate(math.nan, math.nan, math.nan, 0)  # of what was not measured
-TAKEN_LABEL = "Class {target} with {attribute}\ntaken for class {source} (%)"  # an axis of spurious misclassification
+    from spurprune.data.inputs import Manifest
+    from spurprune.data.samples import Samples
+    from spurprune.evaluation.frame import History, Metrics
+
+OTHERS = "others"  # the target that stands for all classes but the source
 
 
 @dataclass(frozen=True)
 class SettingInfo:
     """What a figure says of a setting.
 
-    ``dataset`` is the folder of its prepared dataset; ``view`` the one in which target samples show the feature ("featured" where it is
-    laid over them, "natural" where the data come with it); ``feature`` the block of a synthetic feature; ``coordinates`` the setting's
-    place in its family's grid, by dotted key; ``crop_size`` the pixels a side that the network sees, None for whole images.
+    ``dataset`` is the folder of its prepared dataset; ``source`` and ``target`` are the probe's classes (the target may be "others"), None
+    without a probe; ``carriers`` says in words what carriers show, such as "with line" or "on water", None where the setting knows no
+    carriers; ``overlay`` is the block of a synthetic feature; ``view`` the one in which target samples show the feature ("featured" where
+    it is laid over them, "natural" where the data come with it); ``coordinates`` the setting's place in its family's grid, by dotted key;
+    ``crop_size`` the pixels per side that the network sees, None for whole images.
     """
 
     description: str
-    source_class: str
-    target_class: str
-    attribute: str
     dataset: str
-    view: str
-    feature: Mapping[str, Any] | None = None
+    source: str | None = None
+    target: str | None = None
+    carriers: str | None = None
+    overlay: Mapping[str, Any] | None = None
+    view: str = "natural"
     coordinates: Mapping[str, Any] = field(default_factory=dict)
     crop_size: int | None = None
+
+    @property
+    def is_probed(self) -> bool:
+        """Whether it can be told how often target samples with the feature are taken for the source class."""
+        return self.source is not None and self.carriers is not None
+
+    @property
+    def tested(self) -> str:
+        """What the target is called within a sentence."""
+        return "other classes" if self.target == OTHERS else f"class {self.target}"
+
+    @property
+    def shown(self) -> str:
+        """What carriers show, within a sentence: "with the line" of an overlay."""
+        words = self.carriers or ""
+        return words.replace("with ", "with the ", 1) if self.overlay is not None and '"' not in words else words
+
+    def axis(self, label: str) -> str:
+        """Return an axis' label with its placeholders filled in: {Tested}, {carriers} and {source}."""
+        tested = self.tested
+        return label.format(Tested=tested[0].upper() + tested[1:], carriers=self.carriers, source=self.source)
+
+
+TESTED_LABEL = "{Tested} {carriers} (%)"
+TAKEN_LABEL = "{Tested} {carriers}\ntaken for class {source} (%)"  # an axis of spurious misclassification
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A figure as the configuration asks for it: its title, its own options, the settings it draws by name, its family in grid order."""
+    """A figure as the configuration asks for it.
+
+    Its title, its own options, the settings that it draws by name, its family in grid order, and the methods whose runs it draws.
+    """
 
     title: str
     options: Mapping[str, Any]
     settings: Mapping[str, SettingInfo]
     family: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ("erm",)
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> "Spec":
         """Return the figure that a plain mapping, as the workflow passes it, describes; its settings are a list of (name, info)."""
         settings = {name: SettingInfo(**info) for name, info in plain["settings"]}
-        return cls(plain["title"], dict(plain["options"]), settings, tuple(plain["family"]))
+        return cls(plain["title"], dict(plain["options"]), settings, tuple(plain["family"]), tuple(plain["methods"]))
 
+    def titled(self, text: str, method: str) -> str:
+        """Return a panel's title; where the figure shows several methods, it ends with the panel's own."""
+        return f"{text} ({method})" if len(self.methods) > 1 else text
 
-class MetricKey(NamedTuple):
-    """Names one test metric of one run."""
-
-    setting: str
-    plan: str
-    metric: str
-
-
-Metrics = Mapping[MetricKey, Mapping[int, float]]  # the value of every repeat; NaN where the metric does not exist
+    def said(self, sentences: Iterable[str], method: str) -> list[str]:
+        """Return what is seen in one method's panels; where the figure shows several methods, each sentence begins with its own."""
+        return [f"{method}: {sentence}" if len(self.methods) > 1 else sentence for sentence in sentences]
 
 
 @dataclass(frozen=True)
@@ -76,20 +104,38 @@ class Ranking:
     score: np.ndarray
 
 
+def _no_metrics() -> "Metrics":
+    from spurprune.evaluation.frame import Metrics  # pandas takes a third of a second, which planning does without
+
+    return Metrics.none()
+
+
 @dataclass(frozen=True)
 class Material:
     """All that a figure may be drawn from; what its kind does not ask for is empty.
 
-    ``history`` holds tables of schema ``schemas.HISTORY`` by setting, of runs without pruning; ``samples`` and ``rankings`` are by setting
-    and repeat; ``manifests`` and the memory-mapped ``images`` (the datasets' inputs) are by dataset folder.
+    ``history`` holds those of runs without pruning by setting and method; ``samples`` and ``rankings`` are by setting and repeat;
+    ``manifests`` and the memory-mapped ``images`` (the datasets' inputs) are by dataset folder.
     """
 
-    metrics: Metrics = field(default_factory=dict)
-    history: Mapping[str, pa.Table] = field(default_factory=dict)
-    samples: Mapping[str, Mapping[int, Samples]] = field(default_factory=dict)
+    metrics: "Metrics" = field(default_factory=_no_metrics)
+    history: "Mapping[tuple[str, str], History]" = field(default_factory=dict)
+    samples: "Mapping[str, Mapping[int, Samples]]" = field(default_factory=dict)
     rankings: Mapping[str, Mapping[int, Ranking]] = field(default_factory=dict)
-    manifests: Mapping[str, Manifest] = field(default_factory=dict)
+    manifests: "Mapping[str, Manifest]" = field(default_factory=dict)
     images: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def unpruned(self, metric: str, setting: str, method: str) -> "pd.Series":
+        """Return a metric of a setting's run without pruning, by repeat."""
+        return self.metrics.values(metric, setting=setting, method=method, plan="none")
+
+    def labels(self, info: SettingInfo) -> tuple[int, list[int]]:
+        """Return the probe's source label and its target labels; raises DataError if the dataset lacks one of the classes."""
+        manifest = self.manifests[info.dataset]
+        source = manifest.class_index(str(info.source))
+        if info.target == OTHERS:
+            return source, [label for label in range(manifest.num_classes) if label != source]
+        return source, [manifest.class_index(str(info.target))]
 
 
 @dataclass(frozen=True)
@@ -121,45 +167,10 @@ class Drawing:
     findings: list[str]
 
 
-def index_metrics(table: pa.Table, split: str = "test") -> dict[MetricKey, dict[int, float]]:
-    """Return the metrics of whole splits in a table of schema ``schemas.METRICS``; those of single groups are left out."""
-    rows = table.filter(pa.array((to_numpy(table.column("split")) == split) & to_numpy(table.column("group").is_null())))
-    index: dict[MetricKey, dict[int, float]] = {}
-    columns = ("setting", "plan", "metric", "repeat", "value")
-    for setting, plan, metric, repeat, value in zip(*(rows.column(name).to_pylist() for name in columns), strict=True):
-        index.setdefault(MetricKey(setting, plan, metric), {})[repeat] = np.nan if value is None else value
-    return index
-
-
-def mean_of(values: Mapping[int, float]) -> Estimate:
-    """Return the mean over repeats of values by repeat, with its 95% interval."""
-    return estimate(np.array(list(values.values()), dtype=np.float64))
-
-
-def difference_of(values: Mapping[int, float], reference: Mapping[int, float]) -> Estimate:
-    """Return the mean paired difference of values to a reference, both by repeat, with its 95% interval."""
-    return paired_difference(dict(values), dict(reference))
-
-
-def group_label(class_label: int, with_feature: bool) -> int:
-    """Return the group number of a class's samples with or without the feature (see ``samples.group_of``)."""
-    return class_label * ATTRIBUTE_VALUES + int(with_feature)
-
-
-def shares_over_epochs(history: pa.Table, split: str, view: str, group: int, count: str) -> dict[int, dict[int, float]]:
-    """Return the share ``count`` / n of one group after every recorded epoch, by epoch and repeat; ``count`` is a column's name."""
-    wanted = {"split": split, "view": view, "group": group}
-    rows = history.filter(pa.array(np.all([to_numpy(history.column(name)) == value for name, value in wanted.items()], axis=0)))
-    shares: dict[int, dict[int, float]] = {}
-    for epoch, repeat, part, n in zip(*(rows.column(name).to_pylist() for name in ("epoch", "repeat", count, "n")), strict=True):
-        shares.setdefault(epoch, {})[repeat] = part / n
-    return dict(sorted(shares.items()))
-
-
 def repeats_note(estimates: Iterable[Estimate]) -> str:
     """Return what a figure says of its repeats, such as "n = 5 repeats, 95% CI"; a range where the estimates differ in their number.
 
-    Axes of shares end at 0 and 100%, so it says so where an interval goes on beyond.
+    Axes of shares end at 0 and 100%, so it says so where an interval continues beyond.
     """
     shown = list(estimates)
     counts = {e.n for e in shown if e.n}

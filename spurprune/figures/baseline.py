@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from spurprune.evaluation.series import UNKNOWN, difference_of, mean_of
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures import style
-from spurprune.figures.base import UNKNOWN, Material, MetricKey, PublishedLine, difference_of, mean_of
+from spurprune.figures.base import Material, PublishedLine
 from spurprune.figures.window import MISCLASSIFICATION, WindowRow, by_strength
 from spurprune.figures.words import percent, points
 
@@ -31,6 +32,7 @@ class ComparedRow:
 
     strength: str
     setting: str
+    method: str
     carriers: str
     start: int | None
     epoch: int | None
@@ -41,21 +43,21 @@ class ComparedRow:
     published: str = ""
 
 
-def compared(material: Material, finals: Sequence[WindowRow], baseline: str) -> list[ComparedRow]:
+def compared(material: Material, finals: Sequence[WindowRow], baseline: str, method: str) -> list[ComparedRow]:
     """Return final misclassification and worst-group accuracy, each of the baseline first, then of every row of ``finals``.
 
     Of every strength, ``finals`` hold the row of the easiest carriers and that of the hardest.
     """
     rows = []
     for metric in (MISCLASSIFICATION, WORST):
-        reference = material.metrics.get(MetricKey(baseline, "none", metric), {})
-        rows.append(ComparedRow("", baseline, NONE, None, None, metric, mean_of(reference), UNKNOWN))
+        reference = material.unpruned(metric, baseline, method)
+        rows.append(ComparedRow("", baseline, method, NONE, None, None, metric, mean_of(reference), UNKNOWN))
         for line in by_strength(finals).values():
             for row, end in zip(line, ("easiest", "hardest"), strict=True):
-                values = material.metrics.get(MetricKey(row.setting, "none", metric), {})
-                difference = difference_of(values, reference)
+                values = material.unpruned(metric, row.setting, method)
                 to_easiest = row.difference if metric == MISCLASSIFICATION else UNKNOWN
-                rows.append(ComparedRow(row.strength, row.setting, end, row.start, None, metric, mean_of(values), difference, to_easiest))
+                place = (row.strength, row.setting, method, end, row.start, None)
+                rows.append(ComparedRow(*place, metric, mean_of(values), difference_of(values, reference), to_easiest))
     return rows
 
 
@@ -66,6 +68,7 @@ def over_epochs(finals: Sequence[WindowRow], courses: Sequence[WindowRow]) -> li
         ComparedRow(
             row.strength,
             row.setting,
+            row.method,
             ends[row.setting],
             row.start,
             row.epoch,
@@ -80,7 +83,7 @@ def over_epochs(finals: Sequence[WindowRow], courses: Sequence[WindowRow]) -> li
 
 def published_rows(published: Sequence[PublishedLine]) -> list[ComparedRow]:
     """Return the published values in the form of the compared rows."""
-    return [ComparedRow("", "", one.name, None, None, one.metric, one.level, UNKNOWN, UNKNOWN, one.source) for one in published]
+    return [ComparedRow("", "", "", one.name, None, None, one.metric, one.level, UNKNOWN, UNKNOWN, one.source) for one in published]
 
 
 def label_of(published: PublishedLine) -> str:
@@ -93,11 +96,8 @@ def level(rows: Sequence[ComparedRow], metric: str) -> Estimate:
     return next(row.value for row in rows if row.metric == metric and row.carriers == NONE)
 
 
-def findings(rows: Sequence[ComparedRow], description: str, published: Sequence[PublishedLine]) -> list[str]:
-    """Return worst-group accuracy in the baseline, then of every strength with its paired difference to that, then what is published."""
-    told = ", ".join(f"{100 * one.value:.2f}% with carriers among the {one.name}" for one in published if one.name != NONE)
-    without = ", ".join(f"{100 * one.value:.2f}%" for one in published if one.name == NONE)
-    sources = ", ".join(dict.fromkeys(one.source for one in published))
+def findings(rows: Sequence[ComparedRow], description: str) -> list[str]:
+    """Return worst-group accuracy in the baseline, then of every strength with its paired difference to that."""
     return [
         f"{description}: without carriers, worst-group accuracy is {percent(level(rows, WORST))}.",
         *(
@@ -106,5 +106,14 @@ def findings(rows: Sequence[ComparedRow], description: str, published: Sequence[
             for row in rows
             if row.metric == WORST and row.carriers != NONE
         ),
-        *([f"Published worst-group accuracy ({sources}): {without} without carriers, {told}."] if published else []),
     ]
+
+
+def published_findings(published: Sequence[PublishedLine]) -> list[str]:
+    """Return one sentence on what is published, if anything is."""
+    if not published:
+        return []
+    carriers = ", ".join(f"{100 * one.value:.2f}% with carriers among the {one.name}" for one in published if one.name != NONE)
+    without = ", ".join(f"{100 * one.value:.2f}%" for one in published if one.name == NONE)
+    sources = ", ".join(dict.fromkeys(one.source for one in published))
+    return [f"Published worst-group accuracy ({sources}): {without} without carriers, {carriers}."]

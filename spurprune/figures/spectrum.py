@@ -1,20 +1,23 @@
 """The source class's training samples in order of difficulty: what the figures of the difficulty range share."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spurprune.data.samples import Samples
 from spurprune.errors import DataError
 from spurprune.figures.base import Material, Ranking, SettingInfo
+
+if TYPE_CHECKING:
+    from spurprune.data.samples import Samples
 
 
 @dataclass(frozen=True)
 class Spectrum:
     """One repeat's training samples of the source class, easiest first, so that a position is a rank within the class.
 
-    ``sample_id`` int64 [n], ``is_carrier`` bool [n], ``score`` float64 [n]. ``carriers_known`` is false where the data tell of no sample
-    whether it carries the feature; then ``is_carrier`` is false for all.
+    ``sample_id`` int64 [n], ``is_carrier`` bool [n], ``score`` float64 [n]. ``carriers_known`` is false where no sample is known to show
+    or to lack the feature; then ``is_carrier`` is false for all.
     """
 
     sample_id: np.ndarray
@@ -25,7 +28,7 @@ class Spectrum:
 
 def spectra(material: Material, info: SettingInfo, setting: str) -> dict[int, Spectrum]:
     """Return a setting's spectrum of every repeat; raises DataError if its difficulty was computed for other samples."""
-    source = material.manifests[info.dataset].class_index(info.source_class)
+    source, _ = material.labels(info)
     result = {}
     for repeat, samples in material.samples[setting].items():
         try:
@@ -35,11 +38,11 @@ def spectra(material: Material, info: SettingInfo, setting: str) -> dict[int, Sp
     return result
 
 
-def spectrum(samples: Samples, ranking: Ranking, source: int) -> Spectrum:
+def spectrum(samples: "Samples", ranking: Ranking, source: int) -> Spectrum:
     """Return the spectrum of one repeat; raises KeyError if the ranking lacks a sample of the class."""
     members = (samples.split == "train") & (samples.label == source)
     row_of = {int(sample): row for row, sample in enumerate(ranking.sample_id)}
     rows = np.array([row_of[int(sample)] for sample in samples.sample_id[members]], dtype=np.int64)
     order = np.argsort(ranking.rank_in_class[rows])
-    attribute = samples.attribute[members][order]
-    return Spectrum(samples.sample_id[members][order], attribute == 1, ranking.score[rows][order], bool((attribute >= 0).any()))
+    carrier = samples.carrier[members][order]
+    return Spectrum(samples.sample_id[members][order], carrier == 1, ranking.score[rows][order], bool((carrier >= 0).any()))

@@ -1,4 +1,9 @@
-"""The figures' one style: widths of a paper's columns, colours that stay apart for colour-blind eyes and in grey, deterministic files."""
+"""The figures' one style: widths of a paper's columns, colours that stay apart for colour-blind eyes and in grey, deterministic files.
+
+Matplotlib is imported only to draw: the workflow imports the figures' modules to plan.
+"""
+
+from __future__ import annotations
 
 import itertools
 import math
@@ -7,23 +12,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-import matplotlib
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from typing import TYPE_CHECKING, Any, Literal
 
 from spurprune.evaluation.statistics import Estimate
 from spurprune.storage.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 COLUMN, PAGE = 3.3, 6.9  # widths of one column and of two, in inches
 CHARACTER = 0.052  # mean width of a title's character, in inches
 DOTS_PER_INCH = 300
 MOST_EPOCHS_TOLD = 5  # with more, round numbers are marked instead
 NOTE_COLOUR = "#555555"
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
+ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _RC: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with Matplotlib, so that every machine draws the same
@@ -95,14 +98,39 @@ def looks_of(names: Iterable[str], looks: Sequence[Look]) -> dict[str, Look]:
 @contextmanager
 def house_style() -> Iterator[None]:
     """Apply the style, whatever the user's own Matplotlib settings are; figures are drawn and saved within."""
+    import matplotlib
+
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_RC)
         yield
 
 
+def letters() -> Iterator[str]:
+    """Yield the panels' letters: a to z, then aa, ab, and so on."""
+    for length in itertools.count(1):
+        yield from map("".join, itertools.product(ALPHABET, repeat=length))
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of a size in inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height))
+
+
+def strips(width: float, height: float, names: Sequence[str]) -> tuple[Figure, dict[str, Figure | SubFigure]]:
+    """Return a figure with a strip for every name, one below the other, each of a size in inches; of one name, the figure itself."""
+    figure = new_figure(width, height * len(names))
+    if len(names) == 1:
+        return figure, {names[0]: figure}
+    return figure, dict(zip(names, figure.subfigures(len(names), 1, squeeze=False)[:, 0], strict=True))
+
+
 def fit_percent(axes: Axes, shares: Sequence[Estimate], from_zero: bool) -> None:
     """Fit the vertical axis of shares drawn as percent: from 0 up to the data, or from the data up to 100; intervals included."""
+    from matplotlib.ticker import MaxNLocator
+
     ends = [100 * end for share in shares for end in (share.mean, share.low, share.high) if math.isfinite(end)]
     if from_zero:
         low, high = 0.0, min(100.0, _round_up(max([0.0, *ends])))
@@ -192,6 +220,8 @@ def level(axes: Axes, share: float, look: Look) -> None:
 
 def legend(figure: Figure | SubFigure, looks: Mapping[str, Look], columns: int = 4) -> None:
     """Put the series' names and looks above the panels, outside the data, in up to so many columns; nothing if there are no series."""
+    from matplotlib.lines import Line2D
+
     handles = [Line2D([], [], color=look.colour, marker=look.marker, linestyle=look.dashes) for look in looks.values()]
     if handles:
         figure.legend(handles, list(looks), loc="outside upper left", ncols=min(len(looks), columns), borderpad=0, borderaxespad=0.3)

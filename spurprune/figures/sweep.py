@@ -1,26 +1,65 @@
 """Sweeps of pruning over sparsity: what the figures of carrier, general and group-aware pruning share."""
 
+from __future__ import annotations
+
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
+from spurprune.errors import ConfigError
+from spurprune.evaluation.series import UNKNOWN, difference_of, mean_of
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures import style
-from spurprune.figures.base import UNKNOWN, MetricKey, Metrics, PublishedLine, SettingInfo, difference_of, mean_of, repeats_note
+from spurprune.figures.base import TAKEN_LABEL, Drawing, Material, PublishedLine, SettingInfo, Spec, repeats_note
+from spurprune.figures.kind import METHODS, NAMES, NO_PRUNING, ORDERS, SPARSITIES, TEXT, Configuration, Item, Schema, Study
 from spurprune.figures.words import is_clear, percent, points
 from spurprune.pruning import plan as plans
 
-NO_PRUNING = "none"
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from spurprune.evaluation.frame import Metrics
+
 MISCLASSIFICATION = "spurious_misclassification"
+WORST = "worst_group_accuracy"
 ROW_HEIGHT = 1.95  # inches
-ACCURACIES = {  # in words
-    "worst_group_accuracy": "worst-group accuracy",
+IN_WORDS = {
+    WORST: "worst-group accuracy",
     "accuracy": "accuracy",
     "accuracy_weighted": "mean accuracy",
 }
+# The options of every sweep.
+REQUIRED: Mapping[str, Schema] = {"settings": NAMES, "sparsities": SPARSITIES}
+OPTIONAL: Mapping[str, Schema] = {"orders": ORDERS, "score": TEXT, **METHODS}
+
+
+def plans_by(strategy: str | None = None, more: Callable[[Item], list[str]] | None = None) -> Callable[[Item, Study], list[str]]:
+    """Return a function from an item and its study to no pruning and the plans of a strategy; without one, of the item's own.
+
+    ``more`` gives further plans.
+    """
+
+    def named(item: Item, study: Study) -> list[str]:
+        orders = item.get("orders", ["hardest", "easiest"])
+        score = item.get("score", study["score"])
+        swept = plans_of(strategy or item["strategy"], score, orders, item["sparsities"])
+        return [NO_PRUNING, *swept, *(more(item) if more else [])]
+
+    return named
+
+
+def plans_of(strategy: str, score: str, orders: Iterable[str], sparsities: Iterable[str]) -> list[str]:
+    """Return the names of the plans of one strategy over orders and sparsities; the order ``random`` is that of the score ``random``."""
+    ends = [f"{plans.RANDOM}-hardest" if order == plans.RANDOM else f"{score}-{order}" for order in orders]
+    return [f"{strategy}-{end}-{sparsity}" for end in ends for sparsity in sparsities]
+
+
+def check(key: str, item: Item, study: Study, config: Configuration) -> None:
+    """Raise ConfigError for a sweep over both ends of a ranking that has none."""
+    if item.get("score", study["score"]) == plans.RANDOM and len(item.get("orders", plans.ORDERS)) > 1:
+        raise ConfigError(f"{key} prunes by the score 'random', which has no ends; name one order, or another score.")
 
 
 @dataclass(frozen=True)
@@ -31,6 +70,7 @@ class SweepPoint:
     """
 
     setting: str
+    method: str
     plan: str
     order: str
     sparsity: float
@@ -48,11 +88,15 @@ class Panel:
     from_zero: bool
 
 
+TAKEN = Panel(MISCLASSIFICATION, TAKEN_LABEL, from_zero=True)
+WORST_GROUP = Panel(WORST, "Worst-group\naccuracy (%)", from_zero=True)
+
+
 @dataclass(frozen=True)
 class ComparedPoint(SweepPoint):
-    """A point of a figure that shows published values, too: ``published`` tells whose and where they stand, and is empty if measured.
+    """A point of a figure that shows published values, too: ``published`` says whose and where they stand, and is empty if measured.
 
-    A published point belongs to no setting and no plan, and its value has no repeats.
+    A published point belongs to no setting, method or plan, and its value has no repeats.
     """
 
     published: str = ""
@@ -62,23 +106,43 @@ def compared(rows: Sequence[SweepPoint], published: Sequence[PublishedLine]) -> 
     """Return the measured points, then one for every published value."""
     measured = [ComparedPoint(**vars(row)) for row in rows]
     return measured + [
-        ComparedPoint("", "", "", math.nan, one.metric, one.level, UNKNOWN, f"{one.name} ({one.source})") for one in published
+        ComparedPoint("", "", "", "", math.nan, one.metric, one.level, UNKNOWN, f"{one.name} ({one.source})") for one in published
     ]
 
 
-def numbers(metrics: Metrics, settings: Sequence[str], names: Sequence[str]) -> list[SweepPoint]:
-    """Return the named metrics of every plan run in the settings; within a setting no pruning first, then by order and sparsity."""
+def make(material: Material, spec: Spec, panels: Sequence[Panel], what: str, candidates: str) -> Drawing:
+    """Draw a sweep whose ``panels`` are read from left to right.
+
+    ``what`` names what is pruned within a sentence, such as "carriers", ``candidates`` on an axis. Published values that the option
+    ``published`` lists are drawn as lines in the panel of their metric.
+    """
+    published = [PublishedLine(**one) for one in spec.options.get("published", ())]
+    rows = numbers(material.metrics, spec, [panel.metric for panel in panels])
+    figure = draw(rows, spec, panels, candidates, published)
+    return Drawing(compared(rows, published) if published else rows, figure, findings(rows, spec, what, panels))
+
+
+def panels_of(spec: Spec, panels: Sequence[Panel], instead: Sequence[Panel] = ()) -> list[Panel]:
+    """Return the panels of a figure: where no setting has a probe, those ``instead`` in place of spurious misclassification."""
+    if any(info.is_probed for info in spec.settings.values()):
+        return list(panels)
+    return [*instead, *(panel for panel in panels if panel.metric != MISCLASSIFICATION)]
+
+
+def numbers(metrics: Metrics, spec: Spec, names: Sequence[str]) -> list[SweepPoint]:
+    """Return the named metrics of every plan that ran; within a setting and method no pruning first, then by order and sparsity."""
     rows = []
-    for setting in settings:
-        found = {key.plan: plans.parse(key.plan) for key in metrics if key.setting == setting}
-        ordered = sorted(found.items(), key=lambda item: (item[0] != NO_PRUNING, _order(item[1]), float(item[1].sparsity or 0)))
-        for name, plan in ordered:
-            order = "" if name == NO_PRUNING else _order(plan)
-            for metric in names:
-                values = metrics.get(MetricKey(setting, name, metric), {})
-                reference = metrics.get(MetricKey(setting, NO_PRUNING, metric), {})
-                difference = difference_of(values, reference)
-                rows.append(SweepPoint(setting, name, order, float(plan.sparsity or 0), metric, mean_of(values), difference))
+    for setting in spec.settings:
+        for method in spec.methods:
+            found = {name: plans.parse(name) for name in metrics.plans(setting, method)}
+            ordered = sorted(found.items(), key=lambda item: (item[0] != NO_PRUNING, _order(item[1]), float(item[1].sparsity or 0)))
+            for name, plan in ordered:
+                order = "" if name == NO_PRUNING else _order(plan)
+                for metric in names:
+                    value = metrics.values(metric, setting=setting, method=method, plan=name)
+                    reference = metrics.values(metric, setting=setting, method=method, plan=NO_PRUNING)
+                    sparsity, difference = float(plan.sparsity or 0), difference_of(value, reference)
+                    rows.append(SweepPoint(setting, method, name, order, sparsity, metric, mean_of(value), difference))
     return rows
 
 
@@ -86,37 +150,42 @@ def _order(plan: plans.Plan) -> str:
     return plans.RANDOM if plan.order is None or plan.score == plans.RANDOM else plan.order
 
 
-def lines_of(rows: Sequence[SweepPoint], setting: str, metric: str) -> dict[str, list[SweepPoint]]:
-    """Return one setting's and metric's points by order, each line beginning with the common point without pruning."""
-    mine = [row for row in rows if (row.setting, row.metric) == (setting, metric)]
+def lines_of(rows: Sequence[SweepPoint], setting: str, method: str, metric: str) -> dict[str, list[SweepPoint]]:
+    """Return the points of one setting, method and metric by order, each line beginning with the common point without pruning."""
+    mine = [row for row in rows if (row.setting, row.method, row.metric) == (setting, method, metric)]
     start = [row for row in mine if row.plan == NO_PRUNING]
     present = {row.order for row in mine}
     return {order: start + [row for row in mine if row.order == order] for order in style.ORDERS if order in present}
 
 
 def draw(
-    rows: Sequence[SweepPoint],
-    settings: Mapping[str, SettingInfo],
-    panels: Sequence[Panel],
-    candidates: str,
-    published: Sequence[PublishedLine] = (),
+    rows: Sequence[SweepPoint], spec: Spec, panels: Sequence[Panel], candidates: str, published: Sequence[PublishedLine] = ()
 ) -> Figure:
-    """Draw one row of panels a setting: every metric against sparsity, the share of the ``candidates`` that is pruned."""
-    figure = Figure(figsize=(style.PAGE, ROW_HEIGHT * len(settings) + 0.4))
-    grid = figure.subplots(len(settings), len(panels), squeeze=False)
-    letters = iter(style.LETTERS)
+    """Draw one row of panels per setting and method: every metric against sparsity, the share of the ``candidates`` that is pruned."""
+    strips = [(name, method) for name in spec.settings for method in spec.methods]
+    figure = style.new_figure(style.PAGE, ROW_HEIGHT * len(strips) + 0.4)
+    grid = figure.subplots(len(strips), len(panels), squeeze=False)
+    letters = style.letters()
     levels = style.looks_of([one.label for one in published], style.REFERENCES)
-    for strip, (name, info) in zip(grid, settings.items(), strict=True):
+    for strip, (name, method) in zip(grid, strips, strict=True):
+        info = spec.settings[name]
+        title = spec.titled(info.description, method)
         for axes, panel in zip(strip, panels, strict=True):
-            _draw_lines(axes, lines_of(rows, name, panel.metric))
+            if panel.metric == MISCLASSIFICATION and not info.is_probed:
+                axes.set_axis_off()
+                style.panel_title(
+                    axes, next(letters), f"{title}\nnot tested" if axes is strip[0] else "not tested", style.PAGE / len(panels)
+                )
+                continue
+            _draw_lines(axes, lines_of(rows, name, method, panel.metric))
             lines = [one for one in published if one.metric == panel.metric]
             for one in lines:
                 style.level(axes, one.value, levels[one.label])
-            measured = [row.value for row in rows if (row.setting, row.metric) == (name, panel.metric)]
+            measured = [row.value for row in rows if (row.setting, row.method, row.metric) == (name, method, panel.metric)]
             style.fit_percent(axes, [*measured, *(one.level for one in lines)], panel.from_zero)
             axes.set_xlabel(f"{candidates} pruned (%)")
-            axes.set_ylabel(panel.label.format(source=info.source_class, target=info.target_class, attribute=info.attribute))
-            style.panel_title(axes, next(letters), info.description if axes is strip[0] else "", style.PAGE / len(panels))
+            axes.set_ylabel(info.axis(panel.label))
+            style.panel_title(axes, next(letters), title if axes is strip[0] else "", style.PAGE / len(panels))
     looks = {f"{order} pruned": look for order, look in style.ORDERS.items() if any(row.order == order for row in rows)}
     style.legend(figure, looks | levels)
     style.note(figure, repeats_note(row.value for row in rows))
@@ -124,7 +193,7 @@ def draw(
 
 
 def _draw_lines(axes: Axes, lines: Mapping[str, Sequence[SweepPoint]]) -> None:
-    """Draw one line an order, set apart a little so that no interval hides another."""
+    """Draw one line for each order, set apart a little so that no interval hides another."""
     sparsities = sorted({100 * point.sparsity for line in lines.values() for point in line})
     apart = 0.012 * max(sparsities, default=0)
     for position, (order, line) in enumerate(lines.items()):
@@ -133,37 +202,51 @@ def _draw_lines(axes: Axes, lines: Mapping[str, Sequence[SweepPoint]]) -> None:
     style.value_ticks(axes, sparsities)
 
 
-def findings(rows: Sequence[SweepPoint], settings: Mapping[str, SettingInfo], what: str, panels: Sequence[Panel]) -> list[str]:
+def findings(rows: Sequence[SweepPoint], spec: Spec, what: str, panels: Sequence[Panel]) -> list[str]:
     """Return what the sweeps show, as sentences: the panels' metrics without pruning, then what every order of pruning changes.
 
-    ``what`` names what is pruned, such as "carriers".
+    What is changed is spurious misclassification or, in a setting without a probe, the metric of the first of the other panels. ``what``
+    names what is pruned, such as "carriers".
     """
-    drawn = [metric for metric in ACCURACIES if metric in {panel.metric for panel in panels}]
-    told = []
-    for name, info in settings.items():
-        lines = lines_of(rows, name, MISCLASSIFICATION)
-        accuracies = {metric: lines_of(rows, name, metric) for metric in drawn}
-        start = next(iter(lines.values()))[0]
-        without = (f"{ACCURACIES[metric]} is {percent(next(iter(found.values()))[0].value)}" for metric, found in accuracies.items())
-        told.append(
-            f"{info.description}: without pruning, {percent(start.value)} of the test samples of class {info.target_class} with the "
-            f"{info.attribute} are taken for class {info.source_class}; {' and '.join(without)}."
-        )
-        for order, line in lines.items():
-            last = [found[order][-1] for found in accuracies.values()]
-            told.append(_told_change(line[1:], last, f"random {what}" if order == "random" else f"the {order} {what}"))
+    found = []
+    for name, info in spec.settings.items():
+        for method in spec.methods:
+            found += _findings_of(rows, info, (name, method), spec.titled(info.description, method), what, panels)
+    return found
+
+
+def _findings_of(
+    rows: Sequence[SweepPoint], info: SettingInfo, run: tuple[str, str], title: str, what: str, panels: Sequence[Panel]
+) -> list[str]:
+    leading = MISCLASSIFICATION if info.is_probed else next(one.metric for one in panels if one.metric != MISCLASSIFICATION)
+    lines = lines_of(rows, *run, leading)
+    if not lines:
+        return [f"{title}: nothing was pruned."]
+    start = next(iter(lines.values()))[0]
+    others = [panel.metric for panel in panels if panel.metric not in (leading, MISCLASSIFICATION)]
+    beside = {metric: lines_of(rows, *run, metric) for metric in others}
+    without = [f"{IN_WORDS[metric]} is {percent(next(iter(found.values()))[0].value)}" for metric, found in beside.items()]
+    if info.is_probed:
+        taken = f"{percent(start.value)} of the test samples of {info.tested} {info.shown} are taken for class {info.source}"
+        told = [f"{title}: without pruning, {taken}; {' and '.join(without)}."]
+    else:
+        told = [f"{title}: without pruning, {' and '.join([f'{IN_WORDS[leading]} is {percent(start.value)}', *without])}."]
+    for order, line in lines.items():
+        last = [found[order][-1] for found in beside.values()]
+        told.append(_changed(line[1:], last, f"random {what}" if order == "random" else f"the {order} {what}"))
     return told
 
 
-def _told_change(pruned: Sequence[SweepPoint], accuracies: Sequence[SweepPoint], what: str) -> str:
-    """Return the least sparsity at which misclassification differs clearly from no pruning, and what the largest comes to.
+def _changed(pruned: Sequence[SweepPoint], beside: Sequence[SweepPoint], what: str) -> str:
+    """Return the least sparsity at which the leading metric differs clearly from no pruning, and what the largest comes to.
 
-    ``accuracies`` are the points of the largest sparsity.
+    ``beside`` are the other metrics' points of the largest sparsity.
     """
     last = pruned[-1]
     clear = next((point for point in pruned if is_clear(point.difference)), None)
     where = "at no sparsity" if clear is None else f"first at {100 * clear.sparsity:g}%"
-    text = f"Pruning {what} changes the misclassification clearly {where}"
+    leading = "misclassification" if last.metric == MISCLASSIFICATION else IN_WORDS[last.metric]
+    text = f"Pruning {what} changes the {leading} clearly {where}"
     told = [f"; at {100 * p.sparsity:g}% it is {percent(p.value)} (paired difference {points(p.difference)})" for p in (clear, last) if p]
-    beside = (f"{ACCURACIES[p.metric]} {percent(p.value)} ({points(p.difference)})" for p in accuracies)
-    return f"{text}{''.join(dict.fromkeys(told))}, {' and '.join(beside)}."
+    others = [f"{IN_WORDS[p.metric]} {percent(p.value)} ({points(p.difference)})" for p in beside]
+    return f"{text}{''.join(dict.fromkeys(told))}{', ' if others else ''}{' and '.join(others)}."

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from spurprune.evaluation.series import difference_of, mean_of
 from spurprune.evaluation.statistics import Estimate
-from spurprune.figures.base import Material, MetricKey, SettingInfo, Spec, difference_of, mean_of
+from spurprune.figures.base import Material, SettingInfo, Spec
 
 SWEPT = ("carriers.start", "carriers.choose")  # a family varies one of them: ranks, or "easiest" and "hardest"
 MISCLASSIFICATION = "spurious_misclassification"
@@ -16,11 +17,12 @@ class WindowRow:
     """Spurious misclassification (share in [0, 1]) with carriers from the ``start``-th easiest sample of the source class on.
 
     ``start`` is None where the carriers are chosen as the easiest or the hardest; ``epoch`` is None after training; ``difference`` is
-    paired, to the family's easiest carriers of the same strength at the same time.
+    paired, to the family's easiest carriers of the same strength and method at the same time.
     """
 
     strength: str
     setting: str
+    method: str
     start: int | None
     epoch: int | None
     misclassification: Estimate
@@ -49,18 +51,19 @@ def is_one_strength(spec: Spec) -> bool:
 
 
 def _in_words(info: SettingInfo, key: str, value: Any) -> str:
-    """Return a coordinate in words: "feature.width": 2 is "line width 2" where the feature is a line."""
-    return " ".join([*(info.attribute if word == "feature" else word for word in key.split(".")), str(value)])
+    """Return a coordinate in words: "overlay.width": 2 is "line width 2" where the overlay is a line."""
+    overlay = info.overlay["attribute"] if info.overlay else "overlay"
+    return " ".join([*(overlay if word == "overlay" else word for word in key.split(".")), str(value)])
 
 
-def final_rows(material: Material, spec: Spec) -> list[WindowRow]:
-    """Return one row a member of the family, after training, by strength in grid order, then from the easiest carriers to the hardest."""
+def final_rows(material: Material, spec: Spec, method: str) -> list[WindowRow]:
+    """Return a row for each member of the family, after training, by strength in grid order, then from the easiest carriers on."""
     rows = []
     for strength, members in strengths(spec).items():
-        values = [material.metrics.get(MetricKey(name, "none", MISCLASSIFICATION), {}) for _, name in members]
+        values = [material.unpruned(MISCLASSIFICATION, name, method) for _, name in members]
         for (place, name), mine in zip(members, values, strict=True):
             start = place if isinstance(place, int) else None
-            rows.append(WindowRow(strength, name, start, None, mean_of(mine), difference_of(mine, values[0])))
+            rows.append(WindowRow(strength, name, method, start, None, mean_of(mine), difference_of(mine, values[0])))
     return rows
 
 

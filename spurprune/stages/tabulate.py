@@ -1,25 +1,29 @@
 """tabulate: one table of a study, as CSV for programs and as Markdown for readers."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from spurprune.dag import plugins
-from spurprune.storage import tables
+from spurprune.evaluation.frame import read_metrics
+from spurprune.storage import schemas, tables
 from spurprune.storage.files import write_text
 from spurprune.storage.tidy import to_csv
-from spurprune.tables.report import Source, to_markdown
+from spurprune.tables.report import Scored, Sources, to_markdown
 
 
-def run(sources: list[Path], options: dict[str, Any], csv: Path, markdown: Path) -> None:
-    """Write the table that ``options`` ask for: its ``kind``, its ``title``, and what that kind takes besides.
+def run(*, inputs: Mapping[str, Sequence[Path]], table: Mapping[str, Any], outputs: Mapping[str, Path]) -> None:
+    """Write the table that ``table`` asks for: its ``kind``, its ``title``, and what that kind takes besides.
 
-    ``sources`` are the kind's input tables, in any order. Raises DataError if one is missing or damaged.
+    ``inputs`` maps what the kind reads (metrics, difficulty) to files, in any order; ``outputs`` names the paths csv and markdown. Raises
+    DataError if an input is missing or damaged.
     """
-    plugin = plugins.load("tables", options["kind"])
-    inputs = []
-    for path in sources:
-        metadata = tables.read_metadata(path, plugin.SCHEMA)
-        inputs.append(Source(tables.read(path, plugin.SCHEMA), metadata["setting"], metadata["notes"]))
-    report = plugin.report(inputs, options)
-    write_text(csv, to_csv(report.rows))
-    write_text(markdown, to_markdown(options["title"], report))
+    sources = Sources(read_metrics(inputs.get("metrics", ())), [_scored(path) for path in inputs.get("difficulty", ())])
+    report = plugins.load("tables", table["kind"]).report(sources, table)
+    write_text(outputs["csv"], to_csv(report.rows))
+    write_text(outputs["markdown"], to_markdown(table["title"], report))
+
+
+def _scored(path: Path) -> Scored:
+    metadata = tables.read_metadata(path, schemas.DIFFICULTY)
+    return Scored(tables.read(path, schemas.DIFFICULTY), metadata["setting"], metadata["notes"])

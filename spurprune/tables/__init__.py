@@ -1,1 +1,1 @@
-"""Tables for readers: one module a kind, each with a pure ``report(sources, options)``; files are written by ``_report``."""
+"""Tables for readers: one module for each kind, with its record and a pure ``report(sources, options)``."""

@@ -4,22 +4,33 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from spurprune.evaluation.statistics import Estimate
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from spurprune.evaluation.frame import Metrics
 
 NOT_KNOWN = "–"
 
 
 @dataclass(frozen=True)
-class Source:
-    """One input of a report: a table, the setting it belongs to and the notes of its provenance."""
+class Scored:
+    """One file of difficulty: a table, the setting it belongs to and the notes of its provenance."""
 
-    table: pa.Table
+    table: "pa.Table"
     setting: str
     notes: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """All that a table for readers may be made from; what its kind does not ask for is empty."""
+
+    metrics: "Metrics"
+    difficulty: Sequence[Scored] = ()
 
 
 @dataclass(frozen=True)

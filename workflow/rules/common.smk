@@ -15,7 +15,6 @@ from spurprune.dag import files, needs, planning_speed, plugins, studies
 from spurprune.dag.codehash import code_hash
 from spurprune.data.inputs import folder_name
 from spurprune.errors import SpurpruneError
-from spurprune.evaluation import published
 from spurprune.machine.devices import visible_devices
 from spurprune.pruning import plan as plans
 from spurprune.storage.canonical import canonical

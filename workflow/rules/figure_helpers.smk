@@ -1,4 +1,58 @@
-"""Helpers for the figures' rules: what each figure writes, reads and is told. No rules here."""
+"""Helpers for the rules of figures and tables: what each reads, writes and is passed. No rules here."""
+
+from spurprune.dag import kinds
+from spurprune.figures.kind import NO_PRUNING
+from spurprune.figures.told import told_of
+
+
+def item_files(section):
+    """By what a kind may read, the functions from wildcards to these files, for the study's section: figures or tables."""
+
+    def asked(wildcards):
+        """The item's record, its block and its study."""
+        study = study_of(wildcards)
+        item = study[section][wildcards[section.removesuffix("s")]]
+        return kinds.kind_of(item), item, study
+
+    def metrics(wildcards):
+        _, item, study = asked(wildcards)
+        return metrics_of(studies.runs_of(item, study, CONFIG))
+
+    def history(wildcards):
+        kind, item, study = asked(wildcards)
+        watched = kind.watched(item, kind.settings(item, CONFIG))
+        unpruned = [run for run in studies.runs_of(item, study, CONFIG) if run.plan == NO_PRUNING]
+        return [f"results/{run.folder}/history.parquet" for run in unpruned if run.setting in watched]
+
+    def samples(wildcards):
+        kind, item, study = asked(wildcards)
+        settings, blocks = kind.settings(item, CONFIG), kind.blocks(item, study)
+        return expand("results/settings/{setting}/samples/{block}.parquet", setting=settings, block=blocks)
+
+    def difficulty(wildcards):
+        kind, item, study = asked(wildcards)
+        return [f"results/{studies.Difficulty(*one).path}" for one in kind.difficulties(item, study, CONFIG)]
+
+    def of_datasets(name):
+        def paths(wildcards):
+            kind, item, _ = asked(wildcards)
+            folders = dict.fromkeys(setting_told(setting)["dataset"] for setting in kind.settings(item, CONFIG))
+            return [f"results/datasets/{folder}/{name}" for folder in folders]
+
+        return paths
+
+    return {
+        "metrics": metrics,
+        "history": history,
+        "samples": samples,
+        "difficulty": difficulty,
+        "manifests": of_datasets("manifest.json"),
+        "images": of_datasets("inputs.npy"),
+    }
+
+
+FIGURE_FILES = item_files("figures")
+TABLE_FILES = item_files("tables")
 
 
 def figure_outputs(kind):
@@ -19,101 +73,32 @@ def figure_of(wildcards):
     return study_of(wildcards)["figures"][wildcards.figure]
 
 
-def figure_runs(wildcards):
-    """The runs that the figure draws."""
-    return studies.runs_of(figure_of(wildcards), study_of(wildcards), CONFIG)
-
-
-def figure_settings(wildcards):
-    """The settings that the figure draws; a montage draws one without any run of it."""
-    figure = figure_of(wildcards)
-    return [figure["setting"]] if "setting" in figure else studies.settings_of(figure, CONFIG)
-
-
-def figure_metrics(wildcards):
-    """The metrics of the figure's runs."""
-    return metrics_of(figure_runs(wildcards))
-
-
-def figure_history(wildcards):
-    """The histories of the figure's runs; of a count of carriers, those of its ``learned`` settings only."""
-    figure = figure_of(wildcards)
-    shown = figure.get("learned", []) if figure["kind"] == "carrier_count" else figure_settings(wildcards)
-    return [f"results/{run.folder}/history.parquet" for run in figure_runs(wildcards) if run.setting in shown]
-
-
-def figure_datasets(wildcards):
-    """The folders of the prepared datasets of the figure's settings, each once."""
-    blocks = [CONFIG.settings[name] for name in figure_settings(wildcards)]
-    return list(dict.fromkeys(f"{block['dataset']}-{block['image_size']}" for block in blocks))
-
-
-def figure_manifests(wildcards):
-    """The manifests of the figure's datasets."""
-    return [f"results/datasets/{folder}/manifest.json" for folder in figure_datasets(wildcards)]
-
-
-def figure_images(wildcards):
-    """The inputs of the figure's datasets."""
-    return [f"results/datasets/{folder}/inputs.npy" for folder in figure_datasets(wildcards)]
-
-
-def figure_blocks(wildcards):
-    """The blocks that the figure draws: the study's, or the one that holds a montage's repeat."""
-    blocks = study_of(wildcards)["blocks"]
-    repeat = figure_of(wildcards).get("repeat")
-    return [block for block in blocks if repeat is None or repeat in studies.repeats_of(block)]
-
-
-def figure_samples(wildcards):
-    """The samples of the figure's settings."""
-    return expand(
-        "results/settings/{setting}/samples/{block}.parquet",
-        setting=figure_settings(wildcards),
-        block=figure_blocks(wildcards),
-    )
-
-
-def figure_difficulty(wildcards):
-    """The difficulty of the figure's settings, by the score that the figure or its study names."""
-    score = figure_of(wildcards).get("score", study_of(wildcards)["score"])
-    return expand(
-        "results/settings/{setting}/difficulty/{score}/{block}.parquet",
-        setting=figure_settings(wildcards),
-        score=score,
-        block=figure_blocks(wildcards),
-    )
-
-
+@cache
 def setting_told(name):
     """What a figure is told of a setting (see spurprune.figures.base.SettingInfo)."""
     block = CONFIG.settings[name]
-    plain = {key: block[key] for key in ("description", "attribute", "feature", "crop_size")}
-    return plain | {
-        "source_class": str(block["source_class"]),
-        "target_class": str(block["target_class"]),
-        "dataset": f"{block['dataset']}-{block['image_size']}",
-        "view": "natural" if block["feature"] is None else "featured",
-        "coordinates": CONFIG.coordinates(name),
-    }
+    return told_of(block, CONFIG.coordinates(name), CONFIG.datasets[block["dataset"]].attributes or ())
 
 
 def figure_spec(wildcards):
     """All that a figure is told besides its files (see spurprune.figures.base.Spec), as one plain canonical value."""
-    figure = figure_of(wildcards)
+    figure, study = figure_of(wildcards), study_of(wildcards)
+    kind = kinds.kind_of(figure)
     return canonical(
         {
-            "title": f"{study_of(wildcards)['title']}, {wildcards.figure}",
-            "options": figure | published.told(figure),
-            "family": studies.members_of(figure, CONFIG),
-            "settings": [(name, setting_told(name)) for name in figure_settings(wildcards)],
+            "title": f"{study['title']}, {wildcards.figure}",
+            "options": figure | kind.published(figure),
+            "family": kind.family(figure, CONFIG),
+            "settings": [(name, setting_told(name)) for name in kind.settings(figure, CONFIG)],
+            "methods": kind.methods(figure, study),
         }
     )
 
 
 def figure_code(wildcards):
-    """The hash of a figure's code, with the feature that it draws over images, if it does."""
+    """The hash of a figure's code, with the overlays that it lays over images, if it does."""
     figure = figure_of(wildcards)
-    feature = CONFIG.settings[figure["setting"]]["feature"] if "setting" in figure else None
-    more = [("overlays", feature["name"])] if feature else []
-    return code("plot", ("figures", figure["kind"]), *more)
+    kind = kinds.kind_of(figure)
+    drawn = kind.settings(figure, CONFIG) if "images" in kind.reads else []
+    overlays = dict.fromkeys(overlay["name"] for name in drawn if (overlay := CONFIG.settings[name]["overlay"]))
+    return code("plot", ("figures", figure["kind"]), *(("overlays", overlay) for overlay in overlays))

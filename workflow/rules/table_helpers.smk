@@ -5,9 +5,11 @@ def table_of(wildcards):
     """The block of the wildcards' table in canonical order, with its study's title and the published values that it shows."""
     study = study_of(wildcards)
     table = study["tables"][wildcards.table]
-    return canonical({**table, "title": study["title"], **published.told(table)})
+    return canonical({**table, "title": study["title"], **kinds.kind_of(table).published(table)})
 
 
-def difficulty_paths(wildcards):
-    """The files of the difficulties that the wildcards' table compares."""
-    return [f"results/{found.path}" for found in studies.difficulties_of(table_of(wildcards), study_of(wildcards))]
+def table_outputs(kind):
+    """A table's files; the CSV file goes into the report with its kind's caption."""
+    path = "results/tables/{study}/{table}"
+    shown = report(f"{path}.csv", caption=f"../report/{kind}.rst", category="{study}", subcategory="Tables", labels={"table": "{table}"})
+    return {"csv": shown, "markdown": f"{path}.md"}

@@ -1,66 +1,28 @@
-"""Tables: for every study, as CSV for programs and as Markdown for readers."""
+"""Tables: one rule for each kind, for every study, as CSV for programs and as Markdown for readers."""
 
 
 include: "table_helpers.smk"
 
 
-rule tabulate_summary:
-    """Every run of a study with its metrics on the test split, and how they differ from no pruning."""
-    input:
-        lambda wildcards: metrics_of(studies.runs_of(table_of(wildcards), study_of(wildcards), CONFIG)),
-    output:
-        csv=report(
-            "results/tables/{study}/{table}.csv",
-            category="{study}",
-            subcategory="Tables",
-            labels={"table": "{table}"},
-            caption="../report/summary.rst",
-        ),
-        markdown="results/tables/{study}/{table}.md",
-    log:
-        "logs/tabulate/{study}/{table}.log",
-    wildcard_constraints:
-        table=of_kind("tables", "summary"),
-    conda:
-        "../../envs/base.yaml"
-    params:
-        table=table_of,
-        code=code("tabulate", ("tables", "summary")),
-    script:
-        "../scripts/tabulate.py"
+for kind, record in kinds.table_kinds().items():
 
+    rule:
+        name:
+            f"tabulate_{kind}"
+        input:
+            **{name: TABLE_FILES[name] for name in record.reads},
+        output:
+            **table_outputs(kind),
+        log:
+            "logs/tabulate/{study}/{table}.log",
+        wildcard_constraints:
+            table=of_kind("tables", kind),
+        conda:
+            "../../envs/base.yaml"
+        params:
+            table=table_of,
+            code=code("tabulate", ("tables", kind)),
+        script:
+            "../scripts/tabulate.py"
 
-use rule tabulate_summary as tabulate_benchmark with:
-    output:
-        csv=report(
-            "results/tables/{study}/{table}.csv",
-            category="{study}",
-            subcategory="Tables",
-            labels={"table": "{table}"},
-            caption="../report/benchmark.rst",
-        ),
-        markdown="results/tables/{study}/{table}.md",
-    wildcard_constraints:
-        table=of_kind("tables", "benchmark"),
-    params:
-        table=table_of,
-        code=code("tabulate", ("tables", "benchmark")),
-
-
-use rule tabulate_summary as tabulate_stability with:
-    input:
-        difficulty_paths,
-    output:
-        csv=report(
-            "results/tables/{study}/{table}.csv",
-            category="{study}",
-            subcategory="Tables",
-            labels={"table": "{table}"},
-            caption="../report/stability.rst",
-        ),
-        markdown="results/tables/{study}/{table}.md",
-    wildcard_constraints:
-        table=of_kind("tables", "stability"),
-    params:
-        table=table_of,
-        code=code("tabulate", ("tables", "stability")),
+    workflow.get_rule(f"tabulate_{kind}").docstring = record.description

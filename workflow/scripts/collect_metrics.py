@@ -8,7 +8,7 @@ from spurprune.storage.tables import Provenance
 
 with stage_log(snakemake.log[0], "collect_metrics"):
     collect_metrics.run(
-        [Path(path) for path in snakemake.input.metrics],
-        Path(snakemake.output.metrics),
-        Provenance.of(snakemake.wildcards, snakemake.params),
+        metrics=[Path(path) for path in snakemake.input.metrics],
+        output=Path(snakemake.output.metrics),
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
     )

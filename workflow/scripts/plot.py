@@ -8,8 +8,8 @@ from spurprune.storage.tables import Provenance
 
 with stage_log(snakemake.log[0], "plot"):
     plot.run(
-        {name: [Path(path) for path in paths] for name, paths in snakemake.input.items()},
-        snakemake.params.spec,
-        {name: Path(path) for name, path in snakemake.output.items()},
-        Provenance.of(snakemake.wildcards, snakemake.params),
+        inputs={name: [Path(path) for path in paths] for name, paths in snakemake.input.items()},
+        spec=snakemake.params.spec,
+        outputs={name: Path(path) for name, path in snakemake.output.items()},
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
     )

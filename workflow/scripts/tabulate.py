@@ -1,4 +1,4 @@
-"""The rules tabulate_*: see spurprune.stages.tabulate."""
+"""The rules tabulate_...: see spurprune.stages.tabulate."""
 
 from pathlib import Path
 
@@ -7,8 +7,7 @@ from spurprune.stages import tabulate
 
 with stage_log(snakemake.log[0], "tabulate"):
     tabulate.run(
-        [Path(path) for path in snakemake.input],
-        snakemake.params.table,
-        Path(snakemake.output.csv),
-        Path(snakemake.output.markdown),
+        inputs={name: [Path(path) for path in paths] for name, paths in snakemake.input.items()},
+        table=snakemake.params.table,
+        outputs={name: Path(path) for name, path in snakemake.output.items()},
     )

@@ -1,31 +1,42 @@
 """How many carriers it takes, and when carriers and other samples are learned (the paper's Fig. 1)."""
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
-
+from spurprune.evaluation.series import UNKNOWN, difference_of, mean_of
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures import style
-from spurprune.figures.base import (
-    UNKNOWN,
-    Drawing,
-    Material,
-    MetricKey,
-    SettingInfo,
-    Spec,
-    difference_of,
-    group_label,
-    mean_of,
-    repeats_note,
-    shares_over_epochs,
-)
+from spurprune.figures.base import TESTED_LABEL, Drawing, Material, SettingInfo, Spec, repeats_note
+from spurprune.figures.kind import METHODS, NAMES, TEXT, Item, Kind
 from spurprune.figures.words import percent, points
 
-WIDE = 50  # from this ratio of the largest to the smallest number of carriers on, the axis is logarithmic
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
 SWEPT = "count"  # the last word of the coordinate: carriers.count, or the count of a subset's part
+WIDE = 50  # from this ratio of the largest to the smallest number of carriers on, the axis is logarithmic
+HEIGHT = 2.4  # inches
 LOOKS = {"correct": style.CORRECT, "taken": style.TAKEN, "carriers": style.CARRIERS, "others": style.OTHERS}
+
+
+def watched(item: Item, settings: Sequence[str]) -> list[str]:
+    """Return the settings whose histories are drawn: those ``learned``."""
+    return list(item.get("learned", []))
+
+
+KIND = Kind(
+    "Target samples with the feature against the number of carriers; when carriers are learned (the paper's Fig. 1).",
+    reads=("metrics", "history", "manifests"),
+    required={"family": TEXT},
+    optional={"learned": NAMES, **METHODS},
+    needs=("probe", "carriers"),
+    sweeps=(SWEPT,),
+    watched=watched,
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,7 @@ class ShareRow:
     """
 
     setting: str
+    method: str
     of: str
     carriers: int | None
     epoch: int | None
@@ -54,20 +66,38 @@ class Learning:
     first_lead: Estimate
 
 
+@dataclass(frozen=True)
+class Strip:
+    """What one method comes to: its points against the number of carriers, and the learning of the ``learned`` settings."""
+
+    counts: list[ShareRow]
+    learning: Mapping[str, Learning]
+
+    @property
+    def rows(self) -> list[ShareRow]:
+        """All its points."""
+        return [*self.counts, *(row for one in self.learning.values() for row in one.rows)]
+
+
 def make(material: Material, spec: Spec) -> Drawing:
     """Draw accuracy and misclassification against the number of carriers, and the learning of any ``learned`` settings over epochs."""
-    counts = count_rows(material, spec)
-    learning = {name: learning_of(material, spec.settings[name], name) for name in spec.options.get("learned", ())}
-    rows = [*counts, *(row for one in learning.values() for row in one.rows)]
-    return Drawing(rows, draw(counts, learning, spec), findings(counts, learning, spec))
+    strips = {method: strip_of(material, spec, method) for method in spec.methods}
+    said = [sentence for method, strip in strips.items() for sentence in spec.said(findings(strip, spec), method)]
+    return Drawing([row for strip in strips.values() for row in strip.rows], draw(strips, spec), said)
 
 
-def count_rows(material: Material, spec: Spec) -> list[ShareRow]:
+def strip_of(material: Material, spec: Spec, method: str) -> Strip:
+    """Return what one method comes to."""
+    learned = {name: learning_of(material, spec.settings[name], name, method) for name in spec.options.get("learned", ())}
+    return Strip(count_rows(material, spec, method), learned)
+
+
+def count_rows(material: Material, spec: Spec, method: str) -> list[ShareRow]:
     """Return two rows for every number of carriers in the family, ascending."""
     rows = []
     for count, name in sorted((_count(spec.settings[name]), name) for name in spec.family):
         for of, metric in (("correct", "spurious_accuracy"), ("taken", "spurious_misclassification")):
-            rows.append(ShareRow(name, of, count, None, mean_of(material.metrics.get(MetricKey(name, "none", metric), {}))))
+            rows.append(ShareRow(name, method, of, count, None, mean_of(material.unpruned(metric, name, method))))
     return rows
 
 
@@ -76,45 +106,53 @@ def _count(info: SettingInfo) -> int:
     return int(counts[0])
 
 
-def learning_of(material: Material, info: SettingInfo, setting: str) -> Learning:
+def learning_of(material: Material, info: SettingInfo, setting: str, method: str) -> Learning:
     """Return the training accuracy of a setting's source class over the recorded epochs; no rows where none were recorded."""
-    source = material.manifests[info.dataset].class_index(info.source_class)
-    curves = {
-        of: shares_over_epochs(material.history[setting], "train", "natural", group_label(source, with_feature), "n_correct")
-        for of, with_feature in (("carriers", True), ("others", False))
-    }
-    leads = {epoch: difference_of(values, curves["others"].get(epoch, {})) for epoch, values in curves["carriers"].items()}
-    carriers = [ShareRow(setting, "carriers", None, epoch, mean_of(values), leads[epoch]) for epoch, values in curves["carriers"].items()]
-    others = [ShareRow(setting, "others", None, epoch, mean_of(values)) for epoch, values in curves["others"].items()]
-    return Learning([*carriers, *others], next(iter(leads.values()), UNKNOWN))
+    source, _ = material.labels(info)
+    history = material.history[setting, method]
+    carriers, others = (
+        history.shares("n_correct", split="train", view="natural", labels=[source], carrier=carrier) for carrier in (True, False)
+    )
+    leads = {epoch: difference_of(values, others.get(epoch)) for epoch, values in carriers.items()}
+    rows = [ShareRow(setting, method, "carriers", None, epoch, mean_of(values), leads[epoch]) for epoch, values in carriers.items()]
+    rows += [ShareRow(setting, method, "others", None, epoch, mean_of(values)) for epoch, values in others.items()]
+    return Learning(rows, next(iter(leads.values()), UNKNOWN))
 
 
-def draw(counts: Sequence[ShareRow], learning: Mapping[str, Learning], spec: Spec) -> Figure:
-    """Draw panel a against the number of carriers and one panel over epochs for every setting in ``learning``."""
-    if not learning:
-        figure = Figure(figsize=(style.COLUMN, 2.4))
-        _draw_counts(figure, counts, spec.settings[counts[0].setting], style.COLUMN)
-        style.note(figure, repeats_note(row.share for row in counts))
-        return figure
-    figure = Figure(figsize=(style.PAGE, 2.4))
-    width = style.PAGE / (1 + len(learning))
-    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[1, len(learning)])[0]
-    _draw_counts(left, counts, spec.settings[counts[0].setting], width + 0.3)  # beside the next panel's vertical axis
-    panels = right.subplots(1, len(learning), sharey=True, squeeze=False)[0]
-    for letter, axes, (name, one) in zip(style.LETTERS[1:], panels, learning.items(), strict=False):
-        _draw_lines(axes, one.rows, "epoch")
-        style.epoch_axis(axes, [row.epoch for row in one.rows if row.epoch is not None])
-        style.panel_title(axes, letter, spec.settings[name].description, width)
-    shares = [row.share for one in learning.values() for row in one.rows]
-    panels[0].set_ylabel("Training accuracy (%)")
-    style.fit_percent(panels[0], shares, from_zero=False)
-    style.legend(right, {"carriers": LOOKS["carriers"], "other samples of the source class": LOOKS["others"]})
-    style.note(figure, repeats_note([*(row.share for row in counts), *shares]))
+def draw(strips: Mapping[str, Strip], spec: Spec) -> Figure:
+    """Draw for every method a panel against the number of carriers and one panel over epochs for every setting learned."""
+    shares = [row.share for strip in strips.values() for row in strip.rows]
+    letters = style.letters()
+    wide = bool(spec.options.get("learned"))
+    figure, places = style.strips(style.PAGE if wide else style.COLUMN, HEIGHT, list(strips))
+    for method, strip in strips.items():
+        info = spec.settings[strip.counts[0].setting]
+        if wide:
+            _draw_strip(places[method], strip, spec, method, letters)
+        else:
+            _draw_counts(places[method], strip.counts, info, spec.titled(info.description, method), style.COLUMN, next(letters))
+    style.note(figure, repeats_note(shares))
     return figure
 
 
-def _draw_counts(place: Figure | SubFigure, counts: Sequence[ShareRow], info: SettingInfo, inches: float) -> None:
-    """Draw panel a, with its legend; its title has so many inches of room."""
+def _draw_strip(place: Figure | SubFigure, strip: Strip, spec: Spec, method: str, letters: Iterator[str]) -> None:
+    width = style.PAGE / (1 + len(strip.learning))
+    left, right = place.subfigures(1, 2, squeeze=False, width_ratios=[1, len(strip.learning)])[0]
+    info = spec.settings[strip.counts[0].setting]
+    title = spec.titled(info.description, method)
+    _draw_counts(left, strip.counts, info, title, width + 0.3, next(letters))  # beside the next panel's vertical axis
+    panels = right.subplots(1, len(strip.learning), sharey=True, squeeze=False)[0]
+    for axes, (name, one) in zip(panels, strip.learning.items(), strict=True):
+        _draw_lines(axes, one.rows, "epoch")
+        style.epoch_axis(axes, [row.epoch for row in one.rows if row.epoch is not None])
+        style.panel_title(axes, next(letters), spec.titled(spec.settings[name].description, method), width)
+    panels[0].set_ylabel("Training accuracy (%)")
+    style.fit_percent(panels[0], [row.share for one in strip.learning.values() for row in one.rows], from_zero=False)
+    style.legend(right, {"carriers": LOOKS["carriers"], "other samples of the source class": LOOKS["others"]})
+
+
+def _draw_counts(place: Figure | SubFigure, counts: Sequence[ShareRow], info: SettingInfo, title: str, inches: float, letter: str) -> None:
+    """Draw the panel against the number of carriers, with its legend; its title has so many inches of room."""
     axes = place.subplots()
     _draw_lines(axes, counts, "carriers")
     numbers = sorted({row.carriers for row in counts if row.carriers})
@@ -122,11 +160,11 @@ def _draw_counts(place: Figure | SubFigure, counts: Sequence[ShareRow], info: Se
         axes.set_xscale("symlog", linthresh=numbers[0], linscale=0.5)
         axes.set_xticks([0, *numbers], [str(number) for number in (0, *numbers)])
         axes.minorticks_off()
-    axes.set_xlabel(f"Carriers in class {info.source_class}")
-    axes.set_ylabel(f"Class {info.target_class} with {info.attribute} (%)")
+    axes.set_xlabel(f"Carriers in class {info.source}")
+    axes.set_ylabel(info.axis(TESTED_LABEL))
     style.fit_percent(axes, [row.share for row in counts], from_zero=True)
-    style.panel_title(axes, "a", info.description, inches)
-    style.legend(place, {"correct": LOOKS["correct"], f"taken for class {info.source_class}": LOOKS["taken"]})
+    style.panel_title(axes, letter, title, inches)
+    style.legend(place, {"correct": LOOKS["correct"], f"taken for class {info.source}": LOOKS["taken"]})
 
 
 def _draw_lines(axes: Axes, rows: Sequence[ShareRow], against: str) -> None:
@@ -135,24 +173,25 @@ def _draw_lines(axes: Axes, rows: Sequence[ShareRow], against: str) -> None:
         style.line(axes, [getattr(row, against) for row in mine], [row.share for row in mine], LOOKS[of])
 
 
-def findings(counts: Sequence[ShareRow], learning: Mapping[str, Learning], spec: Spec) -> list[str]:
+def findings(strip: Strip, spec: Spec) -> list[str]:
     """Return what is seen at the ends of the family, and how far carriers are ahead after the first recorded epoch."""
-    told = []
+    counts = strip.counts
+    found = []
     info = spec.settings[counts[0].setting]
     for correct, taken in (counts[:2], counts[-2:]):
-        told.append(
-            f"With {correct.carriers} carriers, {percent(correct.share)} of the test samples of class {info.target_class} with the "
-            f"{info.attribute} are classified correctly and {percent(taken.share)} are taken for class {info.source_class}."
+        found.append(
+            f"With {correct.carriers} carriers, {percent(correct.share)} of the test samples of {info.tested} {info.shown} are classified "
+            f"correctly and {percent(taken.share)} are taken for class {info.source}."
         )
-    for name, one in learning.items():
+    for name, one in strip.learning.items():
         setting = spec.settings[name]
         if not one.first_lead.n:
-            told.append(f"{setting.description}: carriers and others cannot be compared over epochs, since none were recorded.")
+            found.append(f"{setting.description}: carriers and others cannot be compared over epochs, since none were recorded.")
             continue
         first = {row.of: row for row in reversed(one.rows)}
-        told.append(
+        found.append(
             f"{setting.description}: after epoch {first['carriers'].epoch}, {percent(first['carriers'].share)} of the carriers are learned "
-            f"and {percent(first['others'].share)} of the other samples of class {setting.source_class} "
+            f"and {percent(first['others'].share)} of the other samples of class {setting.source} "
             f"(paired difference {points(one.first_lead)})."
         )
-    return told
+    return found

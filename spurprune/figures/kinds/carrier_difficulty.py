@@ -1,48 +1,117 @@
 """Carriers among the easiest and among the hardest samples, for every strength of the feature (the paper's Fig. 2)."""
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
+from spurprune.config.known import require_known
+from spurprune.errors import ConfigError
+from spurprune.evaluation.published import COMPARISONS, comparison
+from spurprune.evaluation.series import difference_of, mean_of
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures import baseline, style
-from spurprune.figures.base import (
-    TAKEN_LABEL,
-    Drawing,
-    Material,
-    PublishedLine,
-    Spec,
-    difference_of,
-    group_label,
-    mean_of,
-    repeats_note,
-    shares_over_epochs,
-)
+from spurprune.figures.base import TAKEN_LABEL, Drawing, Material, PublishedLine, Spec, repeats_note
+from spurprune.figures.kind import METHODS, TEXT, Configuration, Item, Kind, Study, require_dataset
 from spurprune.figures.window import MISCLASSIFICATION, WindowRow, by_strength, common_words, final_rows, is_one_strength
 from spurprune.figures.words import percent, points
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
 ENDS = {"easiest": style.EASIEST, "hardest": style.HARDEST}
 APART = 0.12  # how far each end's point stands off the middle of its strength, which are 1 apart
+
+
+def ends_of_family(item: Item, config: Configuration) -> list[str]:
+    """Return the members of the item's family with the easiest and with the hardest carriers."""
+    members = config.family(item["family"])
+    starts = {name: config.coordinates(name).get("carriers.start") for name in members}
+    ranks = [start for start in starts.values() if start is not None]  # none where the family chooses the easiest and the hardest
+    return [name for name in members if not ranks or starts[name] in (min(ranks), max(ranks))]
+
+
+def published(item: Item) -> dict[str, Any]:
+    """Return the published comparison that a figure shows."""
+    return {"published": comparison(item["published"])} if "published" in item else {}
+
+
+def check(key: str, item: Item, study: Study, config: Configuration) -> None:
+    """Raise ConfigError for a baseline of other samples, and for published values of another dataset or without a baseline."""
+    members = config.family(item["family"])
+    if "baseline" in item:
+        blocks = [config.settings[name] for name in (item["baseline"], *members)]
+        if len({(block["dataset"], block["image_size"]) for block in blocks}) > 1:
+            raise ConfigError(f"{key}.baseline is '{item['baseline']}', a setting of other samples than the family; name one of the same.")
+    if "published" in item:
+        name = item["published"]
+        require_known(name, COMPARISONS, f"{key}.published: '{name}'", "set of published values for a carrier_difficulty")
+        if "baseline" not in item:
+            raise ConfigError(f"{key}.published is '{name}', which is compared with a setting without carriers; name one as baseline.")
+        for setting in members:
+            require_dataset(f"{key}.family", setting, COMPARISONS[name], config)
+
+
+KIND = Kind(
+    "Carriers among the easiest and among the hardest samples, several strengths (the paper's Fig. 2).",
+    reads=("metrics", "history", "manifests"),
+    required={"family": TEXT},
+    optional={"baseline": TEXT, "published": TEXT, **METHODS},
+    needs=("probe", "carriers"),
+    sweeps=("carriers.start", "carriers.choose"),
+    members=ends_of_family,
+    published=published,
+    check=check,
+)
+
+
+@dataclass(frozen=True)
+class Strip:
+    """What one method comes to: its values after training, over epochs, and compared with a baseline, if there is one."""
+
+    finals: list[WindowRow]
+    courses: list[WindowRow]
+    compared: list[baseline.ComparedRow]
+
+    @property
+    def shares(self) -> list[Estimate]:
+        """The misclassification everywhere, the baseline's included."""
+        level = [baseline.level(self.compared, MISCLASSIFICATION)] if self.compared else []
+        return [*(row.misclassification for row in (*self.finals, *self.courses)), *level]
 
 
 def make(material: Material, spec: Spec) -> Drawing:
     """Draw final misclassification for every strength, and its course over epochs, for the easiest and the hardest carriers.
 
     With the option ``baseline``, which names a setting without carriers, its final misclassification is drawn across these panels, and
-    one more panel shows final worst-group accuracy likewise (the paper's App. A.4), with the values that the option ``published`` lists
-    (see ``spurprune.evaluation.published.told``) as lines.
+    one more panel shows final worst-group accuracy likewise (the paper's App. A.4), with the values that the option ``published`` lists as
+    lines.
     """
-    finals = ends_of(final_rows(material, spec))
-    courses = epoch_rows(material, spec, finals)
     without = spec.options.get("baseline")
-    if without is None:
-        return Drawing([*finals, *courses], draw(finals, courses, [], spec), findings(finals))
-    compared = baseline.compared(material, finals, without)
-    published = _published(spec)
-    told = [*findings(finals), *baseline.findings(compared, spec.settings[without].description, published)]
-    rows = [*compared, *baseline.over_epochs(finals, courses), *baseline.published_rows(published)]
-    return Drawing(rows, draw(finals, courses, compared, spec), told)
+    strips = {method: strip_of(material, spec, method) for method in spec.methods}
+    rows: list[Any] = []
+    said: list[str] = []
+    for method, strip in strips.items():
+        seen = findings(strip.finals)
+        if without is None:
+            rows += [*strip.finals, *strip.courses]
+        else:
+            rows += [*strip.compared, *baseline.over_epochs(strip.finals, strip.courses)]
+            seen += baseline.findings(strip.compared, spec.settings[without].description)
+        said += spec.said(seen, method)
+    lines = _published(spec)
+    return Drawing([*rows, *baseline.published_rows(lines)], draw(strips, spec), [*said, *baseline.published_findings(lines)])
+
+
+def strip_of(material: Material, spec: Spec, method: str) -> Strip:
+    """Return what one method comes to."""
+    finals = ends_of(final_rows(material, spec, method))
+    without = spec.options.get("baseline")
+    compared = [] if without is None else baseline.compared(material, finals, without, method)
+    return Strip(finals, epoch_rows(material, spec, finals), compared)
 
 
 def _published(spec: Spec) -> list[PublishedLine]:
@@ -58,58 +127,69 @@ def epoch_rows(material: Material, spec: Spec, finals: Sequence[WindowRow]) -> l
     """Return the misclassification after every recorded epoch of the members in ``finals``; none where no epochs were recorded."""
     rows = []
     for line in by_strength(finals).values():
-        courses = [_course(material, spec, row.setting) for row in line]
+        courses = [_course(material, spec, row) for row in line]
         for row, course in zip(line, courses, strict=True):
             for epoch, values in course.items():
-                difference = difference_of(values, courses[0].get(epoch, {}))
-                rows.append(WindowRow(row.strength, row.setting, row.start, epoch, mean_of(values), difference))
+                difference = difference_of(values, courses[0].get(epoch))
+                rows.append(replace(row, epoch=epoch, misclassification=mean_of(values), difference=difference))
     return rows
 
 
-def _course(material: Material, spec: Spec, setting: str) -> dict[int, dict[int, float]]:
+def _course(material: Material, spec: Spec, row: WindowRow) -> dict[int, pd.Series]:
     """Return the share of the target's test samples with the feature that are taken for the source class, by epoch and repeat."""
-    info = spec.settings[setting]
-    featured = group_label(material.manifests[info.dataset].class_index(info.target_class), with_feature=True)
-    return shares_over_epochs(material.history[setting], "test", info.view, featured, "n_as_source")
+    info = spec.settings[row.setting]
+    _, targets = material.labels(info)
+    carrier = None if info.view == "featured" else True  # in the featured view, all show it
+    return material.history[row.setting, row.method].shares("n_as_source", split="test", view=info.view, labels=targets, carrier=carrier)
 
 
-def draw(finals: Sequence[WindowRow], courses: Sequence[WindowRow], compared: Sequence[baseline.ComparedRow], spec: Spec) -> Figure:
-    """Draw final values in panel a, and one panel over epochs for every strength, all on one scale.
+def draw(strips: Mapping[str, Strip], spec: Spec) -> Figure:
+    """Draw for every method the final values, and one panel over epochs for every strength, all on one scale.
 
-    With rows that compare with a baseline, its level is drawn across them, and panel b shows final worst-group accuracy on its own scale.
+    With rows that compare with a baseline, its level is drawn across them, and one panel shows final worst-group accuracy on its own scale.
     """
-    info = spec.settings[finals[0].setting]
-    lines = by_strength(finals)
-    ahead = 2 if compared else 1  # panels before those over epochs
-    width = style.PAGE / (ahead + len(lines))
-    figure = Figure(figsize=(style.PAGE, 2.5 if compared else 2.2))  # the legend of a comparison takes one more line
-    panels = figure.subplots(1, ahead + len(lines), sharey=not compared)
-    final, over_epochs = panels[0], panels[ahead:]
-    for position, (axes, (strength, line)) in enumerate(zip(over_epochs, lines.items(), strict=True)):
-        for row, look, shift in zip(line, ENDS.values(), (-APART, APART), strict=True):
-            style.point(final, position + shift, row.misclassification, look)
-            course = {one.epoch: one.misclassification for one in courses if one.setting == row.setting and one.epoch is not None}
-            style.line(axes, list(course), list(course.values()), look)
-        style.epoch_axis(axes, [one.epoch for one in courses if one.strength == strength and one.epoch is not None])
-        style.panel_title(axes, style.LETTERS[ahead + position], strength, width)
-    _strength_axis(final, lines, spec)
-    final.set_ylabel(TAKEN_LABEL.format(source=info.source_class, target=info.target_class, attribute=info.attribute))
-    style.panel_title(final, "a", "after training", width)
-    shares = [row.misclassification for row in (*finals, *courses)]
+    is_compared = "baseline" in spec.options
+    shares = [share for strip in strips.values() for share in strip.shares]
+    figure, places = style.strips(style.PAGE, 2.5 if is_compared else 2.2, list(strips))  # the legend of a comparison takes one more line
+    letters = style.letters()
+    for method, strip in strips.items():
+        _draw_strip(places[method], strip, spec, method, shares, letters)
     looks = {f"carriers among the {end} samples": look for end, look in ENDS.items()}
-    if compared:
-        shares = [*shares, baseline.level(compared, MISCLASSIFICATION)]
-        for axes in (final, *over_epochs):
-            style.level(axes, shares[-1].mean, baseline.LOOK)
-            style.fit_percent(axes, shares, from_zero=True)
-        _draw_worst(panels[1], lines, compared, spec)
-        style.panel_title(panels[1], "b", "after training", width)
+    if is_compared:
         looks["no carriers"] = baseline.LOOK
         looks |= {baseline.label_of(one): baseline.PUBLISHED_LOOKS[one.name] for one in _published(spec)}
-    style.fit_percent(final, shares, from_zero=True)
     style.legend(figure, looks)
     style.note(figure, repeats_note(shares))
     return figure
+
+
+def _draw_strip(
+    place: Figure | SubFigure, strip: Strip, spec: Spec, method: str, shares: Sequence[Estimate], letters: Iterator[str]
+) -> None:
+    info = spec.settings[strip.finals[0].setting]
+    lines = by_strength(strip.finals)
+    ahead = 2 if strip.compared else 1  # panels before those over epochs
+    width = style.PAGE / (ahead + len(lines))
+    panels = place.subplots(1, ahead + len(lines), sharey=not strip.compared)
+    final, over_epochs = panels[0], panels[ahead:]
+    style.panel_title(final, next(letters), spec.titled("after training", method), width)
+    final.set_ylabel(info.axis(TAKEN_LABEL))
+    if strip.compared:
+        _draw_worst(panels[1], lines, strip.compared, spec)
+        style.panel_title(panels[1], next(letters), spec.titled("after training", method), width)
+    for position, (axes, (strength, line)) in enumerate(zip(over_epochs, lines.items(), strict=True)):
+        for row, look, shift in zip(line, ENDS.values(), (-APART, APART), strict=True):
+            style.point(final, position + shift, row.misclassification, look)
+            course = {one.epoch: one.misclassification for one in strip.courses if one.setting == row.setting and one.epoch is not None}
+            style.line(axes, list(course), list(course.values()), look)
+        style.epoch_axis(axes, [one.epoch for one in strip.courses if one.strength == strength and one.epoch is not None])
+        style.panel_title(axes, next(letters), strength, width)
+    _strength_axis(final, lines, spec)
+    if strip.compared:
+        for axes in (final, *over_epochs):
+            style.level(axes, baseline.level(strip.compared, MISCLASSIFICATION).mean, baseline.LOOK)
+            style.fit_percent(axes, shares, from_zero=True)
+    style.fit_percent(final, shares, from_zero=True)
 
 
 def _strength_axis(axes: Axes, lines: Mapping[str, Sequence[WindowRow]], spec: Spec) -> None:
@@ -141,10 +221,10 @@ def _draw_worst(axes: Axes, lines: Mapping[str, Sequence[WindowRow]], compared: 
 
 def findings(finals: Sequence[WindowRow]) -> list[str]:
     """Return the misclassification for the easiest and the hardest carriers of every strength."""
-    told = []
+    found = []
     for strength, (easiest, hardest) in by_strength(finals).items():
-        told.append(
+        found.append(
             f"{strength}: {percent(easiest.misclassification)} with carriers among the easiest samples, "
             f"{percent(hardest.misclassification)} with carriers among the hardest (paired difference {points(hardest.difference)})."
         )
-    return told
+    return found

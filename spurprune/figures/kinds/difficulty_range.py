@@ -1,47 +1,68 @@
-"""Carriers over the whole range of difficulty, one line a strength of the feature (the paper's Fig. 3)."""
+"""Carriers over the whole range of difficulty, one line for each strength of the feature (the paper's Fig. 3)."""
+
+from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from spurprune.figures import style
 from spurprune.figures.base import TAKEN_LABEL, Drawing, Material, Spec, repeats_note
+from spurprune.figures.kind import METHODS, TEXT, Kind
 from spurprune.figures.window import WindowRow, by_strength, final_rows, starts_of
 from spurprune.figures.words import is_clear, percent, points
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+KIND = Kind(
+    "Carriers over the whole range of difficulty (the paper's Fig. 3).",
+    reads=("metrics",),
+    required={"family": TEXT},
+    optional=METHODS,
+    needs=("probe", "carriers"),
+    sweeps=("carriers.start",),
+)
 
 
 def make(material: Material, spec: Spec) -> Drawing:
     """Draw spurious misclassification against the difficulty rank at which the window of carriers begins."""
-    rows = final_rows(material, spec)
-    return Drawing(rows, draw(rows, spec), findings(rows))
+    rows = {method: final_rows(material, spec, method) for method in spec.methods}
+    said = [sentence for method, of_method in rows.items() for sentence in spec.said(findings(of_method), method)]
+    return Drawing([row for of_method in rows.values() for row in of_method], draw(rows, spec), said)
 
 
-def draw(rows: Sequence[WindowRow], spec: Spec) -> Figure:
-    """Draw one line a strength."""
-    info = spec.settings[rows[0].setting]
-    figure = Figure(figsize=(style.COLUMN, 2.6))
-    axes = figure.subplots()
-    lines = by_strength(rows)
-    looks = style.looks_of(lines, style.STRENGTHS)
-    for strength, line in lines.items():
-        style.line(axes, starts_of(line), [row.misclassification for row in line], looks[strength])
-    axes.set_xlabel(f"Difficulty rank of the easiest carrier\nwithin class {info.source_class} (0 = easiest sample)")
-    axes.set_ylabel(TAKEN_LABEL.format(source=info.source_class, target=info.target_class, attribute=info.attribute))
-    style.fit_percent(axes, [row.misclassification for row in rows], from_zero=True)
+def draw(rows: Mapping[str, Sequence[WindowRow]], spec: Spec) -> Figure:
+    """Draw one line for each strength, one panel for each method, all on one scale."""
+    figure, places = style.strips(style.COLUMN, 2.6, list(rows))
+    shares = [row.misclassification for of_method in rows.values() for row in of_method]
+    looks: dict[str, style.Look] = {}
+    for letter, (method, of_method) in zip(style.letters(), rows.items(), strict=False):
+        info = spec.settings[of_method[0].setting]
+        axes = places[method].subplots()
+        lines = by_strength(of_method)
+        looks = style.looks_of(lines, style.STRENGTHS)
+        for strength, line in lines.items():
+            style.line(axes, starts_of(line), [row.misclassification for row in line], looks[strength])
+        axes.set_xlabel(f"Difficulty rank of the easiest carrier\nwithin class {info.source} (0 = easiest sample)")
+        axes.set_ylabel(info.axis(TAKEN_LABEL))
+        style.fit_percent(axes, shares, from_zero=True)
+        if len(rows) > 1:
+            style.panel_title(axes, letter, method, style.COLUMN)
     style.legend(figure, looks)
-    style.note(figure, repeats_note(row.misclassification for row in rows))
+    style.note(figure, repeats_note(shares))
     return figure
 
 
 def findings(rows: Sequence[WindowRow]) -> list[str]:
     """Return for every strength the misclassification at both ends of the range, and which part of a clear rise lies in its harder half."""
-    told = []
+    found = []
     for strength, line in by_strength(rows).items():
         first, last = line[0], line[-1]
         if first is last:
-            told.append(f"{strength}: {percent(first.misclassification)} with carriers from rank {first.start} on.")
+            found.append(f"{strength}: {percent(first.misclassification)} with carriers from rank {first.start} on.")
             continue
         text = (
             f"{strength}: {percent(first.misclassification)} with carriers from rank {first.start} on, {percent(last.misclassification)} "
@@ -49,8 +70,8 @@ def findings(rows: Sequence[WindowRow]) -> list[str]:
         )
         if is_clear(last.difference) and last.difference.mean > 0:
             text += f"; {100 * late_share(line):.0f}% of the rise lies in the harder half of the range (linear growth: 50%)"
-        told.append(f"{text}.")
-    return told
+        found.append(f"{text}.")
+    return found
 
 
 def late_share(line: Sequence[WindowRow]) -> float:

@@ -1,16 +1,36 @@
 """The hardest, the easiest or random samples of every class pruned, against sparsity (the paper's Fig. 6, and Fig. 7)."""
 
+from spurprune.errors import ConfigError
 from spurprune.figures import sweep
-from spurprune.figures.base import TAKEN_LABEL, Drawing, Material, Spec
+from spurprune.figures.base import Drawing, Material, Spec
+from spurprune.figures.kind import Configuration, Item, Kind, Study
 
-PANELS = (
-    sweep.Panel(sweep.MISCLASSIFICATION, TAKEN_LABEL, from_zero=True),
-    sweep.Panel("accuracy", "Test accuracy (%)", from_zero=False),
+PANELS = (sweep.TAKEN, sweep.Panel("accuracy", "Test accuracy (%)", from_zero=False))
+
+
+def at_random(item: Item) -> list[str]:
+    """Return the plans of the control, which prunes at random."""
+    return [f"random-{sparsity}" for sparsity in item["sparsities"]]
+
+
+def check(key: str, item: Item, study: Study, config: Configuration) -> None:
+    """Raise ConfigError for orders that go wrong."""
+    if "random" in item.get("orders", []):
+        raise ConfigError(f"{key}.orders names 'random', which a general_pruning always shows; leave it out.")
+    sweep.check(key, item, study, config)
+
+
+KIND = Kind(
+    "Every class pruned, hardest or easiest first or at random, against sparsity (the paper's Figs. 6 and 7).",
+    reads=("metrics",),
+    required=sweep.REQUIRED,
+    optional=sweep.OPTIONAL,
+    plans=sweep.plans_by("per_class", more=at_random),
+    check=check,
 )
 
 
 def make(material: Material, spec: Spec) -> Drawing:
-    """Draw spurious misclassification and accuracy of every setting against the share of every class pruned; random is the control."""
-    rows = sweep.numbers(material.metrics, list(spec.settings), [panel.metric for panel in PANELS])
-    figure = sweep.draw(rows, spec.settings, PANELS, "Samples of every class")
-    return Drawing(rows, figure, sweep.findings(rows, spec.settings, "samples of every class", PANELS))
+    """Draw spurious misclassification, or worst-group accuracy without a probe, and accuracy against the share of every class pruned."""
+    panels = sweep.panels_of(spec, PANELS, instead=(sweep.WORST_GROUP,))
+    return sweep.make(material, spec, panels, "samples of every class", "Samples of every class")

@@ -1,42 +1,57 @@
-"""When each group of the source and the target class is learned, several settings side by side (the paper's Fig. 1b)."""
+"""When each group is learned, several settings side by side (the paper's Fig. 1b)."""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
-
-from spurprune.data.samples import group_name
+from spurprune.evaluation.series import UNKNOWN, difference_of, mean_of
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures import style
-from spurprune.figures.base import (
-    UNKNOWN,
-    Drawing,
-    Material,
-    SettingInfo,
-    Spec,
-    difference_of,
-    group_label,
-    mean_of,
-    repeats_note,
-    shares_over_epochs,
-)
+from spurprune.figures.base import Drawing, Material, SettingInfo, Spec, repeats_note
+from spurprune.figures.kind import METHODS, NAMES, Kind
 from spurprune.figures.words import is_clear, percent, points
 
-# The source class's samples with the feature and without it, then the target class's.
-LOOKS = (style.CARRIERS, style.OTHERS, style.Look("#D55E00", "o", "-."), style.Look("#0072B2", "s", ":"))
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from spurprune.data.grouping import Grouping
+    from spurprune.evaluation.frame import History
+
+KIND = Kind(
+    "Training accuracy of each group over epochs, several settings (the paper's Fig. 1b).",
+    reads=("history", "manifests"),
+    required={"settings": NAMES},
+    optional=METHODS,
+)
+# In their order: the groups of the source class, the carriers' first, then those of the target class.
+LOOKS = (
+    style.CARRIERS,
+    style.OTHERS,
+    style.Look("#D55E00", "o", "-."),
+    style.Look("#0072B2", "s", ":"),
+    style.Look("#009E73", "^", "-"),
+    style.Look("#E69F00", "P", "--"),
+    style.Look("#56B4E9", "X", "-."),
+    style.Look("#000000", "*", ":"),
+)
 ACROSS = 3  # panels side by side
 PANEL_HEIGHT = 2.7  # inches, legend included
 
 
 @dataclass(frozen=True)
 class GroupRow:
-    """The accuracy, in [0, 1], on one group's training samples after one epoch; ``group`` is its name, such as "Male, eyeglasses".
+    """The accuracy, in [0, 1], on one group's training samples after one epoch; ``group`` is its name, such as "Male with eyeglasses".
 
-    ``difference`` is paired, of the source class's samples with the feature to those without it, in the rows of the former alone.
+    ``difference`` is paired, to the source class's samples without the feature, in the rows of its groups with the feature alone.
     """
 
     setting: str
+    method: str
     group: str
     epoch: int
     accuracy: Estimate
@@ -47,50 +62,88 @@ class GroupRow:
 class Learning:
     """The learning of one setting's groups over epochs.
 
-    ``looks`` has an entry for every group present in training; ``first_lead`` is the paired lead of the source class's samples with the
-    feature over those without it after the first epoch recorded.
+    ``looks`` has an entry for every group shown, ``hidden`` counts those with training samples for which there was no room; ``first_lead``
+    is the paired lead of the source class's samples with the feature over those without it after the first epoch recorded.
     """
 
     rows: list[GroupRow]
     looks: Mapping[str, style.Look]
+    hidden: int
     first_lead: Estimate
 
 
 def make(material: Material, spec: Spec) -> Drawing:
-    """Draw the training accuracy of the source and the target class's groups over the recorded epochs, one panel a setting."""
-    learning = {name: learning_of(material, info, name) for name, info in spec.settings.items()}
+    """Draw the training accuracy of groups over the recorded epochs, one panel for each setting and method.
+
+    With a probe they are the groups of its classes, without one all; where there are more than looks to tell them apart, the largest.
+    """
+    panels = list(product(spec.settings, spec.methods))
+    learning = {(name, method): learning_of(material, spec.settings[name], name, method) for name, method in panels}
     rows = [row for one in learning.values() for row in one.rows]
     return Drawing(rows, draw(learning, spec), findings(learning, spec))
 
 
-def learning_of(material: Material, info: SettingInfo, setting: str) -> Learning:
-    """Return the learning of one setting; groups without training samples are left out, and so is all where no epochs were recorded."""
-    manifest = material.manifests[info.dataset]
-    rows: list[GroupRow] = []
-    looks = {}
-    curves = []
-    sides = [(name, with_feature) for name in (info.source_class, info.target_class) for with_feature in (True, False)]
-    for (name, with_feature), look in zip(sides, LOOKS, strict=True):
-        group = group_label(manifest.class_index(name), with_feature)
-        curve = shares_over_epochs(material.history[setting], "train", "natural", group, "n_correct")
-        curves.append(curve)
-        if curve:
-            called = group_name(group, manifest.classes, info.attribute)
-            looks[called] = look
-            rows += [GroupRow(setting, called, epoch, mean_of(values)) for epoch, values in curve.items()]
-    carriers, others, *_ = curves
-    leads = [difference_of(values, others.get(epoch, {})) for epoch, values in carriers.items()]
-    rows[: len(leads)] = [replace(row, difference=lead) for row, lead in zip(rows, leads, strict=False)]  # the carriers' come first
-    return Learning(rows, looks, leads[0] if leads else UNKNOWN)
+def learning_of(material: Material, info: SettingInfo, setting: str, method: str) -> Learning:
+    """Return the learning of one setting by one method.
+
+    Groups without training samples are left out, and so is all where no epochs were recorded.
+    """
+    history = material.history[setting, method]
+    labels = list(range(len(history.grouping.classes)))
+    source = None
+    if info.source is not None:
+        source, targets = material.labels(info)
+        labels = [source, *targets]
+    looks, hidden = looks_of(history, labels)
+    feature = {
+        with_feature: {} if source is None else learned(history, labels=[source], carrier=with_feature) for with_feature in (True, False)
+    }
+    rows = []
+    for group in looks:
+        name, (label, _) = history.grouping.name(group), history.grouping.cell(group)
+        is_carriers = label == source and not learned(history, group=group, carrier=False)
+        for epoch, values in learned(history, group=group).items():
+            difference = difference_of(values, feature[False].get(epoch)) if is_carriers else UNKNOWN
+            rows.append(GroupRow(setting, method, name, epoch, mean_of(values), difference))
+    leads = [difference_of(values, feature[False].get(epoch)) for epoch, values in feature[True].items()]
+    return Learning(rows, {history.grouping.name(group): look for group, look in looks.items()}, hidden, leads[0] if leads else UNKNOWN)
 
 
-def draw(learning: Mapping[str, Learning], spec: Spec) -> Figure:
-    """Draw one panel a setting with its groups' names above it, up to three side by side, all on one scale."""
+def learned(
+    history: History, *, labels: list[int] | None = None, group: int | None = None, carrier: bool | None = None
+) -> dict[int, pd.Series]:
+    """Return the training accuracy of some samples after every recorded epoch, by repeat."""
+    return history.shares("n_correct", split="train", view="natural", labels=labels, group=group, carrier=carrier)
+
+
+def looks_of(history: History, labels: list[int]) -> tuple[dict[int, style.Look], int]:
+    """Return the looks of the groups shown, by number, and how many groups with training samples are not shown.
+
+    The classes stand in the order of ``labels``, their groups in the reverse order of their numbers, so that "with" precedes "without".
+    """
+    trained = history.frame[(history.frame["split"] == "train") & (history.frame["view"] == "natural")]
+    largest_n = trained[trained["group"] >= 0].groupby("group")["n"].max()
+    sizes: dict[int, int] = dict(zip(largest_n.index.tolist(), largest_n.tolist(), strict=True))
+    cells = [group for label in labels for group in reversed(_cells(history.grouping, label))]
+    if len(cells) <= len(LOOKS):  # a group keeps its look where another is missing
+        return {group: look for group, look in zip(cells, LOOKS, strict=False) if group in sizes}, 0
+    present = [group for group in cells if group in sizes]
+    largest = sorted(present, key=lambda group: -sizes[group])[: len(LOOKS)]
+    shown = [group for group in present if group in largest]
+    return dict(zip(shown, LOOKS, strict=False)), len(present) - len(shown)
+
+
+def _cells(grouping: Grouping, label: int) -> list[int]:
+    return [group for group in range(grouping.num_groups) if grouping.cell(group)[0] == label]
+
+
+def draw(learning: Mapping[tuple[str, str], Learning], spec: Spec) -> Figure:
+    """Draw one panel for each setting and method with its groups' names above it, up to three side by side, all on one scale."""
     columns, lines = min(ACROSS, len(learning)), math.ceil(len(learning) / ACROSS)
-    figure = Figure(figsize=(style.PAGE, PANEL_HEIGHT * lines))
+    figure = style.new_figure(style.PAGE, PANEL_HEIGHT * lines)
     places = figure.subfigures(lines, columns, squeeze=False)
     shares = [row.accuracy for one in learning.values() for row in one.rows]
-    for position, (name, one) in enumerate(learning.items()):
+    for position, (letter, ((name, method), one)) in enumerate(zip(style.letters(), learning.items(), strict=False)):
         place = places.flat[position]
         axes = place.subplots()
         for group, look in one.looks.items():
@@ -100,28 +153,32 @@ def draw(learning: Mapping[str, Learning], spec: Spec) -> Figure:
         style.fit_percent(axes, shares, from_zero=False)
         if position % columns == 0:
             axes.set_ylabel("Training accuracy (%)")
-        style.panel_title(axes, style.LETTERS[position], spec.settings[name].description, style.PAGE / columns - 0.15)  # a legend beside
+        title = spec.titled(spec.settings[name].description, method)
+        style.panel_title(axes, letter, title, style.PAGE / columns - 0.15)  # a legend beside
         style.legend(place, one.looks, columns=1)
     style.note(figure, repeats_note(shares))
     return figure
 
 
-def findings(learning: Mapping[str, Learning], spec: Spec) -> list[str]:
+def findings(learning: Mapping[tuple[str, str], Learning], spec: Spec) -> list[str]:
     """Return every group's accuracy after the first recorded epoch, and whether the feature told its carriers apart by then."""
-    told = []
-    for name, one in learning.items():
+    found = []
+    for (name, method), one in learning.items():
         info = spec.settings[name]
+        title = spec.titled(info.description, method)
         if not one.rows:
-            told.append(f"{info.description}: groups cannot be compared over epochs, since none were recorded.")
+            found.append(f"{title}: groups cannot be compared over epochs, since none were recorded.")
             continue
         first = min(row.epoch for row in one.rows)
         accuracies = ", ".join(f"{percent(row.accuracy)} of ({row.group})" for row in one.rows if row.epoch == first)
-        text = f"{info.description}: after epoch {first}, the network has learned {accuracies}"
+        text = f"{title}: after epoch {first}, the network has learned {accuracies}"
+        if one.hidden:
+            text += f"; {one.hidden} smaller {'group is' if one.hidden == 1 else 'groups are'} not shown"
         if one.first_lead.n:
             lead = "clear" if is_clear(one.first_lead) else "no clear"
             text += (
-                f"; within class {info.source_class}, {lead} difference between samples with the feature and those without "
+                f"; within class {info.source}, {lead} difference between samples with the feature and those without "
                 f"({points(one.first_lead)})"
             )
-        told.append(f"{text}.")
-    return told
+        found.append(f"{text}.")
+    return found

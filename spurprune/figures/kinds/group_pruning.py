@@ -1,15 +1,43 @@
-"""Pruning within the groups whose feature goes with their class, against sparsity (the paper's Fig. 8)."""
+"""Pruning within the groups whose attributes go with their class, against sparsity (the paper's Fig. 8)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
+from spurprune.config.known import require_known
+from spurprune.evaluation.published import BENCHMARKS, rivals
 from spurprune.figures import sweep
-from spurprune.figures.base import TAKEN_LABEL, Drawing, Material, PublishedLine, Spec
+from spurprune.figures.base import Drawing, Material, PublishedLine, Spec
+from spurprune.figures.kind import TEXT, Configuration, Item, Kind, Study, require_dataset
 
-PANELS = (
-    sweep.Panel("worst_group_accuracy", "Worst-group\naccuracy (%)", from_zero=True),
-    sweep.Panel(sweep.MISCLASSIFICATION, TAKEN_LABEL, from_zero=True),
-    sweep.Panel("accuracy_weighted", "Mean accuracy (%)", from_zero=False),
+PANELS = (sweep.WORST_GROUP, sweep.TAKEN, sweep.Panel("accuracy_weighted", "Mean accuracy (%)", from_zero=False))
+
+
+def published(item: Item) -> dict[str, Any]:
+    """Return the results of other methods that a figure shows."""
+    return {"published": rivals(item["published"])} if "published" in item else {}
+
+
+def check(key: str, item: Item, study: Study, config: Configuration) -> None:
+    """Raise ConfigError for published values of another dataset, and for orders that go wrong."""
+    sweep.check(key, item, study, config)
+    if "published" in item:
+        require_known(
+            item["published"], BENCHMARKS, f"{key}.published: '{item['published']}'", "set of published values for a group_pruning"
+        )
+        for setting in item["settings"]:
+            require_dataset(f"{key}.settings", setting, item["published"], config)
+
+
+KIND = Kind(
+    "The groups whose attributes go with their class pruned, against sparsity (the paper's Fig. 8).",
+    reads=("metrics",),
+    required={**sweep.REQUIRED, "strategy": {"enum": ["per_group", "per_group_equal"]}},
+    optional={**sweep.OPTIONAL, "published": TEXT},
+    needs=("aligned",),
+    plans=sweep.plans_by(),
+    published=published,
+    check=check,
 )
 
 
@@ -17,26 +45,23 @@ def make(material: Material, spec: Spec) -> Drawing:
     """Draw worst-group accuracy, spurious misclassification and mean accuracy against the share of the aligned groups pruned.
 
     Mean accuracy is weighted by training groups, as in the group-robustness literature. Values of other methods that the option
-    ``published`` lists (see ``spurprune.evaluation.published.told``) are drawn as lines in the panel of their metric.
+    ``published`` lists are drawn as lines in the panel of their metric.
     """
-    published = [PublishedLine(**one) for one in spec.options.get("published", ())]
-    rows = sweep.numbers(material.metrics, list(spec.settings), [panel.metric for panel in PANELS])
-    panels = [replace(panel, from_zero=panel.from_zero and not _near_the_top(panel, published)) for panel in PANELS]
-    figure = sweep.draw(rows, spec.settings, panels, "Aligned groups", published)
-    told = sweep.findings(rows, spec.settings, "samples of the aligned groups", PANELS)
-    return Drawing(sweep.compared(rows, published) if published else rows, figure, [*told, *_told_published(published)])
+    lines = [PublishedLine(**one) for one in spec.options.get("published", ())]
+    panels = [replace(panel, from_zero=panel.from_zero and not _near_the_top(panel, lines)) for panel in sweep.panels_of(spec, PANELS)]
+    drawing = sweep.make(material, spec, panels, "samples of the aligned groups", "Aligned groups")
+    return replace(drawing, findings=[*drawing.findings, *_said_of(lines)])
 
 
-def _near_the_top(panel: sweep.Panel, published: Sequence[PublishedLine]) -> bool:
+def _near_the_top(panel: sweep.Panel, lines: Sequence[PublishedLine]) -> bool:
     """Return whether a panel shows published levels, which lie close together: its axis then ends at 100% instead of beginning at 0."""
-    return any(one.metric == panel.metric for one in published)
+    return any(one.metric == panel.metric for one in lines)
 
 
-def _told_published(published: Sequence[PublishedLine]) -> list[str]:
-    """Return one sentence a metric and source that tells the published values."""
-    words = {"worst_group_accuracy": "worst-group accuracy", "accuracy_weighted": "mean accuracy"}
-    told = []
-    for metric, source in dict.fromkeys((one.metric, one.source) for one in published):
-        values = ", ".join(f"{one.name} {100 * one.value:.1f}%" for one in published if (one.metric, one.source) == (metric, source))
-        told.append(f"Published {words[metric]} of other methods, not measured here ({source}): {values}.")
-    return told
+def _said_of(lines: Sequence[PublishedLine]) -> list[str]:
+    """Return one sentence on the published values of each metric and source."""
+    said = []
+    for metric, source in dict.fromkeys((one.metric, one.source) for one in lines):
+        values = ", ".join(f"{one.name} {100 * one.value:.1f}%" for one in lines if (one.metric, one.source) == (metric, source))
+        said.append(f"Published {sweep.IN_WORDS[metric]} of other methods, not measured here ({source}): {values}.")
+    return said

@@ -1,19 +1,49 @@
 """Images over the difficulty range of the source class, carriers marked (the paper's Fig. 9)."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from spurprune.dag import plugins
-from spurprune.errors import DataError
+from spurprune.errors import ConfigError, DataError
 from spurprune.figures import style
 from spurprune.figures.base import Drawing, Material, SettingInfo, Spec
+from spurprune.figures.kind import TEXT, Configuration, Item, Kind, Study, nothing, own_score, repeats_of
 from spurprune.figures.spectrum import Spectrum, spectra
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LOOKS = {"carriers": style.CARRIERS, "others": style.OTHERS}
 ALL = "all samples"  # the one row where carriers are not known
+
+
+def blocks_of(item: Item, study: Study) -> list[str]:
+    """Return the block that holds the item's repeat."""
+    return [block for block in study["blocks"] if item["repeat"] in repeats_of(block)]
+
+
+def check(key: str, item: Item, study: Study, config: Configuration) -> None:
+    """Raise ConfigError for a repeat that the study does not have."""
+    if not blocks_of(item, study):
+        raise ConfigError(f"{key}.repeat is {item['repeat']}, which is in none of the study's blocks {', '.join(study['blocks'])}.")
+
+
+KIND = Kind(
+    "Images over the difficulty range, carriers marked (the paper's Fig. 9).",
+    reads=("images", "manifests", "samples", "difficulty"),
+    required={"setting": TEXT, "repeat": {"type": "integer", "minimum": 0}, "columns": {"type": "integer", "minimum": 2}},
+    optional={"score": TEXT},
+    needs=("images", "probe"),
+    plans=nothing,
+    scores=own_score,
+    blocks=blocks_of,
+    check=check,
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +61,7 @@ class ImageRow:
 def make(material: Material, spec: Spec) -> Drawing:
     """Draw two rows of images, carriers and others, each evenly spaced from its easiest to its hardest sample.
 
-    Where the data do not tell which samples carry the feature, one row of all. Raises DataError if the setting's inputs are no images.
+    Where it is not known which samples carry the feature, one row of all. Raises DataError if the setting's inputs are not images.
     """
     name, repeat, columns = (spec.options[key] for key in ("setting", "repeat", "columns"))
     info = spec.settings[name]
@@ -63,16 +93,16 @@ def evenly_spaced(available: int, wanted: int) -> np.ndarray:
 
 
 def pictures(inputs: np.ndarray, rows: list[ImageRow], info: SettingInfo) -> list[np.ndarray]:
-    """Return the images as the network sees them before augmentation, uint8 [H, W] or [H, W, 3]; a synthetic feature lies over carriers.
+    """Return the images as the network sees them before augmentation, uint8 [H, W] or [H, W, 3]; a synthetic feature is laid over carriers.
 
     ``inputs`` uint8 [N, C, H, W] may be a memory map, of which only the rows' own images are read.
     """
     images = []
     for row in rows:
         image = np.array(inputs[row.sample_id : row.sample_id + 1])
-        if row.row == "carriers" and info.feature is not None:
-            options = {key: value for key, value in info.feature.items() if key != "name"}
-            image = plugins.load("overlays", info.feature["name"]).apply_(image, **options)
+        if row.row == "carriers" and info.overlay is not None:
+            options = {key: value for key, value in info.overlay.items() if key not in ("name", "attribute")}
+            image = plugins.load("overlays", info.overlay["name"]).apply_(image, **options)
         image = centre(image[0], info.crop_size)
         images.append(image[0] if len(image) == 1 else image.transpose(1, 2, 0))
     return images
@@ -90,7 +120,7 @@ def draw(rows: list[ImageRow], images: list[np.ndarray], info: SettingInfo, repe
     """Draw the images, each with its rank below it; carriers have a thick coloured frame, others a thin grey dashed one."""
     side = style.PAGE / (columns + 1)
     names = list(dict.fromkeys(row.row for row in rows)) if any(row.row == ALL for row in rows) else list(LOOKS)
-    figure = Figure(figsize=(style.PAGE, len(names) * (side + 0.22) + 0.25))
+    figure = style.new_figure(style.PAGE, len(names) * (side + 0.22) + 0.25)
     grid = figure.subplots(len(names), columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
@@ -105,7 +135,7 @@ def draw(rows: list[ImageRow], images: list[np.ndarray], info: SettingInfo, repe
         if row.column == 0:
             axes.set_ylabel(row.row)
     size = rows[0].class_size if rows else 0
-    where = f"within the {size} training samples of class {info.source_class} (0 = easiest), repeat {repeat}"
+    where = f"within the {size} training samples of class {info.source} (0 = easiest), repeat {repeat}"
     figure.suptitle(f"{info.description}: difficulty rank {where}", x=0.01, ha="left", fontsize=7.5)
     return figure
 
@@ -123,15 +153,13 @@ def findings(spectrum: Spectrum, info: SettingInfo, repeat: int) -> list[str]:
     ranks = np.flatnonzero(spectrum.is_carrier)
     size = len(spectrum.is_carrier)
     if not spectrum.carriers_known:
-        return [
-            f"{info.description}: the data do not tell which of the {size} training samples of class {info.source_class} show the feature."
-        ]
+        return [f"{info.description}: it is not known which of the {size} training samples of class {info.source} show the feature."]
     if not len(ranks):
         return [f"{info.description}: repeat {repeat} has no carriers."]
     chance = (size - 1) / 2
-    told = (
+    said = (
         f"{info.description}: the {len(ranks)} carriers of repeat {repeat} have the ranks {ranks[0]} to {ranks[-1]} among the {size} "
-        f"training samples of class {info.source_class} (0 = easiest); their median rank is {np.median(ranks):g}, "
+        f"training samples of class {info.source} (0 = easiest); their median rank is {np.median(ranks):g}, "
         f"where chance puts it near {chance:g}."
     )
-    return [told]
+    return [said]

@@ -1,22 +1,23 @@
 """The benchmark: Table 1 of the paper, what was measured here beside what is published, and which group labels each method needs."""
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
+from spurprune.config.known import require_known
+from spurprune.errors import ConfigError, DataError, PlanError
+from spurprune.evaluation.published import BENCHMARKS, OURS, published, table_1
+from spurprune.evaluation.series import UNKNOWN, mean_of
+from spurprune.evaluation.statistics import Estimate
+from spurprune.figures.kind import NAMES, NO_PRUNING, TEXT, Configuration, Item, Kind, Runs, Schema, Study, require_dataset
+from spurprune.pruning import plan as plans
+from spurprune.tables.report import NOT_KNOWN, Report, Section, Sources, interval
 
-from spurprune.errors import DataError
-from spurprune.evaluation.statistics import Estimate, estimate
-from spurprune.storage import schemas
-from spurprune.storage.tables import to_numpy
-from spurprune.tables.report import NOT_KNOWN, Report, Section, Source, interval
+if TYPE_CHECKING:
+    from spurprune.evaluation.frame import Metrics
 
-SCHEMA = schemas.METRICS
-NO_PRUNING = "none"
-ERM = "erm"
+ERM = "erm"  # the method entry from which the rows of ERM and pruning are measured
 PRUNING = "pruning"  # the row of the paper's own method: ERM on what a plan leaves
 METRICS = ("worst_group_accuracy", "accuracy_weighted", "accuracy")  # the last one is not published
 CHOICE = METRICS[0]  # what a plan is chosen by, on the validation split
@@ -50,7 +51,92 @@ class Run(NamedTuple):
     plan: str
 
 
-Values = Mapping[Run, Mapping[str, Mapping[int, float]]]  # by run, metric and repeat; NaN where the metric does not exist
+BENCHMARK: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["setting", "plans"],
+    "properties": {
+        "setting": TEXT,
+        "plans": NAMES,
+        "rivals": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["method"],
+                "properties": {"method": TEXT, "plan": TEXT},
+            },
+            "x-allowed": "a mapping from a row of Table 1, such as gdro, to {method, plan}",
+        },
+    },
+}
+
+
+def rivals_of(asked: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return by which (method entry, plan) rows of Table 1 are measured, besides ERM and pruning, by the row's key."""
+    return {key: (rival["method"], rival.get("plan", NO_PRUNING)) for key, rival in asked.get("rivals", {}).items()}
+
+
+def runs_of(item: Item, study: Study) -> Runs:
+    """Return the runs of ERM without pruning and on every plan, and those of rivals."""
+    return [
+        (asked["setting"], method, plan, block)
+        for asked in item["benchmarks"].values()
+        for method, plan in ((ERM, NO_PRUNING), *((ERM, plan) for plan in asked["plans"]), *rivals_of(asked).values())
+        for block in study["blocks"]
+    ]
+
+
+def check(key: str, item: Item, study: Study, config: Configuration) -> None:
+    """Raise ConfigError for plans, settings or rivals that do not fit Table 1."""
+    for dataset, asked in item["benchmarks"].items():
+        _check_one(f"{key}.benchmarks.{dataset}", dataset, asked, config)
+
+
+def _check_one(key: str, dataset: str, asked: Mapping[str, Any], config: Configuration) -> None:
+    setting = asked["setting"]
+    require_known(setting, config.settings, f"{key}.setting: '{setting}'", "setting")
+    require_dataset(f"{key}.setting", setting, dataset, config)
+    rivals = rivals_of(asked)
+    for name in (*asked["plans"], *(plan for _, plan in rivals.values())):
+        try:
+            plans.parse(name)
+        except PlanError as error:
+            raise ConfigError(f"{key}.plans: {error}") from None
+    if NO_PRUNING in asked["plans"]:
+        raise ConfigError(f"{key}.plans names 'none', which is measured in any case; name plans that prune.")
+    if len(asked["plans"]) > 1 and config.settings[setting]["validation"] == "none":
+        raise ConfigError(
+            f"{key}.plans names {len(asked['plans'])} plans, but '{setting}' has no validation samples to choose by; name one."
+        )
+    require_known(ERM, config.methods, f"{key}: '{ERM}', by which pruning is measured,", "method")
+    rows = [method.key for method in published().methods if method.key not in OURS]
+    for row, (method, _) in rivals.items():
+        require_known(row, rows, f"{key}.rivals: '{row}'", "rival in Table 1")
+        require_known(method, config.methods, f"{key}.rivals.{row}.method: '{method}'", "method")
+
+
+def table_1_of(item: Item) -> dict[str, Any]:
+    """Return all of Table 1."""
+    return {"published": table_1()}
+
+
+KIND = Kind(
+    "The paper's Table 1, published and measured values apart.",
+    reads=("metrics",),
+    required={
+        "benchmarks": {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": False,
+            "x-allowed": f"a mapping from {' or '.join(BENCHMARKS)} to {{setting, plans}}",
+            "properties": dict.fromkeys(BENCHMARKS, BENCHMARK),
+        }
+    },
+    published=table_1_of,
+    runs_of=runs_of,
+    check=check,
+)
 
 
 @dataclass(frozen=True)
@@ -58,8 +144,8 @@ class BenchmarkRow:
     """One metric of one method on one dataset, all as shares in [0, 1].
 
     ``split`` is "test", or "validation" in the rows of the plans that pruning was chosen among. ``published``, its spread and ``printed``
-    (how it stands in the paper, in per cent) are None where the paper has no value; ``measured`` has no repeats, and ``setting`` and
-    ``plan`` are None, where the method was not measured here.
+    (how it stands in the paper, in per cent) are None where the paper has no value; ``measured`` has no repeats, and ``setting``,
+    ``entry`` (of the configuration's methods) and ``plan`` are None, where the method was not measured here.
     """
 
     benchmark: str
@@ -72,23 +158,24 @@ class BenchmarkRow:
     published: float | None
     published_spread: float | None
     setting: str | None
+    entry: str | None
     plan: str | None
     measured: Estimate
 
 
-def report(sources: Sequence[Source], options: Mapping[str, Any]) -> Report:
-    """Return the table of the options' ``benchmarks``, a setting and pruning plans by dataset; sources are tables of metrics.
+def report(sources: Sources, options: Mapping[str, Any]) -> Report:
+    """Return the table of the options' ``benchmarks``, a setting and pruning plans by dataset.
 
-    ``published`` lists the rows of Table 1 as plain values (see ``spurprune.evaluation.published.told``). ERM and pruning are measured from
-    the setting's runs without pruning and by the plan that ``chosen`` takes; every other method from its runs without pruning, once there
-    are any. Raises DataError if a run of ERM or pruning is missing.
+    ``published`` lists the rows of Table 1 as plain values (see ``spurprune.evaluation.published.table_1``). ERM and pruning are measured
+    from the setting's runs without pruning and by the plan that ``chosen`` takes; every other method from the runs that ``rivals`` names,
+    if it names any. Raises DataError if a run is missing.
     """
-    test, validation = (_by_run(sources, split) for split in ("test", "validation"))
+    metrics = sources.metrics
     rows, sections = [], []
     for name, asked in options["benchmarks"].items():
-        plan = chosen(asked, validation)
-        found = _rows(name, asked["setting"], plan, options["published"], test)
-        candidates = _candidate_rows(name, asked, options["published"], validation)
+        plan = chosen(asked, metrics)
+        found = _rows(name, asked, plan, options["published"], metrics)
+        candidates = _candidate_rows(name, asked, options["published"], metrics)
         sections.append(_section(name, asked["setting"], plan, found))
         sections += [_choice(name, plan, candidates)] if candidates else []
         rows += [*found, *candidates]
@@ -97,44 +184,32 @@ def report(sources: Sequence[Source], options: Mapping[str, Any]) -> Report:
     return Report(rows, INTRODUCTION.format(repeats=repeats), sections)
 
 
-def chosen(asked: Mapping[str, Any], validation: Values) -> str:
+def chosen(asked: Mapping[str, Any], metrics: "Metrics") -> str:
     """Return the plan that stands for pruning: the only one asked for, else the one with the best worst group on the validation split.
 
-    What counts is the mean over repeats; of equal ones, the plan named first is taken. ``validation`` holds metrics of that split alone.
-    Raises DataError if no plan has any.
+    What counts is the mean over repeats; of equal ones, the plan named first is taken. Raises DataError if no plan has any.
     """
-    plans: list[str] = asked["plans"]
-    if len(plans) == 1:
-        return plans[0]
-    worst = {plan: _estimate(validation, Run(asked["setting"], ERM, plan), CHOICE) for plan in plans}
-    measured = [plan for plan in plans if worst[plan].n]
+    names: list[str] = asked["plans"]
+    if len(names) == 1:
+        return names[0]
+    worst = {plan: _validated(metrics, asked["setting"], plan) for plan in names}
+    measured = [plan for plan in names if worst[plan].n]
     if not measured:
         raise DataError(f"No pruning plan of '{asked['setting']}' has a worst group on the validation split to choose by; name one plan.")
     return max(measured, key=lambda plan: worst[plan].mean)
 
 
-def _estimate(values: Values, run: Run, metric: str) -> Estimate:
-    return estimate(np.array(list(values.get(run, {}).get(metric, {}).values())))
+def _validated(metrics: "Metrics", setting: str, plan: str) -> Estimate:
+    return mean_of(metrics.values(CHOICE, setting=setting, method=ERM, plan=plan, split="validation"))
 
 
-def _by_run(sources: Sequence[Source], split: str) -> Values:
-    """Return the accuracies of one split."""
-    values: dict[Run, dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
-    for table in (source.table for source in sources):
-        wanted = (to_numpy(table.column("split")) == split) & np.isin(to_numpy(table.column("metric")), METRICS)
-        rows = table.filter(wanted)
-        columns = (rows.column(name).to_pylist() for name in ("setting", "method", "plan", "metric", "repeat", "value"))
-        for setting, method, plan, metric, repeat, value in zip(*columns, strict=True):
-            values[Run(setting, method, plan)][metric][repeat] = math.nan if value is None else value
-    return values
-
-
-def _rows(benchmark: str, setting: str, plan: str, published: Sequence[Mapping[str, Any]], values: Values) -> list[BenchmarkRow]:
+def _rows(
+    benchmark: str, asked: Mapping[str, Any], plan: str, rows_of_paper: Sequence[Mapping[str, Any]], metrics: "Metrics"
+) -> list[BenchmarkRow]:
     rows = []
-    for method in published:
-        run = run_of(method["key"], setting, plan)
-        found = values.get(run)
-        if found is None and run.method == ERM:
+    for method in rows_of_paper:
+        run = run_of(method["key"], asked, plan)
+        if run is not None and run not in metrics.runs:
             raise DataError(f"There are no metrics of '{run.setting}' with the plan '{run.plan}' to tabulate; rerun the workflow.")
         printed = method["results"].get(benchmark, {})
         for metric in METRICS:
@@ -150,31 +225,29 @@ def _rows(benchmark: str, setting: str, plan: str, published: Sequence[Mapping[s
                     paper.get("printed"),
                     paper.get("value"),
                     paper.get("spread"),
-                    run.setting if found else None,
-                    run.plan if found else None,
-                    _estimate(values, run, metric),
+                    None if run is None else run.setting,
+                    None if run is None else run.method,
+                    None if run is None else run.plan,
+                    UNKNOWN if run is None else mean_of(metrics.values(metric, **run._asdict())),
                 )
             )
     return rows
 
 
 def _candidate_rows(
-    benchmark: str, asked: Mapping[str, Any], published: Sequence[Mapping[str, Any]], validation: Values
+    benchmark: str, asked: Mapping[str, Any], rows_of_paper: Sequence[Mapping[str, Any]], metrics: "Metrics"
 ) -> list[BenchmarkRow]:
-    """Return what the plans were chosen by, one row a plan; none where there was nothing to choose."""
-    (pruning,) = [method for method in published if method["key"] == PRUNING]
-    labels = (pruning["labels_train"], pruning["labels_validation"])
-    setting, plans = asked["setting"], asked["plans"] if len(asked["plans"]) > 1 else []
-    measured = [_estimate(validation, Run(setting, ERM, plan), CHOICE) for plan in plans]
-    return [
-        BenchmarkRow(benchmark, pruning["name"], *labels, "validation", CHOICE, None, None, None, setting, plan, value)
-        for plan, value in zip(plans, measured, strict=True)
-    ]
+    """Return what the plans were chosen by, one row for each; none where there was nothing to choose."""
+    (pruning,) = [method for method in rows_of_paper if method["key"] == PRUNING]
+    head = (benchmark, pruning["name"], pruning["labels_train"], pruning["labels_validation"], "validation", CHOICE, None, None, None)
+    setting, names = asked["setting"], asked["plans"] if len(asked["plans"]) > 1 else []
+    return [BenchmarkRow(*head, setting, ERM, plan, _validated(metrics, setting, plan)) for plan in names]
 
 
-def run_of(key: str, setting: str, plan: str) -> Run:
-    """Return the run from which a row of Table 1 is measured: pruning by the plan, any other method without pruning."""
-    return Run(setting, ERM, plan) if key == PRUNING else Run(setting, key, NO_PRUNING)
+def run_of(key: str, asked: Mapping[str, Any], plan: str) -> Run | None:
+    """Return the run from which a row of Table 1 is measured: pruning by the plan, a rival by what is asked; None if it is not measured."""
+    runs = {ERM: (ERM, NO_PRUNING), PRUNING: (ERM, plan), **rivals_of(asked)}
+    return Run(asked["setting"], *runs[key]) if key in runs else None
 
 
 def _section(benchmark: str, setting: str, plan: str, rows: Sequence[BenchmarkRow]) -> Section:

@@ -6,15 +6,25 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 
 from spurprune.errors import DataError
 from spurprune.evaluation.statistics import Estimate, estimate, rank_correlation, top_overlap
-from spurprune.storage import schemas
-from spurprune.storage.tables import to_numpy
-from spurprune.tables.report import NOT_KNOWN, Report, Section, Source, interval
+from spurprune.figures.kind import NAMES, Item, Kind, Study, nothing
+from spurprune.tables.report import NOT_KNOWN, Report, Scored, Section, Sources, interval
 
-SCHEMA = schemas.DIFFICULTY
+
+def scores_of(item: Item, study: Study) -> list[str]:
+    """Return the scores that the table compares."""
+    return list(item["scores"])
+
+
+KIND = Kind(
+    "How far rankings by difficulty agree between reference runs, and between scores.",
+    reads=("difficulty",),
+    required={"settings": NAMES, "scores": NAMES},
+    plans=nothing,
+    scores=scores_of,
+)
 TOP_SHARE = 0.10  # the share of samples, the hardest, whose overlap is reported
 INTRODUCTION = (
     "How stable the ranking of training samples by difficulty is; mean ± half of the 95% confidence interval over repeats. Between "
@@ -67,15 +77,15 @@ class StabilityRow:
     top_overlap: Estimate
 
 
-def report(sources: Sequence[Source], options: Mapping[str, Any]) -> Report:
-    """Return the stability of the options' ``scores`` in each of their ``settings``; sources are tables of difficulty, block by block.
+def report(sources: Sources, options: Mapping[str, Any]) -> Report:
+    """Return the stability of the options' ``scores`` in each of their ``settings``.
 
     Repeats that share their reference runs are one observation. Raises DataError if a setting's difficulty is missing.
     """
     rows: list[StabilityRow] = []
     sections: list[Section] = []
     for setting in options["settings"]:
-        scores = {score: _scores(sources, setting, score) for score in options["scores"]}
+        scores = {score: _scores(sources.difficulty, setting, score) for score in options["scores"]}
         own = {score: seed_agreement(of_score) for score, of_score in scores.items()}
         mutual = {(a, b): score_agreement(scores[a], scores[b]) for a, b in combinations(scores, 2)}
         rows += [_row(setting, "seeds", score, None, k, found) for score, by_k in own.items() for k, found in by_k.items()]
@@ -136,18 +146,17 @@ def _observed(*scores: Scores) -> list[int]:
     return repeats[:1] if all(one.shared for one in scores) else repeats
 
 
-def _scores(sources: Sequence[Source], setting: str, score: str) -> Scores:
+def _scores(sources: Sequence[Scored], setting: str, score: str) -> Scores:
     """Return one setting's difficulty by one score, all blocks together; raises DataError if there is none."""
     mine = [source for source in sources if source.setting == setting and source.notes["score"] == score]
     if not mine:
         raise DataError(f"There is no difficulty of '{setting}' by '{score}' to tabulate; rerun the workflow, which makes it.")
     by_repeat = {}
-    for table in (source.table for source in mine):
-        seeds = [name for name in table.column_names if name.startswith("seed_")]
-        for repeat in pc.unique(table.column("repeat")).to_pylist():
-            rows = table.filter(pc.equal(table.column("repeat"), repeat)).sort_by("sample_id")
-            sample_id, mean, *per_seed = (to_numpy(rows.column(name)) for name in ("sample_id", "score", *seeds))
-            by_repeat[repeat] = RepeatScores(sample_id, mean, np.stack(per_seed))
+    for frame in (source.table.to_pandas() for source in mine):
+        seeds = [name for name in frame.columns if name.startswith("seed_")]
+        for repeat, rows in frame.sort_values("sample_id").groupby("repeat"):
+            sample_id, mean, *per_seed = (rows[name].to_numpy() for name in ("sample_id", "score", *seeds))
+            by_repeat[int(repeat)] = RepeatScores(sample_id, mean, np.stack(per_seed))
     return Scores(by_repeat, shared=all(source.notes["shared_reference"] for source in mine))
 
 

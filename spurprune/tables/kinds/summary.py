@@ -4,20 +4,23 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spurprune.errors import DataError
-from spurprune.evaluation.statistics import Estimate, estimate, paired_difference
+from spurprune.evaluation.series import UNKNOWN, difference_of, mean_of
+from spurprune.evaluation.statistics import Estimate
+from spurprune.figures.kind import NO_PRUNING, Kind
 from spurprune.pruning import plan as plans
-from spurprune.storage import schemas
-from spurprune.tables.report import NOT_KNOWN, Report, Section, Source, interval, natural_key
+from spurprune.tables.report import NOT_KNOWN, Report, Section, Sources, interval, natural_key
 
-SCHEMA = schemas.METRICS
-NO_PRUNING = "none"
+if TYPE_CHECKING:
+    from spurprune.evaluation.frame import Metrics
+
+KIND = Kind(
+    "Every run of a study with its metrics on the test split, and how they differ from no pruning.",
+    reads=("metrics",),
+    shows_all_runs=True,
+)
 COUNTS = ("candidates_samples", "pruned_samples", "pruned_carriers_samples", "pruned_share")  # of the training split
 METRICS = {
     "accuracy": "Accuracy",
@@ -33,7 +36,7 @@ INTRODUCTION = (
     "Δ is the difference to no pruning in percentage points, paired by repeat; bold where its interval excludes zero. "
     "Candidates and pruned: samples of the training split, means over repeats; the share is that of all its samples. "
     "Weighted accuracy: the groups' accuracies weighted by their shares of the training split. Spurious misclassification: the share "
-    "of the target class's test samples with the feature that are predicted as the source class."
+    "of the target's test samples with the feature that are predicted as the source class; a setting without a probe has none."
 )
 
 
@@ -45,14 +48,11 @@ class Run(NamedTuple):
     plan: str
 
 
-Values = Mapping[str, Mapping[int, float]]  # one run's values by metric and repeat; NaN where the metric does not exist
-
-
 @dataclass(frozen=True)
 class SummaryRow:
     """One metric of one run on one split; the four counts of the training split are means over repeats.
 
-    ``pruned_carriers`` is NaN where no attribute of the training split is known.
+    ``pruned_carriers`` is NaN where it is not known which training samples are carriers.
     """
 
     setting: str
@@ -72,31 +72,20 @@ class SummaryRow:
     difference: Estimate
 
 
-def report(sources: Sequence[Source], options: Mapping[str, Any]) -> Report:
-    """Return the summary of all runs in the sources, tables of metrics; a run's blocks may lie in several.
+def report(sources: Sources, options: Mapping[str, Any]) -> Report:
+    """Return the summary of all runs in the sources.
 
-    The CSV file has a row for every run and metric. The Markdown file has a section for every setting that compares plans, and one for
-    all settings that were trained without pruning only. Raises DataError if there are no runs.
+    The CSV file has a row for every run and metric. The Markdown file has a section for every setting and method that compares plans, and
+    one for all settings that were trained without pruning only. Raises DataError if there are no runs.
     """
-    if not sources:
+    metrics = sources.metrics
+    if not metrics.runs:
         raise DataError("There are no runs to summarise; give the study figures that compare some, or remove its summary.")
-    values = _by_run(pa.concat_tables(source.table.replace_schema_metadata() for source in sources))
-    runs = sorted(values, key=_order)
-    rows = {run: _rows(run, values[run], values.get(run._replace(plan=NO_PRUNING), {})) for run in runs}
-    counts = {len(by_metric["accuracy"]) for by_metric in values.values()}
+    runs = sorted((Run(*run) for run in metrics.runs), key=_order)
+    rows = {run: _rows(run, metrics) for run in runs}
+    counts = {len(metrics.values("accuracy", **run._asdict())) for run in runs}
     repeats = "n = " + " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
     return Report([row for run in runs for row in rows[run]], INTRODUCTION.format(repeats=repeats), _sections(rows))
-
-
-def _by_run(table: pa.Table) -> dict[Run, Values]:
-    """Return every run's values: its metrics on the test split and its counts of the training split."""
-    wanted = pc.and_(pc.equal(table.column("split"), "test"), pc.is_in(table.column("metric"), pa.array(METRICS)))
-    wanted = pc.or_(wanted, pc.and_(pc.equal(table.column("split"), "train"), pc.is_in(table.column("metric"), pa.array(COUNTS))))
-    rows = table.filter(wanted).select(["setting", "method", "plan", "metric", "repeat", "value"]).sort_by("repeat")
-    values: dict[Run, dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
-    for setting, method, plan, metric, repeat, value in zip(*(column.to_pylist() for column in rows.columns), strict=True):
-        values[Run(setting, method, plan)][metric][repeat] = math.nan if value is None else value
-    return dict(values)
 
 
 def _order(run: Run) -> tuple[Any, ...]:
@@ -106,11 +95,14 @@ def _order(run: Run) -> tuple[Any, ...]:
     return natural_key(run.setting), run.method, place
 
 
-def _rows(run: Run, values: Values, unpruned: Values) -> list[SummaryRow]:
-    """Return a run's rows; ``unpruned`` holds the values of the same training without pruning, with which no pruning is not compared."""
+def _rows(run: Run, metrics: "Metrics") -> list[SummaryRow]:
+    """Return a run's rows; what was not pruned is not compared with itself."""
     plan = plans.parse(run.plan)
-    reference = {} if run.plan == NO_PRUNING else unpruned
-    candidates, pruned, pruned_carriers, pruned_share = (float(np.mean(list(values[count].values()))) for count in COUNTS)
+    unpruned = run._replace(plan=NO_PRUNING)
+    candidates, pruned, pruned_carriers, pruned_share = (
+        float(metrics.values(count, **run._asdict(), split="train").mean(skipna=False)) for count in COUNTS
+    )
+    values = {metric: metrics.values(metric, **run._asdict()) for metric in METRICS}
     return [
         SummaryRow(
             run.setting,
@@ -126,10 +118,10 @@ def _rows(run: Run, values: Values, unpruned: Values) -> list[SummaryRow]:
             pruned_share,
             "test",
             metric,
-            estimate(np.array(list(values[metric].values()))),
-            paired_difference(dict(values[metric]), dict(reference.get(metric, {}))),
+            mean_of(of_metric),
+            UNKNOWN if run == unpruned else difference_of(of_metric, metrics.values(metric, **unpruned._asdict())),
         )
-        for metric in METRICS
+        for metric, of_metric in values.items()
     ]
 
 
@@ -153,13 +145,16 @@ def _sections(rows: Mapping[Run, Sequence[SummaryRow]]) -> list[Section]:
 def _plan_cells(row: SummaryRow) -> list[str]:
     numbers = (row.candidates, row.pruned, row.pruned_carriers)
     counts = (NOT_KNOWN if math.isnan(count) else f"{count:.1f}".removesuffix(".0") for count in numbers)
-    return [_in_words(row), *counts, f"{row.pruned_share * 100:.1f}%"]
+    share = NOT_KNOWN if math.isnan(row.pruned_share) else f"{row.pruned_share * 100:.1f}%"
+    return [_in_words(row), *counts, share]
 
 
 def _in_words(row: SummaryRow) -> str:
     """Return a plan in words: "carriers, hardest 25% by el2n"."""
-    if row.sparsity is None:
+    if row.plan == NO_PRUNING:
         return "no pruning"
+    if row.sparsity is None:  # a plan that weights or balances: its name says all
+        return f"{row.strategy}, {row.plan.removeprefix(row.strategy).lstrip('-')}".removesuffix(", ").replace("_", " ")
     share = f"{float(row.sparsity) * 100:g}%"
     if row.score is None:
         return f"{row.strategy} {share}"

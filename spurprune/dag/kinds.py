@@ -1,0 +1,129 @@
+"""Kinds of figures and tables, by their records: the configuration's schema and its checks are derived from these.
+
+See ``spurprune.figures.kind`` for what a record says.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from spurprune.config.known import require_known
+from spurprune.dag import plugins
+from spurprune.errors import ConfigError, PlanError
+from spurprune.figures.kind import Configuration, Item, Kind, Schema, Study, named_settings
+from spurprune.pruning import plan as plans
+
+# What a setting may have to have: how its block shows it, what it is called where it is missing, and what it is for.
+NEEDS: Mapping[str, tuple[Callable[[Mapping[str, Any]], bool], str, str]] = {
+    "probe": (lambda block: block["probe"] is not None, "no probe", "shows how often one class is taken for another"),
+    "carriers": (lambda block: block["carriers"]["choose"] != "none", "no known carriers", "is about these"),
+    "aligned": (lambda block: bool(block["aligned"]), "no aligned groups", "prunes within these"),
+}
+
+
+@cache
+def figure_kinds() -> Mapping[str, Kind]:
+    """Return the records of all kinds of figures, by name."""
+    return _kinds("figures")
+
+
+@cache
+def table_kinds() -> Mapping[str, Kind]:
+    """Return the records of all kinds of tables, by name."""
+    return _kinds("tables")
+
+
+def _kinds(section: str) -> dict[str, Kind]:
+    return {name: plugins.load(section, name).KIND for name in plugins.names(section)}
+
+
+def kind_of(item: Item) -> Kind:
+    """Return the record of a figure's or a table's kind; the two share no names."""
+    return {**figure_kinds(), **table_kinds()}[item["kind"]]
+
+
+def schema_of(kinds: Mapping[str, Kind]) -> dict[str, Any]:
+    """Return the JSON schema of a figure, or of a table, of one of these kinds.
+
+    Which options go with which kind is checked by ``check``, whose sentences are clearer. Raises ValueError if two kinds declare an option
+    differently, since one word then meant two things.
+    """
+    options: dict[str, Schema] = {}
+    for name, kind in kinds.items():
+        for option, schema in kind.options.items():
+            if options.setdefault(option, schema) != schema:
+                raise ValueError(f"the option '{option}' of a {name} has another schema than that of another kind")
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["kind"],
+        "properties": {"kind": {"enum": list(kinds)}, **options},
+    }
+
+
+def check(key: str, item: Item, study: Study, config: Configuration, kind: Kind | None = None) -> None:
+    """Check one figure or table of a study; raises ConfigError at the first mistake.
+
+    ``key`` names the item in messages; ``kind`` is its record, looked up by its name unless it is given.
+    """
+    kind = kind or kind_of(item)
+    _check_options(key, item, kind)
+    if "family" in item:
+        _check_family(key, item, kind, config)
+    for setting in named_settings(item):
+        require_known(setting, config.settings, f"{key}: '{setting}'", "setting")
+    kind.check(key, item, study, config)
+    for method in kind.methods(item, study):
+        require_known(method, config.methods, f"{key}.methods: '{method}'", "method")
+    _check_needs(key, item, kind, config)
+    _check_scores(key, item, study, kind, config)
+
+
+def _check_options(key: str, item: Item, kind: Kind) -> None:
+    name = item["kind"]
+    for option in kind.required:
+        if option not in item:
+            raise ConfigError(f"{key}.{option} is missing; a {name} needs {', '.join(kind.required)}.")
+    for option in item:
+        if option != "kind" and option not in kind.options:
+            raise ConfigError(f"{key}.{option} does not go with a {name}, which takes {', '.join(kind.options) or 'no options'}.")
+
+
+def _check_family(key: str, item: Item, kind: Kind, config: Configuration) -> None:
+    require_known(item["family"], config.families, f"{key}.family: '{item['family']}'", "family of settings (a setting with a grid)")
+    for coordinates in config.families[item["family"]].values():
+        if sum(f".{dotted}".endswith(f".{words}") for dotted in coordinates for words in kind.sweeps) != 1:
+            raise ConfigError(
+                f"{key}.family is '{item['family']}', whose grid does not vary one key that ends in "
+                f"{' or '.join(repr(words) for words in kind.sweeps)}; name a family that does."
+            )
+
+
+def _check_needs(key: str, item: Item, kind: Kind, config: Configuration) -> None:
+    for setting in kind.settings(item, config):
+        for need in kind.needs:
+            if need == "images":
+                held = config.datasets[config.settings[setting]["dataset"]].kind
+                if held != "images":
+                    raise ConfigError(f"{key}: '{setting}' holds {held}, but a {item['kind']} draws images; name another setting.")
+                continue
+            if need == "carriers" and setting == item.get("baseline"):  # which is there to have none
+                continue
+            is_met, missing, purpose = NEEDS[need]
+            if not is_met(config.settings[setting]):
+                raise ConfigError(
+                    f"{key}: '{setting}' has {missing}, but a {item['kind']} {purpose}; give the setting its '{need}' or name another."
+                )
+
+
+def _check_scores(key: str, item: Item, study: Study, kind: Kind, config: Configuration) -> None:
+    """Check that every plan can be made in its setting, and that every score shown is computed there."""
+    wanted = {(setting, score): None for setting, score, _ in kind.difficulties(item, study, config)}
+    for setting, plan_name in {(setting, plan): None for setting, _, plan, _ in kind.runs(item, study, config)}:
+        try:
+            score = plans.parse(plan_name).score
+        except PlanError as error:
+            raise ConfigError(f"{key}: {error}") from None
+        wanted |= {} if score is None else {(setting, score): None}
+    for setting, score in wanted:
+        require_known(score, config.settings[setting]["difficulty"], f"{key}: score '{score}'", f"score of '{setting}'")

@@ -1,0 +1,127 @@
+"""Metrics and histories as pandas frames: the one reader of what runs left, for figures and tables alike."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from spurprune.data.grouping import Grouping
+from spurprune.errors import DataError
+from spurprune.storage import schemas, tables
+
+RUN = ["setting", "method", "plan"]
+BY_EPOCH = ["epoch", "repeat"]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The metrics of some runs: ``frame`` has the columns of ``schemas.METRICS``, a null value as NaN."""
+
+    frame: pd.DataFrame
+
+    @classmethod
+    def of(cls, table: pa.Table) -> "Metrics":
+        """Return the metrics of a table of schema ``schemas.METRICS``; raises DataError if two of its rows share a key."""
+        tables.require_unique(table, schemas.METRICS, "The metrics")
+        return cls(table.to_pandas())
+
+    @classmethod
+    def none(cls) -> "Metrics":
+        """Return the metrics of no runs."""
+        return cls.of(pa.table({name: pa.array([], kind) for name, kind in schemas.METRICS.columns.items()}))
+
+    @cached_property
+    def _whole(self) -> pd.Series:
+        """The metrics of whole splits, those of single groups left out, by split, setting, method, plan, metric and repeat."""
+        whole = self.frame[self.frame["group"].isna()]
+        return whole.set_index(["split", *RUN, "metric", "repeat"])["value"].sort_index()
+
+    @cached_property
+    def runs(self) -> list[tuple[str, str, str]]:
+        """The runs that there are metrics of, each (setting, method, plan), in the order of the frame."""
+        return list(self.frame[RUN].drop_duplicates().itertuples(index=False, name=None))
+
+    def plans(self, setting: str, method: str) -> list[str]:
+        """Return the plans of which there are runs of a setting by a method."""
+        return [plan for *run, plan in self.runs if run == [setting, method]]
+
+    def values(self, metric: str, *, setting: str, method: str, plan: str, split: str = "test") -> pd.Series:
+        """Return one metric of one run by repeat, float64; NaN where it does not exist, empty if there is no such run or metric."""
+        try:
+            return self._whole.loc[split, setting, method, plan, metric]
+        except KeyError:
+            return pd.Series([], index=pd.Index([], name="repeat"), dtype="float64")
+
+
+@dataclass(frozen=True)
+class History:
+    """The history of one setting's runs without pruning, by one method.
+
+    ``frame`` has the columns of ``schemas.HISTORY``, where an unknown group or carrier is -1; ``grouping`` names the groups.
+    """
+
+    frame: pd.DataFrame
+    grouping: Grouping
+
+    @classmethod
+    def of(cls, table: pa.Table, grouping: Grouping) -> "History":
+        """Return the history of a table of schema ``schemas.HISTORY``."""
+        for name in ("group", "carrier"):
+            known = table.column(name).cast(pa.int32()).fill_null(-1)
+            table = table.set_column(table.column_names.index(name), name, known)
+        return cls(table.to_pandas(), grouping)
+
+    def shares(
+        self,
+        count: str,
+        *,
+        split: str,
+        view: str,
+        labels: Sequence[int] | None = None,
+        carrier: bool | None = None,
+        group: int | None = None,
+    ) -> dict[int, pd.Series]:
+        """Return the share ``count`` / n of some samples after every recorded epoch, by epoch a series by repeat, float64.
+
+        ``count`` is a column of counts. The samples are those of one split in one view and, where they are given, of some ``labels``, of
+        one ``group``, with or without the spurious feature.
+        """
+        frame = self.frame
+        chosen = (frame["split"] == split) & (frame["view"] == view)
+        if labels is not None:
+            chosen &= frame["label"].isin(labels)
+        if carrier is not None:
+            chosen &= frame["carrier"] == int(carrier)
+        if group is not None:
+            chosen &= frame["group"] == group
+        sums = frame[chosen].groupby(BY_EPOCH)[[count, "n"]].sum()
+        share = sums[count] / sums["n"]
+        return {epoch: share.xs(epoch, level="epoch") for epoch in share.index.unique("epoch").tolist()}
+
+
+def read_metrics(paths: Sequence[Path]) -> Metrics:
+    """Read the metrics of runs from their files; raises DataError if one is missing or damaged, or two hold the same run's metrics."""
+    if not paths:
+        return Metrics.none()
+    return Metrics.of(pa.concat_tables(tables.read(path, schemas.METRICS).replace_schema_metadata() for path in paths))
+
+
+def read_histories(paths: Sequence[Path]) -> Mapping[tuple[str, str], History]:
+    """Read histories of runs without pruning, the blocks of one setting and method joined; raises DataError if one is missing or damaged.
+
+    A file's place tells its method: settings/{setting}/runs/{method}/{plan}/{block}/history.parquet.
+    """
+    found: dict[tuple[str, str], list[pa.Table]] = {}
+    groupings: dict[str, Grouping] = {}
+    for path in paths:
+        metadata = tables.read_metadata(path, schemas.HISTORY)
+        setting, method = metadata["setting"], path.parents[2].name
+        try:
+            groupings[setting] = Grouping.of_plain(metadata["notes"]["grouping"])
+        except (KeyError, TypeError):
+            raise DataError(f"{path} does not describe its groups; delete it and rerun.") from None
+        found.setdefault((setting, method), []).append(tables.read(path, schemas.HISTORY).replace_schema_metadata())
+    return {run: History.of(pa.concat_tables(parts), groupings[run[0]]) for run, parts in found.items()}

@@ -1,0 +1,27 @@
+"""Estimates over repeats of values by repeat, as ``spurprune.evaluation.frame`` reads them. Light: the workflow imports it to plan."""
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spurprune.evaluation.statistics import Estimate, estimate, paired_difference
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNKNOWN = Estimate(math.nan, math.nan, math.nan, 0)  # of what was not measured
+
+
+def mean_of(values: "pd.Series") -> Estimate:
+    """Return the mean over repeats of values by repeat, with its 95% interval."""
+    return estimate(values.to_numpy(dtype=np.float64))
+
+
+def difference_of(values: "pd.Series", reference: "pd.Series | None") -> Estimate:
+    """Return the mean paired difference of values to a reference, both by repeat, with its 95% interval; unknown without a reference."""
+    return UNKNOWN if reference is None else paired_difference(_by_repeat(values), _by_repeat(reference))
+
+
+def _by_repeat(values: "pd.Series") -> dict[int, float]:
+    return dict(zip(values.index.tolist(), values.tolist(), strict=True))

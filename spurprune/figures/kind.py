@@ -1,0 +1,204 @@
+"""The record that a kind of figure or table keeps in its module: what it takes, needs, reads and runs.
+
+Rules, the configuration's schema and its checks are derived from these records, which are all loaded whenever the workflow is parsed: a
+kind's module imports numpy at most, and what it draws or computes with only once it does.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from spurprune.errors import ConfigError
+
+Item = Mapping[str, Any]  # the block of a figure or a table in the configuration
+Study = Mapping[str, Any]
+Schema = Mapping[str, Any]  # a JSON schema
+
+NO_PRUNING = "none"
+FILES = ("metrics", "history", "samples", "difficulty", "manifests", "images")  # what a kind may read
+SETTING_OPTIONS = ("settings", "learned", "baseline", "setting")  # the options that name settings, besides ``family``
+
+TEXT: Schema = {"type": "string"}
+NAMES: Schema = {
+    "type": "array",
+    "minItems": 1,
+    "uniqueItems": True,
+    "items": {"type": "string"},
+    "x-allowed": "a list of different names, at least one",
+}
+METHODS: Mapping[str, Schema] = {"methods": NAMES}
+SPARSITIES: Schema = {
+    "type": "array",
+    "minItems": 1,
+    "uniqueItems": True,
+    "x-allowed": "a list of different sparsities, at least one",
+    "items": {
+        "type": "string",
+        "pattern": "^0\\.[0-9]{2,4}$",
+        "x-allowed": 'a quoted number in [0, 1) with two to four decimals, such as "0.10"',
+    },
+}
+ORDERS: Schema = {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"enum": ["hardest", "easiest", "random"]}}
+
+
+class Configuration(Protocol):
+    """What a record may ask of the validated configuration."""
+
+    @property
+    def settings(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every setting's complete block."""
+
+    @property
+    def families(self) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+        """Every family's members with their coordinates."""
+
+    @property
+    def methods(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every method's complete entry."""
+
+    @property
+    def datasets(self) -> Mapping[str, Any]:
+        """What is known of every dataset, of which ``kind`` says what its samples are."""
+
+    def family(self, name: str) -> list[str]:
+        """Return the names of a family's members."""
+
+    def coordinates(self, setting: str) -> dict[str, Any]:
+        """Return a setting's coordinates on its family's grid."""
+
+
+def every_member(item: Item, config: Configuration) -> list[str]:
+    """Return all members of the item's family."""
+    return config.family(item["family"])
+
+
+def unpruned(item: Item, study: Study) -> list[str]:
+    """Return the one plan of training without pruning."""
+    return [NO_PRUNING]
+
+
+def nothing(item: Item, study: Study) -> list[str]:
+    """Return no plans, no scores."""
+    return []
+
+
+def own_score(item: Item, study: Study) -> list[str]:
+    """Return the one score that the item names, else its study's."""
+    return [item.get("score", study["score"])]
+
+
+def every_block(item: Item, study: Study) -> list[str]:
+    """Return the study's blocks."""
+    return list(study["blocks"])
+
+
+def every_setting(item: Item, settings: Sequence[str]) -> list[str]:
+    """Return all settings that the item shows."""
+    return list(settings)
+
+
+def nothing_published(item: Item) -> dict[str, Any]:
+    """Return no published values."""
+    return {}
+
+
+def always_fine(key: str, item: Item, study: Study, config: Configuration) -> None:
+    """Accept the item."""
+
+
+Runs = list[tuple[str, str, str, str]]  # (setting, method, plan, block)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of figure or table.
+
+    ``description`` is one sentence that says what it shows and where the paper has it. ``reads`` names its input files (see ``FILES``).
+    ``required`` and ``optional`` map its options to their JSON schemas; kinds that share an option's name share its schema. ``needs`` names
+    what every setting shown must have: "probe", "carriers", "aligned", "images". ``sweeps`` lists the last words of the coordinates of
+    which a family's grid must vary one.
+
+    The functions say, for one item of the configuration, which of its family's ``members`` it shows, which ``plans`` it compares within
+    each setting, by which ``scores`` and in which ``blocks`` it shows difficulty itself, which of the settings' histories it reads
+    (``watched``), which published values it shows (``published``), and raise ConfigError for what no schema can tell (``check``).
+    ``runs_of`` replaces the runs of every setting by every method on every plan. A kind that ``shows_all_runs`` makes none: it shows
+    those of the study's others.
+    """
+
+    description: str
+    reads: tuple[str, ...]
+    required: Mapping[str, Schema] = field(default_factory=dict)
+    optional: Mapping[str, Schema] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    sweeps: tuple[str, ...] = ()
+    members: Callable[[Item, Configuration], list[str]] = every_member
+    plans: Callable[[Item, Study], list[str]] = unpruned
+    scores: Callable[[Item, Study], list[str]] = nothing
+    blocks: Callable[[Item, Study], list[str]] = every_block
+    watched: Callable[[Item, Sequence[str]], list[str]] = every_setting
+    published: Callable[[Item], dict[str, Any]] = nothing_published
+    check: Callable[[str, Item, Study, Configuration], None] = always_fine
+    runs_of: Callable[[Item, Study], Runs] | None = None
+    shows_all_runs: bool = False
+
+    @property
+    def options(self) -> dict[str, Schema]:
+        """All options, the required ones first."""
+        return {**self.required, **self.optional}
+
+    def family(self, item: Item, config: Configuration) -> list[str]:
+        """Return the members of the item's family that it shows, in grid order; none without a family."""
+        return self.members(item, config) if "family" in item else []
+
+    def settings(self, item: Item, config: Configuration) -> list[str]:
+        """Return the settings that an item shows, each once; a family stands for its members."""
+        return list(dict.fromkeys([*self.family(item, config), *named_settings(item)]))
+
+    def methods(self, item: Item, study: Study) -> list[str]:
+        """Return the methods that an item shows: its own, else its study's; none of a kind that takes none."""
+        return list(item.get("methods", study["methods"])) if "methods" in self.optional else []
+
+    def runs(self, item: Item, study: Study, config: Configuration) -> Runs:
+        """Return the runs that an item makes, each (setting, method, plan, block), in a fixed order."""
+        if self.shows_all_runs:
+            return []
+        if self.runs_of is not None:
+            return self.runs_of(item, study)
+        return [
+            (setting, method, plan, block)
+            for setting in self.settings(item, config)
+            for method in self.methods(item, study)
+            for plan in self.plans(item, study)
+            for block in study["blocks"]
+        ]
+
+    def difficulties(self, item: Item, study: Study, config: Configuration) -> list[tuple[str, str, str]]:
+        """Return the difficulty that an item shows itself, besides that by which its runs were pruned, each (setting, score, block)."""
+        return [
+            (setting, score, block)
+            for setting in self.settings(item, config)
+            for score in self.scores(item, study)
+            for block in self.blocks(item, study)
+        ]
+
+
+def named_settings(item: Item) -> list[str]:
+    """Return the settings that an item names itself, one by one or in lists."""
+    found: list[str] = []
+    for option in SETTING_OPTIONS:
+        value = item.get(option, [])
+        found.extend([value] if isinstance(value, str) else value)
+    return found
+
+
+def require_dataset(key: str, setting: str, dataset: str, config: Configuration) -> None:
+    """Raise ConfigError unless a setting is of the dataset that the published values beside it are of."""
+    found = config.settings[setting]["dataset"]
+    if found != dataset:
+        raise ConfigError(f"{key}: '{setting}' is a setting of '{found}', but the published values are of '{dataset}'; name one of that.")
+
+
+def repeats_of(block: str) -> range:
+    """Return the repeats of a block such as "000-004"."""
+    first, last = block.split("-")
+    return range(int(first), int(last) + 1)

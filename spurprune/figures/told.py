@@ -1,0 +1,44 @@
+"""What a figure says of a setting, as plain values from the setting's block: the workflow passes them to the job that draws."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from spurprune.data.grouping import WITHOUT_WITH, Attribute
+from spurprune.data.inputs import folder_name
+
+
+def told_of(block: Mapping[str, Any], coordinates: Mapping[str, Any], attributes: Iterable[Attribute]) -> dict[str, Any]:
+    """Return the values of a ``spurprune.figures.base.SettingInfo``.
+
+    ``attributes`` are those known of the setting's dataset, whose phrases say what natural carriers show; ``coordinates`` are the
+    setting's on its family's grid.
+    """
+    probe = block["probe"] or {"source": None, "target": None}
+    return {
+        "description": block["description"],
+        "dataset": folder_name(block["dataset"], block["image_size"]),
+        "source": probe["source"],
+        "target": probe["target"],
+        "carriers": carriers_in_words(block, attributes),
+        "overlay": block["overlay"],
+        "view": "natural" if block["overlay"] is None else "featured",
+        "coordinates": dict(coordinates),
+        "crop_size": block["crop_size"],
+    }
+
+
+def carriers_in_words(block: Mapping[str, Any], attributes: Iterable[Attribute]) -> str | None:
+    """Return what a setting's carriers show, such as "with line" or "on water", to follow a class's name; None if it has none."""
+    overlay = block["overlay"]
+    if overlay is not None:
+        return f'with "{overlay["text"]}"' if "text" in overlay else f"with {overlay['attribute']}"
+    known = {attribute.name: attribute for attribute in attributes}
+    where = block["carriers"].get("where", {})
+    words = [_in_words(known.get(name), name, value) for name, value in where.items()]
+    return " and ".join(words) or None
+
+
+def _in_words(attribute: Attribute | None, name: str, value: str) -> str:
+    if attribute is not None and not attribute.phrase.startswith(","):
+        return attribute.phrase.format(value=value)
+    return f"{value} {name}" if value in WITHOUT_WITH else f"with {name} {value}"
