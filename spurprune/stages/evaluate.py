@@ -72,7 +72,7 @@ def _plan_rows(counts: dict[str, Any]) -> list[Row]:
 
 @dataclass(frozen=True)
 class _Observed:
-    """Predictions with what they are of, arrays over the same rows: predicted and true label, group, carrier, whether the view is natural."""
+    """Predictions with what they are of, arrays over the same rows; ``natural`` tells the views apart."""
 
     predicted: np.ndarray
     label: np.ndarray

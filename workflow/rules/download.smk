@@ -10,7 +10,7 @@ rule download:
     log:
         "logs/download/{dataset}.log",
     wildcard_constraints:
-        dataset="|".join(name for name, entry in registry().items() if entry.downloads),
+        dataset=any_of(name for name, entry in CONFIG.datasets.items() if entry.downloads),
     localrule: True  # a cluster's nodes often have no network
     conda:
         "../../envs/base.yaml"
