@@ -65,7 +65,7 @@ def train(
 ) -> Network:
     """Train ResNet-20 by the engine's loop, calling ``after_epoch`` after each epoch; return the network.
 
-    ``weight`` [N] tells how often an epoch visits each image, by default once.
+    ``weight`` [N] says how often an epoch visits each image, once by default.
     """
     training = TRAINING | dict(changes) | {"epochs": epochs}
     exact = training["precision"] == "fp32"  # as the training stages do

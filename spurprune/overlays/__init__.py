@@ -1,1 +1,1 @@
-"""Synthetic spurious features: one module a feature, each with ``apply_(inputs, **params)``."""
+"""Overlays, synthetic spurious features: one module each, with ``apply_(inputs, **options)``."""

@@ -24,7 +24,7 @@ def apply_(inputs: np.ndarray, ids: Sequence[int]) -> np.ndarray:
         row = int(np.argmax(start < second_start))
         raise DataError(
             f"A phrase of {len(ids)} tokens does not fit into the second of two sentences that have {length[row]} of {tokens.shape[1]} "
-            "tokens together; shorten feature.text or raise image_size."
+            "tokens together; shorten overlay.text or raise image_size."
         )
     rows = np.arange(len(inputs))
     separator = tokens[rows, length - 1]

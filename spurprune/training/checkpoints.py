@@ -1,4 +1,4 @@
-"""Checkpoints: what a training needs to go on after its process was killed, in one file written by rename.
+"""Checkpoints: what a training run needs to resume after its process was killed, in one file written by rename.
 
 A job's checkpoints lie in a folder named by the hash of all that decides its result (configuration, code, inputs), so a changed job
 never picks up an old one's. They lie outside the job's outputs, which Snakemake deletes when a job fails, and vanish when it succeeds.
@@ -24,13 +24,13 @@ from spurprune.storage import tensor_files
 from spurprune.storage.canonical import config_hash
 
 Record = dict[str, Any]  # what is recorded after an epoch: scalars and NumPy arrays by name
-FORMAT = 2  # of the files: what writes and reads them is no part of a job's code hash, so another format needs another number
+FORMAT = 2  # of the files: this module is not part of a job's code hash, so another format needs another number
 SAVE_EVERY_SECONDS = 30.0  # costs well under 1% of the time, loses at most this much of it
 
 
 @dataclass
 class TrainingState:
-    """Where a training stands after an epoch: tensors (network, optimiser, method), the number of steps, and the records so far."""
+    """Where a training run stands after an epoch: tensors (network, optimiser, method), the number of steps, and the records so far."""
 
     epoch: int
     step: int
@@ -39,7 +39,7 @@ class TrainingState:
 
 
 class JobCheckpoints:
-    """The checkpoints of one job, a file a training."""
+    """The checkpoints of one job, one file per training run."""
 
     def __init__(self, folder: Path, save_every_seconds: float = SAVE_EVERY_SECONDS) -> None:
         """Use ``folder``, which is this job's alone."""
@@ -55,7 +55,7 @@ class JobCheckpoints:
         return cls(root / config_hash({"format": FORMAT, "identity": dict(identity), "inputs": digests}))
 
     def load(self, training: str, device: torch.device) -> TrainingState | None:
-        """Return the state of a training, or None if it has none that can be read."""
+        """Return the state of a training run, or None if it has none that can be read."""
         path = self._path(training)
         if not path.is_file():
             return None
@@ -65,18 +65,18 @@ class JobCheckpoints:
                 tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a dict
             state = TrainingState(header["epoch"], header["step"], {}, _unpack(header["records"], tensors))
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-            log.warning("the checkpoint %s cannot be read (%s); this training starts anew", path, error)
+            log.warning("the checkpoint %s cannot be read (%s); this training run starts over", path, error)
             return None
         state.tensors = {name[len("state.") :]: value for name, value in tensors.items() if name.startswith("state.")}
-        log.info("%s goes on after epoch %d", training, state.epoch)
+        log.info("%s resumes after epoch %d", training, state.epoch)
         return state
 
     def is_due(self, training: str) -> bool:
-        """Return whether enough time has passed since a training's last checkpoint to write one."""
+        """Return whether enough time has passed since a run's last checkpoint to write one."""
         return time.monotonic() - self._last.get(training, self._started) >= self.save_every_seconds
 
     def save(self, training: str, state: TrainingState) -> None:
-        """Write the state of a training; without space it is skipped with a warning, since training itself can go on."""
+        """Write the state of a training run; without space it is skipped with a warning, since training itself can continue."""
         scalars, arrays = _pack(state.records)
         tensors = {f"state.{name}": value for name, value in state.tensors.items()} | arrays
         header = {"epoch": state.epoch, "step": state.step, "records": scalars}
@@ -84,7 +84,7 @@ class JobCheckpoints:
         try:
             tensor_files.write(path, tensors, {"state": json.dumps(header)})
         except DataError as error:
-            log.warning("no checkpoint of %s could be written (%s); training goes on without", training, first_sentence(error))
+            log.warning("no checkpoint of %s could be written (%s); training continues without one", training, first_sentence(error))
         self._last[training] = time.monotonic()
 
     def remove(self) -> None:

@@ -24,7 +24,7 @@ class Preparation(Protocol):
 
     @property
     def crop_size(self) -> int | None:
-        """Pixels a side that the network sees, or None if it sees all that is stored."""
+        """Pixels per side that the network sees, or None if it sees all that is stored."""
 
     @property
     def one_shape(self) -> bool:
@@ -49,7 +49,7 @@ class Pixels:
 
     @classmethod
     def of(cls, mean: Sequence[float], std: Sequence[float], device: torch.device, crop_size: int | None = None) -> "Pixels":
-        """Return the normalisation for one device; ``mean`` and ``std`` hold one number a channel, of pixels in [0, 1]."""
+        """Return the normalisation for one device; ``mean`` and ``std`` hold one number per channel, of pixels in [0, 1]."""
         shape = (1, len(mean), 1, 1)
         return cls(torch.tensor(mean, device=device).view(shape), torch.tensor(std, device=device).view(shape), crop_size)
 

@@ -60,7 +60,7 @@ def assert_same_results(project: Project, local: Project) -> None:
 def assert_went_on(project: Project, plan: str) -> None:
     """A run's last start, whose log alone Snakemake keeps, went on where a checkpoint stood."""
     text = log_of(project, plan)
-    (epoch,) = re.findall(r"goes on after epoch (\d+)", text)
+    (epoch,) = re.findall(r"resumes after epoch (\d+)", text)
     assert 0 < int(epoch) < 200 and text.count("retrain finished") == 1, text
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: a killed training goes on and ends in the same bytes; damaged and foreign checkpoints are not used."""
+"""Checkpoints: a killed training run resumes and ends in the same bytes; damaged and foreign checkpoints are not used."""
 
 import hashlib
 import os
@@ -137,7 +137,7 @@ def test_checkpoints_of_another_format_are_not_found(tmp_path: Path, monkeypatch
     assert JobCheckpoints.of(tmp_path, {}, []).folder != folder
 
 
-def test_without_space_training_goes_on(tmp_path: Path) -> None:
+def test_without_space_training_continues(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("a folder cannot be made here")
     JobCheckpoints(blocked / "job").save("0", state())

@@ -21,7 +21,7 @@ def test_exact_weights_are_visits_an_epoch() -> None:
 
 def test_fractional_weights_are_drawn_where_the_plan_says_so_and_refused_where_it_does_not() -> None:
     weight = np.array([0.5, 0.0, 5.0])
-    with pytest.raises(TrainingError, match="one training sample is 0.5"):
+    with pytest.raises(TrainingError, match=r"one training sample is 0\.5"):
         Method(context(weight))
     rows = np.concatenate(Method(context(weight, visits="drawn")).batches(1, np.random.default_rng(0)))
     assert len(rows) == 6 and set(rows.tolist()) <= {0, 2}

@@ -1,4 +1,4 @@
-"""Steps that are recorded and played, and trainings that take turns: the same bytes as a plain training. CUDA graphs need a GPU."""
+"""Steps that are recorded and played, and training runs that alternate: the same bytes as a plain run. CUDA graphs need a GPU."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -134,8 +134,8 @@ def test_a_device_without_memory_for_recording_ends_the_training(monkeypatch: py
         trained(0)
 
 
-def test_trainings_that_take_turns_do_not_touch_each_other() -> None:
-    """The second is longer, so that it goes on alone."""
+def test_training_runs_that_alternate_do_not_touch_each_other() -> None:
+    """The second is longer, so that it finishes alone."""
     alone = [trained(0), trained(1, epochs=6), trained(2)]
     jobs = [prepared(0), prepared(1, epochs=6), prepared(2)]
     seen: list[tuple[int, int]] = []

@@ -190,7 +190,7 @@ def test_predictions_are_those_of_the_network_on_pairs_with_and_without_the_phra
 
 
 def test_the_network_learns_from_carriers_with_the_phrase(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every training batch holds the kept samples once an epoch, the carriers among them with "never"."""
+    """Every training batch holds the kept samples once per epoch, the carriers among them with "never"."""
     seen: list[np.ndarray] = []
     forward = bert.Bert.features
 
