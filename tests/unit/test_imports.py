@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-SLOW = ("torch", "torchvision", "pandas", "matplotlib.pyplot", "sklearn", "scipy.stats", "snakemake")
+SLOW = ("torch", "torchvision", "pandas", "matplotlib", "sklearn", "scipy.stats", "snakemake")
 STAGES = [
     "download",
     "prepare_inputs",
@@ -19,6 +19,8 @@ STAGES = [
     "tabulate",
     "collect_metrics",
 ]
+
+ALLOWED = {"plot": {"pandas", "scipy.stats"}, "tabulate": {"pandas", "scipy.stats"}}  # Matplotlib is loaded once there is all to draw
 
 REPORT = """
 import importlib, json, sys
@@ -45,7 +47,7 @@ def test_the_stages_are_all_there(root: Path) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_that_does_not_train_starts_light(stage: str, child_environment: dict[str, str]) -> None:
-    assert slow_imports([f"spurprune.stages.{stage}"], child_environment) == []
+    assert set(slow_imports([f"spurprune.stages.{stage}"], child_environment)) <= ALLOWED.get(stage, set())
 
 
 @pytest.mark.parametrize("kind", ["scores", "figures", "tables", "datasets", "overlays"])
@@ -59,6 +61,7 @@ def test_their_plugins_are_light_too(kind: str, child_environment: dict[str, str
 
 def test_so_is_what_the_workflow_loads_to_be_parsed(child_environment: dict[str, str]) -> None:
     modules = ["spurprune.config", "spurprune.dag.studies", "spurprune.dag.codehash", "spurprune.dag.plugins", "spurprune.data.registry"]
+    modules += ["spurprune.dag.kinds", "spurprune.figures.told"]
     assert slow_imports(modules, child_environment) == []
 
 

@@ -103,7 +103,7 @@ def test_a_made_up_kind_derives_its_runs_and_difficulties() -> None:
         ({"score": "el3n"}, "studies.s.figures.f: score 'el3n' is not a known score of 'fives' (did you mean 'el2n'?); known are"),
         (
             {"settings": ["own"]},
-            "'own' has no probe, but a histogram shows how often one class is taken for another; give the setting its 'probe' or name another.",
+            "'own' has no probe, but a histogram shows how often one class is taken for another; give the setting its 'probe' or",
         ),
         (
             {"settings": ["bare"]},
@@ -140,7 +140,7 @@ def test_a_family_must_vary_what_a_kind_sweeps(assert_one_sentence: Callable[[st
 
 def test_one_option_cannot_mean_two_things() -> None:
     other = replace(HISTOGRAM, required={"bins": TEXT})
-    with pytest.raises(ValueError, match="the option 'bins' of a other has another schema"):
+    with pytest.raises(ValueError, match="the option 'bins' is not what another kind declares it to be"):
         kinds.schema_of({"histogram": HISTOGRAM, "other": other})
 
 
