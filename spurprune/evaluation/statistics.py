@@ -33,10 +33,10 @@ def estimate(values: np.ndarray) -> Estimate:
     mean = float(values.mean())
     if n == 1 or np.ptp(values) <= ROUNDING:
         return Estimate(mean, math.nan, math.nan, n)
-    from scipy.special import stdtrit  # here, since it takes a tenth of a second that most stages can start without
+    from scipy import stats  # here, since it takes most of a second, which planning does without
 
-    half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2) * values.std(ddof=1) / math.sqrt(n))
-    return Estimate(mean, mean - half, mean + half, n)
+    low, high = stats.t.interval(CONFIDENCE, n - 1, loc=mean, scale=stats.sem(values))
+    return Estimate(mean, float(low), float(high), n)
 
 
 def paired_difference(values: dict[int, float], reference: dict[int, float]) -> Estimate:
@@ -47,17 +47,18 @@ def paired_difference(values: dict[int, float], reference: dict[int, float]) -> 
 
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Return Spearman's rank correlation of two scores of the same samples; ties get their average rank."""
-    x, y = _average_ranks(a), _average_ranks(b)
-    if x.std() == 0 or y.std() == 0:
-        return math.nan
-    return float(np.corrcoef(x, y)[0, 1])
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return math.nan  # all ranks of one are tied
+    from scipy import stats
+
+    return float(stats.spearmanr(a, b).statistic)
 
 
 def top_overlap(a: np.ndarray, b: np.ndarray, share: float) -> float:
-    """Return which part of the hardest ``share`` of samples by one score is among the hardest by the other; by chance, ``share``.
+    """Return how much of the hardest ``share`` of samples by one score is among the hardest by the other; by chance, ``share``.
 
-    Where samples of equal score straddle the edge, it is the expected overlap of two rankings that break their ties at random, each for
-    itself.
+    Where samples of equal score straddle the edge, it is the expected overlap of two rankings that break their ties at random,
+    independently.
     """
     count = max(1, round(share * len(a)))
     return float(_chance_of_top(a, count) @ _chance_of_top(b, count)) / count
@@ -69,9 +70,3 @@ def _chance_of_top(score: np.ndarray, count: int) -> np.ndarray:
     above, tied = score > edge, score == edge
     chance: np.ndarray = above + tied * ((count - above.sum()) / tied.sum())
     return chance
-
-
-def _average_ranks(values: np.ndarray) -> np.ndarray:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return ((ends - counts + ends - 1) / 2)[inverse]
