@@ -45,14 +45,14 @@ def kind_of(item: Item) -> Kind:
 def schema_of(kinds: Mapping[str, Kind]) -> dict[str, Any]:
     """Return the JSON schema of a figure, or of a table, of one of these kinds.
 
-    Which options go with which kind is checked by ``check``, whose sentences are clearer. Raises ValueError if two kinds declare an option
-    differently, since one word then meant two things.
+    Which options go with which kind is left to ``check``, whose sentences are clearer. Raises ValueError if two kinds declare one option
+    differently: a word should mean one thing.
     """
     options: dict[str, Schema] = {}
     for name, kind in kinds.items():
         for option, schema in kind.options.items():
             if options.setdefault(option, schema) != schema:
-                raise ValueError(f"the option '{option}' of a {name} has another schema than that of another kind")
+                raise ValueError(f"{name}: the option '{option}' is not what another kind declares it to be")
     return {
         "type": "object",
         "additionalProperties": False,

@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 CONFIDENCE = 0.95
 ROUNDING = 1e-12  # by which equal shares, or equal differences of them, may differ as they are computed
@@ -34,6 +33,8 @@ def estimate(values: np.ndarray) -> Estimate:
     mean = float(values.mean())
     if n == 1 or np.ptp(values) <= ROUNDING:
         return Estimate(mean, math.nan, math.nan, n)
+    from scipy import stats  # here, since it takes most of a second, which planning does without
+
     low, high = stats.t.interval(CONFIDENCE, n - 1, loc=mean, scale=stats.sem(values))
     return Estimate(mean, float(low), float(high), n)
 
@@ -48,6 +49,8 @@ def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Return Spearman's rank correlation of two scores of the same samples; ties get their average rank."""
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         return math.nan  # all ranks of one are tied
+    from scipy import stats
+
     return float(stats.spearmanr(a, b).statistic)
 
 

@@ -1,95 +1,38 @@
 """Figures: what each computes from hand-made tables, and that all can be drawn whatever was measured."""
 
 import csv
+import itertools
 import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
-import yaml
 from matplotlib.figure import Figure
 
 from spurprune.dag import plugins
 from spurprune.data.inputs import Manifest
-from spurprune.data.samples import Samples
 from spurprune.errors import DataError
 from spurprune.evaluation.statistics import Estimate, estimate
 from spurprune.figures import style, sweep, window, words
-from spurprune.figures.base import Drawing, Material, MetricKey, Ranking, SettingInfo, Spec, index_metrics, repeats_note, shares_over_epochs
-from spurprune.figures.kinds import difficulty_quartiles, difficulty_range, general_pruning, group_pruning, montage
+from spurprune.figures.base import TAKEN_LABEL, Drawing, Material, Ranking, SettingInfo, Spec, repeats_note
+from spurprune.figures.kinds import carrier_count, difficulty_quartiles, difficulty_range, general_pruning, group_pruning, montage
 from spurprune.figures.spectrum import Spectrum, spectrum
-from spurprune.storage import schemas, tables
-from spurprune.storage.tables import labels
 from spurprune.storage.tidy import to_csv
+from tests.reporting import grouping, history_of, metrics_of, training_samples
 
 REPEATS = 3
 CLASSES = tuple("0123456789")
-LINE = {"name": "line", "width": 2, "value": 255, "channel": 0}
-FIVES = SettingInfo("Line on fives", "5", "9", "line", "digits-8", "featured", LINE)
-MANIFEST = Manifest("digits", 8, 40, (1, 8, 8), "uint8", CLASSES, {}, {"train": 40}, (0.3,), (0.4,), "", "", "")
+GROUPS = grouping(*CLASSES)
+LINE = {"name": "line", "attribute": "line", "width": 2, "value": 255, "channel": 0}
+FIVES = SettingInfo("Line on fives", "digits-8", "5", "9", "with line", LINE, "featured")
+MANIFEST = Manifest("digits", 8, 40, (1, 8, 8), "uint8", CLASSES, (), {"train": 40}, (0.3,), (0.4,), "", "", "")
 COURSE = [0.1, 0.2, 0.3]  # mean .2, standard deviation .1
 HALF = 4.302653 * 0.1 / math.sqrt(3)  # half of its 95% interval, by Student's t with 2 degrees of freedom
 
 
-def by_repeat(values: Sequence[float]) -> dict[int, float]:
-    return dict(enumerate(values))
-
-
-def metrics_of(runs: Mapping[tuple[str, str], Mapping[str, Sequence[float]]]) -> dict[MetricKey, dict[int, float]]:
-    return {MetricKey(*run, name): by_repeat(values) for run, metrics in runs.items() for name, values in metrics.items()}
-
-
-def history(records: Sequence[tuple[int, int, str, str, int, int, int, int]]) -> pa.Table:
-    """Return a table of schema HISTORY from (repeat, epoch, split, view, group, n, n_correct, n_as_source)."""
-    columns: dict[str, Any] = dict(zip(schemas.HISTORY.columns, zip(*records, strict=True), strict=False))
-    columns["split"] = labels(columns["split"], ("train", "validation", "test"))
-    columns["view"] = labels(columns["view"], ("natural", "featured"))
-    return tables.conform(pa.table({**columns, "loss": [0.0] * len(records)}), schemas.HISTORY, "hand-made")
-
-
-def samples(repeat: int, attribute: Sequence[int], label: int = 5) -> Samples:
-    """Return training samples of one class, with the ids 0, 1, ..."""
-    n = len(attribute)
-    split = np.full(n, "train")
-    known, aligned = np.array(attribute), np.zeros(n, np.int8)
-    return Samples(repeat, np.arange(n), split, np.full(n, label), known, aligned, label * 2 + known)
-
-
-# What every figure is drawn from
-
-
-def test_metrics_of_whole_test_splits_are_indexed_and_nulls_do_not_exist() -> None:
-    columns = {
-        "setting": ["s", "s", "s", "s"],
-        "plan": ["none"] * 4,
-        "metric": ["accuracy", "accuracy", "accuracy", "group_accuracy"],
-        "repeat": [0, 1, 0, 0],
-        "split": ["test", "test", "validation", "test"],
-        "group": [None, None, None, "5, line"],
-        "value": [0.5, None, 0.9, 0.7],
-    }
-    index = index_metrics(pa.table(columns))
-    assert list(index) == [MetricKey("s", "none", "accuracy")]
-    values = index[MetricKey("s", "none", "accuracy")]
-    assert values[0] == 0.5 and math.isnan(values[1])
-
-
-def test_shares_over_epochs_are_of_one_group_split_and_view() -> None:
-    table = history(
-        [
-            (0, 2, "test", "featured", 19, 40, 30, 10),
-            (0, 1, "test", "featured", 19, 40, 20, 20),
-            (1, 1, "test", "featured", 19, 50, 40, 5),
-            (0, 1, "test", "featured", 11, 40, 40, 40),
-            (0, 1, "test", "natural", 19, 40, 40, 0),
-            (0, 1, "train", "featured", 19, 40, 40, 0),
-        ]
-    )
-    shares = shares_over_epochs(table, "test", "featured", 19, "n_as_source")
-    assert list(shares.items()) == [(1, {0: 0.5, 1: 0.1}), (2, {0: 0.25})]
+# What every figure says
 
 
 @pytest.mark.parametrize(
@@ -150,19 +93,17 @@ def test_ticks_are_labelled_where_there_is_room() -> None:
 # Sweeps
 
 
-def sweep_metrics() -> dict[MetricKey, dict[int, float]]:
-    return metrics_of(
-        {
-            ("fives", "carriers-el2n-hardest-0.50"): {"spurious_misclassification": [0.3, 0.3, 0.3], "accuracy": [0.9, 0.9, 0.9]},
-            ("fives", "none"): {"spurious_misclassification": [0.6, 0.5, 0.7], "accuracy": [1.0, 0.9, 0.95]},
-            ("fives", "carriers-el2n-hardest-0.10"): {"spurious_misclassification": [0.5, 0.3, 0.4], "accuracy": [1.0, 0.9, 0.95]},
-            ("fives", "random-0.10"): {"spurious_misclassification": [0.5, 0.6, 0.7], "accuracy": [1.0, 0.9, math.nan]},
-        }
-    )
+SWEPT = {
+    ("fives", "carriers-el2n-hardest-0.50"): {"spurious_misclassification": [0.3, 0.3, 0.3], "accuracy": [0.9, 0.9, 0.9]},
+    ("fives", "none"): {"spurious_misclassification": [0.6, 0.5, 0.7], "accuracy": [1.0, 0.9, 0.95]},
+    ("fives", "carriers-el2n-hardest-0.10"): {"spurious_misclassification": [0.5, 0.3, 0.4], "accuracy": [1.0, 0.9, 0.95]},
+    ("fives", "random-0.10"): {"spurious_misclassification": [0.5, 0.6, 0.7], "accuracy": [1.0, 0.9, math.nan]},
+}
+SPEC = Spec("", {}, {"fives": FIVES})
 
 
 def test_a_sweep_holds_means_and_paired_differences_to_no_pruning() -> None:
-    rows = sweep.numbers(sweep_metrics(), ["fives"], ["spurious_misclassification"])
+    rows = sweep.numbers(metrics_of(SWEPT), SPEC, ["spurious_misclassification"])
     assert [(row.order, row.sparsity) for row in rows] == [("", 0), ("hardest", 0.1), ("hardest", 0.5), ("random", 0.1)]
     hardest = rows[1]
     assert (hardest.value.mean, hardest.value.n) == (pytest.approx(0.4), 3)
@@ -171,22 +112,22 @@ def test_a_sweep_holds_means_and_paired_differences_to_no_pruning() -> None:
 
 
 def test_candidates_pruned_at_random_are_a_line_of_their_own() -> None:
-    metrics = sweep_metrics() | metrics_of({("fives", "carriers-random-hardest-0.50"): {"spurious_misclassification": [0.5, 0.5, 0.6]}})
-    rows = sweep.numbers(metrics, ["fives"], ["spurious_misclassification"])
+    metrics = metrics_of(SWEPT, {("fives", "carriers-random-hardest-0.50"): {"spurious_misclassification": [0.5, 0.5, 0.6]}})
+    rows = sweep.numbers(metrics, SPEC, ["spurious_misclassification"])
     assert [(row.order, row.sparsity) for row in rows[3:]] == [("random", 0.1), ("random", 0.5)]
     assert rows[4].plan == "carriers-random-hardest-0.50"
 
 
 def test_every_line_of_a_sweep_begins_without_pruning() -> None:
-    rows = sweep.numbers(sweep_metrics(), ["fives"], ["spurious_misclassification", "accuracy"])
-    lines = sweep.lines_of(rows, "fives", "accuracy")
+    rows = sweep.numbers(metrics_of(SWEPT), SPEC, ["spurious_misclassification", "accuracy"])
+    lines = sweep.lines_of(rows, "fives", "erm", "accuracy")
     assert {order: [point.sparsity for point in line] for order, line in lines.items()} == {"hardest": [0, 0.1, 0.5], "random": [0, 0.1]}
     assert lines["random"][1].value.n == 2
 
 
 def test_findings_of_a_sweep_name_the_least_sparsity_of_a_clear_change() -> None:
-    rows = sweep.numbers(sweep_metrics(), ["fives"], ["spurious_misclassification", "accuracy"])
-    start, hardest, random = sweep.findings(rows, {"fives": FIVES}, "carriers", general_pruning.PANELS)
+    rows = sweep.numbers(metrics_of(SWEPT), SPEC, ["spurious_misclassification", "accuracy"])
+    start, hardest, random = sweep.findings(rows, SPEC, "carriers", general_pruning.PANELS)
     assert (
         "without pruning, 60.0% [35.2, 84.8] of the test samples of class 9 with the line are taken for class 5; accuracy is 95.0% ["
         in start
@@ -225,11 +166,11 @@ def test_without_published_values_a_figures_numbers_do_not_speak_of_them() -> No
 
 
 def family(*members: tuple[str, Mapping[str, int]]) -> dict[str, SettingInfo]:
-    return {name: SettingInfo("Windows", "5", "9", "line", "digits-8", "featured", LINE, coordinates) for name, coordinates in members}
+    return {name: replace(FIVES, description="Windows", coordinates=coordinates) for name, coordinates in members}
 
 
 def window_spec() -> Spec:
-    members = [(f"w{width}s{start}", {"carriers.start": start, "feature.width": width}) for width in (1, 2) for start in (80, 0, 40)]
+    members = [(f"w{width}s{start}", {"carriers.start": start, "overlay.width": width}) for width in (1, 2) for start in (80, 0, 40)]
     return Spec("", {"kind": "difficulty_range"}, family(*members), tuple(name for name, _ in members))
 
 
@@ -259,7 +200,7 @@ def test_common_words(names: list[str], shared: str, rest: list[str]) -> None:
 def test_windows_differ_from_the_easiest_of_their_strength() -> None:
     starts = {0: [0.0, 0.1, 0.2], 40: [0.1, 0.2, 0.3], 80: [0.4, 0.6, 0.8]}
     metrics = metrics_of({(f"w{w}s{s}", "none"): {"spurious_misclassification": starts[s]} for w in (1, 2) for s in starts})
-    rows = window.final_rows(Material(metrics=metrics), window_spec())
+    rows = window.final_rows(Material(metrics=metrics), window_spec(), "erm")
     assert [(row.strength, row.start, row.epoch) for row in rows[:3]] == [("line width 1", start, None) for start in starts]
     assert rows[2].misclassification.mean == pytest.approx(0.6)
     assert rows[2].difference.mean == pytest.approx(0.5)  # .4, .5, .6
@@ -273,7 +214,9 @@ def test_windows_differ_from_the_easiest_of_their_strength() -> None:
 )
 def test_the_share_of_the_rise_in_the_harder_half(means: list[float], share: float) -> None:
     none = Estimate(math.nan, math.nan, math.nan, 0)
-    line = [window.WindowRow("", "", start, None, Estimate(mean, 0, 0, 2), none) for start, mean in zip((0, 50, 100), means, strict=True)]
+    line = [
+        window.WindowRow("", "", "erm", start, None, Estimate(mean, 0, 0, 2), none) for start, mean in zip((0, 50, 100), means, strict=True)
+    ]
     assert difficulty_range.late_share(line) == pytest.approx(share, nan_ok=True)
 
 
@@ -281,8 +224,8 @@ def test_the_share_of_the_rise_in_the_harder_half(means: list[float], share: flo
 def test_the_shape_of_a_rise_is_told_only_where_the_rise_is_clear(high: float, told: bool) -> None:
     starts = {0: [0.1, 0.1, high], 80: [0.3, 0.35, 0.5]}  # differences of .2, .25 and .2 or -.1
     metrics = metrics_of({(f"s{start}", "none"): {"spurious_misclassification": values} for start, values in starts.items()})
-    members = family(*((f"s{start}", {"carriers.start": start, "feature.width": 1}) for start in starts))
-    rows = window.final_rows(Material(metrics=metrics), Spec("", {}, members, tuple(members)))
+    members = family(*((f"s{start}", {"carriers.start": start, "overlay.width": 1}) for start in starts))
+    rows = window.final_rows(Material(metrics=metrics), Spec("", {}, members, tuple(members)), "erm")
     (sentence,) = difficulty_range.findings(rows)
     assert ("of the rise lies in the harder half" in sentence) == told
 
@@ -291,7 +234,7 @@ def test_the_shape_of_a_rise_is_told_only_where_the_rise_is_clear(high: float, t
 
 
 def test_the_spectrum_orders_the_source_classs_training_samples() -> None:
-    one = samples(0, [0, 1, 0, 1])
+    one = training_samples([0, 1, 0, 1], 5)
     one.split[3] = "test"
     one.label[2] = 6
     ranking = Ranking(np.array([1, 0, 2]), np.array([0, 1, 0]), np.array([0.1, 0.2, 0.05]))
@@ -338,7 +281,7 @@ def test_a_montage_draws_the_feature_on_carriers_only_and_leaves_the_inputs_alon
 
 def test_a_montage_of_other_inputs_than_images_is_refused(assert_one_sentence: Any) -> None:
     spec = Spec("", {"setting": "fives", "repeat": 0, "columns": 2}, {"fives": FIVES})
-    text = Manifest("digits", 8, 40, (128,), "int32", CLASSES, {}, {}, (), (), "", "", "")
+    text = Manifest("digits", 8, 40, (128,), "int32", CLASSES, (), {}, (), (), "", "", "")
     with pytest.raises(DataError, match=r"of 'fives' has the shape \(128,\)") as error:
         montage.make(Material(manifests={"digits-8": text}), spec)
     assert_one_sentence(str(error.value))
@@ -347,46 +290,44 @@ def test_a_montage_of_other_inputs_than_images_is_refused(assert_one_sentence: A
 # All kinds
 
 
-def material_and_spec(kind: str, repeats: int, measured: bool = True) -> tuple[Material, Spec]:
+def material_and_spec(kind: str, repeats: int, measured: bool = True, methods: tuple[str, ...] = ("erm",)) -> tuple[Material, Spec]:
     """Return what a figure of a kind is drawn from, with every number there or, if not ``measured``, none where it may be missing."""
     starts, counts = (0, 40, 80), (0, 10)
-    windows = family(*((f"w{w}s{s}", {"carriers.start": s, "feature.width": w}) for w in (1, 2) for s in starts))
+    windows = family(*((f"w{w}s{s}", {"carriers.start": s, "overlay.width": w}) for w in (1, 2) for s in starts))
     by_count = family(*((f"n{n}", {"carriers.count": n}) for n in counts))
     families = {"carrier_count": by_count, "carrier_difficulty": windows, "difficulty_range": windows}
     members = families.get(kind, {})
     strategy = {"carrier_pruning": "carriers", "general_pruning": "per_class", "group_pruning": "per_group"}.get(kind, "")
     swept = [f"{strategy}-el2n-{order}-{s}" for order in ("hardest", "easiest") for s in ("0.10", "0.50")] if strategy else []
     names = ("accuracy", "accuracy_weighted", "worst_group_accuracy", "spurious_misclassification", "spurious_accuracy")
-    value = {repeat: 0.3 + 0.1 * repeat if measured else math.nan for repeat in range(repeats)}
+    values = [0.3 + 0.1 * repeat if measured else math.nan for repeat in range(repeats)]
     options = {"kind": kind, "learned": ["fives"], "setting": "fives", "repeat": 0, "columns": 4}
-    metrics = {MetricKey(name, plan, metric): value for name in ("fives", *members) for plan in ("none", *swept) for metric in names}
+    runs = itertools.product(("fives", *members), methods, ("none", *swept))
     groups = (("train", "natural", 10), ("train", "natural", 11), ("test", "featured", 19))
-    table = history(
-        [(r, epoch, split, view, group, 8, 4 + r, r) for r in range(repeats) for epoch in (1, 2, 9) for split, view, group in groups]
+    history = history_of(
+        [(r, epoch, split, view, group, 8, 4 + r, r) for r in range(repeats) for epoch in (1, 2, 9) for split, view, group in groups],
+        GROUPS,
     )
+    if not measured:
+        history = replace(history, frame=history.frame.iloc[:0])
     ranking = Ranking(np.arange(40), np.arange(40), np.linspace(0, 1, 40))
     material = Material(
-        metrics=metrics,
-        history=dict.fromkeys(("fives", *members), table if measured else table.slice(0, 0)),
-        samples={"fives": {r: samples(r, np.arange(40) % 4 == 0 if measured else np.zeros(40)) for r in range(repeats)}},
+        metrics=metrics_of({run: dict.fromkeys(names, values) for run in runs}),
+        history=dict.fromkeys(itertools.product(("fives", *members), methods), history),
+        samples={"fives": {r: training_samples(np.arange(40) % 4 == 0 if measured else [0] * 40, 5, r) for r in range(repeats)}},
         rankings={"fives": dict.fromkeys(range(repeats), ranking)},
         manifests={"digits-8": MANIFEST},
         images={"digits-8": np.zeros((40, 1, 8, 8), np.uint8)},
     )
-    return material, Spec("A study, a figure", options, {**members, "fives": FIVES}, tuple(members))
+    return material, Spec("A study, a figure", options, {**members, "fives": FIVES}, tuple(members), methods)
 
 
-def make(kind: str, repeats: int, measured: bool = True) -> Drawing:
-    drawing: Drawing = plugins.load("figures", kind).make(*material_and_spec(kind, repeats, measured))
+def make(kind: str, repeats: int, measured: bool = True, methods: tuple[str, ...] = ("erm",)) -> Drawing:
+    drawing: Drawing = plugins.load("figures", kind).make(*material_and_spec(kind, repeats, measured, methods))
     return drawing
 
 
 KINDS = plugins.names("figures")
-
-
-def test_every_kind_that_the_configuration_knows_has_a_figure(root: Path) -> None:
-    schema = yaml.safe_load((root / "workflow/schemas/config.schema.yaml").read_text())
-    assert sorted(schema["$defs"]["figure"]["properties"]["kind"]["enum"]) == KINDS
 
 
 @pytest.mark.parametrize("measured", [True, False])
@@ -424,3 +365,103 @@ def test_a_figure_says_where_intervals_go_on_beyond_its_axes() -> None:
 def test_looks_differ_in_marker_and_dashes_too() -> None:
     for looks in (style.ORDERS.values(), style.STRENGTHS, (style.CARRIERS, style.OTHERS), (style.CORRECT, style.TAKEN)):
         assert len({look.marker for look in looks}) == len({look.dashes for look in looks}) == len(looks)
+
+
+# Several methods
+
+
+TWO = ("erm", "group_dro")
+WITH_METHODS = [name for name in KINDS if name != "montage"]
+
+
+@pytest.mark.parametrize("measured", [True, False])
+@pytest.mark.parametrize("kind", WITH_METHODS)
+def test_every_kind_draws_two_methods_apart(kind: str, measured: bool) -> None:
+    with style.house_style():
+        drawing = make(kind, REPEATS, measured, TWO)
+        drawing.figure.draw_without_rendering()
+    alone = make(kind, REPEATS, measured)
+    by_method = {method: [replace(row, method="erm") for row in drawing.numbers if row.method == method] for method in TWO}
+    assert repr(by_method["erm"]) == repr(list(alone.numbers)) == repr(by_method["group_dro"])
+    assert measured is False or any("group_dro" in sentence for sentence in drawing.findings)
+    assert not any("erm" in sentence.split() for sentence in alone.findings)
+
+
+def test_two_methods_of_a_sweep_are_rows_of_panels_with_their_own_values() -> None:
+    runs = {
+        ("fives", method, plan): {"spurious_misclassification": [value], "accuracy": [value]}
+        for method, values in {"erm": (0.6, 0.5), "group_dro": (0.4, 0.2)}.items()
+        for plan, value in zip(("none", "random-0.10"), values, strict=True)
+    }
+    drawing = general_pruning.make(Material(metrics=metrics_of(runs)), replace(SPEC, methods=TWO))
+    taken = {(row.method, row.plan): row.value.mean for row in drawing.numbers if row.metric == "spurious_misclassification"}
+    assert taken == {("erm", "none"): 0.6, ("erm", "random-0.10"): 0.5, ("group_dro", "none"): 0.4, ("group_dro", "random-0.10"): 0.2}
+    differences = [row.difference.mean for row in drawing.numbers if row.plan != "none" and row.metric == "accuracy"]
+    assert differences == pytest.approx([-0.1, -0.2]), "each is compared with its own method's run without pruning"
+    titles = [axes.get_title(loc="left") for axes in drawing.figure.axes]
+    assert "(erm)" in titles[0] and "(group_dro)" in titles[2] and len(titles) == 4
+    assert drawing.figure.axes[0].lines[0].get_ydata().tolist() == pytest.approx([60, 50])
+    assert drawing.figure.axes[2].lines[0].get_ydata().tolist() == pytest.approx([40, 20])
+
+
+def test_the_panels_of_more_methods_go_on_with_the_alphabet() -> None:
+    letters = style.letters()
+    assert list(itertools.islice(letters, 28))[-3:] == ["z", "aa", "ab"]
+    titles = [axes.get_title(loc="left") for axes in make("carrier_difficulty", REPEATS, methods=TWO).figure.axes]
+    assert [title.split("$")[1][-2] for title in titles] == list("abcdef")
+
+
+# Probes
+
+
+OTHERS = replace(FIVES, target="others")
+UNPROBED = SettingInfo("Own photos", "own-full")
+
+
+def test_other_classes_read_well() -> None:
+    assert OTHERS.axis(TAKEN_LABEL) == "Other classes with line\ntaken for class 5 (%)"
+    assert FIVES.axis(TAKEN_LABEL) == "Class 9 with line\ntaken for class 5 (%)"
+    rows = sweep.numbers(metrics_of(SWEPT), SPEC, ["spurious_misclassification", "accuracy"])
+    start, *_ = sweep.findings(rows, Spec("", {}, {"fives": OTHERS}), "carriers", general_pruning.PANELS)
+    assert "of the test samples of other classes with the line are taken for class 5" in start
+    natural = replace(FIVES, overlay=None, carriers="on water", view="natural")
+    assert natural.shown == "on water" and replace(natural, carriers="with eyeglasses").shown == "with eyeglasses"
+
+
+def test_the_course_of_other_classes_sums_over_them() -> None:
+    records = [(0, 1, "test", "featured", group, 10, 0, taken) for group, taken in ((19, 4), (1, 2), (11, 9))]  # of nines, noughts, fives
+    material, spec = material_and_spec("carrier_difficulty", 1)
+    material = replace(material, history=dict.fromkeys(material.history, history_of(records, GROUPS)))
+    found = {}
+    for target in ("9", "others"):
+        settings = {name: replace(info, target=target) for name, info in spec.settings.items()}
+        drawing = plugins.load("figures", "carrier_difficulty").make(material, replace(spec, settings=settings))
+        found[target] = {row.misclassification.mean for row in drawing.numbers if row.epoch == 1}
+    assert found == {"9": {0.4}, "others": {0.3}}
+
+
+@pytest.mark.parametrize(("kind", "panels"), [("general_pruning", 2), ("group_pruning", 2), ("carrier_pruning", 2)])
+def test_without_a_probe_a_sweep_is_about_accuracies(kind: str, panels: int) -> None:
+    material, spec = material_and_spec(kind, REPEATS)
+    spec = replace(spec, settings={"fives": UNPROBED})
+    drawing = plugins.load("figures", kind).make(material, spec)
+    assert len(drawing.figure.axes) == panels and "spurious_misclassification" not in {row.metric for row in drawing.numbers}
+    assert drawing.findings[0].startswith("Own photos: without pruning, worst-group accuracy is 40.0%")
+    assert "changes the worst-group accuracy clearly" in drawing.findings[1]
+    assert "None" not in " ".join([*drawing.findings, *(axes.get_ylabel() for axes in drawing.figure.axes)])
+
+
+def test_a_setting_without_a_probe_beside_one_with_leaves_its_panel_empty() -> None:
+    material, spec = material_and_spec("general_pruning", REPEATS)
+    metrics = metrics_of({(name, "none"): {"accuracy": [0.5], "spurious_misclassification": [0.5]} for name in ("fives", "own")})
+    drawing = general_pruning.make(replace(material, metrics=metrics), replace(spec, settings={"fives": FIVES, "own": UNPROBED}))
+    assert [axes.axison for axes in drawing.figure.axes] == [True, True, False, True]
+    assert "None" not in "".join(axes.get_ylabel() for axes in drawing.figure.axes)
+
+
+def test_carriers_are_counted_over_all_groups_of_the_source_class() -> None:
+    material, _ = material_and_spec("carrier_count", 1)
+    records = [(0, 1, "train", "natural", 11, 8, 6, 0), (0, 1, "train", "natural", 10, 8, 2, 0), (0, 1, "train", "natural", 19, 8, 8, 0)]
+    material = replace(material, history={("fives", "erm"): history_of(records, GROUPS)})
+    rows = carrier_count.learning_of(material, FIVES, "fives", "erm").rows
+    assert [(row.of, row.share.mean) for row in rows] == [("carriers", 0.75), ("others", 0.25)]

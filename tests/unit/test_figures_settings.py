@@ -8,32 +8,36 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
-
-from spurprune.config import checks
 from spurprune.config.config import Config
-from spurprune.dag import planning, studies
+
+from spurprune.dag import kinds, planning, studies
+from spurprune.data.grouping import Attribute, Grouping
 from spurprune.data.inputs import Manifest, open_inputs, write_inputs
-from spurprune.data.samples import Samples
 from spurprune.errors import ConfigError
-from spurprune.evaluation import published
+from spurprune.evaluation.frame import History
 from spurprune.figures import style, window
-from spurprune.figures.base import Material, MetricKey, Ranking, SettingInfo, Spec
+from spurprune.figures.base import Material, Ranking, SettingInfo, Spec
 from spurprune.figures.kinds import carrier_count, carrier_difficulty, difficulty_quartiles, general_pruning, group_learning, montage
 from spurprune.figures.spectrum import spectrum
-from spurprune.storage import schemas, tables
-from spurprune.storage.tables import labels
+from spurprune.figures.told import carriers_in_words, told_of
 from spurprune.storage.tidy import to_csv
+from tests.reporting import grouping, history_of, metrics_of, training_samples
 
-CELEBA = SettingInfo("CelebA, eyeglasses on 2,500 of 5,000 men", "Male", "Female", "eyeglasses", "celeba-224", "natural")
-BLOND = SettingInfo("CelebA, blond hair", "not_blond", "blond", "male", "celeba_blond-224", "natural")
-SLEDS = SettingInfo("Hard ImageNet", "ski", "dog sled", "surroundings", "hard_imagenet-256", "natural", crop_size=224)
+CELEBA = SettingInfo("CelebA, eyeglasses on 2,500 of 5,000 men", "celeba-224", "Male", "Female", "with eyeglasses")
+BLOND = SettingInfo("CelebA, blond hair", "celeba_blond-224", "not_blond", "blond", "and male")
+SLEDS = SettingInfo("Hard ImageNet", "hard_imagenet-256", "ski", "dog sled", "with surroundings", crop_size=224)
 NEVER = '"never" in 100 contradictions of like difficulty'
+WITHOUT_WITH = ("without", "with")
+GROUPS = {
+    "celeba": grouping("Female", "Male", attribute=Attribute.of("eyeglasses", WITHOUT_WITH)),
+    "blond": grouping("not_blond", "blond", attribute=Attribute("gender", ("female", "male"), "and {value}")),
+    "never": grouping("contradiction", "entailment", "neutral", attribute=Attribute.of("never", WITHOUT_WITH)),
+}
 
 
 def manifest(dataset: str, classes: tuple[str, ...], side: int = 224) -> Manifest:
-    return Manifest(dataset, side, 8, (3, side, side), "uint8", classes, {}, {"train": 8}, (0.5,) * 3, (0.2,) * 3, "", "", "")
+    return Manifest(dataset, side, 8, (3, side, side), "uint8", classes, (), {"train": 8}, (0.5,) * 3, (0.2,) * 3, "", "", "")
 
 
 MANIFESTS = {
@@ -44,26 +48,19 @@ MANIFESTS = {
 }
 
 
-def history(correct: dict[int, Sequence[Sequence[int]]], split: str = "train", view: str = "natural") -> pa.Table:
-    """A table of schema HISTORY: of ten samples of every group, how many are right, by repeat and epoch (1, 5)."""
-    records = [
-        (repeat, epoch, group, value)
-        for group, repeats in correct.items()
-        for repeat, course in enumerate(repeats)
-        for epoch, value in zip((1, 5), course, strict=True)
-    ]
-    repeat, epoch, group, right = zip(*records, strict=True)
-    n = len(records)
-    columns = {"repeat": repeat, "epoch": epoch, "split": labels([split] * n, ("train", "validation", "test"))}
-    columns |= {"view": labels([view] * n, ("natural", "featured")), "group": group, "n": [10] * n, "n_correct": right}
-    return tables.conform(pa.table({**columns, "n_as_source": right, "loss": [0.0] * n}), schemas.HISTORY, "hand-made")
-
-
-def samples(attribute: Sequence[int], label: int) -> Samples:
-    n = len(attribute)
-    known = np.array(attribute, np.int16)
-    group = np.where(known < 0, -1, label * 2 + known)
-    return Samples(0, np.arange(n), np.full(n, "train"), np.full(n, label), known, np.full(n, -1, np.int8), group)
+def history(
+    correct: dict[int, Sequence[Sequence[int]]], groups: Grouping, split: str = "train", view: str = "natural", n: int = 10
+) -> History:
+    """A history of ``n`` samples of every group, of which so many are right (and taken for the source), by repeat and epoch (1, 5)."""
+    return history_of(
+        [
+            (repeat, epoch, split, view, group, n, value, value)
+            for group, repeats in correct.items()
+            for repeat, course in enumerate(repeats)
+            for epoch, value in zip((1, 5), course, strict=True)
+        ],
+        groups,
+    )
 
 
 def ranking(n: int) -> Ranking:
@@ -74,10 +71,12 @@ def ranking(n: int) -> Ranking:
 
 
 def celeba_learning() -> tuple[Material, Spec]:
-    together = history({3: [(6, 9), (4, 9)], 2: [(5, 9), (5, 9)], 0: [(9, 10), (9, 10)]})  # no women with eyeglasses
-    before = history({1: [(9, 10), (9, 10), (10, 10)], 0: [(5, 9)] * 3, 3: [(1, 4), (1, 6), (1, 5)], 2: [(6, 8)] * 3})
+    together = history({3: [(6, 9), (4, 9)], 2: [(5, 9), (5, 9)], 0: [(9, 10), (9, 10)]}, GROUPS["celeba"])  # no women with eyeglasses
+    before = history({1: [(9, 10), (9, 10), (10, 10)], 0: [(5, 9)] * 3, 3: [(1, 4), (1, 6), (1, 5)], 2: [(6, 8)] * 3}, GROUPS["blond"])
     settings = {"celeba": CELEBA, "blond": BLOND}
-    return Material(history={"celeba": together, "blond": before}, manifests=MANIFESTS), Spec("T", {"kind": "group_learning"}, settings)
+    return Material(history={("celeba", "erm"): together, ("blond", "erm"): before}, manifests=MANIFESTS), Spec(
+        "T", {"kind": "group_learning"}, settings
+    )
 
 
 def test_groups_are_named_by_their_settings_own_classes_and_attribute() -> None:
@@ -85,36 +84,36 @@ def test_groups_are_named_by_their_settings_own_classes_and_attribute() -> None:
     drawing = group_learning.make(material, spec)
     groups = [(row.setting, row.group) for row in drawing.numbers if row.epoch == 1]
     assert groups == [
-        ("celeba", "Male, eyeglasses"),
-        ("celeba", "Male, no eyeglasses"),
-        ("celeba", "Female, no eyeglasses"),
-        ("blond", "not_blond, male"),
-        ("blond", "not_blond, no male"),
-        ("blond", "blond, male"),
-        ("blond", "blond, no male"),
+        ("celeba", "Male with eyeglasses"),
+        ("celeba", "Male without eyeglasses"),
+        ("celeba", "Female without eyeglasses"),
+        ("blond", "not_blond and male"),
+        ("blond", "not_blond and female"),
+        ("blond", "blond and male"),
+        ("blond", "blond and female"),
     ]
     first, *_, last = drawing.numbers
     assert (first.epoch, first.accuracy.mean, first.accuracy.n) == (1, pytest.approx(0.5), 2)
-    assert (last.group, last.epoch, last.accuracy.mean) == ("blond, no male", 5, pytest.approx(0.8))
+    assert (last.group, last.epoch, last.accuracy.mean) == ("blond and female", 5, pytest.approx(0.8))
     legends = [[text.get_text() for text in place.legends[0].get_texts()] for place in drawing.figure.subfigs]
-    assert legends == [["Male, eyeglasses", "Male, no eyeglasses", "Female, no eyeglasses"], [group for _, group in groups[3:]]]
+    assert legends == [["Male with eyeglasses", "Male without eyeglasses", "Female without eyeglasses"], [group for _, group in groups[3:]]]
 
 
 def test_findings_tell_whether_carriers_are_told_apart() -> None:
     celeba, blond = group_learning.make(*celeba_learning()).findings
     assert "after epoch 1, the network has learned 50.0% [-" in celeba.replace("−", "-") and "no clear difference" in celeba
-    assert "of (not_blond, male)" in blond
+    assert "of (not_blond and male)" in blond
     assert "within class not_blond, clear difference between samples with the feature and those without (+43.3 points [" in blond
 
 
 def test_what_is_told_of_learning_stands_in_the_numbers() -> None:
     rows = {(row.setting, row.group, row.epoch): row for row in group_learning.make(*celeba_learning()).numbers}
-    lead = rows["blond", "not_blond, male", 1].difference
+    lead = rows["blond", "not_blond and male", 1].difference
     assert (lead.mean, lead.n) == (pytest.approx(1.3 / 3), 3) and lead.low > 0  # .4, .4, .5
-    assert rows["blond", "not_blond, male", 5].difference.mean == pytest.approx(0.1)
-    assert {row.difference.n for (_, group, _), row in rows.items() if group in ("not_blond, no male", "blond, male")} == {0}
+    assert rows["blond", "not_blond and male", 5].difference.mean == pytest.approx(0.1)
+    assert {row.difference.n for (_, group, _), row in rows.items() if group in ("not_blond and female", "blond and male")} == {0}
     material, _ = celeba_learning()
-    learned = carrier_count.learning_of(material, BLOND, "blond")
+    learned = carrier_count.learning_of(material, BLOND, "blond", "erm")
     carriers = [row for row in learned.rows if row.of == "carriers"]
     assert [row.difference.mean for row in carriers] == pytest.approx([1.3 / 3, 0.1]) and learned.first_lead == carriers[0].difference
     assert {row.difference.n for row in learned.rows if row.of == "others"} == {0}
@@ -124,24 +123,101 @@ def test_more_than_three_settings_take_another_row_on_one_scale() -> None:
     material, spec = celeba_learning()
     many = {f"s{number}": CELEBA for number in range(4)}
     figure = group_learning.make(
-        Material(history=dict.fromkeys(many, material.history["celeba"]), manifests=MANIFESTS), Spec("T", spec.options, many)
+        Material(history={(name, "erm"): material.history["celeba", "erm"] for name in many}, manifests=MANIFESTS),
+        Spec("T", spec.options, many),
     ).figure
     assert len(figure.axes) == 4 and len({axes.get_ylim() for axes in figure.axes}) == 1
     assert [bool(axes.get_ylabel()) for axes in figure.axes] == [True, False, False, True]
+
+
+def test_groups_of_two_attributes_are_learned_apart_and_compared_with_all_non_carriers() -> None:
+    glasses, place = Attribute.of("glasses", WITHOUT_WITH), Attribute("place", ("hall", "road", "sea"), "on {value}")
+    groups = Grouping(("cat", "dog"), (glasses, place))
+    right = {3: [(9, 9)], 4: [(7, 9)], 0: [(5, 9)], 2: [(3, 9)], 9: [(4, 9)]}
+    info = SettingInfo("Pets", "pets-8", "cat", "dog", "with glasses")
+    material = Material(history={("pets", "erm"): history(right, groups)}, manifests={"pets-8": manifest("pets", ("cat", "dog"), 8)})
+    learned = group_learning.learning_of(material, info, "pets", "erm")
+    names = ["cat with glasses on road", "cat with glasses on hall", "cat without glasses on sea", "cat without glasses on hall"]
+    assert list(learned.looks) == [*names, "dog with glasses on hall"] and learned.hidden == 0
+    first = {row.group: row for row in learned.rows if row.epoch == 1}
+    assert first[names[0]].difference.mean == pytest.approx(0.3) and first[names[1]].difference.mean == pytest.approx(0.5)  # to .4
+    assert {first[name].difference.n for name in (names[2], names[3], "dog with glasses on hall")} == {0}
+    assert learned.first_lead.mean == pytest.approx(0.4)  # .8 of the carriers, .4 of the others
+
+
+def test_without_a_probe_all_groups_are_shown_or_the_largest() -> None:
+    classes = tuple("abcdefghij")
+    groups = Grouping(classes)
+    sizes = {label: 10 + label for label in range(10)}
+    records = [(0, epoch, "train", "natural", label, n, n // 2, 0) for label, n in sizes.items() for epoch in (1, 2)]
+    own = SettingInfo("Own photos", "own-full")
+    material = Material(history={("own", "erm"): history_of(records, groups)}, manifests={"own-full": manifest("own", classes)})
+    drawing = group_learning.make(material, Spec("T", {}, {"own": own}))
+    assert list(dict.fromkeys(row.group for row in drawing.numbers)) == list("cdefghij")
+    assert drawing.findings[0].endswith("; 2 smaller groups are not shown.") and {row.difference.n for row in drawing.numbers} == {0}
+    few = Material(history={("own", "erm"): history_of(records[:6], groups)}, manifests=material.manifests)
+    assert [row.group for row in group_learning.make(few, Spec("T", {}, {"own": own})).numbers] == [*"aabbcc"]
+
+
+# Settings in words
+
+
+BLOCK = {
+    "description": "D",
+    "dataset": "d",
+    "image_size": 8,
+    "crop_size": None,
+    "probe": {"source": "5", "target": "others"},
+    "overlay": None,
+    "carriers": {"choose": "none"},
+}
+LINE = {"name": "line", "attribute": "line", "width": 2, "value": 255, "channel": 0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"overlay": LINE, "carriers": {"choose": "random", "count": 0, "draw": "fixed"}}, "with line"),
+        ({"overlay": {"name": "phrase", "attribute": "negation", "text": "never"}}, 'with "never"'),
+        ({"carriers": {"choose": "natural", "where": {"background": "water"}}}, "on water"),
+        ({"carriers": {"choose": "natural", "where": {"eyeglasses": "with"}}}, "with eyeglasses"),
+        ({"carriers": {"choose": "natural", "where": {"hospital": "A"}}}, "with hospital A"),
+        ({"carriers": {"choose": "natural", "where": {"unheard_of": "x"}}}, "with unheard_of x"),
+        ({"carriers": {"choose": "natural", "where": {"unheard_of": "without"}}}, "without unheard_of"),
+        ({"carriers": {"choose": "natural", "where": {"background": "water", "eyeglasses": "with"}}}, "on water and with eyeglasses"),
+        ({}, None),
+    ],
+)
+def test_what_carriers_show_in_words(changes: dict[str, Any], words: str | None) -> None:
+    attributes = (
+        Attribute("background", ("land", "water"), "on {value}"),
+        Attribute.of("eyeglasses", WITHOUT_WITH),
+        Attribute.of("hospital", ("A", "B")),
+    )
+    assert carriers_in_words({**BLOCK, **changes}, attributes) == words
+
+
+def test_a_setting_is_told_in_plain_values() -> None:
+    told = told_of({**BLOCK, "overlay": LINE}, {"overlay.width": 2}, ())
+    info = SettingInfo(**told)
+    assert (info.dataset, info.view, info.source, info.target) == ("d-8", "featured", "5", "others")
+    assert info.is_probed and info.coordinates == {"overlay.width": 2} and info.tested == "other classes"
+    bare = SettingInfo(**told_of({**BLOCK, "probe": None, "image_size": None}, {}, ()))
+    assert not bare.is_probed and (bare.dataset, bare.view, bare.source, bare.carriers) == ("d-full", "natural", None, None)
 
 
 # Difficulty where nothing is laid over the images
 
 
 def test_carriers_of_the_data_are_found_by_their_attribute() -> None:
-    found = spectrum(samples([0, 1, 1, 0], 1), ranking(4), source=1)
+    found = spectrum(training_samples([0, 1, 1, 0], 1), ranking(4), source=1)
     assert found.is_carrier.tolist() == [False, True, True, False] and found.carriers_known
 
 
 def test_unknown_attributes_are_no_carriers_and_that_is_told() -> None:
     material = Material(
-        metrics={MetricKey("sleds", "none", "spurious_misclassification"): {0: 0.25}},
-        samples={"sleds": {0: samples([-1] * 8, 1)}, "celeba": {0: samples([1, 0] * 4, 1)}},
+        metrics=metrics_of({("sleds", "none"): {"spurious_misclassification": [0.25]}}),
+        samples={"sleds": {0: training_samples([-1] * 8, 1)}, "celeba": {0: training_samples([1, 0] * 4, 1)}},
         rankings={"sleds": {0: ranking(8)}, "celeba": {0: ranking(8)}},
         manifests=MANIFESTS,
     )
@@ -150,7 +226,7 @@ def test_unknown_attributes_are_no_carriers_and_that_is_told() -> None:
     sleds, celeba = drawing.findings
     assert sleds == (
         "Hard ImageNet: no training sample of class ski is known to carry the feature. Without pruning, 25.0% of the test samples of class "
-        "dog sled with the surroundings are taken for class ski."
+        "dog sled with surroundings are taken for class ski."
     )
     assert "25%, 25%, 25%, 25% of the carriers" in celeba
     assert "nan" not in " ".join(drawing.findings)
@@ -158,12 +234,12 @@ def test_unknown_attributes_are_no_carriers_and_that_is_told() -> None:
 
 def test_where_most_of_the_class_are_carriers_the_largest_possible_share_is_told() -> None:
     material = Material(
-        samples={"celeba": {0: samples([1, 1, 1, 1, 1, 1, 0, 0], 1)}}, rankings={"celeba": {0: ranking(8)}}, manifests=MANIFESTS
+        samples={"celeba": {0: training_samples([1, 1, 1, 1, 1, 1, 0, 0], 1)}}, rankings={"celeba": {0: ranking(8)}}, manifests=MANIFESTS
     )
     drawing = difficulty_quartiles.make(material, Spec("T", {}, {"celeba": CELEBA}))
     assert "66.7% in the easier half (50% by chance, 66.7% at most, as most of the class are carriers)" in drawing.findings[0]
     assert [row.largest_share.mean for row in drawing.numbers] == pytest.approx([1 / 3] * 4 + [2 / 3])
-    few = Material(samples={"celeba": {0: samples([1] + [0] * 7, 1)}}, rankings={"celeba": {0: ranking(8)}}, manifests=MANIFESTS)
+    few = Material(samples={"celeba": {0: training_samples([1] + [0] * 7, 1)}}, rankings={"celeba": {0: ranking(8)}}, manifests=MANIFESTS)
     drawing = difficulty_quartiles.make(few, Spec("T", {}, {"celeba": CELEBA}))
     assert [row.largest_share.mean for row in drawing.numbers] == [1] * 5 and "at most" not in drawing.findings[0]
 
@@ -190,10 +266,10 @@ def test_a_montage_reads_its_own_images_of_a_memory_map_only(tmp_path: Path) -> 
     assert (other == photos[2, :, 16:240, 16:240].transpose(1, 2, 0)).all()
 
 
-def photos_and_spec(info: SettingInfo, attribute: Sequence[int]) -> tuple[Material, Spec]:
+def photos_and_spec(info: SettingInfo, carrier: Sequence[int]) -> tuple[Material, Spec]:
     side = MANIFESTS[info.dataset].image_size
     material = Material(
-        samples={"one": {0: samples(attribute, 1)}},
+        samples={"one": {0: training_samples(carrier, 1)}},
         rankings={"one": {0: ranking(8)}},
         manifests=MANIFESTS,
         images={info.dataset: np.random.default_rng(0).integers(0, 255, (8, 3, side, side)).astype(np.uint8)},
@@ -216,7 +292,7 @@ def test_a_montage_of_photos_whose_carriers_come_with_the_data() -> None:
 def test_a_montage_without_known_carriers_is_one_row_of_all() -> None:
     drawing = montage.make(*photos_and_spec(SLEDS, [-1] * 8))
     assert [(row.row, row.rank_in_class) for row in drawing.numbers] == [("all samples", rank) for rank in (0, 4, 7)]
-    assert drawing.findings == ["Hard ImageNet: the data do not tell which of the 8 training samples of class ski show the feature."]
+    assert drawing.findings == ["Hard ImageNet: it is not known which of the 8 training samples of class ski show the feature."]
 
 
 def test_photos_are_averaged_where_they_are_drawn_small_and_pixels_stay_squares_where_large() -> None:
@@ -233,9 +309,7 @@ def test_photos_are_averaged_where_they_are_drawn_small_and_pixels_stay_squares_
 @pytest.mark.parametrize(("numbers", "scale"), [((0, 10, 500, 2500), "symlog"), ((0, 500, 2500), "linear"), ((0,), "linear")])
 def test_carriers_are_counted_on_a_logarithmic_axis_where_they_span_a_wide_range(numbers: Sequence[int], scale: str) -> None:
     family = {str(n): replace(CELEBA, coordinates={"subset.parts.male_with.count": n}) for n in numbers}
-    metrics = {
-        MetricKey(name, "none", metric): {0: 0.5} for name in family for metric in ("spurious_accuracy", "spurious_misclassification")
-    }
+    metrics = metrics_of({(name, "none"): {"spurious_accuracy": [0.5], "spurious_misclassification": [0.5]} for name in family})
     with style.house_style():
         drawing = carrier_count.make(Material(metrics=metrics), Spec("T", {"kind": "carrier_count"}, family, tuple(family)))
         drawing.figure.draw_without_rendering()
@@ -251,12 +325,8 @@ def test_carriers_are_counted_on_a_logarithmic_axis_where_they_span_a_wide_range
 
 def test_settings_of_several_datasets_share_a_sweep() -> None:
     plans = ("none", "per_class-el2n-hardest-0.10", "random-0.10")
-    metrics = {
-        MetricKey(name, plan, metric): {0: 0.4, 1: 0.5}
-        for name in ("celeba", "sleds")
-        for plan in plans
-        for metric in ("spurious_misclassification", "accuracy")
-    }
+    values = {"spurious_misclassification": [0.4, 0.5], "accuracy": [0.4, 0.5]}
+    metrics = metrics_of({(name, plan): values for name in ("celeba", "sleds") for plan in plans})
     drawing = general_pruning.make(Material(metrics=metrics), Spec("T", {}, {"celeba": CELEBA, "sleds": SLEDS}))
     assert {row.setting for row in drawing.numbers} == {"celeba", "sleds"} and len(drawing.numbers) == 12
     names = [axes.get_ylabel() for axes in drawing.figure.axes]
@@ -269,18 +339,18 @@ def test_settings_of_several_datasets_share_a_sweep() -> None:
 
 def never_figure(key: str = "carriers.start", ends: Sequence[Any] = (0, 57398), **options: Any) -> tuple[Material, Spec]:
     """A family that varies one key between two ends, "start-0" and "start-57398", without a strength."""
-    base = SettingInfo("MultiNLI without negation", "contradiction", "entailment", "never", "multinli-128", "featured")
-    feature = {"name": "phrase", "text": "never"}
+    overlay = {"name": "phrase", "attribute": "never", "text": "never"}
+    base = SettingInfo("MultiNLI without negation", "multinli-128", "contradiction", "entailment", 'with "never"', overlay, "featured")
     members = {
-        f"start-{start}": SettingInfo(NEVER, "contradiction", "entailment", "never", "multinli-128", "featured", feature, {key: end})
-        for start, end in zip((0, 57398), ends, strict=True)
+        f"start-{start}": replace(base, description=NEVER, coordinates={key: end}) for start, end in zip((0, 57398), ends, strict=True)
     }
-    taken = {"start-0": {0: 0.1, 1: 0.2}, "start-57398": {0: 0.9, 1: 1.0}, "base": {0: 0.0, 1: 0.1}}
-    worst = {"start-0": {0: 0.5, 1: 0.6}, "start-57398": {0: 0.0, 1: 0.02}, "base": {0: 0.7, 1: 0.6}}
-    metrics = {MetricKey(name, "none", "spurious_misclassification"): values for name, values in taken.items()}
-    metrics |= {MetricKey(name, "none", "worst_group_accuracy"): values for name, values in worst.items()}
-    course = history({3: [(2, 1), (3, 2)]}, "test", "featured")  # entailment with "never"
-    material = Material(metrics=metrics, history=dict.fromkeys([*members, "base"], course), manifests=MANIFESTS)
+    taken = {"start-0": [0.1, 0.2], "start-57398": [0.9, 1.0], "base": [0.0, 0.1]}
+    worst = {"start-0": [0.5, 0.6], "start-57398": [0.0, 0.02], "base": [0.7, 0.6]}
+    metrics = metrics_of(
+        {(name, "none"): {"spurious_misclassification": taken[name], "worst_group_accuracy": worst[name]} for name in taken}
+    )
+    course = history({3: [(2, 1), (3, 2)]}, GROUPS["never"], "test", "featured")  # entailment with "never"
+    material = Material(metrics=metrics, history={(name, "erm"): course for name in (*members, "base")}, manifests=MANIFESTS)
     return material, Spec("T", {"kind": "carrier_difficulty", **options}, {**members, "base": base}, tuple(members))
 
 
@@ -337,7 +407,7 @@ def test_the_easiest_and_the_hardest_take_the_place_of_ranks() -> None:
 
 def test_published_worst_groups_are_lines_beside_the_measured_ones() -> None:
     asked = {"kind": "carrier_difficulty", "baseline": "base", "published": "never"}
-    drawing = carrier_difficulty.make(*never_figure(**(asked | published.told(asked))))
+    drawing = carrier_difficulty.make(*never_figure(**(asked | carrier_difficulty.published(asked))))
     final, worst, _ = drawing.figure.axes
     levels = [line.get_ydata()[0] for line in worst.lines if len(set(line.get_ydata())) == 1 and len(line.get_ydata()) == 2]
     assert levels == pytest.approx([65.0, 67.42, 55.22, 1.04])
@@ -374,14 +444,20 @@ def test_a_baseline_that_was_not_measured_leaves_the_figure_drawable() -> None:
 def study_of(figure: dict[str, Any]) -> Config:
     """The paper's settings with one study that holds one figure."""
     config = planning.load([planning.ROOT / "config/paper.yaml"])
-    study = {"title": "T", "blocks": ["000-000"], "method": "erm", "score": "el2n", "figures": {"one": figure}, "tables": {}}
+    study = {"title": "T", "blocks": ["000-000"], "methods": ["erm"], "score": "el2n", "figures": {"one": figure}, "tables": {}}
     return replace(config, select=["study"], studies={"study": study})
+
+
+def checked(config: Config) -> None:
+    """Check the one figure of the study."""
+    study = config.studies["study"]
+    kinds.check("studies.study.figures.one", study["figures"]["one"], study, config)
 
 
 def test_a_baseline_is_run_without_pruning() -> None:
     baseline = "multinli-without-negation"
     config = study_of({"kind": "carrier_difficulty", "family": "multinli-never", "baseline": baseline, "published": "never"})
-    checks.check(config)
+    checked(config)
     assert {(run.setting, run.plan) for run in studies.all_runs(config)} == {
         ("multinli-never.choose-easiest", "none"),
         ("multinli-never.choose-hardest", "none"),
@@ -393,7 +469,10 @@ def test_a_baseline_is_run_without_pruning() -> None:
     ("figure", "sentence"),
     [
         ({"kind": "carrier_difficulty", "family": "multinli-never", "baseline": "waterbirds"}, "'waterbirds', a setting of other samples"),
-        ({"kind": "carrier_difficulty", "family": "multinli-never", "baseline": "multinly"}, "no known setting (did you mean 'multinli'?)"),
+        (
+            {"kind": "carrier_difficulty", "family": "multinli-never", "baseline": "multinly"},
+            "not a known setting (did you mean 'multinli'?)",
+        ),
         (
             {"kind": "group_pruning", "settings": ["celeba"], "strategy": "per_group", "sparsities": ["0.50"], "published": "waterbirds"},
             "one.settings: 'celeba' is a setting of 'celeba', but the published values are of 'waterbirds'",
@@ -404,7 +483,7 @@ def test_a_baseline_is_run_without_pruning() -> None:
         ),
         (
             {"kind": "group_pruning", "settings": ["multinli"], "strategy": "per_group", "sparsities": ["0.50"], "published": "never"},
-            "one.published: 'never' is no known set of published values for a group_pruning; known are waterbirds, multinli.",
+            "one.published: 'never' is not a known set of published values for a group_pruning; known are waterbirds, multinli.",
         ),
         (
             {"kind": "carrier_difficulty", "family": "multinli-never", "published": "never"},
@@ -419,6 +498,6 @@ def test_a_baseline_is_run_without_pruning() -> None:
 )
 def test_mistakes_in_comparisons(figure: dict[str, Any], sentence: str, assert_one_sentence: Callable[[str], None]) -> None:
     with pytest.raises(ConfigError) as error:
-        checks.check(study_of(figure))
+        checked(study_of(figure))
     assert sentence in str(error.value)
     assert_one_sentence(str(error.value))

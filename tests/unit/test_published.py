@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from spurprune.evaluation.published import Accuracy, _accuracy, published, share, told
+from spurprune.dag import kinds
+from spurprune.evaluation.published import Accuracy, _accuracy, comparison, published, rivals, share, table_1
 
 
 def table_of(page: str, heading: str) -> list[list[str]]:
@@ -40,7 +41,7 @@ def test_an_accuracy_as_printed(printed: str, value: float, spread: float | None
 
 @pytest.mark.parametrize("printed", ["", "86,7", "86.7 0.3", "–"])
 def test_what_is_no_accuracy_is_refused(printed: str) -> None:
-    with pytest.raises(ValueError, match="is no accuracy"):
+    with pytest.raises(ValueError, match="is not an accuracy"):
         _accuracy(printed)
 
 
@@ -51,8 +52,8 @@ def test_shares_have_no_digits_that_were_not_printed() -> None:
                 assert len(repr(share(accuracy.value))) <= 6 and share(accuracy.value) == pytest.approx(accuracy.value / 100)
 
 
-def test_a_figure_is_told_of_the_rivals_on_its_dataset_only() -> None:
-    lines = told({"kind": "group_pruning", "published": "multinli"})["published"]
+def test_the_rivals_of_a_dataset_are_those_with_results_on_it() -> None:
+    lines = rivals("multinli")
     assert [(line["name"], line["metric"], line["value"]) for line in lines] == [
         ("JTT", "worst_group_accuracy", 0.726),
         ("JTT", "accuracy_weighted", 0.786),
@@ -64,11 +65,13 @@ def test_a_figure_is_told_of_the_rivals_on_its_dataset_only() -> None:
     assert {line["source"] for line in lines} == {"Mulchandani and Kim 2025, Table 1"}
 
 
-def test_a_figure_of_carriers_is_told_of_its_comparison() -> None:
-    lines = told({"kind": "carrier_difficulty", "published": "never"})["published"]
+def test_a_comparison_of_carriers() -> None:
+    lines = comparison("never")
     assert [(line["name"], line["value"]) for line in lines] == [("none", 0.6742), ("easiest", 0.5522), ("hardest", 0.0104)]
     assert {(line["metric"], line["source"]) for line in lines} == {("worst_group_accuracy", "Mulchandani and Kim 2025, App. A.4")}
 
 
 def test_what_shows_no_published_values_is_told_nothing() -> None:
-    assert told({"kind": "group_pruning"}) == told({"kind": "summary"}) == {}
+    for kind in {**kinds.figure_kinds(), **kinds.table_kinds()}.values():
+        shown = kind.published({"kind": "any"})
+        assert shown == ({"published": table_1()} if "benchmarks" in kind.required else {})

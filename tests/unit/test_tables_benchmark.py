@@ -2,24 +2,24 @@
 
 import csv
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-
-from spurprune.config import checks
 from spurprune.config.config import Config
-from spurprune.dag import planning, studies
+
+from spurprune.dag import kinds, planning, studies
 from spurprune.errors import ConfigError, DataError
-from spurprune.evaluation.published import told
+from spurprune.evaluation.frame import Metrics
+from spurprune.evaluation.published import table_1
 from spurprune.stages import tabulate
 from spurprune.storage import schemas, tables
 from spurprune.storage.canonical import canonical
 from spurprune.tables.kinds import benchmark
-from spurprune.tables.report import Report, Source
+from spurprune.tables.report import Report, Sources
 
 T_ONE_DEGREE = 12.706204736174694  # Student's t, 97.5%, one degree of freedom
 PLAN = "per_group_equal-el2n-hardest-0.90"
@@ -46,7 +46,7 @@ def options(*others: str) -> dict[str, Any]:
             "multinli": {"setting": "text", "plans": ["per_group-el2n-hardest-0.50"]},
         },
     }
-    plain: dict[str, Any] = canonical({**table, "title": "T", **told(table)})
+    plain: dict[str, Any] = canonical({**table, "title": "T", "published": table_1()})
     return plain
 
 
@@ -63,8 +63,13 @@ def metrics_table(run: tuple[str, str, str], validation: Sequence[float | None] 
     return pa.table({name: pa.array([row.get(name) for row in rows], kind) for name, kind in schemas.METRICS.columns.items()})
 
 
+def sources(*left_out: tuple[str, str, str], validation: Mapping[str, list[float | None]] | None = None) -> Sources:
+    found = [metrics_table(run, (validation or {}).get(run[2], [0.01, 0.01])) for run in RUNS if run not in left_out]
+    return Sources(Metrics.of(pa.concat_tables(found)))
+
+
 def make(*left_out: tuple[str, str, str]) -> Report:
-    return benchmark.report([Source(metrics_table(run), run[0], {}) for run in RUNS if run not in left_out], options())
+    return benchmark.report(sources(*left_out), options())
 
 
 def row_of(report: Report, dataset: str, method: str, metric: str) -> benchmark.BenchmarkRow:
@@ -80,8 +85,7 @@ def make_among(monkeypatch: pytest.MonkeyPatch, test: dict[str, float], validati
     """The table where birds may be pruned by ``SOME``, ``MORE`` and ``PLAN``, of which these values were measured."""
     for plan, value in test.items():
         monkeypatch.setitem(RUNS, ("birds", "erm", plan), {metric: [value, value] for metric in benchmark.METRICS})
-    sources = [Source(metrics_table(run, validation.get(run[2], [0.01, 0.01])), run[0], {}) for run in RUNS]
-    return benchmark.report(sources, options(SOME, MORE))
+    return benchmark.report(sources(validation=validation), options(SOME, MORE))
 
 
 @pytest.mark.parametrize("test", [{SOME: 0.1, MORE: 0.2, PLAN: 0.9}, {SOME: 0.9, MORE: 0.2, PLAN: 0.1}])
@@ -134,10 +138,23 @@ def test_what_was_not_measured_has_no_measured_value_and_the_other_way_round() -
     assert raw.published is None and raw.measured.mean == pytest.approx(0.855)
 
 
-def test_a_rival_is_measured_once_it_has_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(RUNS, ("birds", "jtt", "none"), {metric: [0.8, 0.9] for metric in benchmark.METRICS})
-    jtt = row_of(make(), "waterbirds", "JTT", "worst_group_accuracy")
-    assert jtt.setting == "birds" and jtt.measured.mean == pytest.approx(0.85)
+def test_rivals_are_measured_by_the_method_entries_and_plans_that_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RUNS, ("birds", "erm", "upweight-errors-50"), {metric: [0.8, 0.9] for metric in benchmark.METRICS})
+    monkeypatch.setitem(RUNS, ("birds", "group_dro_tuned", "none"), {metric: [0.7, 0.8] for metric in benchmark.METRICS})
+    asked = options()
+    asked["benchmarks"]["waterbirds"]["rivals"] = {
+        "jtt": {"method": "erm", "plan": "upweight-errors-50"},
+        "gdro": {"method": "group_dro_tuned"},
+    }
+    report = benchmark.report(sources(), asked)
+    jtt, gdro = (row_of(report, "waterbirds", name, "worst_group_accuracy") for name in ("JTT", "gDRO"))
+    assert (jtt.setting, jtt.entry, jtt.plan, jtt.measured.mean) == ("birds", "erm", "upweight-errors-50", pytest.approx(0.85))
+    assert (gdro.setting, gdro.entry, gdro.plan, gdro.measured.mean) == ("birds", "group_dro_tuned", "none", pytest.approx(0.75))
+    erm = row_of(report, "waterbirds", "ERM", "worst_group_accuracy")
+    assert (erm.entry, erm.measured.mean) == ("erm", pytest.approx(0.71)) and row_of(report, "multinli", "JTT", "accuracy").entry is None
+    study = {"blocks": ["000-001"]}
+    runs = {run[:3] for run in benchmark.KIND.runs(asked, study, None)}  # type: ignore[arg-type]
+    assert {("birds", "erm", "upweight-errors-50"), ("birds", "group_dro_tuned", "none")} <= runs
 
 
 def test_markdown_names_setting_plan_and_labels() -> None:
@@ -164,7 +181,7 @@ def test_the_stage_writes_both_files(tmp_path: Path) -> None:
     for number, run in enumerate(RUNS):
         paths.append(tmp_path / f"{number}.parquet")
         tables.write(paths[-1], metrics_table(run), schemas.METRICS, tables.Provenance(run[0], "", "0", "0"))
-    tabulate.run(paths, options(), tmp_path / "a.csv", tmp_path / "a.md")
+    tabulate.run(inputs={"metrics": paths}, table=options(), outputs={"csv": tmp_path / "a.csv", "markdown": tmp_path / "a.md"})
     rows = list(csv.DictReader((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()))
     assert len(rows) == 2 * 7 * 3
     erm = next(row for row in rows if (row["benchmark"], row["method"], row["metric"]) == ("waterbirds", "ERM", "worst_group_accuracy"))
@@ -180,18 +197,24 @@ def config() -> Config:
     return planning.load([planning.ROOT / "config" / "paper.yaml"])
 
 
-STUDY = {"title": "Birds", "blocks": ["000-000", "001-001"], "method": "erm", "score": "el2n", "figures": {}}
+STUDY = {"title": "Birds", "blocks": ["000-000", "001-001"], "methods": ["erm"], "score": "el2n", "figures": {}}
 
 
 def study_of(config: Config, table: dict[str, Any]) -> Config:
     """The configuration with one study that holds one table."""
-    return Config(["one"], 1, 1, "stop", config.data, {"one": {**STUDY, "tables": {"table1": table}}}, config.settings, config.families)
+    return replace(config, select=["one"], studies={"one": {**STUDY, "tables": {"table1": table}}})
+
+
+def check(config: Config) -> None:
+    """Check the study's table."""
+    study = config.studies["one"]
+    kinds.check("studies.one.tables.table1", study["tables"]["table1"], study, config)
 
 
 def test_a_benchmark_needs_erm_and_its_own_plans_and_no_more(config: Config) -> None:
     table = {"kind": "benchmark", "benchmarks": {"waterbirds": {"setting": "waterbirds", "plans": [SOME, PLAN]}}}
     one = study_of(config, table)
-    checks.check(one)
+    check(one)
     expected = {studies.Run("waterbirds", "erm", plan, block) for plan in ("none", SOME, PLAN) for block in STUDY["blocks"]}
     assert set(studies.all_runs(one)) == expected
     assert set(studies.runs_of({"kind": "summary"}, one.studies["one"], one)) == expected
@@ -203,17 +226,25 @@ def test_a_benchmark_needs_erm_and_its_own_plans_and_no_more(config: Config) -> 
     [
         (
             {"setting": "waterbird", "plans": [PLAN]},
-            "benchmarks.waterbirds.setting: 'waterbird' is no known setting (did you mean 'waterbirds'?)",
+            "benchmarks.waterbirds.setting: 'waterbird' is not a known setting (did you mean 'waterbirds'?)",
         ),
         ({"setting": "celeba", "plans": [PLAN]}, "'celeba' is a setting of 'celeba', but the published values are of 'waterbirds'"),
         ({"setting": "waterbirds", "plans": ["best"]}, "benchmarks.waterbirds.plans: 'best' is not a plan"),
+        (
+            {"setting": "waterbirds", "plans": [PLAN], "rivals": {"jtd": {"method": "erm"}}},
+            "benchmarks.waterbirds.rivals: 'jtd' is not a known rival in Table 1 (did you mean 'jtt'?); known are cnc, jtt, gdro,",
+        ),
+        (
+            {"setting": "waterbirds", "plans": [PLAN], "rivals": {"jtt": {"method": "emr"}}},
+            "benchmarks.waterbirds.rivals.jtt.method: 'emr' is not a known method (did you mean 'erm'?)",
+        ),
         ({"setting": "waterbirds", "plans": [PLAN, "none"]}, "plans names 'none', which is measured in any case"),
-        ({"setting": "waterbirds", "plans": ["per_group-el3n-hardest-0.90"]}, "score 'el3n' is no known score of 'waterbirds'"),
+        ({"setting": "waterbirds", "plans": ["per_group-el3n-hardest-0.90"]}, "score 'el3n' is not a known score of 'waterbirds'"),
     ],
 )
 def test_mistakes_in_a_benchmark(config: Config, asked: dict[str, Any], sentence: str, assert_one_sentence: Callable[[str], None]) -> None:
     with pytest.raises(ConfigError) as error:
-        checks.check(study_of(config, {"kind": "benchmark", "benchmarks": {"waterbirds": asked}}))
+        check(study_of(config, {"kind": "benchmark", "benchmarks": {"waterbirds": asked}}))
     assert sentence in str(error.value)
     assert_one_sentence(str(error.value))
 
@@ -222,7 +253,7 @@ def test_without_validation_samples_one_plan_must_be_named(config: Config, asser
     settings = {**config.settings, "waterbirds": {**config.settings["waterbirds"], "validation": "none"}}
     benchmarks = {"waterbirds": {"setting": "waterbirds", "plans": [SOME, PLAN]}}
     with pytest.raises(ConfigError) as error:
-        checks.check(replace(study_of(config, {"kind": "benchmark", "benchmarks": benchmarks}), settings=settings))
+        check(replace(study_of(config, {"kind": "benchmark", "benchmarks": benchmarks}), settings=settings))
     assert "plans names 2 plans, but 'waterbirds' has no validation samples to choose by; name one" in str(error.value)
     assert_one_sentence(str(error.value))
 
@@ -231,4 +262,5 @@ def test_the_papers_table_chooses_among_the_plans_of_its_figure(config: Config) 
     for name in ("waterbirds", "multinli"):
         study = config.studies[name]
         (asked,) = study["tables"]["table1"]["benchmarks"].values()
-        assert asked["plans"] == [plan for plan in studies.plans_of(study["figures"]["fig8"], study) if "-hardest-" in plan]
+        drawn = kinds.figure_kinds()["group_pruning"].plans(study["figures"]["fig8"], study)
+        assert asked["plans"] == [plan for plan in drawn if "-hardest-" in plan]

@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spurprune.errors import DataError
+from spurprune.evaluation.frame import Metrics
 from spurprune.stages import tabulate
 from spurprune.storage import schemas, tables
 from spurprune.storage.tidy import to_csv
 from spurprune.tables.kinds import summary
-from spurprune.tables.report import Report, Source
+from spurprune.tables.report import Report, Sources
 
 T_ONE_DEGREE = 12.706204736174694  # Student's t, 97.5%, one degree of freedom
 HARDEST = "carriers-el2n-hardest-0.25"
@@ -65,8 +66,8 @@ def metrics_table(*runs: tuple[str, str, int]) -> pa.Table:
     return pa.table({name: pa.array([row.get(name) for row in rows], kind) for name, kind in schemas.METRICS.columns.items()})
 
 
-def sources(order: list[tuple[str, str, int]] | None = None) -> list[Source]:
-    return [Source(metrics_table(run), run[0], {}) for run in order or list(VALUES)]
+def sources(order: list[tuple[str, str, int]] | None = None) -> Sources:
+    return Sources(Metrics.of(metrics_table(*(order or VALUES))))
 
 
 @pytest.fixture(scope="module")
@@ -136,15 +137,53 @@ def test_a_plan_by_the_random_score_is_told_so() -> None:
     runs = [("s", "none", 0), ("s", HARDEST, 0)]
     table = metrics_table(*runs)
     plan = pc.replace_substring(table.column("plan"), "el2n", "random")
-    report = summary.report([Source(table.set_column(table.column_names.index("plan"), "plan", plan), "s", {})], {})
+    report = summary.report(Sources(Metrics.of(table.set_column(table.column_names.index("plan"), "plan", plan))), {})
     assert [row[0] for row in report.sections[0].rows] == ["no pruning", "carriers, 25% at random"]
+
+
+def renamed(table: pa.Table, column: str, old: str, new: str) -> pa.Table:
+    values = pc.replace_substring(table.column(column), old, new)
+    return table.set_column(table.column_names.index(column), column, values)
+
+
+def test_methods_have_rows_and_sections_of_their_own() -> None:
+    erm = metrics_table(("s", "none", 0), ("s", HARDEST, 0))
+    other = renamed(metrics_table(("s", "none", 1), ("s", HARDEST, 1)), "method", "erm", "group_dro")
+    other = other.set_column(other.column_names.index("repeat"), "repeat", pa.array([0] * len(other), pa.int16()))
+    report = summary.report(Sources(Metrics.of(pa.concat_tables([erm, other]))), {})
+    assert [section.heading for section in report.sections] == ["s (erm)", "s (group_dro)"]
+    spurious = {(row.method, row.plan): row for row in report.rows if row.metric == "spurious_misclassification"}
+    assert {run: row.value.mean for run, row in spurious.items()} == {
+        ("erm", "none"): 0.4,
+        ("erm", HARDEST): 0.1,
+        ("group_dro", "none"): 0.5,
+        ("group_dro", HARDEST): 0.2,
+    }
+    assert spurious["group_dro", HARDEST].difference.mean == pytest.approx(-0.3), "to its own method's run without pruning"
+
+
+def test_without_a_probe_there_is_a_dash() -> None:
+    table = metrics_table(("s", "none", 0), ("s", HARDEST, 0))
+    unprobed = table.filter(pc.not_equal(table.column("metric"), "spurious_misclassification"))
+    report = summary.report(Sources(Metrics.of(unprobed)), {})
+    assert [row[8] for row in report.sections[0].rows] == ["–", "–"] and report.sections[0].rows[1][11] == "–"
+    assert {row["value"] for row in csv.DictReader(to_csv(report.rows).splitlines()) if row["metric"].startswith("spurious")} == {""}
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [("balance_subsample-class", "balance subsample, class"), ("upweight-errors-50", "upweight, errors-50"), ("random-0.25", "random 25%")],
+)
+def test_plans_that_do_not_prune_by_a_score_in_words(plan: str, words: str) -> None:
+    report = summary.report(Sources(Metrics.of(renamed(metrics_table(("s", "none", 0), ("s", HARDEST, 0)), "plan", HARDEST, plan))), {})
+    assert {row[0] for row in report.sections[0].rows} == {"no pruning", words}
 
 
 def test_carriers_that_are_not_known_are_told_so() -> None:
     table = metrics_table(("s", "none", 0), ("s", HARDEST, 0))
     unknown = pc.equal(table.column("metric"), "pruned_carriers_samples")
     value = pc.if_else(unknown, None, table.column("value"))
-    report = summary.report([Source(table.set_column(table.column_names.index("value"), "value", value), "s", {})], {})
+    report = summary.report(Sources(Metrics.of(table.set_column(table.column_names.index("value"), "value", value))), {})
     assert report.sections[0].rows[1][:5] == ["carriers, hardest 25% by el2n", "40", "10", "–", "0.8%"]
     assert list(csv.DictReader(to_csv(report.rows).splitlines()))[-1]["pruned_carriers"] == ""
 
@@ -157,7 +196,7 @@ def test_the_order_of_the_inputs_changes_nothing(order: list[tuple[str, str, int
 
 def test_no_runs_are_refused(assert_one_sentence: Callable[[str], None]) -> None:
     with pytest.raises(DataError, match="no runs") as error:
-        summary.report([], {})
+        summary.report(Sources(Metrics.none()), {})
     assert_one_sentence(str(error.value))
 
 
@@ -169,7 +208,8 @@ def test_the_stage_writes_equal_bytes_from_equal_metrics(tmp_path: Path) -> None
     options = {"kind": "summary", "title": "Digits"}
     written = []
     for name, order in (("a", paths), ("b", paths[::-1])):
-        tabulate.run(order, options, tmp_path / f"{name}.csv", tmp_path / f"{name}.md")
+        outputs = {"csv": tmp_path / f"{name}.csv", "markdown": tmp_path / f"{name}.md"}
+        tabulate.run(inputs={"metrics": order}, table=options, outputs=outputs)
         written.append(((tmp_path / f"{name}.csv").read_bytes(), (tmp_path / f"{name}.md").read_bytes()))
     assert written[0] == written[1]
     rows = list(csv.DictReader((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()))
@@ -180,6 +220,7 @@ def test_the_stage_writes_equal_bytes_from_equal_metrics(tmp_path: Path) -> None
 def test_a_damaged_input_is_named(tmp_path: Path) -> None:
     path = tmp_path / "metrics.parquet"
     path.write_bytes(b"not Parquet")
+    outputs = {"csv": tmp_path / "a.csv", "markdown": tmp_path / "a.md"}
     with pytest.raises(DataError, match=r"metrics\.parquet is damaged"):
-        tabulate.run([path], {"kind": "summary", "title": "T"}, tmp_path / "a.csv", tmp_path / "a.md")
+        tabulate.run(inputs={"metrics": [path]}, table={"kind": "summary", "title": "T"}, outputs=outputs)
     assert not (tmp_path / "a.csv").exists()

@@ -1,0 +1,67 @@
+"""Hand-made metrics, histories and samples, for the tests of figures and tables."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from spurprune.data.grouping import Attribute, Grouping
+from spurprune.data.samples import Samples
+from spurprune.evaluation.frame import History, Metrics
+from spurprune.storage import schemas, tables
+from spurprune.storage.tables import labels
+
+Values = Mapping[str, Sequence[float | None]]  # of every repeat by metric, None where the metric does not exist
+
+
+def metrics_table(runs: Mapping[tuple[str, ...], Values], split: str = "test") -> pa.Table:
+    """Return metrics of whole splits from those of runs, (setting, plan) by ERM or (setting, method, plan)."""
+    rows = []
+    for run, metrics in runs.items():
+        setting, method, plan = run if len(run) == 3 else (run[0], "erm", run[1])
+        head = {"setting": setting, "method": method, "plan": plan, "strategy": plan.split("-")[0], "block": "000-009", "split": split}
+        rows += [
+            {**head, "metric": metric, "repeat": repeat, "n": 40, "value": None if value is None or np.isnan(value) else value}
+            for metric, values in metrics.items()
+            for repeat, value in enumerate(values)
+        ]
+    return pa.table({name: pa.array([row.get(name) for row in rows], kind) for name, kind in schemas.METRICS.columns.items()})
+
+
+def metrics_of(*tables_: Mapping[tuple[str, ...], Values]) -> Metrics:
+    """Return the metrics of runs as figures get them."""
+    return Metrics.of(pa.concat_tables(metrics_table(runs) for runs in tables_))
+
+
+def grouping(*classes: str, attribute: Attribute | None = None) -> Grouping:
+    """Return the groups of classes by an attribute, a line unless another is given."""
+    return Grouping(classes, (attribute or Attribute.of("line", ("without", "with")),))
+
+
+def history_of(records: Sequence[tuple[int, int, str, str, int, int, int, int]], groups: Grouping) -> History:
+    """Return a history from (repeat, epoch, split, view, group, n, n_correct, n_as_source).
+
+    Samples of a group with the last value of the first attribute are carriers, and so are all in the featured view.
+    """
+    names = ("repeat", "epoch", "split", "view", "group", "n", "n_correct", "n_as_source")
+    columns: dict[str, Any] = {name: list(values) for name, values in zip(names, zip(*records, strict=True), strict=True)}
+    cells = [groups.cell(group) for group in columns["group"]]
+    last = len(groups.attributes[0].values) - 1 if groups.attributes else None
+    columns["label"] = [label for label, _ in cells]
+    columns["carrier"] = [
+        view == "featured" or (codes[0] == last if codes else None) for view, (_, codes) in zip(columns["view"], cells, strict=True)
+    ]
+    columns["split"] = labels(columns["split"], ("train", "validation", "test"))
+    columns["view"] = labels(columns["view"], ("natural", "featured"))
+    table = tables.conform(pa.table({**columns, "loss": [0.0] * len(records)}), schemas.HISTORY, "hand-made")
+    return History.of(table, groups)
+
+
+def training_samples(carrier: Sequence[int], label: int, repeat: int = 0) -> Samples:
+    """Return training samples of one class, with the ids 0, 1, ...; of each, whether it is a carrier (1), is none (0), is unknown (-1)."""
+    n = len(carrier)
+    known = np.array(carrier, np.int8)
+    group = np.where(known < 0, -1, label * 2 + known).astype(np.int32)
+    unknown = np.full(n, -1, np.int8)
+    return Samples(repeat, np.arange(n), np.full(n, "train", dtype=object), np.full(n, label), {}, known, unknown, group)

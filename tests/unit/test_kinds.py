@@ -1,0 +1,250 @@
+"""Kinds of figures and tables: schema and checks come from their records, so that a new kind is one module."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from spurprune.dag import kinds, plugins
+from spurprune.errors import ConfigError
+from spurprune.figures.kind import FILES, METHODS, NAMES, TEXT, Kind, own_score, unpruned
+
+BLOCK: dict[str, Any] = {
+    "dataset": "digits",
+    "image_size": 8,
+    "validation": "official",
+    "probe": {"source": "5", "target": "9"},
+    "aligned": {"5": {"line": "with"}},
+    "carriers": {"choose": "random", "count": 4, "draw": "fixed"},
+    "difficulty": {"el2n": {}, "random": {}},
+}
+STUDY = {"blocks": ["000-004", "005-009"], "methods": ["erm"], "score": "el2n"}
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the records may ask of a configuration."""
+
+    settings: Mapping[str, Mapping[str, Any]]
+    families: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    methods: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"erm": {}, "group_dro": {}})
+    datasets: Mapping[str, Any] = field(
+        default_factory=lambda: {name: SimpleNamespace(kind=kind) for name, kind in (("digits", "images"), ("multinli", "sentences"))}
+    )
+
+    def family(self, name: str) -> list[str]:
+        return list(self.families[name])
+
+    def coordinates(self, setting: str) -> dict[str, Any]:
+        return dict(next((members[setting] for members in self.families.values() if setting in members), {}))
+
+
+WINDOWS = {f"w{start}.{width}": {"carriers.start": start, "overlay.width": width} for start in (0, 40, 80) for width in (1, 2)}
+CONFIG = Config(
+    {
+        "fives": BLOCK,
+        "own": {**BLOCK, "probe": None, "aligned": {}, "carriers": {"choose": "none"}},
+        "bare": {**BLOCK, "carriers": {"choose": "none"}},
+        "text": {**BLOCK, "dataset": "multinli"},
+        **dict.fromkeys(WINDOWS, BLOCK),
+    },
+    {"windows": WINDOWS},
+)
+
+
+def refused(item: dict[str, Any], kind: Kind | None = None, study: Mapping[str, Any] = STUDY) -> str:
+    with pytest.raises(ConfigError) as error:
+        kinds.check("studies.s.figures.f", item, study, CONFIG, kind)
+    return str(error.value)
+
+
+# A made-up kind, whose one record says all
+
+
+HISTOGRAM = Kind(
+    "A histogram of difficulty, beside accuracy.",
+    reads=("metrics", "difficulty"),
+    required={"settings": NAMES, "bins": {"type": "integer", "minimum": 2}},
+    optional={"score": TEXT, **METHODS},
+    needs=("probe", "carriers", "images"),
+    scores=own_score,
+)
+
+
+def test_a_made_up_kind_derives_its_schema() -> None:
+    validator = Draft202012Validator(kinds.schema_of({"histogram": HISTOGRAM}))
+    validator.validate({"kind": "histogram", "settings": ["fives"], "bins": 9, "methods": ["erm"]})
+    for wrong in ({"bins": 1}, {"bins": "9"}, {"bin": 9}, {"kind": "history"}, {"settings": []}):
+        assert list(validator.iter_errors({"kind": "histogram", "settings": ["fives"], "bins": 9, **wrong})), wrong
+
+
+def test_a_made_up_kind_derives_its_runs_and_difficulties() -> None:
+    item = {"kind": "histogram", "settings": ["fives", "text"], "bins": 9, "methods": ["erm", "group_dro"]}
+    runs = HISTOGRAM.runs(item, STUDY, CONFIG)
+    assert runs[:4] == [("fives", method, "none", block) for method in ("erm", "group_dro") for block in STUDY["blocks"]]
+    assert len(runs) == len(set(runs)) == 8
+    assert {run[1] for run in HISTOGRAM.runs({**item, "methods": ["cnc"]}, STUDY, CONFIG)} == {"cnc"}
+    assert {run[1] for run in HISTOGRAM.runs({"kind": "histogram", "settings": ["fives"], "bins": 9}, STUDY, CONFIG)} == {"erm"}
+    found = HISTOGRAM.difficulties({**item, "score": "random"}, STUDY, CONFIG)
+    assert found == [(setting, "random", block) for setting in ("fives", "text") for block in STUDY["blocks"]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"bins": None}, "studies.s.figures.f.bins is missing; a histogram needs settings, bins."),
+        ({"colour": 1}, "studies.s.figures.f.colour does not go with a histogram, which takes settings, bins, score, methods."),
+        ({"settings": ["sixes"]}, "studies.s.figures.f: 'sixes' is not a known setting (did you mean 'fives'?); known are fives,"),
+        ({"methods": ["emr"]}, "studies.s.figures.f.methods: 'emr' is not a known method (did you mean 'erm'?); known are erm, group_dro."),
+        ({"score": "el3n"}, "studies.s.figures.f: score 'el3n' is not a known score of 'fives' (did you mean 'el2n'?); known are"),
+        (
+            {"settings": ["own"]},
+            "'own' has no probe, but a histogram shows how often one class is taken for another; give the setting its 'probe' or",
+        ),
+        (
+            {"settings": ["bare"]},
+            "'bare' has no known carriers, but a histogram is about these; give the setting its 'carriers' or name another.",
+        ),
+        ({"settings": ["text"]}, "studies.s.figures.f: 'text' holds sentences, but a histogram draws images; name another setting."),
+    ],
+)
+def test_a_made_up_kind_derives_its_checks(changes: dict[str, Any], sentence: str, assert_one_sentence: Callable[[str], None]) -> None:
+    item = {"kind": "histogram", "settings": ["fives"], "bins": 9, **changes}
+    message = refused({option: value for option, value in item.items() if value is not None}, HISTOGRAM)
+    assert sentence in message
+    assert_one_sentence(message)
+
+
+def test_what_a_kind_does_not_need_may_be_missing() -> None:
+    item = {"kind": "histogram", "settings": ["own", "text"], "bins": 9}
+    kinds.check("f", item, STUDY, CONFIG, replace(HISTOGRAM, needs=()))
+
+
+def test_a_family_must_vary_what_a_kind_sweeps(assert_one_sentence: Callable[[str], None]) -> None:
+    swept = Kind("A sweep.", reads=("metrics",), required={"family": TEXT}, sweeps=("carriers.start",))
+    item = {"kind": "swept", "family": "windows"}
+    kinds.check("f", item, STUDY, CONFIG, swept)
+    message = refused(item, replace(swept, sweeps=("count",)))
+    assert message == (
+        "studies.s.figures.f.family is 'windows', whose grid does not vary one key that ends in 'count'; name a family that does."
+    )
+    assert_one_sentence(message)
+    both = replace(swept, sweeps=("start", "width"))
+    assert "does not vary one key" in refused(item, both), "two at once cannot be drawn on one axis"
+    assert "not a known family" in refused({**item, "family": "window"}, swept)
+
+
+def test_one_option_cannot_mean_two_things() -> None:
+    other = replace(HISTOGRAM, required={"bins": TEXT})
+    with pytest.raises(ValueError, match="the option 'bins' is not what another kind declares it to be"):
+        kinds.schema_of({"histogram": HISTOGRAM, "other": other})
+
+
+def test_a_plan_that_cannot_be_is_refused() -> None:
+    odd = replace(HISTOGRAM, plans=lambda item, study: ["best"])
+    assert "'best'" in refused({"kind": "histogram", "settings": ["fives"], "bins": 9}, odd)
+
+
+# The kinds that there are
+
+
+def test_every_module_has_its_record_and_its_caption(root: Path) -> None:
+    found = {**kinds.figure_kinds(), **kinds.table_kinds()}
+    assert sorted(found) == sorted([*plugins.names("figures"), *plugins.names("tables")]), "the two share no names"
+    for name, kind in found.items():
+        assert kind.description.endswith(".") and set(kind.reads) <= set(FILES) and kind.reads
+        assert (root / f"workflow/report/{name}.rst").is_file()
+        assert not set(kind.required) & set(kind.optional)
+
+
+def test_the_schemas_of_the_kinds_are_schemas() -> None:
+    for found in (kinds.figure_kinds(), kinds.table_kinds()):
+        schema = kinds.schema_of(found)
+        Draft202012Validator.check_schema(schema)
+        assert schema["properties"]["kind"]["enum"] == sorted(found)
+
+
+def test_sweeps_run_their_plans_by_every_method() -> None:
+    item = {"kind": "general_pruning", "settings": ["fives"], "sparsities": ["0.10"], "methods": ["erm", "group_dro"]}
+    one_block = {**STUDY, "blocks": ["000-004"]}
+    runs = kinds.kind_of(item).runs(item, one_block, CONFIG)
+    plans = ["none", "per_class-el2n-hardest-0.10", "per_class-el2n-easiest-0.10", "random-0.10"]
+    assert runs == [("fives", method, plan, "000-004") for method in ("erm", "group_dro") for plan in plans]
+
+
+def test_a_random_order_prunes_the_same_candidates_by_the_random_score() -> None:
+    item = {"kind": "carrier_pruning", "orders": ["hardest", "random"], "sparsities": ["0.10", "0.50"]}
+    assert kinds.kind_of(item).plans(item, {"score": "el2n"}) == [
+        "none",
+        "carriers-el2n-hardest-0.10",
+        "carriers-el2n-hardest-0.50",
+        "carriers-random-hardest-0.10",
+        "carriers-random-hardest-0.50",
+    ]
+
+
+def test_the_ends_of_a_family_are_the_easiest_and_the_hardest_carriers() -> None:
+    ends, everything = ({"kind": kind, "family": "windows"} for kind in ("carrier_difficulty", "difficulty_range"))
+    assert kinds.kind_of(ends).settings(ends, CONFIG) == ["w0.1", "w0.2", "w80.1", "w80.2"]
+    assert kinds.kind_of(everything).settings(everything, CONFIG) == list(WINDOWS)
+
+
+def test_a_montage_shows_one_block_and_trains_nothing() -> None:
+    item = {"kind": "montage", "setting": "fives", "repeat": 7, "columns": 4}
+    kind = kinds.kind_of(item)
+    assert kind.runs(item, STUDY, CONFIG) == [] and kind.methods(item, STUDY) == []
+    assert kind.difficulties(item, STUDY, CONFIG) == [("fives", "el2n", "005-009")]
+    assert refused({**item, "repeat": 10}) == "studies.s.figures.f.repeat is 10, which is in none of the study's blocks 000-004, 005-009."
+
+
+def test_only_what_is_learned_is_watched() -> None:
+    item = {"kind": "carrier_count", "family": "windows", "learned": ["fives"]}
+    kind = kinds.kind_of(item)
+    assert kind.watched(item, kind.settings(item, CONFIG)) == ["fives"]
+    assert kind.watched({"kind": "carrier_count", "family": "windows"}, ["w0.1"]) == []
+
+
+@pytest.mark.parametrize(
+    ("item", "sentence"),
+    [
+        ({"kind": "difficulty_quartiles", "settings": ["own"]}, "'own' has no probe"),
+        ({"kind": "difficulty_quartiles", "settings": ["bare"]}, "'bare' has no known carriers"),
+        ({"kind": "carrier_pruning", "settings": ["own"], "sparsities": ["0.10"]}, "'own' has no known carriers"),
+        ({"kind": "group_pruning", "settings": ["own"], "sparsities": ["0.10"], "strategy": "per_group"}, "'own' has no aligned groups"),
+        ({"kind": "montage", "setting": "text", "repeat": 0, "columns": 3}, "'text' holds sentences"),
+        ({"kind": "montage", "setting": "own", "repeat": 0, "columns": 3}, "'own' has no probe"),
+        (
+            {"kind": "general_pruning", "settings": ["fives"], "sparsities": ["0.10"], "orders": ["random"]},
+            "which a general_pruning always",
+        ),
+        (
+            {"kind": "carrier_pruning", "settings": ["fives"], "sparsities": ["0.10"], "score": "random"},
+            "by the score 'random', which has no",
+        ),
+    ],
+)
+def test_what_a_figure_cannot_show_is_refused(item: dict[str, Any], sentence: str, assert_one_sentence: Callable[[str], None]) -> None:
+    message = refused(item)
+    assert sentence in message
+    assert_one_sentence(message)
+
+
+@pytest.mark.parametrize("kind", ["general_pruning", "group_learning", "stability"])
+def test_these_need_no_probe(kind: str) -> None:
+    options = {"general_pruning": {"sparsities": ["0.10"]}, "stability": {"scores": ["el2n"]}}.get(kind, {})
+    kinds.check("f", {"kind": kind, "settings": ["own"], **options}, STUDY, CONFIG)
+
+
+def test_a_baseline_needs_no_carriers() -> None:
+    kinds.check("f", {"kind": "carrier_difficulty", "family": "windows", "baseline": "bare"}, STUDY, CONFIG)
+    assert "'own' has no probe" in refused({"kind": "carrier_difficulty", "family": "windows", "baseline": "own"})
+
+
+def test_a_summary_shows_others_runs_and_makes_none() -> None:
+    item = {"kind": "summary"}
+    assert kinds.kind_of(item).shows_all_runs and kinds.kind_of(item).runs(item, STUDY, CONFIG) == []
+    assert unpruned(item, STUDY) == ["none"]
