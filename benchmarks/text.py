@@ -36,7 +36,7 @@ def ways(threads: int) -> dict[str, list[Way]]:
             Way("package", _text_tasks.engine, threads, {"changes": {}}),
             Way("package, bf16", _text_tasks.engine, threads, {"changes": {"precision": "bf16"}}),
         ],
-        "looking": [
+        "evaluation": [
             Way(PADDED, _text_tasks.textbook_looking, None, {"dynamic": False}),
             Way(DYNAMIC, _text_tasks.textbook_looking, None, {"dynamic": True}),
             Way("package", _text_tasks.engine_looking, threads),

@@ -114,6 +114,7 @@ def test_the_tables_of_planning() -> None:
     }
     lines = report.planning(result).splitlines()
     spread = "2.0 (1.0–3.0)"
-    assert lines.count(f"| 10,273 | {spread} | {spread} | 2 (1–3) | {spread} | {spread} |") == 3
+    assert lines.count(f"| 10,273 | {spread} | 2 (1–3) | {spread} |") == 3
     assert "| `evaluate` | 12 | 0.50 | 0.25 |" in lines
+    assert "took 2.00 (1.00–3.00) s, an empty Snakefile" in "\n".join(lines)
     assert "load was 1.0 to 3.0" in lines[0] and lines[0].startswith("CPU, 2 cores, 8 GB, Linux, Python 3, snakemake 9.")
