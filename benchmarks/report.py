@@ -145,49 +145,37 @@ def text(result: Result) -> str:
 
 def planning(result: Result) -> str:
     """Return the tables of the benchmark of planning."""
-    header = ("jobs", "processor seconds", "peak memory, MB", "processor seconds of trivial rules")
-    first, planned, complete = (
-        [
-            (
-                f"{one['jobs']:,}",
-                _spread(one["real"]["cpu_seconds"], 1),
-                _spread(one["real"]["peak_mb"], 0),
-                _spread(one["trivial"]["cpu_seconds"], 1),
-            )
-            for one in result[name]
-        ]
-        for name in ("first_job", "planned", "complete")
-    )
-    reading = {name: _spread(used["seconds"], 2) for name, used in result["parsing"].items()}
-    stages = [
-        (f"`{one['stage']}`", str(one["jobs"]), f"{one['seconds']:.2f}", f"{one['beyond']:.2f}") for one in result["stages"]["stages"]
+    header = ("", "jobs", "processor seconds", "peak memory, MB", "trivial rules")
+    rows = [
+        (
+            what,
+            f"{one['jobs']:,}",
+            _spread(one["real"]["cpu_seconds"], 1),
+            _spread(one["real"]["peak_mb"], 0),
+            _spread(one["trivial"]["cpu_seconds"], 1),
+        )
+        for name, what in (("first_job", "until the first job starts"), ("planned", "dry run"), ("complete", "dry run, all complete"))
+        for one in result[name]
     ]
+    reading = {name: _spread(used["seconds"], 2) for name, used in result["parsing"].items()}
+    beyond = [one["beyond"] for one in result["stages"]["stages"]]
     measured = [*result["first_job"], *result["planned"], *result["complete"]]
     loads = [one["real"]["load"][key] for one in measured for key in ("low", "high")]
     lines = [
         f"{_machine(result)} {result['sizes']['rounds']} rounds, the largest plan once: median (lowest–highest). The load was "
         f"{min(loads):.1f} to {max(loads):.1f} when the runs began.",
         "",
-        "`snakemake --cores 1`, nothing done yet, until the first job starts:",
+        "`snakemake --cores 1`, and dry runs (`snakemake --dry-run --quiet all`); *trivial rules* are their processor seconds:",
         "",
-        *_table(header, first),
-        "",
-        "`snakemake --dry-run --quiet all`, nothing done yet:",
-        "",
-        *_table(header, planned),
-        "",
-        "`snakemake --dry-run --quiet all`, everything done:",
-        "",
-        *_table(header, complete),
+        *_table(header, rows),
         "",
         f"Reading the rules (`snakemake --list-rules`) took {reading['spurprune']} s, an empty Snakefile {reading['empty']} s; the "
         f"difference is {reading['beyond']} s.",
         "",
-        f"A small run of {result['stages']['jobs']} jobs on one core, medians. *Beyond* is the time of a job's process beyond its stage: "
-        f"starting Python, imports, ending. Between two jobs Snakemake took {result['stages']['between']:.2f} s, its own start included. "
-        f"Loading torch took {_spread(result['stages']['loading_torch'], 1)} s, which counts as the time of the stages that train.",
-        "",
-        *_table(("stage", "jobs", "seconds per job", "beyond"), stages),
+        f"In a small run of {result['stages']['jobs']} jobs on one core, a job's process took {min(beyond):.2f} to {max(beyond):.2f} s "
+        f"beyond its stage's own time (starting Python, imports, ending; medians by stage), and Snakemake {result['stages']['between']:.2f} s "
+        f"between two jobs, its own start included. Loading torch took {_spread(result['stages']['loading_torch'], 1)} s, which counts as "
+        "the time of the stages that train.",
     ]
     return "\n".join(lines) + "\n"
 
