@@ -173,9 +173,9 @@ def planning(result: Result) -> str:
         f"difference is {reading['beyond']} s.",
         "",
         f"In a small run of {result['stages']['jobs']} jobs on one core, a job's process took {min(beyond):.2f} to {max(beyond):.2f} s "
-        f"beyond its stage's own time (starting Python, imports, ending; medians by stage), and Snakemake {result['stages']['between']:.2f} s "
-        f"between two jobs, its own start included. Loading torch took {_spread(result['stages']['loading_torch'], 1)} s, which counts as "
-        "the time of the stages that train.",
+        "beyond its stage's own time (starting Python, imports, ending; medians by stage), and Snakemake "
+        f"{result['stages']['between']:.2f} s between two jobs, its own start included. "
+        f"Loading torch took {_spread(result['stages']['loading_torch'], 1)} s, which counts as the time of the stages that train.",
     ]
     return "\n".join(lines) + "\n"
 
