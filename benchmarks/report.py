@@ -30,12 +30,12 @@ def training(result: Result) -> str:
     ]
     sizes = result["sizes"]
     lines = [
-        f"{_machine(result)} {result['images']}, {sizes['images_per_round']:,} images a round, batches of {sizes['batch_size']}, "
+        f"{_machine(result)} {result['images']}, {sizes['images_per_round']:,} images per round, batches of {sizes['batch_size']}, "
         f"{sizes['rounds']} rounds: median (lowest–highest).",
         "",
         *_table(header, rows),
         "",
-        f"ResNet-20 takes {result['flop_per_image'] / 1e6:.1f} MFLOP an image, forward and backward. What the machine can do, GFLOP/s:",
+        f"ResNet-20 takes {result['flop_per_image'] / 1e6:.1f} MFLOP per image, forward and backward. The machine's limits, GFLOP/s:",
         "",
         *_table(("operation", *result["peak_gflops"]), peaks),
     ]
@@ -63,7 +63,7 @@ def el2n(result: Result) -> str:
         "",
         *_table(header, rows),
         "",
-        f"ResNet-20 takes {result['flop_per_image'] / 1e6:.1f} MFLOP an image, forward; what the machine can do stands under training. "
+        f"ResNet-20 takes {result['flop_per_image'] / 1e6:.1f} MFLOP per image, forward. "
         f"The seconds one by one are extrapolated linearly. On the {sizes['subset']:,} images scored in all ways, no score differs by more "
         f"than {result['largest_difference']:.0e}.",
     ]
@@ -112,7 +112,7 @@ def memory(result: Result) -> str:
         "",
         *_table(header, [row]),
         "",
-        f"With the pages of the file that the system kept in its cache, {_spread(result['resident_mb'], 0)} MB were resident.",
+        f"Including the file's pages in the system's cache, {_spread(result['resident_mb'], 0)} MB were resident.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -133,7 +133,7 @@ def text(result: Result) -> str:
     counts = ", ".join(f"{name} {value:g}" for name, value in result["tokens"].items())
     header = ("way", "threads", "pairs/s", "to padded to 128", "to padded to the longest")
     lines = [
-        f"{_machine(result)} {result['encoder']}, {sizes['pairs_per_round']:,} matched development pairs a round, batches of "
+        f"{_machine(result)} {result['encoder']}, {sizes['pairs_per_round']:,} matched development pairs per round, batches of "
         f"{sizes['batch_size']} in training, {sizes['rounds']} rounds: median (lowest–highest).",
         "",
         *_table(header, rows),
@@ -145,54 +145,37 @@ def text(result: Result) -> str:
 
 def planning(result: Result) -> str:
     """Return the tables of the benchmark of planning."""
-    header = ("jobs", "seconds", "processor seconds", "peak memory, MB", "trivial rules, seconds", "their processor seconds")
-    first, planned, complete = (
-        [
-            (
-                f"{one['jobs']:,}",
-                *(_spread(one["real"][key], digits) for key, digits in (("seconds", 1), ("cpu_seconds", 1), ("peak_mb", 0))),
-                *(_spread(one["trivial"][key], 1) for key in ("seconds", "cpu_seconds")),
-            )
-            for one in result[name]
-        ]
-        for name in ("first_job", "planned", "complete")
-    )
-    reading = [
-        (what, *(_spread(result["parsing"][name][key], 2) for key in ("seconds", "cpu_seconds")))
-        for what, name in (("an empty Snakefile", "empty"), ("spurprune's", "spurprune"), ("difference", "beyond"))
+    header = ("", "jobs", "processor seconds", "peak memory, MB", "trivial rules")
+    rows = [
+        (
+            what,
+            f"{one['jobs']:,}",
+            _spread(one["real"]["cpu_seconds"], 1),
+            _spread(one["real"]["peak_mb"], 0),
+            _spread(one["trivial"]["cpu_seconds"], 1),
+        )
+        for name, what in (("first_job", "until the first job starts"), ("planned", "dry run"), ("complete", "dry run, all complete"))
+        for one in result[name]
     ]
-    stages = [
-        (f"`{one['stage']}`", str(one["jobs"]), f"{one['seconds']:.2f}", f"{one['beyond']:.2f}") for one in result["stages"]["stages"]
-    ]
+    reading = {name: _spread(used["seconds"], 2) for name, used in result["parsing"].items()}
+    beyond = [one["beyond"] for one in result["stages"]["stages"]]
     measured = [*result["first_job"], *result["planned"], *result["complete"]]
     loads = [one["real"]["load"][key] for one in measured for key in ("low", "high")]
     lines = [
-        f"{_machine(result)} {result['sizes']['rounds']} rounds, the largest plan once: median (lowest–highest). The machine's load was "
+        f"{_machine(result)} {result['sizes']['rounds']} rounds, the largest plan once: median (lowest–highest). The load was "
         f"{min(loads):.1f} to {max(loads):.1f} when the runs began.",
         "",
-        "`snakemake --cores 1`, nothing done yet, until the first job starts:",
+        "`snakemake --cores 1`, and dry runs (`snakemake --dry-run --quiet all`); *trivial rules* are their processor seconds:",
         "",
-        *_table(header, first),
+        *_table(header, rows),
         "",
-        "`snakemake --dry-run --quiet all`, nothing done yet:",
+        f"Reading the rules (`snakemake --list-rules`) took {reading['spurprune']} s, an empty Snakefile {reading['empty']} s; the "
+        f"difference is {reading['beyond']} s.",
         "",
-        *_table(header, planned),
-        "",
-        "`snakemake --dry-run --quiet all`, everything done:",
-        "",
-        *_table(header, complete),
-        "",
-        "Reading the rules, `snakemake --list-rules`:",
-        "",
-        *_table(("rules", "seconds", "processor seconds"), reading),
-        "",
-        f"A small run of {result['stages']['jobs']} jobs on one core. *Beyond* is what a job took from start to end of its process, "
-        f"less what its stage took: starting Python, imports, ending; medians. Between two jobs Snakemake took "
-        f"{result['stages']['between']:.2f} s, its own start included.",
-        "",
-        *_table(("stage", "jobs", "seconds a job", "beyond"), stages),
-        "",
-        f"The stages that train load torch in {_spread(result['stages']['loading_torch'], 1)} s, which counts as their own time.",
+        f"In a small run of {result['stages']['jobs']} jobs on one core, a job's process took {min(beyond):.2f} to {max(beyond):.2f} s "
+        "beyond its stage's own time (starting Python, imports, ending; medians by stage), and Snakemake "
+        f"{result['stages']['between']:.2f} s between two jobs, its own start included. "
+        f"Loading torch took {_spread(result['stages']['loading_torch'], 1)} s, which counts as the time of the stages that train.",
     ]
     return "\n".join(lines) + "\n"
 

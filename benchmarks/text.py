@@ -37,7 +37,7 @@ def ways(threads: int) -> dict[str, list[Way]]:
             Way("package", text_tasks.engine, threads, {"changes": {}}),
             Way("package, bf16", text_tasks.engine, threads, {"changes": {"precision": "bf16"}}),
         ],
-        "looking": [
+        "evaluation": [
             Way(PADDED, text_tasks.textbook_looking, None, {"dynamic": False}),
             Way(DYNAMIC, text_tasks.textbook_looking, None, {"dynamic": True}),
             Way("package", text_tasks.engine_looking, threads),

@@ -109,11 +109,13 @@ def test_the_tables_of_planning() -> None:
             "jobs": 60,
             "between": 0.125,
             "loading_torch": used["seconds"],
-            "stages": [{"stage": "evaluate", "jobs": 12, "seconds": 0.5, "beyond": 0.25}],
+            "stages": [{"stage": "evaluate", "beyond": 0.25}, {"stage": "retrain", "beyond": 0.5}],
         },
     }
     lines = report.planning(result).splitlines()
     spread = "2.0 (1.0–3.0)"
-    assert lines.count(f"| 10,273 | {spread} | {spread} | 2 (1–3) | {spread} | {spread} |") == 3
-    assert "| `evaluate` | 12 | 0.50 | 0.25 |" in lines
+    for what in ("until the first job starts", "dry run", "dry run, all complete"):
+        assert f"| {what} | 10,273 | {spread} | 2 (1–3) | {spread} |" in lines
+    assert "took 0.25 to 0.50 s beyond its stage's own time" in "\n".join(lines)
+    assert "took 2.00 (1.00–3.00) s, an empty Snakefile" in "\n".join(lines)
     assert "load was 1.0 to 3.0" in lines[0] and lines[0].startswith("CPU, 2 cores, 8 GB, Linux, Python 3, snakemake 9.")

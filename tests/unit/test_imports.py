@@ -61,8 +61,7 @@ def test_their_plugins_are_light_too(kind: str, child_environment: dict[str, str
 
     modules = [plugins.module_name(kind, name) for name in plugins.names(kind)]
     assert modules
-    allowed = {"scipy.stats"} if kind in WITH_STATISTICS else set()
-    assert set(slow_imports(modules, child_environment)) <= allowed
+    assert slow_imports(modules, child_environment) == []
 
 
 def test_so_is_what_the_workflow_loads_to_be_parsed(child_environment: dict[str, str]) -> None:

@@ -55,21 +55,21 @@ def submissions(jobs: list[Job], profile: dict[str, Any]) -> int:
     return alone + sum(ceil(count / int(largest[group])) for (group, _), count in grouped.items())
 
 
-def test_the_documentation_says_how_many_submissions_a_figure_is(root: Path) -> None:
+def counted(jobs: list[Job], profile: dict[str, Any]) -> str:
+    """Return what the documentation says of some jobs."""
+    trainings = sum(job.rule in TRAININGS for job in jobs)
+    return f"{len(jobs)} jobs in {submissions(jobs, profile)} submissions, {trainings} of them training jobs."
+
+
+def test_the_documentation_says_how_many_submissions_a_configuration_is(root: Path) -> None:
     config, slurm = planning.load([]), profile(root, "slurm")
-    (study,) = config.select
-    block, expected = config.studies[study], {}
-    for name in (*block["figures"], "`figures`, all of them"):
-        chosen = {name: block["figures"][name]} if name in block["figures"] else block["figures"]
-        some = replace(config, studies={study: block | {"figures": chosen, "tables": {}}})
-        jobs = [job for job in planning.jobs(some) if job.rule not in ("all", "collect_metrics")]
-        expected[name] = (len(jobs), submissions(jobs, slurm), sum(job.rule in TRAININGS for job in jobs))
     text = (root / "docs/cluster.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (fig\d|`figures`, all of them) \| (\d+) \| (\d+) \| (\d+) \|$", text, re.MULTILINE)
-    assert {name: tuple(map(int, numbers)) for name, *numbers in rows} == expected
+    (study,) = config.select
+    figures = replace(config, studies={study: config.studies[study] | {"tables": {}}})
+    jobs = [job for job in planning.jobs(figures) if job.rule not in ("all", "collect_metrics")]
+    assert f"figures are {counted(jobs, slurm)}" in text
     jobs = planning.jobs(planning.load([root / "config/paper.yaml"]))
-    whole = (len(jobs), submissions(jobs, slurm), sum(job.rule in TRAININGS for job in jobs))
-    assert "is {} jobs in {} submissions, {} of them trainings.".format(*whole) in text
+    assert f"is {counted(jobs, slurm)}" in text
 
 
 @pytest.mark.parametrize("name", CLUSTERS)

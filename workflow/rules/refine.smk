@@ -7,6 +7,7 @@ rule embed:
         unpack(training_inputs),
         samples="results/settings/{setting}/samples/{block}.parquet",
         models="results/settings/{setting}/runs/{method}/{plan}/{block}/models.safetensors",
+        selection=selection_of,
     output:
         embedding=temp("results/settings/{setting}/runs/{method}/{plan}/{block}/embedding.parquet"),
     log:
@@ -22,6 +23,7 @@ rule embed:
         runtime=30,
     params:
         setting=of_setting(blocks.training),
+        method=entry_of,
         repeats=repeats,
         code=lambda wildcards: network_code(wildcards, "embed"),
     script:
@@ -34,7 +36,6 @@ rule refine:
         embedding=embedding_of,
         samples="results/settings/{setting}/samples/{block}.parquet",
         plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
-        manifest=manifest_of,
         selection=selection_of,
     output:
         predictions="results/settings/{setting}/runs/{method}/{plan}/{block}/predictions.parquet",
