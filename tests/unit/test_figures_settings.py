@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from spurprune.config.config import Config
 
+from spurprune.config.config import Config
 from spurprune.dag import kinds, planning, studies
 from spurprune.data.grouping import Attribute, Grouping
 from spurprune.data.inputs import Manifest, open_inputs, write_inputs

@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from spurprune.config.config import Config
 
+from spurprune.config.config import Config
 from spurprune.dag import kinds, planning, studies
 from spurprune.errors import ConfigError, DataError
 from spurprune.evaluation.frame import Metrics
