@@ -31,8 +31,8 @@ TYPES = {
 
 
 @cache
-def _schema(name: str) -> dict[str, Any]:
-    """Return a schema with what the plugins declare filled in."""
+def load(name: str) -> dict[str, Any]:
+    """Return ``workflow/schemas/{name}.schema.yaml`` with what plugins and kinds declare filled in."""
     text = (SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8")
     filled: dict[str, Any] = _filled(yaml.load(text, Loader=StrictLoader))  # noqa: S506 - a subclass of the safe loader
     return filled
@@ -40,7 +40,7 @@ def _schema(name: str) -> dict[str, Any]:
 
 @cache
 def _validator(name: str, part: str | None) -> Draft202012Validator:
-    schema = _schema(name)
+    schema = load(name)
     return Draft202012Validator(schema if part is None else schema["properties"][part])
 
 
@@ -118,13 +118,16 @@ def _require_text_keys(value: Any, where: str) -> None:
 
 
 def _narrowed(error: ValidationError) -> ValidationError:
-    """Return the error within the one of several alternatives that the value's name or kind chooses, else the error as it is."""
+    """Return the error within the one of several alternatives that the value chooses, by its name or kind or as the only mapping."""
     if error.validator != "oneOf" or not isinstance(error.instance, dict) or not error.context:
         return error
     branches: Any = error.validator_value
     alternatives: dict[Any, list[ValidationError]] = {}
     for inner in error.context:
         alternatives.setdefault(inner.relative_schema_path[0], []).append(inner)
+    mappings = [branch for branch in alternatives if branches[branch].get("type") == "object"]
+    if len(mappings) == 1:
+        return _narrowed(max(alternatives[mappings[0]], key=relevance))
     for key in CHOOSING:
         chosen = [
             errors

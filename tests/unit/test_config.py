@@ -56,9 +56,9 @@ FIG4 = "studies/digits/figures/fig4"
 FIG6 = "studies/digits/figures/fig6"
 WRONG_MAIN = [
     # unknown keys, with a suggestion where one is close
-    ("slect", ["digits"], "slect is no known key (did you mean 'select'?); allowed are damaged_images, data, download,"),
+    ("slect", ["digits"], "slect is no known key (did you mean 'select'?); allowed are damaged_images, data, datasets, download,"),
     ("download", "no", 'download is "no", but must be true or false'),
-    ("colour", 1, "colour is no known key; allowed are damaged_images, data, download,"),
+    ("colour", 1, "colour is no known key; allowed are damaged_images, data, datasets,"),
     (f"{FIG4}/sparsitys", ["0.10"], "studies.digits.figures.fig4.sparsitys is no known key (did you mean 'sparsities'?); allowed are"),
     ("setting_defaults/keep_model", True, "digits.keep_model is no known key (did you mean 'keep_models'?); allowed are"),
     # wrong types and values
@@ -138,7 +138,7 @@ WRONG_SETTINGS = [
     (f"{TRAINING}/label_smoothing", 1, "digits.training.label_smoothing is 1, but must be below 1"),
     (f"{TRAINING}/evaluate_epochs", 3, "digits.training.evaluate_epochs is 3, but must be all or a list of epochs"),
     ("digits/model/channels", [1, 2], "digits.model.channels is [1, 2], but must be a list of three whole numbers"),
-    ("digits/model/name", "small", "but must be {name: bert, pretrained}, {name: mlp, hidden}, {name: resnet_cifar, depth}, {name: small_cnn"),
+    ("digits/model/name", "small", "but must be {name: bert, pretrained}, {name: mlp, hidden}"),
     ("digits/model", {"name": "resnet_cifar", "depth": 18}, "digits.model.depth is 18, but must be one of 8, 14, 20, 32, 44, 56, 110"),
     ("digits/model", {"name": "mlp", "hidden": 100}, "digits.model.hidden is 100, but must be a list of whole numbers"),
     ("digits/model", {"name": "mlp", "hidden": [0]}, "digits.model.hidden.0 is 0, but must be at least 1"),

@@ -18,7 +18,14 @@ PHRASE = {"name": "phrase", "attribute": "never", "text": "never"}
 LINE = {"name": "line", "attribute": "line", "width": 1, "value": 255, "channel": 0}
 CNN = {"name": "small_cnn", "channels": [4, 4, 4]}
 DRAWN = {"choose": "random", "count": 1, "draw": "fixed"}
-PHOTOS = {"dataset": "cifar10", "image_size": 32, "probe": {"source": "cat", "target": "dog"}, "aligned": {}, "groups": []}
+PHOTOS = {
+    "dataset": "cifar10",
+    "image_size": 32,
+    "carriers": {"choose": "none"},
+    "probe": {"source": "cat", "target": "dog"},
+    "aligned": {},
+    "groups": [],
+}
 MONTAGE = {"kind": "montage", "setting": "multinli", "repeat": 0, "columns": 12}
 
 
@@ -31,7 +38,7 @@ def load(root: Path, tmp_path: Path) -> Callable[..., Config]:
         blocks = yaml.safe_load((root / SETTINGS).read_text())
         for key, value in deepcopy(changes or {}).items():
             block = blocks["multinli"]
-            if value and isinstance(value, dict) and "name" not in value:
+            if value and isinstance(value, dict) and not {"name", "choose"} & value.keys():
                 block.setdefault(key, {}).update(value)
             else:
                 block[key] = value
@@ -66,7 +73,10 @@ def test_the_shipped_settings(load: Callable[..., Config]) -> None:
             {"model": {"name": "mlp", "hidden": []}},
             "model.name is 'mlp', which takes images or vectors, but 'multinli' holds sentences; choose bert",
         ),
-        ({"overlay": LINE, "carriers": DRAWN}, "overlay.name is 'line', which takes images, but 'multinli' holds sentences; choose phrase"),
+        (
+            {"overlay": LINE, "carriers": DRAWN, "groups": [], "aligned": {}},
+            "overlay.name is 'line', which takes images, but 'multinli' holds sentences; choose phrase",
+        ),
         ({"overlay": PHRASE | {"text": ""}}, 'overlay.text is "", but must be a word or a phrase'),
         (
             PHOTOS | {"overlay": PHRASE, "model": CNN, "carriers": DRAWN},
@@ -90,6 +100,6 @@ def test_bert_takes_no_images(load: Callable[..., Config], assert_one_sentence: 
 
 
 def test_sentences_have_no_montage(load: Callable[..., Config], assert_one_sentence: Callable[[str], None]) -> None:
-    with pytest.raises(ConfigError, match="whose samples are sentences; a montage shows images") as error:
+    with pytest.raises(ConfigError, match="'multinli' holds sentences, but a montage draws images; name another setting") as error:
         load(figures={"montage": MONTAGE})
     assert_one_sentence(str(error.value))

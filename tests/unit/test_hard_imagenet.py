@@ -244,7 +244,7 @@ def test_every_dog_sled_that_is_tested_counts(release: Path, tmp_path: Path, roo
         samples=samples,
         plan=plan,
         manifest=manifest,
-        setting={"probe": {"source": "ski", "target": "dog sled"}},
+        setting={"probe": {"source": "ski", "target": "dog sled"}, "overlay_attribute": None},
         names=names,
         repeats=[0],
         output=output,

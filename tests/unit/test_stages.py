@@ -169,8 +169,17 @@ class Folder:
     def evaluate(self, predictions: Path, plan: Path, output: Path) -> pa.Table:
         """Run evaluate and return the metrics."""
         names = {"setting": "digits-test", "method": "erm", "plan": plan.stem, "block": "000-001"}
-        setting = {key: TRAINING[key] for key in ("source_class", "target_class", "attribute")}
-        evaluate.run(predictions, self.samples, plan, self.manifest, setting, names, REPEATS, output, PROVENANCE)
+        evaluate.run(
+            predictions=predictions,
+            samples=self.samples,
+            plan=plan,
+            manifest=self.manifest,
+            setting={"probe": TRAINING["probe"], "overlay_attribute": "line"},
+            names=names,
+            repeats=REPEATS,
+            output=output,
+            provenance=PROVENANCE,
+        )
         return tables.read(output, schemas.METRICS)
 
 
@@ -710,8 +719,8 @@ def test_metrics_by_hand(folder: Folder, unpruned: dict[str, Path]) -> None:
             ("baseline_misclassification", None): (len(nines["natural"]), as_fives["natural"]),
             ("reverse_misclassification", None): (len(fives), np.mean([p == TARGET for p in fives])),
             ("spurious_accuracy", None): (len(nines["featured"]), np.mean([p == TARGET for p in nines["featured"]])),
-            ("group_accuracy", "9, no line"): (len(nines["natural"]), np.mean([p == TARGET for p in nines["natural"]])),
-            ("group_accuracy", "9, line"): (len(nines["featured"]), np.mean([p == TARGET for p in nines["featured"]])),
+            ("group_accuracy", "9 without line"): (len(nines["natural"]), np.mean([p == TARGET for p in nines["natural"]])),
+            ("group_accuracy", "9 with line"): (len(nines["featured"]), np.mean([p == TARGET for p in nines["featured"]])),
         }
         for (metric, group), (n, value) in expected.items():
             row = found[repeat, "test", metric, group]
@@ -719,8 +728,10 @@ def test_metrics_by_hand(folder: Folder, unpruned: dict[str, Path]) -> None:
         groups = {g: r["value"] for (k, split, m, g), r in found.items() if (k, split, m) == (repeat, "test", "group_accuracy")}
         assert len(groups) == 12  # ten classes without, and two with the line
         assert found[repeat, "test", "worst_group_accuracy", None]["value"] == min(groups.values())
-        train = {f"{label}, no line": int((one.label[one.rows("train")] == label).sum()) for label in range(10)} | {"5, line": CARRIERS}
-        train["5, no line"] -= CARRIERS
+        train = {f"{label} without line": int((one.label[one.rows("train")] == label).sum()) for label in range(10)} | {
+            "5 with line": CARRIERS
+        }
+        train["5 without line"] -= CARRIERS
         weighted = sum(count / 1200 * groups[group] for group, count in train.items())
         assert found[repeat, "test", "accuracy_weighted", None]["value"] == pytest.approx(weighted)
         assert found[repeat, "train", "pruned_share", None]["value"] == 0
@@ -776,5 +787,5 @@ def test_predictions_that_are_missing_or_no_numbers_are_refused(
 def test_all_metrics_are_put_into_one_file(folder: Folder, unpruned: dict[str, Path]) -> None:
     paths = [folder.at(f"collected_{name}.parquet") for name in ("a", "b")]
     parts = [folder.evaluate(unpruned["predictions"], unpruned["plan"], path) for path in paths]
-    collect_metrics.run(paths, folder.at("all.parquet"), PROVENANCE)
+    collect_metrics.run(metrics=paths, output=folder.at("all.parquet"), provenance=PROVENANCE)
     assert len(tables.read(folder.at("all.parquet"), schemas.METRICS)) == sum(len(part) for part in parts)

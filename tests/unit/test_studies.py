@@ -7,8 +7,8 @@ import yaml
 
 from spurprune.config import loading
 from spurprune.config.config import Config
-from spurprune.dag import studies
-from spurprune.dag.studies import Run
+from spurprune.dag import files, kinds, studies
+from spurprune.dag.files import Run
 from spurprune.pruning import plan as plans
 
 
@@ -67,7 +67,7 @@ def test_runs_are_listed_once_and_their_plans_can_be_parsed(config: Config) -> N
 
 def test_a_random_order_prunes_the_same_candidates_by_the_random_score() -> None:
     figure = {"kind": "carrier_pruning", "orders": ["hardest", "random"], "sparsities": ["0.10", "0.50"]}
-    assert studies.plans_of(figure, {"score": "el2n"}) == [
+    assert kinds.kind_of(figure).plans(figure, {"score": "el2n"}) == [
         "none",
         "carriers-el2n-hardest-0.10",
         "carriers-el2n-hardest-0.50",
@@ -91,6 +91,6 @@ def test_paths_of_figures_and_tables(config: Config) -> None:
 
 
 def test_repeats_of_a_block() -> None:
-    assert list(studies.repeats_of("000-004")) == [0, 1, 2, 3, 4]
-    assert list(studies.repeats_of("017-017")) == [17]
-    assert list(studies.repeats_of("shared")) == [studies.SHARED_REPEAT]
+    assert list(files.repeats_of("000-004")) == [0, 1, 2, 3, 4]
+    assert list(files.repeats_of("017-017")) == [17]
+    assert list(files.repeats_of("shared")) == [files.SHARED_REPEAT]

@@ -296,17 +296,19 @@ def test_values_are_lined_up_with_the_samples(order: list[int], assert_one_sente
 
 
 def test_every_stages_key_consists_of_declared_columns() -> None:
-    schemas = [value for value in vars(tables).values() if isinstance(value, TableSchema)]
-    assert {schema.name for schema in schemas} >= {
+    declared = [value for value in vars(schemas).values() if isinstance(value, TableSchema)]
+    assert {schema.name for schema in declared} == {
         "base",
         "samples",
         "dynamics",
         "difficulty",
+        "partition",
         "plan",
         "predictions",
+        "embedding",
         "history",
         "metrics",
     }
-    for schema in schemas:
+    for schema in declared:
         assert set(schema.key) <= set(schema.columns), schema.name
         assert schema.nullable <= set(schema.columns), schema.name
