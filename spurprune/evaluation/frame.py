@@ -110,15 +110,12 @@ def read_metrics(paths: Sequence[Path]) -> Metrics:
 
 
 def read_histories(paths: Sequence[Path]) -> Mapping[tuple[str, str], History]:
-    """Read histories of runs without pruning, the blocks of one setting and method joined; raises DataError if one is missing or damaged.
-
-    A file's place tells its method: settings/{setting}/runs/{method}/{plan}/{block}/history.parquet.
-    """
+    """Read histories of runs without pruning, the blocks of one setting and method joined; raises DataError if one is missing or damaged."""
     found: dict[tuple[str, str], list[pa.Table]] = {}
     groupings: dict[str, Grouping] = {}
     for path in paths:
         metadata = tables.read_metadata(path, schemas.HISTORY)
-        setting, method = metadata["setting"], path.parents[2].name
+        setting, method = metadata["setting"], metadata["method"]
         try:
             groupings[setting] = Grouping.of_plain(metadata["notes"]["grouping"])
         except (KeyError, TypeError):

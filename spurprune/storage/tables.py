@@ -30,7 +30,8 @@ class Provenance:
     """Where a table comes from; stored as JSON in the Parquet file's metadata.
 
     ``code_version`` is the package's version and the hash of the stage's code; ``config_hash`` covers the part of the configuration
-    that the stage was given; ``counts`` holds the numbers a reader wants before opening the table.
+    that the stage was given; ``counts`` holds the numbers a reader wants before opening the table. ``method``, ``plan`` and
+    ``candidate`` are empty where the file does not belong to one.
     """
 
     setting: str
@@ -39,6 +40,9 @@ class Provenance:
     config_hash: str
     counts: Mapping[str, Any] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
+    method: str = ""
+    plan: str = ""
+    candidate: str = ""
 
     @classmethod
     def of(cls, wildcards: Mapping[str, str], params: Mapping[str, Any]) -> "Provenance":
@@ -46,7 +50,8 @@ class Provenance:
         given = {key: value for key, value in params.items() if key != "code"}
         place = dict(wildcards.items())
         setting = place.get("setting") or place.get("study") or place.get("dataset", "")
-        return cls(setting, place.get("block", ""), f"{__version__}+{params['code']}", config_hash(given))
+        run = {name: place.get(name, "") for name in ("method", "plan", "candidate")}
+        return cls(setting, place.get("block", ""), f"{__version__}+{params['code']}", config_hash(given), **run)
 
 
 def write(path: Path, table: pa.Table, schema: TableSchema, provenance: Provenance) -> None:

@@ -155,8 +155,8 @@ def test_histories_are_read_by_setting_and_method(tmp_path: Path) -> None:
     for method, correct in (("erm", 3), ("group_dro", 1)):
         row = {name: [value] for name, value in {**columns, "n_correct": correct}.items()}
         table = pa.table({name: pa.array(values, schemas.HISTORY.columns[name]) for name, values in row.items()})
-        paths.append(tmp_path / f"settings/fives/runs/{method}/none/000-001/history.parquet")
-        tables.write(paths[-1], table, schemas.HISTORY, replace(PROVENANCE, notes={"grouping": groups.to_plain()}))
+        paths.append(tmp_path / f"{method}.parquet")
+        tables.write(paths[-1], table, schemas.HISTORY, replace(PROVENANCE, notes={"grouping": groups.to_plain()}, method=method))
     history = plot.read_material({"history": paths}).history
     shares = {run: one.shares("n_correct", split="test", view="natural", labels=[5], carrier=True) for run, one in history.items()}
     found = {method: by_epoch[1].to_dict() for (_, method), by_epoch in shares.items()}

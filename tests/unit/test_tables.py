@@ -65,6 +65,9 @@ def test_provenance_lies_in_the_files_metadata(plan_file: Path) -> None:
         "config_hash": "0123",
         "counts": {"train": 3},
         "notes": {"plan": "none"},
+        "method": "",
+        "plan": "",
+        "candidate": "",
     }
     assert json.loads(pq.read_schema(plan_file).metadata[tables.METADATA_KEY])["setting"] == "digits"
 
