@@ -43,6 +43,10 @@ def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
         tuned = methods.at(entry, coordinates)
         kind = "refinements" if refines else "methods"
         schema.validate_options(tuned["options"], kind, entry["kind"], where=f"{key}.options")
+        if coordinates and tuned["options"].get("fit_on") == "validation":
+            raise ConfigError(
+                f"{key}.options.fit_on is validation, whose samples would then choose among candidates fitted to them; set it to train."
+            )
     if entry["tuning"] is not None:
         _check_plan_name(f"{key}.tuning.plan", entry["tuning"]["plan"])
 

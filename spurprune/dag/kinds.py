@@ -75,6 +75,8 @@ def check(key: str, item: Item, study: Study, config: Configuration, kind: Kind 
     kind.check(key, item, study, config)
     for method in kind.methods(item, study):
         require_known(method, config.methods, f"{key}.methods: '{method}'", "method")
+        if "history" in kind.reads and config.methods[method]["kind"] in plugins.names("refinements"):
+            raise ConfigError(f"{key}: '{method}' trains no network, so it has no history to draw; name other methods in {key}.methods.")
     _check_needs(key, item, kind, config)
     _check_scores(key, item, study, kind, config)
 

@@ -31,7 +31,7 @@ class Config:
 
     settings: Mapping[str, Mapping[str, Any]]
     families: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
-    methods: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"erm": {}, "group_dro": {}})
+    methods: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {name: {"kind": "erm"} for name in ("erm", "group_dro")})
     datasets: Mapping[str, Any] = field(
         default_factory=lambda: {name: SimpleNamespace(kind=kind) for name, kind in (("digits", "images"), ("multinli", "sentences"))}
     )

@@ -9,7 +9,7 @@ KIND = Kind(
     reads=("metrics",),
     required=sweep.REQUIRED,
     optional=sweep.OPTIONAL,
-    needs=("carriers",),
+    needs=("carriers", "probe"),
     plans=sweep.plans_by("carriers"),
     check=sweep.check,
 )

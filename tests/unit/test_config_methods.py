@@ -1,0 +1,152 @@
+"""Method entries in the configuration: candidates and their names, what entries decide, and mistakes in one sentence."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from spurprune.config import loading, methods
+from spurprune.config.config import Config
+from spurprune.dag import files, needs, planning, studies
+from spurprune.dag.files import Run, Selection
+from spurprune.errors import ConfigError
+
+TUNING = {"blocks": ["900-901"], "plan": "none", "by": "accuracy"}
+SLOW = {"kind": "erm", "training": {"optimizer": {"lr": 0.01}}}
+TUNED = {"kind": "erm", "grid": {"training.optimizer.lr": [0.1, 0.01], "training.label_smoothing": [0.0, 0.1]}, "tuning": TUNING}
+REFIT = {"kind": "last_layer", "from": "erm", "options": {"balance": "classes"}}
+REFIT_TUNED = {**REFIT, "options": {"fit_on": "train", "balance": "classes"}, "grid": {"options.C": [1.0, 0.1]}, "tuning": TUNING}
+STUDY = {"settings": ["digits-carriers"], "plans": ["none"], "figures": {}, "tables": {"summary": {"kind": "summary"}}}
+
+
+@pytest.fixture
+def load(root: Path) -> Callable[..., Config]:
+    """Load the example configuration with more methods, which one study compares on one setting."""
+    raw = yaml.safe_load((root / "tests/unit/example/config.yaml").read_text())
+    raw["setting_files"] = ["tests/unit/example/settings.yaml"]
+
+    def loader(entries: dict[str, Any], compared: list[str] | None = None, **study: Any) -> Config:
+        main = deepcopy(raw)
+        main["methods"] |= entries
+        main["studies"]["digits"] |= deepcopy(STUDY) | {"methods": compared or list(entries)} | study
+        return loading.load(main, root)
+
+    return loader
+
+
+def test_candidates_are_named_by_their_coordinates_in_the_order_of_the_keys() -> None:
+    entry = methods.complete(TUNED)
+    assert list(methods.candidates(entry)) == ["label_smoothing-0.0.lr-0.1", "label_smoothing-0.0.lr-0.01",
+                                               "label_smoothing-0.1.lr-0.1", "label_smoothing-0.1.lr-0.01"]  # fmt: skip
+    reordered = methods.complete({**TUNED, "grid": dict(reversed(TUNED["grid"].items()))})
+    assert methods.candidates(reordered) == methods.candidates(entry)
+    assert methods.candidates(methods.complete(SLOW)) == {}
+
+
+def test_a_candidate_is_its_entry_with_its_values_in_place() -> None:
+    entry = methods.complete({"kind": "erm", "training": {"optimizer": {"lr": 0.5, "momentum": 0.8}}})
+    changed = methods.at(entry, {"training.optimizer.lr": 0.1, "options.depth": 3})
+    assert changed["training"] == {"optimizer": {"lr": 0.1, "momentum": 0.8}} and changed["options"] == {"depth": 3}
+    assert methods.deciding(changed).keys() == {"kind", "from", "options", "training"}
+    assert entry["training"]["optimizer"]["lr"] == 0.5, "the entry itself stays"
+
+
+def test_a_tuned_method_needs_its_candidates_on_the_tuning_repeats_and_one_selection(load: Callable[..., Config]) -> None:
+    found = needs.of(load({"tuned": TUNED}))
+    assert found.runs == {Run("digits-carriers", "tuned", "none", "000-004")}
+    assert {(run.block, run.plan) for run in found.candidates} == {("900-901", "none")} and len(found.candidates) == 4
+    assert found.selections == {Selection("digits-carriers", "tuned")} and not found.sources
+    assert {block for _, _, block in found.plans} == {"000-004", "900-901"}
+
+
+def test_a_refinement_needs_the_runs_that_it_starts_from(load: Callable[..., Config]) -> None:
+    config = load({"refit": REFIT_TUNED})
+    found = needs.of(config)
+    assert found.sources == {Run("digits-carriers", "erm", "none", block) for block in ("000-004", "900-901")}
+    assert needs.keeping_models(found) == {("digits-carriers", "erm", "none")}
+    assert config.methods["refit"]["options"]["redraws"] == 10, "defaults of options are filled in"
+    counts = {job.rule for job in planning.jobs(config)}
+    assert {"embed", "refine", "refine_candidate", "retrain_keeping_models", "select_candidate"} <= counts and "retrain" not in counts
+
+
+def test_candidates_have_folders_of_their_own() -> None:
+    entries = {"tuned": methods.complete(TUNED)}
+    first, *_ = files.tuning_runs(Selection("digits", "tuned"), entries)
+    assert first.folder == "settings/digits/candidates/tuned/label_smoothing-0.0.lr-0.1/none/900-901"
+    assert Selection("digits", "tuned").path == "settings/digits/selection/tuned.json"
+
+
+def test_a_study_compares_its_methods_on_its_settings_and_plans(load: Callable[..., Config]) -> None:
+    config = load({"slow": SLOW}, ["erm", "slow"], plans=["none", "random-0.10", "balance_subsample-class"])
+    runs = studies.all_runs(config)
+    assert {(run.method, run.plan) for run in runs} == {
+        (method, plan) for method in ("erm", "slow") for plan in ("none", "random-0.10", "balance_subsample-class")
+    }
+
+
+WRONG = [
+    ({"kind": "emr"}, 'methods.mine.kind is "emr", but must be one of erm'),
+    ({"kind": "erm", "form": "erm"}, "methods.mine.form is no known key (did you mean 'from'?)"),
+    ({"kind": "erm", "from": "erm"}, "methods.mine.from does not go with 'erm', which trains from the start; remove it"),
+    ({"kind": "erm", "options": {"C": 1}}, "methods.mine.options.C is no known key"),
+    ({"kind": "erm", "training": {"epoch": 3}}, "methods.mine.training of 'digits-carriers'.epoch is no known key (did you mean 'epochs'?)"),
+    ({"kind": "erm", "training": {"epochs": 0}}, "methods.mine.training of 'digits-carriers'.epochs is 0, but must be at least 1"),
+    ({"kind": "last_layer"}, "methods.mine.from is missing; 'last_layer' starts from the model of another method"),
+    ({**REFIT, "from": "ermm"}, "methods.mine.from: 'ermm' is not a known method (did you mean 'erm'?)"),
+    ({**REFIT, "from": "mine"}, "methods.mine.from is 'mine', which is itself a refinement"),
+    ({**REFIT, "training": {"epochs": 3}}, "methods.mine.training does not go with 'last_layer', which trains no network"),
+    ({**REFIT, "options": {"C": 0}}, "methods.mine.options.C is 0, but must be a number above 0"),
+    ({**REFIT, "options": {"balance": "group"}}, 'methods.mine.options.balance is "group", but must be one of groups, classes, none'),
+    ({**REFIT_TUNED, "grid": {"options.C": [1.0, -1.0]}}, "methods.mine.options.C is -1.0, but must be a number above 0"),
+    ({**REFIT_TUNED, "grid": {"training.epochs": [1]}}, "'training.epochs' does not go with 'last_layer', which trains no network"),
+    ({**REFIT_TUNED, "options": {"fit_on": "validation"}}, "options.fit_on is validation, whose samples would then choose among candidates"),
+    ({**TUNED, "tuning": None}, "methods.mine.tuning is missing; a method is tuned with both"),
+    ({"kind": "erm", "tuning": TUNING}, "methods.mine.grid is missing; a method is tuned with both"),
+    ({**TUNED, "grid": {"lr": [1.0]}}, "methods.mine.grid: 'lr' is not a key that can be tuned; write options.KEY or training.KEY"),
+    ({**TUNED, "grid": {"training.schedule.milestones": [[1], [2]]}}, "'milestones-[1]' cannot be a folder's name; tune keys whose values"),
+    ({**TUNED, "grid": {"training.epochs": list(range(1, 1002))}}, "methods.mine.grid has 1,001 candidates; name at most 1,000"),
+    ({**TUNED, "grid": {"training.epochs": [4, 2, 4]}}, "methods.mine.grid.training.epochs is [4, 2, 4], but must be a list of different"),
+    ({**TUNED, "grid": {"training.optimizer.lr": [0.1, -0.1]}}, "candidate lr--0.1.optimizer.lr is -0.1, but must be above 0"),
+    ({**TUNED, "tuning": {**TUNING, "plan": "best"}}, "methods.mine.tuning.plan: 'best' is not a plan"),
+    ({**TUNED, "tuning": {**TUNING, "by": "test"}}, 'methods.mine.tuning.by is "test", but must be one of worst_group_accuracy,'),
+    ({**TUNED, "tuning": {**TUNING, "blocks": ["003-005"]}}, "tuning.blocks: '003-005' overlaps '000-004'; blocks are never regrouped"),
+    ({**TUNED, "tuning": {**TUNING, "blocks": ["000-004"]}}, "tuning.blocks: '000-004' overlaps '000-004', whose repeats are reported; tune on"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("entry", "expected"), WRONG)
+def test_mistakes_in_an_entry(
+    load: Callable[..., Config], entry: dict[str, Any], expected: str, assert_one_sentence: Callable[[str], None]
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        load({"mine": entry})
+    assert expected in str(error.value)
+    assert_one_sentence(str(error.value))
+
+
+@pytest.mark.parametrize(
+    ("study", "expected"),
+    [
+        ({"plans": ["none"], "settings": ["digitz"]}, "studies.digits.settings: 'digitz' is not a known setting"),
+        ({"plans": ["half"]}, "studies.digits.plans: 'half' is not a plan"),
+        ({"plans": ["per_class-el3n-hardest-0.10"]}, "score 'el3n' is not a known score of 'digits-carriers'"),
+        ({"plans": ["upweight-errors-3"]}, "partition 'errors' is not a known partition of 'digits-carriers'; known are groups"),
+    ],
+)
+def test_mistakes_in_what_a_study_compares(
+    load: Callable[..., Config], study: dict[str, Any], expected: str, assert_one_sentence: Callable[[str], None]
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        load({"slow": SLOW}, **study)
+    assert expected in str(error.value)
+    assert_one_sentence(str(error.value))
+
+
+def test_a_history_is_not_drawn_of_a_refinement(load: Callable[..., Config], assert_one_sentence: Callable[[str], None]) -> None:
+    figures = {"fig1b": {"kind": "group_learning", "settings": ["digits-carriers"]}}
+    with pytest.raises(ConfigError, match="'refit' trains no network, so it has no history to draw") as error:
+        load({"refit": REFIT}, ["erm", "refit"], figures=figures)
+    assert_one_sentence(str(error.value))
