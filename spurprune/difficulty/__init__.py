@@ -1,1 +1,1 @@
-"""Difficulty scores: one module a score, each with a pure ``score(dynamics) -> ndarray``; larger is always harder."""
+"""Difficulty: recorded training dynamics, the scores computed from them in ``scores``, and ranks."""

@@ -1,4 +1,4 @@
-"""Training dynamics as arrays, the input of every score."""
+"""Training dynamics as arrays: the input of every score."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,11 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Dynamics:
-    """What was recorded of every sample, for one repeat: arrays [reference seeds, epochs, samples].
+    """The recorded dynamics of one repeat's samples: arrays [reference seeds, epochs, samples].
 
-    ``loss`` float32, cross-entropy; ``error`` float32, the L2 norm of softmax minus one-hot; ``margin`` float32, the true class's logit
-    minus the largest other; ``predicted`` int16, the label of the largest logit; ``feature_norm`` float32, the L2 norm of the
-    penultimate features. ``label`` int16 [samples]; ``seed`` is the random stream's seed for scores that draw.
+    ``loss`` float32, cross-entropy in nats; ``error`` float32, the L2 norm of softmax minus one-hot; ``margin`` float32, the true class's
+    logit minus the largest other; ``predicted`` int16, the label of the largest logit; ``feature_norm`` float32, the L2 norm of the
+    penultimate features. ``label`` int16 [samples]; ``seed`` is for scores that draw random numbers.
     """
 
     loss: np.ndarray

@@ -1,4 +1,4 @@
-"""The recorded training dynamics of a setting's reference runs, from their file into arrays."""
+"""The recorded training dynamics of a setting's reference runs, read from their file into arrays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
 from spurprune.storage.tables import to_numpy
 
-SHARED_REPEAT = -1  # the repeat number under which a reference shared among repeats is stored
+SHARED_REPEAT = -1  # the repeat number of a reference that all repeats share
 KEYS = schemas.DYNAMICS.key
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """The dynamics of one or several repeats; ``shared`` where all repeats have the same reference runs. ``where`` names the file."""
+    """The dynamics of one or several repeats; ``shared`` if all repeats have the same reference runs. ``where`` names the file."""
 
     table: pa.Table
     shared: bool
@@ -26,7 +26,7 @@ class Recorded:
 
     @classmethod
     def read(cls, path: Path, values: Sequence[str] | None = None) -> "Recorded":
-        """Read the recorded values of a dynamics file, or only some of them; raises DataError if it is missing or damaged."""
+        """Read all or some ``values`` of a dynamics file; raises DataError if it is missing or damaged."""
         table = tables.read(path, schemas.DYNAMICS, None if values is None else [*KEYS, *values])
         return cls(table, bool(pc.any(pc.equal(table.column("repeat"), SHARED_REPEAT)).as_py()), str(path))
 
@@ -35,8 +35,7 @@ class Recorded:
     ) -> dict[str, np.ndarray]:
         """Return one repeat's values by name, arrays [reference seeds, epochs, samples] in the order of ``sample_id``, int64 [samples].
 
-        ``epochs`` and ``seed`` choose among the recorded epochs and reference seeds; None takes all. Raises DataError if something of
-        that was not recorded.
+        ``epochs`` and ``seed`` select recorded epochs and a reference seed; None takes all. Raises DataError if any of it was not recorded.
         """
         table = self.table.filter(pc.equal(self.table.column("repeat"), SHARED_REPEAT if self.shared else repeat))
         if epochs is not None:
@@ -53,7 +52,7 @@ class Recorded:
         order = np.argsort(sample_id)
         found = to_numpy(table.column("sample_id")).reshape(num_seeds, num_epochs, -1)
         if not (found == sample_id[order]).all():
-            raise DataError(f"{self.where} holds dynamics of other samples than the setting's training split; delete the file and rerun.")
+            raise DataError(f"{self.where} does not hold the dynamics of the setting's training samples; delete the file and rerun.")
         back = np.argsort(order)
         names = [name for name in table.column_names if name not in KEYS]
         return {name: to_numpy(table.column(name)).reshape(num_seeds, num_epochs, -1)[:, :, back] for name in names}

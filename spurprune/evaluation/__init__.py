@@ -1,1 +1,1 @@
-"""Evaluation: metrics of one run, and statistics over repeats."""
+"""Evaluation: metrics of a run, statistics over repeats, selection of candidates, and published results."""

@@ -1,4 +1,4 @@
-"""Metrics and histories as pandas frames: the one reader of what runs left, for figures and tables alike."""
+"""Metrics and histories of runs as pandas frames: the one reader of both for figures and tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ BY_EPOCH = ["epoch", "repeat"]
 
 @dataclass(frozen=True)
 class Metrics:
-    """The metrics of some runs: ``frame`` has the columns of ``schemas.METRICS``, a null value as NaN."""
+    """The metrics of some runs: ``frame`` has the columns of ``schemas.METRICS``, with NaN for null."""
 
     frame: pd.DataFrame
 
     @classmethod
     def of(cls, table: pa.Table) -> "Metrics":
-        """Return the metrics of a table of schema ``schemas.METRICS``; raises DataError if two of its rows share a key."""
+        """Return the metrics of a table (schema ``schemas.METRICS``); raises DataError if two of its rows share a key."""
         tables.require_unique(table, schemas.METRICS, "The metrics")
         return cls(table.to_pandas())
 
@@ -35,21 +35,21 @@ class Metrics:
 
     @cached_property
     def _whole(self) -> pd.Series:
-        """The metrics of whole splits, those of single groups left out, by split, setting, method, plan, metric and repeat."""
+        """The metrics of whole splits, without those of single groups, by split, setting, method, plan, metric and repeat."""
         whole = self.frame[self.frame["group"].isna()]
         return whole.set_index(["split", *RUN, "metric", "repeat"])["value"].sort_index()
 
     @cached_property
     def runs(self) -> list[tuple[str, str, str]]:
-        """The runs that there are metrics of, each (setting, method, plan), in the order of the frame."""
+        """The runs that have metrics, each (setting, method, plan), in the order of the frame."""
         return list(self.frame[RUN].drop_duplicates().itertuples(index=False, name=None))
 
     def plans(self, setting: str, method: str) -> list[str]:
-        """Return the plans of which there are runs of a setting by a method."""
+        """Return the plans of a setting's runs by a method."""
         return [plan for *run, plan in self.runs if run == [setting, method]]
 
     def values(self, metric: str, *, setting: str, method: str, plan: str, split: str = "test") -> pd.Series:
-        """Return one metric of one run by repeat, float64; NaN where it does not exist, empty if there is no such run or metric."""
+        """Return one metric of one run by repeat, float64: NaN where it is undefined, empty if there is no such run or metric."""
         try:
             return self._whole.loc[split, setting, method, plan, metric]
         except KeyError:
@@ -60,7 +60,7 @@ class Metrics:
 class History:
     """The history of one setting's runs without pruning, by one method.
 
-    ``frame`` has the columns of ``schemas.HISTORY``, where an unknown group or carrier is -1; ``grouping`` names the groups.
+    ``frame`` has the columns of ``schemas.HISTORY``, with -1 for an unknown group or carrier; ``grouping`` names the groups.
     """
 
     frame: pd.DataFrame
@@ -68,7 +68,7 @@ class History:
 
     @classmethod
     def of(cls, table: pa.Table, grouping: Grouping) -> "History":
-        """Return the history of a table of schema ``schemas.HISTORY``."""
+        """Return the history in a table (schema ``schemas.HISTORY``)."""
         for name in ("group", "carrier"):
             known = table.column(name).cast(pa.int32()).fill_null(-1)
             table = table.set_column(table.column_names.index(name), name, known)
@@ -84,10 +84,10 @@ class History:
         carrier: bool | None = None,
         group: int | None = None,
     ) -> dict[int, pd.Series]:
-        """Return the share ``count`` / n of some samples after every recorded epoch, by epoch a series by repeat, float64.
+        """Return the share ``count`` / n of some samples after every recorded epoch: for each epoch a series by repeat, float64.
 
-        ``count`` is a column of counts. The samples are those of one split in one view and, where they are given, of some ``labels``, of
-        one ``group``, with or without the spurious feature.
+        ``count`` names a column of counts. The samples are those of one split in one view, restricted by ``labels``, ``group`` and
+        ``carrier`` (with or without the spurious feature) where given.
         """
         frame = self.frame
         chosen = (frame["split"] == split) & (frame["view"] == view)
@@ -103,14 +103,14 @@ class History:
 
 
 def read_metrics(paths: Sequence[Path]) -> Metrics:
-    """Read the metrics of runs from their files; raises DataError if one is missing or damaged, or two hold the same run's metrics."""
+    """Read the metrics of runs from their files; raises DataError if one is missing or damaged, or if two hold the same run's metrics."""
     if not paths:
         return Metrics.none()
     return Metrics.of(pa.concat_tables(tables.read(path, schemas.METRICS).replace_schema_metadata() for path in paths))
 
 
 def read_histories(paths: Sequence[Path]) -> Mapping[tuple[str, str], History]:
-    """Read histories of runs without pruning, the blocks of one setting and method joined; raises DataError if one is missing or damaged."""
+    """Read histories of runs without pruning, joining the blocks of a setting and method; raises DataError if one is missing or damaged."""
     found: dict[tuple[str, str], list[pa.Table]] = {}
     groupings: dict[str, Grouping] = {}
     for path in paths:

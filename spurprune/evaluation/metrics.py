@@ -1,4 +1,4 @@
-"""Metrics of one run: pure functions on predictions, labels and groups."""
+"""Metrics of one run: pure functions of predictions, labels and groups."""
 
 import math
 
@@ -6,12 +6,12 @@ import numpy as np
 
 
 def accuracy(predicted: np.ndarray, label: np.ndarray) -> float:
-    """Return the share of correct predictions in [0, 1]; NaN if there are none."""
+    """Return the share of correct predictions in [0, 1]; NaN without predictions."""
     return float((predicted == label).mean()) if len(label) else math.nan
 
 
 def group_accuracies(predicted: np.ndarray, label: np.ndarray, group: np.ndarray) -> dict[int, tuple[int, float]]:
-    """Return (number of samples, accuracy) of every group present, by group; samples of unknown group (-1) are left out."""
+    """Return (number of samples, accuracy) of every group present, by group; samples of unknown group (-1) do not count."""
     result = {}
     for value in np.unique(group[group >= 0]).tolist():
         members = group == value
@@ -20,15 +20,15 @@ def group_accuracies(predicted: np.ndarray, label: np.ndarray, group: np.ndarray
 
 
 def worst_group_accuracy(groups: dict[int, tuple[int, float]]) -> float:
-    """Return the lowest accuracy of the groups (WGA, Sagawa et al. 2020); NaN if there are none."""
+    """Return the lowest group accuracy (WGA, Sagawa et al. 2020); NaN without groups."""
     return min((value for _, value in groups.values()), default=math.nan)
 
 
 def weighted_accuracy(groups: dict[int, tuple[int, float]], train_counts: dict[int, int]) -> float:
-    """Return the groups' accuracies averaged with their shares of the training set.
+    """Return the average of the group accuracies, weighted by the groups' shares of the training set.
 
-    This is the 'mean accuracy' of the group-robustness literature (Sagawa et al. 2020), which differs from the raw test accuracy where
-    the test set is balanced. NaN if a group that was trained on has no test samples, since its accuracy is unknown.
+    This is the 'mean accuracy' of the group-robustness literature (Sagawa et al. 2020), which differs from the raw test accuracy if groups
+    have other shares of the test set. NaN if a group in training has no test samples, since its accuracy is unknown.
     """
     total = sum(train_counts.values())
     if not total or any(count and group not in groups for group, count in train_counts.items()):
@@ -37,14 +37,14 @@ def weighted_accuracy(groups: dict[int, tuple[int, float]], train_counts: dict[i
 
 
 def share(members: np.ndarray) -> float:
-    """Return the share of true values in a bool array; NaN if it is empty."""
+    """Return the share of true values in a bool array; NaN for an empty one."""
     return float(members.mean()) if len(members) else math.nan
 
 
 def predicted_as(predicted: np.ndarray, members: np.ndarray, label: int) -> float:
-    """Return the share of the members (bool [N]) that are predicted as ``label``; NaN if there are none.
+    """Return the share of ``members`` (bool [N]) that are predicted as ``label``; NaN without members.
 
-    With the members = the target class's samples that carry the feature, and ``label`` = the source class, this is the spurious
-    misclassification (Sec. 3 of the paper).
+    If the members are the target class's samples with the feature and ``label`` is the source class, this is spurious misclassification
+    (Sec. 3 of the paper).
     """
     return float((predicted[members] == label).mean()) if members.any() else math.nan

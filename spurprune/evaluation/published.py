@@ -1,4 +1,4 @@
-"""What the paper reports (``published.yaml`` beside this file), apart from anything measured: typed records and nothing computed."""
+"""The paper's published results (``published.yaml`` next to this file) as typed records, separate from anything measured."""
 
 import re
 from collections.abc import Mapping
@@ -11,14 +11,14 @@ import yaml
 
 PAPER = "Mulchandani and Kim 2025"
 BENCHMARKS = ("waterbirds", "multinli")  # the datasets of Table 1, by their names in the registry
-COMPARISONS = {"never": "multinli"}  # single values without carriers and with easy and hard ones, named so; the dataset they are of
+COMPARISONS = {"never": "multinli"}  # sets of values without carriers, with easy and with hard ones; the dataset of each
 CARRIERS = ("none", "easiest", "hardest")
-OURS = ("erm", "pruning")  # the rows of Table 1 that are no rivals: the paper's own method and what it begins from
+OURS = ("erm", "pruning")  # the rows of Table 1 that are not rivals: the paper's own method and its starting point
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """An accuracy in per cent; ``spread`` is what the paper prints in brackets behind it, None where nothing stands there."""
+    """An accuracy in per cent; ``spread`` is the number that the paper prints in brackets after it, None if there is none."""
 
     printed: str
     value: float
@@ -27,7 +27,7 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class BenchmarkResult:
-    """A method's accuracies on one dataset of Table 1: of the worst group, and the mean weighted by training groups."""
+    """A method's accuracies on one dataset of Table 1: the worst group's, and the mean weighted by training groups."""
 
     worst: Accuracy
     mean: Accuracy
@@ -35,7 +35,7 @@ class BenchmarkResult:
 
 @dataclass(frozen=True)
 class Method:
-    """A row of Table 1: on which splits the method needs group labels, and its results by dataset, where there are any."""
+    """A row of Table 1: on which splits the method needs group labels, and its results by dataset, where published."""
 
     key: str
     name: str
@@ -46,7 +46,7 @@ class Method:
 
 @dataclass(frozen=True)
 class Value:
-    """A single published number in per cent; ``metric`` as in the metrics tables, ``source`` its section or figure."""
+    """A single published number in per cent; ``metric`` is named as in the metrics tables, ``source`` is its section or figure."""
 
     source: str
     dataset: str
@@ -57,7 +57,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Claim:
-    """What the paper says without a number, or draws as a curve."""
+    """A statement of the paper without a number, or one read off a curve."""
 
     source: str
     dataset: str
@@ -66,7 +66,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Published:
-    """All that is kept of the paper's results: Table 1 in the paper's order with its ``source``, single values and claims by name."""
+    """All published results: Table 1 in the paper's order with its ``source``, single values and claims by name."""
 
     source: str
     methods: tuple[Method, ...]
@@ -76,7 +76,7 @@ class Published:
 
 @cache
 def published() -> Published:
-    """Return the published values."""
+    """Return the published results."""
     raw = yaml.safe_load(Path(__file__).with_name("published.yaml").read_text(encoding="utf-8"))
     return Published(
         raw["table1"]["source"],
@@ -94,7 +94,7 @@ def _method(key: str, name: str, group_labels: Mapping[str, bool], **results: Ma
 
 
 def _accuracy(printed: str) -> Accuracy:
-    """Return an accuracy from text such as "74.81 (0.7)" or "86.7"."""
+    """Parse an accuracy such as "74.81 (0.7)" or "86.7"."""
     found = re.fullmatch(r"([0-9.]+)(?: \(([0-9.]+)\))?", printed)
     if found is None:
         raise ValueError(f"'{printed}' in published.yaml is not an accuracy such as '74.81 (0.7)'")
@@ -103,17 +103,17 @@ def _accuracy(printed: str) -> Accuracy:
 
 
 def share(accuracy: float) -> float:
-    """Return a printed accuracy, in per cent, as a share, without the digits that a division adds."""
+    """Return an accuracy in per cent as a share, without spurious digits from the division."""
     return round(accuracy / 100, 6)
 
 
 def table_1() -> list[dict[str, Any]]:
-    """Return all of Table 1 as plain values, so that the workflow sees every change of them."""
+    """Return Table 1 as plain values, so that the workflow notices every change."""
     return [_plain(method) for method in published().methods]
 
 
 def _plain(method: Method) -> dict[str, Any]:
-    """Return a row of Table 1 as plain values; accuracies as shares by dataset and metric, with their spread and as printed."""
+    """Return a row of Table 1 as plain values: accuracies by dataset and metric, as shares with their spread and as printed."""
     return {
         "key": method.key,
         "name": method.name,
@@ -134,9 +134,9 @@ def _plain(method: Method) -> dict[str, Any]:
 
 
 def comparison(name: str) -> list[dict[str, Any]]:
-    """Return a comparison's values without carriers and with the easiest and the hardest ones, as plain values.
+    """Return a comparison's values without carriers, with the easiest and with the hardest, as plain values.
 
-    Each is a mapping with ``name`` ("none", "easiest", "hardest"), ``metric``, ``value`` (a share in [0, 1]) and ``source``.
+    Each is a mapping with ``name`` ("none", "easiest" or "hardest"), ``metric``, ``value`` (a share in [0, 1]) and ``source``.
     """
     found = {carriers: published().values[f"{name}_{carriers}"] for carriers in CARRIERS}
     return [
@@ -146,7 +146,7 @@ def comparison(name: str) -> list[dict[str, Any]]:
 
 
 def rivals(dataset: str) -> list[dict[str, Any]]:
-    """Return other methods' results on a dataset of Table 1, as plain values like those of ``comparison``; ``name`` is the method's."""
+    """Return other methods' results on a dataset of Table 1, as mappings like those of ``comparison``; ``name`` is the method's."""
     methods = [method for method in published().methods if method.key not in OURS and dataset in method.results]
     source = f"{PAPER}, {published().source}"
     return [

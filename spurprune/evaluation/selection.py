@@ -1,4 +1,4 @@
-"""The choice of a method's candidate: by validation metrics alone."""
+"""The selection of a method's candidate, by validation metrics only."""
 
 import json
 import math
@@ -9,12 +9,12 @@ from typing import Any
 
 from spurprune.errors import DataError, first_sentence
 
-RULES = ("worst_group_accuracy", "worst_class_accuracy", "accuracy")  # the metrics that a candidate can be chosen by; higher is better
+RULES = ("worst_group_accuracy", "worst_class_accuracy", "accuracy")  # the metrics to choose from for selection; higher is better
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A point of a method's grid, and what it reached: ``values`` holds the deciding validation metric by repeat, None if undefined."""
+    """A point of a method's grid and its results: ``values`` holds the deciding validation metric by repeat, None if undefined."""
 
     name: str
     coordinates: Mapping[str, Any]
@@ -27,12 +27,12 @@ def mean_value(candidate: Candidate) -> float:
 
 
 def choose(candidates: Sequence[Candidate]) -> Candidate:
-    """Return the candidate with the highest mean; of several, the first."""
-    return max(candidates, key=mean_value)  # max keeps the first of equals
+    """Return the candidate with the highest mean, the first of several equal ones."""
+    return max(candidates, key=mean_value)
 
 
 def check_comparable(candidates: Sequence[Candidate], by: str, method: str) -> None:
-    """Raise DataError unless all candidates have a value of the metric ``by`` in the same repeats, at least one."""
+    """Raise DataError unless all candidates have a value of the metric ``by`` in the same repeats, and in at least one."""
     repeats = sorted({repeat for candidate in candidates for repeat in candidate.values})
     for candidate in candidates:
         lacking = next((repeat for repeat in repeats if not _is_number(candidate.values.get(repeat))), None)
@@ -53,7 +53,7 @@ def read_selection(path: Path) -> dict[str, Any]:
     try:
         coordinates = json.loads(path.read_text(encoding="utf-8"))["coordinates"]
     except FileNotFoundError:
-        raise DataError(f"{path} is missing; rerun the workflow, which makes it.") from None
+        raise DataError(f"{path} is missing; rerun the workflow to make it.") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is damaged or not a selection ({first_sentence(error)}); delete it and rerun.") from error
     if not isinstance(coordinates, dict):

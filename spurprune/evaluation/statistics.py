@@ -1,4 +1,4 @@
-"""Statistics over repeats: means with confidence intervals, paired differences, agreement of rankings. Pure functions."""
+"""Statistics over repeats, as pure functions: means with confidence intervals, paired differences, agreement of rankings."""
 
 import math
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 CONFIDENCE = 0.95
-ROUNDING = 1e-12  # by which equal shares, or equal differences of them, may differ as they are computed
+ROUNDING = 1e-12  # equal shares, or equal differences of shares, may differ by this much through rounding
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over repeats with its 95% confidence interval, which is NaN with fewer than two repeats and where all repeats are equal."""
+    """A mean over ``n`` repeats with its 95% confidence interval, which is NaN with fewer than two repeats or if all are equal."""
 
     mean: float
     low: float
@@ -20,10 +20,10 @@ class Estimate:
 
 
 def estimate(values: np.ndarray) -> Estimate:
-    """Return the mean and its Student t interval over repeats; NaN values (metrics that do not exist) are left out.
+    """Return the mean and its Student t interval over repeats; NaN values (undefined metrics) are left out.
 
-    Equal repeats have no interval: a width of zero would claim that the next repeat comes out the same, which a few shares of a small
-    test set, all 0 or all one sample apart, do not show.
+    Equal repeats have no interval: a width of zero would claim that further repeats give the same value, which a few equal shares of a
+    small test set do not show.
     """
     values = np.asarray(values, dtype=np.float64)
     values = values[np.isfinite(values)]
@@ -33,39 +33,38 @@ def estimate(values: np.ndarray) -> Estimate:
     mean = float(values.mean())
     if n == 1 or np.ptp(values) <= ROUNDING:
         return Estimate(mean, math.nan, math.nan, n)
-    from scipy import stats  # here, since it takes most of a second, which planning does without
+    from scipy import stats  # imported here, since it takes most of a second and planning does not need it
 
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * values.std(ddof=1) / math.sqrt(n))
     return Estimate(mean, mean - half, mean + half, n)
 
 
 def paired_difference(values: dict[int, float], reference: dict[int, float]) -> Estimate:
-    """Return the mean difference to a reference over the repeats that both have (by repeat), with its 95% interval."""
+    """Return the mean difference from a reference over the repeats that both have, with its 95% interval; values are by repeat."""
     shared = sorted(values.keys() & reference.keys())
     return estimate(np.array([values[repeat] - reference[repeat] for repeat in shared]))
 
 
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Return Spearman's rank correlation of two scores of the same samples; ties get their average rank."""
+    """Return Spearman's rank correlation of two scores of the same samples; ties get their average rank, and a constant score gives NaN."""
     if np.ptp(a) == 0 or np.ptp(b) == 0:
-        return math.nan  # all ranks of one are tied
+        return math.nan
     from scipy import stats
 
     return float(stats.spearmanr(a, b).statistic)
 
 
 def top_overlap(a: np.ndarray, b: np.ndarray, share: float) -> float:
-    """Return how much of the hardest ``share`` of samples by one score is among the hardest by the other; by chance, ``share``.
+    """Return which part of the hardest ``share`` of samples by one score is also among the hardest by the other; ``share`` by chance.
 
-    Where samples of equal score straddle the edge, it is the expected overlap of two rankings that break their ties at random,
-    independently.
+    If samples of equal score straddle the threshold, this is the expected overlap when each ranking breaks its ties at random.
     """
     count = max(1, round(share * len(a)))
     return float(_chance_of_top(a, count) @ _chance_of_top(b, count)) / count
 
 
 def _chance_of_top(score: np.ndarray, count: int) -> np.ndarray:
-    """Return every sample's chance to be among the ``count`` of highest score if ties are broken at random, float64 [N]."""
+    """Return every sample's probability of being among the ``count`` highest scores if ties are broken at random, float64 [N]."""
     edge = np.partition(score, len(score) - count)[len(score) - count]
     above, tied = score > edge, score == edge
     chance: np.ndarray = above + tied * ((count - above.sum()) / tied.sum())

@@ -1,1 +1,1 @@
-"""Training methods: one module a method, each with a class ``Method`` that overrides as little of ERM as possible."""
+"""Training methods: one module each, with a class ``Method`` that overrides as little of ERM as possible."""

@@ -1,4 +1,4 @@
-"""Empirical risk minimisation: the plain training that every other method varies."""
+"""Empirical risk minimisation: plain training, of which every other method is a variation."""
 
 from collections.abc import Sequence
 
@@ -11,16 +11,16 @@ from spurprune.training.method import Batch, Context
 
 
 class Method:
-    """ERM on a plan's weights: a weight is how often an epoch visits a sample."""
+    """ERM on a plan's weights, each the number of times that an epoch visits a sample."""
 
     def __init__(self, context: Context) -> None:
-        """Raise TrainingError if the plan's weights cannot become visits (see ``visits.count``)."""
+        """Raise TrainingError if the plan's weights cannot be turned into visits (see ``visits.count``)."""
         self.context = context
         self.batch_size: int = context.training["batch_size"]
         self.num_visits = visits.count(context.weight, context.visits)
 
     def batches(self, epoch: int, rng: np.random.Generator) -> Sequence[np.ndarray]:
-        """Return an epoch's visits in random order, cut into batches; the last may be smaller."""
+        """Return an epoch's visits in random order, in batches of which the last may be smaller."""
         rows = visits.epoch_rows(self.context.weight, self.context.visits, rng)
         return [rows[start : start + self.batch_size] for start in range(0, len(rows), self.batch_size)]
 
@@ -33,7 +33,7 @@ class Method:
         return functional.cross_entropy(batch.logits, batch.label, label_smoothing=self.context.training["label_smoothing"])
 
     def state(self) -> dict[str, Tensor]:
-        """Return nothing: ERM learns nothing besides the network."""
+        """Return nothing: ERM has no state."""
         return {}
 
     def restore(self, state: dict[str, Tensor]) -> None:

@@ -1,1 +1,1 @@
-"""Networks: one module an architecture, each with ``build(input_shape, num_classes, **params) -> Network``."""
+"""Networks: their interface, pretrained weights, and the architectures in ``networks``."""

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 
 class Network(nn.Module):
-    """A network whose logits are ``classifier(features(x))``, so that scores and later methods can see the features."""
+    """A network whose logits are ``classifier(features(x))``, so that scores and methods can use the features."""
 
     classifier: nn.Linear
 

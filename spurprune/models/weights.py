@@ -1,4 +1,4 @@
-"""Weights from a file into a network: nothing that is loaded can run code, and every tensor must find its place."""
+"""Loading weights from a file into a network: files cannot run code, and every tensor must have its place."""
 
 import pickle
 from collections.abc import Mapping
@@ -12,30 +12,30 @@ from torch import Tensor, nn
 
 from spurprune.errors import DataError, first_sentence
 
-# What loading a missing, damaged or unsafe file raises.
+# The errors that loading a missing, damaged or unsafe file raises.
 UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError, SafetensorError)
 
 
 def read(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a safetensors file (``.safetensors``) or of a saved state_dict (any other name), by name, on the CPU.
 
-    Raises DataError that names the file if it is missing, damaged, or holds anything but tensors.
+    Raises DataError naming the file if it is missing, damaged or holds anything but tensors.
     """
     if not path.is_file():
-        raise DataError(f"{path} is missing; place the pretrained weights there or mend model.pretrained.")
+        raise DataError(f"{path} is missing; place the pretrained weights there or correct model.pretrained.")
     try:
         loaded: Any = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE as error:
-        raise DataError(f"{path} is refused or damaged ({first_sentence(error)}); place an original copy.") from error
+        raise DataError(f"{path} is damaged or unsafe ({first_sentence(error)}); replace it with an original copy.") from error
     if not isinstance(loaded, Mapping) or not all(isinstance(value, Tensor) for value in loaded.values()):
-        raise DataError(f"{path} holds something else than tensors by name; save the network's state_dict alone.")
+        raise DataError(f"{path} does not hold tensors by name; save only the network's state_dict.")
     return dict(loaded)
 
 
 def put(weights: Mapping[str, Tensor], network: nn.Module, source: str) -> None:
-    """Copy ``weights`` into ``network``, whose names and shapes they must have exactly; raises DataError naming ``source`` and the key.
+    """Copy ``weights`` into ``network``; names and shapes must match exactly. Raises DataError naming ``source`` and the key.
 
-    The step counters of batch normalisation may be absent: files of torch before 0.4.1 lack them, and no network here reads them.
+    The step counters of batch normalisation may be missing: files from torch before 0.4.1 lack them, and no network here uses them.
     """
     own = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     missing = [name for name in own if name not in weights and not name.endswith(".num_batches_tracked")]
@@ -44,14 +44,14 @@ def put(weights: Mapping[str, Tensor], network: nn.Module, source: str) -> None:
     if missing:
         fault = f"it lacks '{missing[0]}'{_more(missing)}"
     elif unexpected:
-        fault = f"it has '{unexpected[0]}'{_more(unexpected)}, which the network has not"
+        fault = f"it has '{unexpected[0]}'{_more(unexpected)}, which the network lacks"
     elif mis_shaped:
         name = mis_shaped[0]
         fault = f"'{name}'{_more(mis_shaped)} has the shape {list(weights[name].shape)} instead of {list(own[name])}"
     else:
         network.load_state_dict(weights, strict=False)
         return
-    raise DataError(f"{source} does not fit the network: {fault}; give weights of the same architecture.")
+    raise DataError(f"{source} does not fit the network: {fault}; use weights of the same architecture.")
 
 
 def _more(names: list[str]) -> str:

@@ -1,1 +1,1 @@
-"""Overlays, synthetic spurious features: one module each, with ``apply_(inputs, **options)``."""
+"""Overlays (synthetic spurious features): one module each, with ``apply_(inputs, **options)``."""

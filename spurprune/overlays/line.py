@@ -15,7 +15,7 @@ Images = TypeVar("Images", bound=Any)
 def apply_(images: Images, width: int, value: int, channel: int) -> Images:
     """Draw the line into uint8 images [N, C, H, W], a NumPy array or a torch tensor, in place, and return them.
 
-    The line is ``width`` pixels wide and centred on column W // 2, which for one pixel is the column that the paper's code uses.
+    The line is ``width`` pixels wide and centred on column W // 2, which for a width of one is the column in the paper's code.
     """
     start = images.shape[-1] // 2 - width // 2
     images[:, channel, :, start : start + width] = value

@@ -14,8 +14,8 @@ OPTIONS = {"text": {"type": "string", "minLength": 1, "x-allowed": "a word or a 
 def apply_(inputs: np.ndarray, ids: Sequence[int]) -> np.ndarray:
     """Insert the phrase's token ids before the last separator of every pair, int32 [N, 2 + L], in place, and return the pairs.
 
-    The length grows by the phrase. Where it does not fit in, the second sentence loses its last tokens instead, so that the phrase stays
-    whole. Raises DataError if a second sentence is too short for that, or if there is none.
+    The length grows by that of the phrase. Where it does not fit, the second sentence loses its last tokens, so that the phrase stays
+    whole. Raises DataError if a second sentence is missing or too short for that.
     """
     tokens = inputs[:, COUNTS:]
     length, second_start = inputs[:, 0], inputs[:, 1]

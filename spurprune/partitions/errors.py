@@ -1,6 +1,6 @@
-"""What a reference run got wrong at some epoch: the error set of JTT (Liu et al. 2021).
+"""The samples that a reference run misclassified at some epoch: the error set of JTT (Liu et al. 2021).
 
-With the reference's ``view: training``, its predictions are those of each sample's own training step, as in JTT's code.
+With ``view: training`` in the reference, predictions are those made in each sample's own training step, as in JTT's code.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ NAMES = ("right", "wrong")
 
 
 def parts(request: Request) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return 1 for the samples that the reference took for another class after ``epoch`` epochs, 0 for the others.
+    """Return 1 for the samples that the reference misclassified after ``epoch`` epochs, 0 for the others.
 
     Raises DataError if that epoch or seed was not recorded.
     """

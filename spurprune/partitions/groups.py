@@ -9,11 +9,11 @@ NEEDS = "samples"
 
 
 def parts(request: Request) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return each sample's group and the groups' names, empty groups included; raises DataError naming a sample of unknown group."""
+    """Return each sample's group and the names of all groups, including empty ones; raises DataError naming a sample of unknown group."""
     unknown = np.flatnonzero(request.group < 0)
     if len(unknown):
         raise DataError(
-            f"The groups of {len(unknown)} training samples in repeat {request.repeat} are unknown, such as that of sample "
+            f"The groups of {len(unknown)} training samples in repeat {request.repeat} are unknown, among them that of sample "
             f"{request.sample_id[unknown[0]]}; name other attributes in 'groups', or balance by class."
         )
     return request.group.astype(np.int32), tuple(request.grouping.name(number) for number in range(request.grouping.num_groups))

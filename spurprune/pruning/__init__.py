@@ -1,1 +1,1 @@
-"""Pruning: the plan's name, and the strategies that turn difficulty or a partition into sample weights."""
+"""Pruning: plans and their names, and the strategies that turn difficulty or a partition into sample weights."""

@@ -1,4 +1,4 @@
-"""Which samples a strategy may weigh, where several strategies share that."""
+"""Sets of candidates, the samples that a strategy may weigh, that several strategies share."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ def everyone(request: Request) -> np.ndarray:
 
 
 def aligned(request: Request) -> np.ndarray:
-    """Return the samples whose attributes are those tied to their class, bool [N]; raises PlanError if there are none."""
+    """Return the aligned samples, whose attributes are those tied to their class, bool [N]; raises PlanError if there are none."""
     found = request.aligned == 1
     if not found.any():
         raise PlanError("no training sample is aligned, so there is no group to prune; fill in 'aligned' or choose another plan.")

@@ -1,4 +1,4 @@
-"""What a partition is asked: the training samples of one repeat, and what was recorded of them."""
+"""What a partition is given: the training samples of one repeat and their recorded dynamics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from spurprune.difficulty.recorded import Recorded
 class Request:
     """The training samples of one repeat, arrays [N] in the same order, and the options of the partition's block.
 
-    ``sample_id`` int64; ``label`` int16; ``group`` int32, as ``grouping`` numbers them, -1 unknown. ``dynamics`` are the reference
-    runs', None for a partition that needs none.
+    ``sample_id`` int64; ``label`` int16; ``group`` int32 as numbered by ``grouping``, -1 unknown. ``dynamics`` are those of the reference
+    runs, None for a partition that does not need them.
     """
 
     repeat: int
@@ -27,7 +27,7 @@ class Request:
     dynamics: Recorded | None = None
 
     def predicted(self, epoch: int, seed: int) -> np.ndarray:
-        """Return the labels predicted by one reference seed after ``epoch`` epochs, int16 [N]; raises DataError if not recorded."""
+        """Return the labels that one reference seed predicted after ``epoch`` epochs, int16 [N]; raises DataError if not recorded."""
         assert self.dynamics is not None
         found = self.dynamics.arrays(self.repeat, self.sample_id, epochs=[epoch], seed=seed)["predicted"]
         return np.asarray(found[0, 0])

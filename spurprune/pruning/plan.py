@@ -1,7 +1,7 @@
-"""A plan's name, which is also its folder: the strategy that weighs the training samples, and what that strategy asks for.
+"""Plans and their names: the strategy that weighs the training samples, and the values of its fields.
 
-A name is the strategy followed by the values of its fields, joined by hyphens: "carriers-el2n-hardest-0.25". Each strategy's module
-says which fields its name has.
+A name, which is also the plan's folder, is the strategy and the values joined by hyphens: "carriers-el2n-hardest-0.25". Each strategy's
+module says which fields it has.
 """
 
 import re
@@ -12,10 +12,10 @@ from spurprune.dag import plugins
 from spurprune.errors import PlanError
 
 ORDERS = ("hardest", "easiest")
-RANDOM = "random"  # a strategy (any sample of any class), and a score: the same candidates as by difficulty, but any of them
+RANDOM = "random"  # a strategy (a random share of every class) and a score (a random order of any strategy's candidates)
 CLASS = "class"  # the partition into classes, which every setting has
 SPARSITY = r"0\.[0-9]{2,4}"
-FIELDS = {  # what each field's value looks like
+FIELDS = {  # the pattern of each field's values
     "score": "[a-z0-9]+",
     "order": f"(?:{'|'.join(ORDERS)})",
     "sparsity": SPARSITY,
@@ -26,7 +26,7 @@ FIELDS = {  # what each field's value looks like
 
 @dataclass(frozen=True)
 class Plan:
-    """A parsed plan; the fields that its strategy does not have are None. ``sparsity`` and ``factor`` are decimals' texts."""
+    """A parsed plan; fields that its strategy does not have are None. ``sparsity`` and ``factor`` are decimals as text."""
 
     strategy: str
     score: str | None = None
@@ -38,10 +38,10 @@ class Plan:
 
 @cache  # planning parses the same names thousands of times
 def parse(name: str) -> Plan:
-    """Return the plan that a name stands for, such as "none", "random-0.10" or "balance_subsample-groups"; raises PlanError."""
+    """Return the plan with a name such as "none", "random-0.10" or "balance_subsample-groups"; raises PlanError if there is none."""
     strategy, *values = name.split("-")
     if strategy not in _strategies():
-        raise PlanError(f"'{name}' is not a plan; a plan is one of {', '.join(shape(one) for one in _strategies())}.")
+        raise PlanError(f"'{name}' is not a plan; plans are written {', '.join(shape(one) for one in _strategies())}.")
     fields = fields_of(strategy)
     if len(values) != len(fields) or not all(re.fullmatch(FIELDS[field], value) for field, value in zip(fields, values, strict=True)):
         raise PlanError(f"'{name}' is not a plan; plans of this strategy are written {shape(strategy)}.")
@@ -61,7 +61,7 @@ def shape(strategy: str) -> str:
 
 @cache
 def pattern() -> str:
-    """Return a regular expression, without groups that capture, that matches the names of all plans."""
+    """Return a regular expression that matches the names of all plans, without capturing groups."""
     return "|".join("-".join([strategy, *(FIELDS[field] for field in fields_of(strategy))]) for strategy in _strategies())
 
 

@@ -1,4 +1,4 @@
-"""What a strategy is asked and what it answers: the training samples of one repeat, and a weight for each."""
+"""What a strategy is given and what it returns: the training samples of one repeat, and a weight for each."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from spurprune import seeds
 from spurprune.pruning.plan import Plan
 
 EXACT = "exact"  # a sample of weight k is visited k times per epoch; weights are whole
-DRAWN = "drawn"  # an epoch draws as many samples as the weights add up to, with replacement, in proportion to weight
+DRAWN = "drawn"  # an epoch draws as many samples as the sum of weights, with replacement, in proportion to the weights
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,8 @@ class Request:
     """A plan and the training samples of one repeat, arrays [N] in the same order.
 
     ``label`` int16; ``group`` int32, -1 unknown; ``carrier`` and ``aligned`` int8: 1, 0, or -1 unknown; ``rank`` int32, the overall
-    difficulty rank, 0 = easiest, a strict order, None where the plan names no score; ``part`` int32, the part of the partition that the
-    plan names, a position in ``parts``, None where it names none. ``source`` is the probe's source label, None without a probe.
+    difficulty rank, 0 = easiest, without ties, None if the plan names no score; ``part`` int32, each sample's part in the plan's partition,
+    a position in ``parts``, None if the plan names no partition. ``source`` is the probe's source label, None without a probe.
     """
 
     plan: Plan
@@ -32,15 +32,15 @@ class Request:
     source: int | None = None
 
     def random_order(self) -> np.ndarray:
-        """Return each sample's place in the repeat's random order, int64 [N]: the same for every plan, so that random choices nest."""
+        """Return each sample's place in the repeat's random order, int64 [N]; all plans share it, so that random choices nest."""
         return seeds.generator(seeds.PRUNING, self.repeat).permutation(len(self.label))
 
 
 @dataclass(frozen=True)
 class Weights:
-    """``weight`` float64 [N], finite and >= 0, and how it becomes visits; ``candidates`` bool [N], the samples the strategy may weigh.
+    """``weight`` float64 [N], finite and >= 0; ``visits``, how weights become visits; ``candidates`` bool [N], the samples it may weigh.
 
-    ``notice`` is a clause for the log where the plan does nothing that anyone would want.
+    ``notice`` is a clause for the log if the plan has no useful effect.
     """
 
     weight: np.ndarray

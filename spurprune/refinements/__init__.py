@@ -1,1 +1,1 @@
-"""Refinements: one module per kind, each with its ``OPTIONS`` and a function ``refine``; see ``spurprune.training.refinement``."""
+"""Refinements: one module each, with ``OPTIONS`` and a function ``refine``; see ``spurprune.training.refinement``."""

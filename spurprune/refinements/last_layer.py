@@ -1,12 +1,12 @@
 """Logistic regression on a kept model's features: the core of deep feature reweighting (DFR).
 
 Kirichenko, Izmailov and Wilson, "Last layer re-training is sufficient for robustness to spurious correlations", ICLR 2023, Sec. 4 and
-their code: features standardised, an L1-penalised logistic regression (liblinear, whose penalty covers the intercept) fitted to subsets
-in which every group is as large as the smallest, coefficients and intercepts averaged over the subsets. The search for C is the
-workflow's: a grid over ``options.C``.
+their code: features are standardised, an L1-penalised logistic regression (liblinear, whose penalty includes the intercept) is fitted to
+random subsets in which every group is as large as the smallest, and coefficients and intercepts are averaged over the subsets. C is tuned
+by the workflow: a grid over ``options.C``.
 
-Here features are standardised by all rows that may be fitted on, before any of them is left out for balance; the authors' final fits
-standardise by the training split, whichever split is fitted on.
+Here features are standardised by all rows that can be fitted on, before any is left out for balance; the authors' final fits standardise by
+the training split, whichever split is fitted on.
 """
 
 import warnings
@@ -24,13 +24,13 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "enum": ["validation", "train"],
         "default": "validation",
         "x-allowed": "validation or train",
-        "description": "the split to fit on; training samples of weight 0 are left out, other weights weight the loss",
+        "description": "the split to fit on; training samples of weight 0 are left out, the others' weights apply to the loss",
     },
     "balance": {
         "enum": ["groups", "classes", "none"],
         "default": "groups",
         "x-allowed": "groups, classes or none",
-        "description": "what is subsampled to the size of the smallest",
+        "description": "what is subsampled until all are as large as the smallest",
     },
     "penalty": {"enum": ["l1", "l2"], "default": "l1", "x-allowed": "l1 or l2", "description": "the norm of the coefficients in the loss"},
     "C": {
@@ -38,21 +38,21 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "exclusiveMinimum": 0,
         "default": 1.0,
         "x-allowed": "a number above 0",
-        "description": "the weight of the data against the penalty",
+        "description": "the weight of the data relative to the penalty",
     },
     "redraws": {
         "type": "integer",
         "minimum": 1,
         "default": 10,
         "x-allowed": "a whole number of at least 1",
-        "description": "how many balanced subsets are drawn and averaged over; without balance there is one fit",
+        "description": "the number of balanced subsets to average over; without balance there is one fit",
     },
     "max_iter": {
         "type": "integer",
         "minimum": 1,
         "default": 100,
         "x-allowed": "a whole number of at least 1",
-        "description": "the solver's iterations per fit",
+        "description": "the maximal number of iterations per fit",
     },
 }
 
@@ -61,8 +61,8 @@ def refine(request: Request) -> Head:
     """Return the classifier averaged over all redraws, with the standardisation folded in so that it applies to raw features.
 
     With two classes, row 0 is zero and row 1 holds the log-odds, so that the softmax is the regression's probability; with more, each
-    row is a one-vs-rest regression. Raises TrainingError if fewer than two classes or an empty class or group stand in the way, DataError
-    if a feature is not finite.
+    row is a one-vs-rest regression. Raises TrainingError if a class, or a group to balance, has no sample to fit on, DataError if a feature
+    is not finite.
     """
     options = request.options
     rows = _rows_to_fit(request)
@@ -90,13 +90,13 @@ def refine(request: Request) -> Head:
 
 
 def balanced(strata: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
-    """Return as many positions of every stratum as the smallest holds, drawn without replacement, sorted."""
+    """Return from every stratum as many positions as the smallest holds, drawn without replacement; all sorted."""
     smallest = min(len(stratum) for stratum in strata)
     return np.sort(np.concatenate([rng.choice(stratum, size=smallest, replace=False) for stratum in strata]))
 
 
 def _rows_to_fit(request: Request) -> np.ndarray:
-    """Return the rows of the split to fit on that have a positive weight and, where groups are balanced, a known group; check them."""
+    """Return the rows to fit on, after checking them: a positive weight and, if groups are balanced, a known group."""
     fit_on = request.options["fit_on"]
     usable = (request.group >= 0) | (request.options["balance"] != "groups")
     rows = np.flatnonzero((request.split == fit_on) & (request.weight > 0) & usable)
@@ -107,8 +107,8 @@ def _rows_to_fit(request: Request) -> np.ndarray:
     present = np.unique(request.label[rows])
     if len(present) < 2:
         raise TrainingError(
-            f"{request.where}: all {fit_on} samples to fit on are of the class '{request.grouping.classes[present[0]]}', and a classifier "
-            "needs two classes; choose another split in options.fit_on or another plan."
+            f"{request.where}: all {fit_on} samples to fit on are of class '{request.grouping.classes[present[0]]}', but two classes "
+            "are needed; choose another split in options.fit_on or another plan."
         )
     if len(present) < request.num_classes:
         absent = next(name for label, name in enumerate(request.grouping.classes) if label not in present)
@@ -126,7 +126,7 @@ def _rows_to_fit(request: Request) -> np.ndarray:
 
 
 def _strata(request: Request, rows: np.ndarray) -> list[np.ndarray]:
-    """Return the positions within ``rows`` of each group or class to balance by, none without balance."""
+    """Return the positions within ``rows`` of each group or class to balance; empty without balance."""
     balance, fit_on = request.options["balance"], request.options["fit_on"]
     if balance == "none":
         return []
@@ -136,24 +136,24 @@ def _strata(request: Request, rows: np.ndarray) -> list[np.ndarray]:
     empty = next((number for number, members in enumerate(strata) if not len(members)), None)
     if empty is not None:
         raise TrainingError(
-            f"{request.where}: no {fit_on} sample is known to be of the group '{request.grouping.name(empty)}', so groups cannot be "
+            f"{request.where}: no {fit_on} sample is known to belong to the group '{request.grouping.name(empty)}', so groups cannot be "
             "balanced; set options.balance to classes or none, or options.fit_on to another split."
         )
     return strata
 
 
 def _standardisation(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation (of the population) of each feature, 1 for one that is constant."""
+    """Return each feature's mean and population standard deviation, 1 for a constant feature."""
     scale = features.std(axis=0)
-    constant = features.max(axis=0) == features.min(axis=0)  # the deviation of equal numbers may round to something above 0
+    constant = features.max(axis=0) == features.min(axis=0)  # by rounding, equal numbers may have a deviation above 0
     return features.mean(axis=0), np.where(constant, 1.0, scale)
 
 
 def _fit(
     features: np.ndarray, positive: np.ndarray, weight: np.ndarray, options: Mapping[str, Any], seed: int
 ) -> tuple[np.ndarray, float, bool]:
-    """Return coefficients [D], the intercept, and whether the solver converged, of one binary logistic regression."""
-    from sklearn.exceptions import ConvergenceWarning  # here, since whoever reads OPTIONS need not wait for it
+    """Return the coefficients [D] and the intercept of one binary logistic regression, and whether the solver converged."""
+    from sklearn.exceptions import ConvergenceWarning  # imported here, since reading OPTIONS does not need it
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(

@@ -1,7 +1,8 @@
-"""Checkpoints: what a training run needs to resume after its process was killed, in one file written by rename.
+"""Checkpoints: what a training run needs to resume after its process was killed, in one file that is replaced atomically.
 
-A job's checkpoints lie in a folder named by the hash of all that decides its result (configuration, code, inputs), so a changed job
-never picks up an old one's. They lie outside the job's outputs, which Snakemake deletes when a job fails, and vanish when it succeeds.
+A job's checkpoints are in a folder named after the hash of everything that determines its result (configuration, code, inputs), so a
+changed job never picks up outdated ones. The folder is outside the job's outputs, which Snakemake deletes when a job fails, and is removed
+when the job succeeds.
 """
 
 import hashlib
@@ -24,13 +25,13 @@ from spurprune.storage import tensor_files
 from spurprune.storage.canonical import config_hash
 
 Record = dict[str, Any]  # what is recorded after an epoch: scalars and NumPy arrays by name
-FORMAT = 2  # of the files: this module is not part of a job's code hash, so another format needs another number
-SAVE_EVERY_SECONDS = 30.0  # costs well under 1% of the time, loses at most this much of it
+FORMAT = 2  # increase it when the files change: this module is not part of a job's code hash
+SAVE_EVERY_SECONDS = 30.0  # the most work that can be lost; saving this often costs well under 1% of the time
 
 
 @dataclass
 class TrainingState:
-    """Where a training run stands after an epoch: tensors (network, optimiser, method), the number of steps, and the records so far."""
+    """The state of a training run after an epoch: tensors (network, optimiser, method), the number of steps, and the records so far."""
 
     epoch: int
     step: int
@@ -42,7 +43,7 @@ class JobCheckpoints:
     """The checkpoints of one job, one file per training run."""
 
     def __init__(self, folder: Path, save_every_seconds: float = SAVE_EVERY_SECONDS) -> None:
-        """Use ``folder``, which is this job's alone."""
+        """Use ``folder``, which must belong to this job alone."""
         self.folder = folder
         self.save_every_seconds = save_every_seconds
         self._started = time.monotonic()
@@ -50,12 +51,12 @@ class JobCheckpoints:
 
     @classmethod
     def of(cls, root: Path, identity: Mapping[str, Any], inputs: Iterable[Path]) -> "JobCheckpoints":
-        """Return the checkpoints of the job that ``identity`` and the bytes of its ``inputs`` decide."""
+        """Return the checkpoints of the job that is identified by ``identity`` and the bytes of its ``inputs``."""
         digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in inputs]
         return cls(root / config_hash({"format": FORMAT, "identity": dict(identity), "inputs": digests}))
 
     def load(self, training: str, device: torch.device) -> TrainingState | None:
-        """Return the state of a training run, or None if it has none that can be read."""
+        """Return the saved state of a training run, or None if there is none that can be read."""
         path = self._path(training)
         if not path.is_file():
             return None
@@ -65,18 +66,18 @@ class JobCheckpoints:
                 tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a dict
             state = TrainingState(header["epoch"], header["step"], {}, _unpack(header["records"], tensors))
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-            log.warning("the checkpoint %s cannot be read (%s); this training run starts over", path, error)
+            log.warning("the checkpoint %s cannot be read (%s); this training run starts from the beginning", path, error)
             return None
         state.tensors = {name[len("state.") :]: value for name, value in tensors.items() if name.startswith("state.")}
         log.info("%s resumes after epoch %d", training, state.epoch)
         return state
 
     def is_due(self, training: str) -> bool:
-        """Return whether enough time has passed since a run's last checkpoint to write one."""
+        """Return whether enough time has passed since a run's last checkpoint to write another."""
         return time.monotonic() - self._last.get(training, self._started) >= self.save_every_seconds
 
     def save(self, training: str, state: TrainingState) -> None:
-        """Write the state of a training run; without space it is skipped with a warning, since training itself can continue."""
+        """Write the state of a training run; if it cannot be written, only log a warning, since training can continue without."""
         scalars, arrays = _pack(state.records)
         tensors = {f"state.{name}": value for name, value in state.tensors.items()} | arrays
         header = {"epoch": state.epoch, "step": state.step, "records": scalars}
@@ -84,11 +85,11 @@ class JobCheckpoints:
         try:
             tensor_files.write(path, tensors, {"state": json.dumps(header)})
         except DataError as error:
-            log.warning("no checkpoint of %s could be written (%s); training continues without one", training, first_sentence(error))
+            log.warning("the checkpoint of %s could not be written (%s); training continues without it", training, first_sentence(error))
         self._last[training] = time.monotonic()
 
     def remove(self) -> None:
-        """Remove all checkpoints of this job, once its outputs are written."""
+        """Remove all checkpoints of this job; call it once the job's outputs are written."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _path(self, training: str) -> Path:
@@ -96,7 +97,7 @@ class JobCheckpoints:
 
 
 def _pack(records: list[Record]) -> tuple[list[Record], dict[str, Tensor]]:
-    """Divide records into scalars, kept as they are, and arrays, as tensors named after their place, where a record holds None."""
+    """Split records into scalars, with None in place of every array, and the arrays, as tensors named after their place."""
     scalars: list[Record] = []
     arrays: dict[str, Tensor] = {}
     for i, record in enumerate(records):
@@ -108,10 +109,10 @@ def _pack(records: list[Record]) -> tuple[list[Record], dict[str, Tensor]]:
 
 
 def _unpack(scalars: list[Record], tensors: dict[str, Tensor]) -> list[Record]:
-    """Put arrays back in their places: a record's order is that of a table's columns."""
+    """Put the arrays back in place; the order within a record stays, since tables take their columns' order from it."""
     records = [dict(record) for record in scalars]
     for name, value in tensors.items():
         if name.startswith("record."):
             _, i, key = name.split(".", 2)
-            records[int(i)][key] = value.cpu().numpy().copy()  # else the file stays mapped, and its space taken
+            records[int(i)][key] = value.cpu().numpy().copy()  # without a copy, the file would stay mapped and keep its disk space
     return records

@@ -7,11 +7,11 @@ from spurprune.machine.logs import log
 
 
 def can_compile(device: torch.device) -> bool:
-    """Return whether ``torch.compile`` works for this device, found out by compiling a small function; says why not in the log."""
+    """Return whether ``torch.compile`` works on this device, by compiling a small function; if not, the reason is logged."""
     try:
         torch.compile(_probe)(torch.ones(64, device=device))
     except (RuntimeError, OSError, ImportError) as error:
-        log.warning("networks are not compiled on this machine, which is slower: %s", first_sentence(error))
+        log.warning("networks cannot be compiled on this machine, so training is slower: %s", first_sentence(error))
         return False
     return True
 

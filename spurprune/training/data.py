@@ -1,7 +1,7 @@
-"""Samples for training: inputs that become batches on the device as the network takes them, with no per-sample Python.
+"""Training data: stored inputs become batches on the device, ready for the network, without Python code per sample.
 
-On a CPU every batch is read from the memory-mapped array, so a dataset larger than memory trains, and concurrent jobs share one copy of
-it in the page cache. On a GPU the inputs are resident on the device where they fit, and are read the same way where they do not.
+On a CPU every batch is read from the memory-mapped array, so datasets may be larger than memory, and concurrent jobs share one copy in the
+page cache. On a GPU the inputs are kept on the device if they fit, and are otherwise read as on a CPU.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,31 +15,31 @@ from torch import Tensor
 
 from spurprune.dag import plugins
 
-CHUNK_BYTES = 1 << 26  # what is copied to a device at once, so that the host never holds more than this
-RESIDENT_SHARE = 0.5  # of the device's free memory that inputs may fill; the rest is the network's
+CHUNK_BYTES = 1 << 26  # copied to a device at once, so that the host never holds more than this
+RESIDENT_SHARE = 0.5  # the share of the device's free memory that inputs may fill; the rest is for the network
 
 
 class Preparation(Protocol):
-    """How inputs, as they are stored, become what the network takes."""
+    """How stored inputs become the network's inputs."""
 
     @property
     def crop_size(self) -> int | None:
-        """Pixels per side that the network sees, or None if it sees all that is stored."""
+        """Pixels per side that the network sees, or None if it sees the whole stored input."""
 
     @property
     def one_shape(self) -> bool:
-        """Whether the network computes with the same shapes for all batches of one size, so that a step can be recorded."""
+        """Whether all batches of one size have the same shape inside the network, so that a step can be recorded."""
 
     def prepare(self, inputs: Tensor) -> Tensor:
-        """Return a batch as the network takes it."""
+        """Return a batch of stored inputs as network inputs."""
 
     def order(self, data: "Data") -> Tensor:
-        """Return the places of all samples, int64 [N], in the order in which evaluating them takes the least time."""
+        """Return the positions of all samples, int64 [N], in the order in which they are evaluated fastest."""
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """How uint8 pixels become the network's input: the centre of ``crop_size`` pixels, if given, as (x / 255 - mean) / std by channel."""
+    """Normalised pixels: (x / 255 - mean) / std per channel, of the central ``crop_size`` pixels if given."""
 
     mean: Tensor
     std: Tensor
@@ -49,90 +49,90 @@ class Pixels:
 
     @classmethod
     def of(cls, mean: Sequence[float], std: Sequence[float], device: torch.device, crop_size: int | None = None) -> "Pixels":
-        """Return the normalisation for one device; ``mean`` and ``std`` hold one number per channel, of pixels in [0, 1]."""
+        """Return the preparation for one device; ``mean`` and ``std`` hold one number per channel, for pixels in [0, 1]."""
         shape = (1, len(mean), 1, 1)
         return cls(torch.tensor(mean, device=device).view(shape), torch.tensor(std, device=device).view(shape), crop_size)
 
     def prepare(self, images: Tensor) -> Tensor:
-        """Return float32 images [N, C, H, W] from uint8 ones, which may be larger than the network sees them."""
+        """Return float32 images [N, C, H, W] from uint8 images, which may be larger than ``crop_size``."""
         if self.crop_size is not None and self.crop_size != images.shape[-1]:
             images = _centre(images, self.crop_size)
         x = images.to(torch.float32).div_(255).sub_(self.mean).div_(self.std)
         return x.contiguous(memory_format=self.memory_format)
 
     def order(self, data: "Data") -> Tensor:
-        """Return the places as they come: images are all of one size."""
+        """Return the positions in their own order: all images have one size."""
         return torch.arange(len(data), device=data.device)
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """Vectors, float32 [N, D], which the network takes as they are."""
+    """Vectors, float32 [N, D], passed to the network unchanged."""
 
     crop_size: ClassVar[None] = None
     one_shape: ClassVar[bool] = True
 
     def prepare(self, vectors: Tensor) -> Tensor:
-        """Return the vectors as they are."""
+        """Return the vectors unchanged."""
         return vectors
 
     def order(self, data: "Data") -> Tensor:
-        """Return the places as they come: vectors are all of one length."""
+        """Return the positions in their own order: all vectors have one length."""
         return torch.arange(len(data), device=data.device)
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """Token sequences, int32 [N, 2 + L] (length, position of the second sentence, token ids), which the network takes as they are."""
+    """Token sequences, int32 [N, 2 + L] (length, position of the second sentence, token ids), passed to the network unchanged."""
 
     crop_size: ClassVar[None] = None
     one_shape: ClassVar[bool] = False
 
     def prepare(self, tokens: Tensor) -> Tensor:
-        """Return the tokens as they are."""
+        """Return the tokens unchanged."""
         return tokens
 
     def order(self, data: "Data") -> Tensor:
-        """Return the places from the shortest sequence to the longest, so that a batch cut to its longest holds little padding."""
+        """Return the positions from the shortest sequence to the longest, so that batches hold little padding."""
         return data.lengths().argsort(stable=True)
 
 
 def _centre(images: Tensor, size: int) -> Tensor:
-    top, left = (round((side - size) / 2) for side in images.shape[-2:])  # as torchvision's CenterCrop
+    top, left = (round((side - size) / 2) for side in images.shape[-2:])  # as in torchvision's CenterCrop
     return images[..., top : top + size, left : left + size]
 
 
 class Inputs(Protocol):
-    """The inputs of some samples, with the overlay, if there is one, on its carriers."""
+    """The inputs of some samples, with the overlay, if there is one, applied to its carriers."""
 
     def batch(self, rows: Tensor) -> Tensor:
-        """Return the inputs of some rows (int64) on the device, in the dataset's own type (images: uint8 [N, C, H, W])."""
+        """Return the inputs of ``rows`` (int64) on the device, in the dataset's own type (images: uint8 [N, C, H, W])."""
 
     def lengths(self, rows: Tensor) -> Tensor:
-        """Return the lengths of some token sequences on the device, as they are stored: a phrase laid over them does not count."""
+        """Return the stored lengths of the token sequences in ``rows``, on the device; an overlaid phrase does not count."""
 
 
 @dataclass(frozen=True)
 class ResidentInputs:
-    """Inputs that lie on the device as they are."""
+    """Inputs held on the device."""
 
     values: Tensor
 
     def batch(self, rows: Tensor) -> Tensor:
-        """Return the inputs of some rows."""
+        """Return the inputs of ``rows``."""
         return self.values[rows]
 
     def lengths(self, rows: Tensor) -> Tensor:
-        """Return the lengths of some token sequences."""
+        """Return the lengths of the token sequences in ``rows``."""
         return self.values[rows, 0]
 
 
 @dataclass(frozen=True)
 class MappedInputs:
-    """Inputs read from the dataset's memory-mapped array as they are asked for; nothing is kept.
+    """Inputs read from the dataset's memory-mapped array on request; nothing is kept.
 
-    ``sample_id`` int64 [N] are positions in ``array``; ``overlay`` changes inputs in place and returns them, those where ``carrier``,
-    bool [N], is true.
+    ``sample_id`` int64 [N] are positions in ``array``; ``overlay`` changes inputs in place and returns them, and is applied where
+    ``carrier`` (bool [N]) is true.
     """
 
     array: np.ndarray
@@ -142,15 +142,15 @@ class MappedInputs:
     device: torch.device
 
     def batch(self, rows: Tensor) -> Tensor:
-        """Return the inputs of some rows, copied to the device."""
+        """Return the inputs of ``rows``, copied to the device."""
         return torch.from_numpy(self.read(rows.cpu().numpy())).to(self.device)
 
     def lengths(self, rows: Tensor) -> Tensor:
-        """Return the lengths of some token sequences, which stand in the first column."""
+        """Return the lengths of the token sequences in ``rows``, from the first column."""
         return torch.from_numpy(np.asarray(self.array)[self.sample_id[rows.cpu().numpy()], 0]).to(self.device)
 
     def read(self, rows: np.ndarray) -> np.ndarray:
-        """Return a copy of the inputs of some rows on the host."""
+        """Return a copy of the inputs of ``rows`` on the host."""
         inputs: np.ndarray = np.asarray(self.array)[self.sample_id[rows]]
         carrier = self.carrier[rows]
         if self.overlay is not None and carrier.any():
@@ -159,11 +159,11 @@ class MappedInputs:
 
     @property
     def nbytes(self) -> int:
-        """The size of all rows together, in bytes."""
+        """The total size of all rows, in bytes."""
         return len(self.sample_id) * self.array[0].nbytes
 
     def resident(self) -> ResidentInputs:
-        """Return all rows as they are, on the device, copied there in parts."""
+        """Return all rows on the device, copied there in chunks."""
         n, rows_at_once = len(self.sample_id), max(1, CHUNK_BYTES // self.array[0].nbytes)
         dtype = torch.from_numpy(self.array[:0].copy()).dtype
         values = torch.empty((n, *self.array.shape[1:]), dtype=dtype, device=self.device)
@@ -177,7 +177,7 @@ class MappedInputs:
 class Data:
     """Samples ready for training or evaluation.
 
-    ``rows`` int64 [N] says where in ``inputs`` each sample lies; ``label`` int64 [N]; ``group`` int64 [N]; all three on the device.
+    ``rows`` int64 [N], each sample's row in ``inputs``; ``label`` int64 [N]; ``group`` int64 [N]; all three on the device.
     """
 
     inputs: Inputs
@@ -187,7 +187,7 @@ class Data:
 
     @classmethod
     def of(cls, values: Tensor, label: Tensor, group: Tensor) -> "Data":
-        """Return data whose inputs are a tensor on the device."""
+        """Return data whose inputs ``values`` are a tensor on the device."""
         return cls(ResidentInputs(values), torch.arange(len(label), device=label.device), label, group)
 
     def __len__(self) -> int:
@@ -195,19 +195,19 @@ class Data:
 
     @property
     def device(self) -> torch.device:
-        """Where batches come to lie."""
+        """The device of the batches."""
         return self.label.device
 
     def batch(self, rows: Tensor) -> Tensor:
-        """Return the inputs of some samples, given by their place in this data, on the device."""
+        """Return the inputs of some samples, given by their positions in this data, on the device."""
         return self.inputs.batch(self.rows[rows])
 
     def lengths(self) -> Tensor:
-        """Return the lengths of all samples, which are token sequences, [N]."""
+        """Return the lengths of all samples [N], which must be token sequences."""
         return self.inputs.lengths(self.rows)
 
     def subset(self, rows: Tensor) -> "Data":
-        """Return some of the samples; their inputs are not copied."""
+        """Return some of the samples, without copying their inputs."""
         return Data(self.inputs, self.rows[rows], self.label[rows], self.group[rows])
 
 
@@ -221,9 +221,9 @@ def load(
     overlay: Mapping[str, Any] | None,
     device: torch.device,
 ) -> Data:
-    """Return some samples of a dataset; where there is an overlay, it lies on those whose ``carrier``, bool [N], is true.
+    """Return some samples of a dataset, with the overlay, if any, applied where ``carrier`` (bool [N]) is true.
 
-    ``inputs`` is the dataset's memory-mapped array, indexed by ``sample_id``; ``overlay`` is a setting's block.
+    ``inputs`` is the dataset's memory-mapped array, indexed by ``sample_id``; ``overlay`` is the block of the setting.
     """
     mapped = MappedInputs(inputs, sample_id, carrier, _apply(overlay), device)
     return Data(
@@ -235,7 +235,7 @@ def load(
 
 
 def _apply(overlay: Mapping[str, Any] | None) -> Callable[[np.ndarray], np.ndarray] | None:
-    """Return the plugin's function with its options filled in: all of the block but the plugin's name and the attribute that it makes."""
+    """Return the plugin's function with its options, which are the block without the names of the plugin and its attribute."""
     if overlay is None:
         return None
     options = {key: value for key, value in overlay.items() if key not in ("name", "attribute")}
@@ -243,9 +243,9 @@ def _apply(overlay: Mapping[str, Any] | None) -> Callable[[np.ndarray], np.ndarr
 
 
 def fits(nbytes: int, device: torch.device) -> bool:
-    """Return whether inputs of this size are to be resident: on a GPU, if its memory allows; on a CPU the page cache serves better."""
+    """Return whether inputs of this size are to be held on the device: on a GPU with enough memory; on a CPU the page cache does better."""
     if device.type != "cuda":
         return False
     free, _ = torch.cuda.mem_get_info(device)
-    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # what torch keeps of runs that are over
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # cached by torch from finished runs
     return nbytes <= RESIDENT_SHARE * free

@@ -1,4 +1,4 @@
-"""Kept models: the last weights of a run's networks, by repeat, in one file."""
+"""Kept models: the final weights of a run's networks, by repeat, in one file."""
 
 import json
 from collections.abc import Mapping
@@ -12,21 +12,21 @@ from spurprune.storage.tables import Provenance
 
 
 def weights(repeat: int, model: nn.Module) -> dict[str, Tensor]:
-    """Return a network's weights on the host by the names that they have in the file, ``{repeat}.{parameter}``."""
+    """Return a network's weights on the host under their names in the file, ``{repeat}.{parameter}``."""
     return {f"{repeat}.{name}": value.detach().cpu() for name, value in model.state_dict().items()}
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], provenance: Provenance) -> None:
     """Write the weights of all repeats as one safetensors file; raises DataError if it cannot be written."""
-    # One entry, since safetensors writes several in any order.
+    # One entry only, since safetensors writes several in arbitrary order.
     metadata = json.dumps({"setting": provenance.setting, "code_version": provenance.code_version}, sort_keys=True)
     tensor_files.write(path, tensors, {"spurprune": metadata})
 
 
 def restore(model: nn.Module, path: Path, repeat: int) -> None:
-    """Put one repeat's kept weights into a network of the same make.
+    """Load one repeat's kept weights into a network of the same architecture.
 
-    Raises DataError that names the file if it is missing or damaged, or if a parameter is missing, unknown or of another shape or type.
+    Raises DataError naming the file if it is missing or damaged, or if a parameter is missing, unknown or has another shape or type.
     """
     kept = tensor_files.read(path, f"{repeat}.")
     own = model.state_dict()
@@ -42,6 +42,6 @@ def restore(model: nn.Module, path: Path, repeat: int) -> None:
     unknown = sorted(kept.keys() - own.keys())
     if unknown:
         raise DataError(
-            f"{path} holds a parameter '{unknown[0]}' of repeat {repeat}, which the network has not; delete the file and rerun."
+            f"{path} holds the parameter '{unknown[0]}' of repeat {repeat}, which the network lacks; delete the file and rerun."
         )
     model.load_state_dict(kept)

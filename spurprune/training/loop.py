@@ -21,11 +21,11 @@ from spurprune.training.recipe import Recipe, Stream
 from spurprune.training.step import Step, StepFunction, as_fast_as_possible
 
 Model = TypeVar("Model", bound=Network)
-Fit = Generator[None, None, list[Record]]  # a training run that pauses after each of its steps and returns its records at the end
+Fit = Generator[None, None, list[Record]]  # a training run that pauses after every step and finally returns its records
 
 
 def initialise(build: Callable[[], Model], stream: Stream, device: torch.device) -> Model:
-    """Return a network with weights drawn from the initialisation stream, on the device, channels last."""
+    """Return a network on the device, channels last, with weights drawn from the initialisation stream."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream.seed(seeds.INITIALISATION))
         model = build()
@@ -35,7 +35,7 @@ def initialise(build: Callable[[], Model], stream: Stream, device: torch.device)
 
 @dataclass(frozen=True)
 class Training:
-    """One training run: on what, by which method and recipe, from which random streams; ``where`` names it in messages."""
+    """One training run: its data, method, recipe and random streams; ``where`` names it in messages."""
 
     data: Data
     preparation: Preparation
@@ -51,20 +51,20 @@ def fit(
     observe_epoch: Callable[[int, Model], list[Record]],
     checkpoints: JobCheckpoints | None = None,
 ) -> list[Record]:
-    """Train ``model`` in place and return what ``observe_epoch(epoch, model)`` recorded after each epoch, from 1 on.
+    """Train ``model`` in place and return what ``observe_epoch(epoch, model)`` recorded after each epoch, counted from 1.
 
-    Every epoch draws its order, its augmentation and its dropout from streams of its own, so a run that was killed and resumes from its
-    last checkpoint ends in the same bytes as one that was not. Raises TrainingError naming ``training.where`` and the epoch if
-    the loss is not finite, or if the device runs out of memory.
+    Every epoch draws its order, augmentation and dropout from its own streams, so a run that was killed and resumed from its last
+    checkpoint ends with the same bytes as an uninterrupted one. Raises TrainingError naming ``training.where`` and the epoch if the loss is
+    not finite or the device runs out of memory.
     """
     return together([fit_stepwise(model, training, observe_epoch, checkpoints)], training.data.device)[0]
 
 
 def together(fits: Sequence[Fit], device: torch.device) -> list[list[Record]]:
-    """Advance several training runs by a step each, over and over, and return their records in order; on a GPU each in its own CUDA stream.
+    """Run several training runs side by side, one step each at a time, and return their records in order; on a GPU, one CUDA stream each.
 
-    Small networks leave most of a GPU idle, so their kernels run beside each other. The runs must not draw from torch's global
-    random numbers (see ``draws_in_forward``), which they would share.
+    Small networks leave most of a GPU idle, so their kernels can run concurrently. The runs must not draw from torch's global random
+    generator (see ``draws_in_forward``), which they would share.
     """
     gpu = device.type == "cuda"
     streams = [torch.cuda.Stream(device) for _ in fits] if gpu else []
@@ -86,7 +86,7 @@ def together(fits: Sequence[Fit], device: torch.device) -> list[list[Record]]:
 
 
 def draws_in_forward(model: nn.Module) -> bool:
-    """Return whether a network draws random numbers when it trains (dropout)."""
+    """Return whether a network draws random numbers during training (dropout)."""
     return any(isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0 for module in model.modules())
 
 
@@ -115,7 +115,7 @@ def fit_stepwise(
                 raise TrainingError(
                     f"{training.where}: the checkpoint in {checkpoints.folder} does not fit the network; delete that folder."
                 ) from error
-            del state  # a copy of all weights and moments, which would live as long as this run
+            del state  # else a copy of all weights and moments would stay in memory throughout the run
     total_steps = sum(training.method.num_batches(epoch) for epoch in range(1, recipe.epochs + 1))
     for epoch in range(done + 1, recipe.stop_after + 1):
         with naming_out_of_memory(f"{training.where}, epoch {epoch}", device):
@@ -130,20 +130,20 @@ def fit_stepwise(
                     "training.gradient_clip."
                 )
             records.extend(observe_epoch(epoch, model))
-        if checkpoints and (epoch == recipe.stop_after or checkpoints.is_due(name)):  # a run that is over is not repeated
+        if checkpoints and (epoch == recipe.stop_after or checkpoints.is_due(name)):  # so that a finished run is not repeated
             checkpoints.save(name, TrainingState(epoch, steps_done, capture(model, optimizer, training.method), records))
     return records
 
 
 @contextmanager
 def naming_out_of_memory(where: str, device: torch.device) -> Iterator[None]:
-    """Turn a device's being out of memory into a TrainingError that says where."""
+    """Turn an out-of-memory error of the device into a TrainingError that says where."""
     try:
         yield
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             f"{where}: {device} ran out of memory; lower training.batch_size, evaluation.batch_size or repeats_at_once, or "
-            "leave the device to this job alone."
+            "run nothing else on the device."
         ) from error
 
 
@@ -156,7 +156,7 @@ def _one_epoch(take_step: StepFunction, training: Training, epoch: int, steps_do
         raise ValueError(f"{type(method).__module__} gave {len(batches)} batches in epoch {epoch}, not {method.num_batches(epoch)}")
     sizes = [len(rows) for rows in batches]
     rows = np.concatenate([np.empty(0, dtype=np.int64), *batches])
-    for batch in torch.from_numpy(rows).to(device).split(sizes):  # copied to the device at once
+    for batch in torch.from_numpy(rows).to(device).split(sizes):  # one copy to the device for all batches
         take_step(batch, optim.learning_rate(recipe.optimizer["lr"], recipe.schedule, epoch, steps_done, total_steps))
         steps_done += 1
         yield
@@ -164,13 +164,13 @@ def _one_epoch(take_step: StepFunction, training: Training, epoch: int, steps_do
 
 
 def capture(model: nn.Module, optimizer: optim.Optimizer, method: Method) -> dict[str, Tensor]:
-    """Return every tensor that a run resumes from: the network's, the optimiser's and the method's, by name."""
+    """Return all tensors that a run needs to resume, by name: the network's, the optimiser's and the method's."""
     parts = {"model": model.state_dict(), "optimizer": optimizer.state(), "method": method.state()}
     return {f"{part}.{name}": value for part, tensors in parts.items() for name, value in tensors.items()}
 
 
 def restore(tensors: dict[str, Tensor], model: nn.Module, optimizer: optim.Optimizer, method: Method) -> None:
-    """Put the tensors that ``capture`` returned back in place."""
+    """Restore the state that ``capture`` returned."""
 
     def part(prefix: str) -> dict[str, Tensor]:
         return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}

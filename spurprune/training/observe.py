@@ -1,4 +1,4 @@
-"""Evaluating a network without changing it: logits and feature norms of samples in eval mode."""
+"""Evaluating a network without changing it: logits, features and their norms, in eval mode."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from spurprune.training.data import Data, Preparation
 
 @dataclass(frozen=True)
 class Observation:
-    """What a network made of samples: ``logits`` float32 [N, C], ``feature_norm`` float32 [N], on the device."""
+    """A network's outputs for N samples: ``logits`` float32 [N, C], ``feature_norm`` float32 [N], on the device."""
 
     logits: Tensor
     feature_norm: Tensor
 
 
 def unchanged(inputs: Tensor) -> Tensor:
-    """Return the inputs as they are: no augmentation."""
+    """Return the inputs unchanged: no augmentation."""
     return inputs
 
 
@@ -29,14 +29,13 @@ def unchanged(inputs: Tensor) -> Tensor:
 def observe(
     model: Network, data: Data, preparation: Preparation, batch_size: int, augment: Callable[[Tensor], Tensor] = unchanged
 ) -> Observation:
-    """Run the network over all samples in eval mode, in float32, and leave it in the mode it was in.
+    """Evaluate the network on all samples in eval mode, in float32, and restore its previous mode.
 
-    Where the training's precision is not fp32, a GPU may multiply in TF32 here, too. ``augment`` maps a batch of inputs, as they are
-    stored, to what the network is shown.
+    If the training precision is not fp32, a GPU may use TF32 here too. ``augment`` is applied to each batch of stored inputs.
     """
     was_training = model.training
     model.eval()
-    # Into one tensor each: small results kept between large temporaries would keep those temporaries' memory from being used again.
+    # Into preallocated tensors: small results between large temporaries would fragment the device's memory.
     logits = torch.empty((len(data), model.classifier.out_features), device=data.device)
     feature_norm = torch.empty(len(data), device=data.device)
     for rows in preparation.order(data).split(batch_size):
@@ -49,7 +48,7 @@ def observe(
 
 @torch.no_grad()
 def embed(model: Network, data: Data, preparation: Preparation, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the features, float32 [N, D], and logits, float32 [N, C], of all samples, on the host; the logits are those of ``observe``."""
+    """Return the features, float32 [N, D], and logits, float32 [N, C], of all samples, on the host; the logits equal ``observe``'s."""
     was_training = model.training
     model.eval()
     features = np.empty((len(data), model.classifier.in_features), dtype=np.float32)
@@ -85,11 +84,11 @@ def dynamics_of(logits: Tensor, label: Tensor) -> dict[str, np.ndarray]:
 
 
 def summary(logits: Tensor, *, label: Tensor, group: Tensor, carrier: Tensor, source_label: int | None) -> list[Record]:
-    """Return one record per cell of label, group and carrier that occurs, in ascending order.
+    """Return one record per combination of label, group and carrier that occurs, in ascending order.
 
-    ``label``, ``group`` and ``carrier`` are int64 [N]. A record holds ``label``, ``group`` (None where unknown, -1), ``carrier`` (bool, or
-    None where unknown, -1), ``n``, ``n_correct``, ``n_as_source`` (predicted as the source class; None without one) and the mean
-    ``loss`` in nats.
+    ``label``, ``group`` and ``carrier`` are int64 [N], the last two -1 where unknown. A record holds ``label``, ``group`` (None if
+    unknown), ``carrier`` (bool, None if unknown), ``n``, ``n_correct``, ``n_as_source`` (predicted as the source class; None without one)
+    and the mean ``loss`` in nats.
     """
     predicted = logits.argmax(dim=1)
     loss = torch.nn.functional.cross_entropy(logits, label, reduction="none").double()

@@ -9,22 +9,22 @@ from torch.optim.sgd import sgd
 
 
 class Optimizer(Protocol):
-    """What the training loop asks of an optimiser."""
+    """What the training loop needs of an optimiser."""
 
     def step(self, lr: float | Tensor) -> None:
-        """Update the parameters from their gradients at learning rate ``lr``, a scalar tensor in recorded steps, then drop them."""
+        """Update the parameters at learning rate ``lr`` (a scalar tensor in recorded steps), then drop the gradients."""
 
     def state(self) -> dict[str, Tensor]:
-        """Return the optimiser's memory (momentum and the like), by name."""
+        """Return the optimiser's state (momentum and the like), by name."""
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Resume from what ``state`` returned."""
 
 
 class SGD:
-    """torch's fused SGD with momentum and coupled L2 weight decay, through its functional form.
+    """torch's fused SGD with momentum and coupled L2 weight decay, in its functional form.
 
-    Building ``torch.optim.SGD`` imports the compiler, which takes a second that short training jobs notice; the update is the same kernel.
+    Constructing ``torch.optim.SGD`` imports the compiler, which costs short training jobs a noticeable second; the kernel is the same.
     """
 
     def __init__(self, parameters: list[nn.Parameter], momentum: float, weight_decay: float) -> None:
@@ -35,7 +35,7 @@ class SGD:
 
     @torch.no_grad()
     def step(self, lr: float | Tensor) -> None:
-        """Update the parameters from their gradients, then drop the gradients."""
+        """Update the parameters, then drop the gradients."""
         used = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
         buffers = [self.buffers[i] for i in used]
         sgd(
@@ -55,22 +55,22 @@ class SGD:
             self.parameters[i].grad = None
 
     def state(self) -> dict[str, Tensor]:
-        """Return the momentum buffers by the number of their parameter."""
+        """Return the momentum buffers, by parameter number."""
         return {str(i): buffer for i, buffer in enumerate(self.buffers) if buffer is not None}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Resume from the momentum buffers that ``state`` returned."""
+        """Restore the momentum buffers that ``state`` returned."""
         self.buffers = [_laid_out_like(p, state[str(i)]) if str(i) in state else None for i, p in enumerate(self.parameters)]
 
 
 class TorchOptimizer:
-    """An optimiser of ``torch.optim``, its learning rate given at each step."""
+    """An optimiser of ``torch.optim`` that is passed its learning rate at each step."""
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         self.optimizer = optimizer
 
     def step(self, lr: float | Tensor) -> None:
-        """Update the parameters from their gradients, then drop the gradients."""
+        """Update the parameters, then drop the gradients."""
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.step()
@@ -92,12 +92,12 @@ class TorchOptimizer:
 
 
 def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
-    """Return the value in the parameter's memory format, which the fused kernels rely on; a step count is returned as it is."""
+    """Return a copy of the value in the parameter's memory format, which the fused kernels rely on; step counts keep their own."""
     return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value.clone()
 
 
 def build(model: nn.Module, optimizer: dict[str, Any]) -> Optimizer:
-    """Return the optimiser; for AdamW, biases and normalisation parameters are not decayed (as BERT is fine-tuned)."""
+    """Return the optimiser; AdamW does not decay biases and normalisation parameters, as is usual for BERT."""
     lr, decay, eps = optimizer["lr"], optimizer["weight_decay"], optimizer.get("eps", 1e-8)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     capturable = parameters[0].is_cuda  # keeps the step count on the device, so that steps can be recorded
@@ -112,7 +112,7 @@ def build(model: nn.Module, optimizer: dict[str, Any]) -> Optimizer:
 
 
 def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Return two parameter groups: matrices and kernels, decayed; vectors (biases, normalisation), not decayed."""
+    """Return two parameter groups: matrices and kernels, which decay; vectors (biases, normalisation), which do not."""
     decayed = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
     plain = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
@@ -121,9 +121,8 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
 def learning_rate(base: float, schedule: dict[str, Any], epoch: int, step: int, total_steps: int) -> float:
     """Return the learning rate of one step.
 
-    ``epoch`` counts from 1, ``step`` from 0 over the ``total_steps`` of all epochs, which may differ in their number of steps. A step
-    schedule multiplies by ``factor`` once each of its ``milestones`` has been completed: milestone 80 takes effect in epoch 81. A linear
-    one falls to zero over all steps.
+    ``epoch`` counts from 1; ``step`` counts from 0 over all epochs, to ``total_steps``. A step schedule multiplies by ``factor`` after each
+    completed milestone: milestone 80 takes effect in epoch 81. A linear one falls to zero over all steps.
     """
     match schedule["name"]:
         case "constant":

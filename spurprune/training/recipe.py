@@ -9,9 +9,9 @@ from spurprune import seeds
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train; see ``training`` in config/README.md. ``epochs`` fixes the schedule, ``stop_after`` when training ends.
+    """How to train; see ``training`` in config/README.md. The schedule covers ``epochs``; training stops after ``stop_after``.
 
-    ``compiled`` says whether the network runs compiled: what the configuration asks for, where the machine has a compiler.
+    ``compiled``: the network runs compiled, because the configuration asks for it and the machine has a compiler.
     """
 
     epochs: int
@@ -33,7 +33,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Stream:
-    """The random streams of one training run, told apart by ``key``: the repeat, and for a reference run its seed's number."""
+    """The random streams of one training run, identified by ``key``: the repeat and, for a reference run, the number of its seed."""
 
     key: tuple[int | str, ...]
 

@@ -1,4 +1,4 @@
-"""The interface of refinements of the last layer: features and logits by a kept model in, a new linear classifier out."""
+"""The interface of refinements of the last layer: from a kept model's features and logits to a new linear classifier."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from spurprune.errors import ConfigError
 
 @dataclass(frozen=True)
 class Request:
-    """What a refinement sees of one repeat: the training samples that its plan keeps or drops, and the validation samples; no test sample.
+    """What a refinement sees of one repeat: all training samples, pruned or not, and the validation samples, but no test sample.
 
-    All arrays are over the same N rows: ``features`` float32 [N, D] and ``logits`` float32 [N, C] by the kept model, training samples in
-    their training view (an overlay on its carriers), validation samples as they are; ``split`` str, ``train`` or ``validation``;
-    ``label`` int64; ``group`` int64, as ``grouping`` numbers them, -1 unknown; ``weight`` float64, the plan's weight of a training sample
-    (>= 0), 1 for a validation sample. ``options`` holds every option that the kind declares. ``where`` names the run in messages.
+    All arrays are over the same N rows: ``features`` float32 [N, D] and ``logits`` float32 [N, C] of the kept model, for training samples
+    with the overlay on carriers, for validation samples without; ``split`` str, ``train`` or ``validation``; ``label`` int64; ``group``
+    int64 as numbered by ``grouping``, -1 unknown; ``weight`` float64, the plan's weight of a training sample (>= 0), 1 for a validation
+    sample. ``options`` holds every option that the kind declares. ``where`` names the run in messages.
     """
 
     features: np.ndarray
@@ -35,12 +35,12 @@ class Request:
 
     @property
     def num_classes(self) -> int:
-        """The number of classes, those without a sample included."""
+        """The number of classes, including those without samples."""
         return len(self.grouping.classes)
 
     @property
     def num_groups(self) -> int:
-        """The number of groups, empty ones included."""
+        """The number of groups, including empty ones."""
         return self.grouping.num_groups
 
     def generator(self, *parts: int | str) -> np.random.Generator:
@@ -63,8 +63,8 @@ class Head:
 def complete_options(given: Mapping[str, Any], declared: Mapping[str, Mapping[str, Any]], where: str) -> dict[str, Any]:
     """Return a kind's options with defaults filled in.
 
-    ``declared`` maps each option to its JSON schema with a ``default`` and, in words, ``x-allowed``. Raises ConfigError for an unknown
-    option or a value that its schema does not allow; ``where`` is the key that holds the options.
+    ``declared`` maps each option to its JSON schema, which has a ``default`` and ``x-allowed``, the allowed values in words. ``where`` is
+    the key that holds the options. Raises ConfigError for an unknown option or a value that its schema does not allow.
     """
     for name, value in given.items():
         if name not in declared:

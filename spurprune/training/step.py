@@ -1,4 +1,4 @@
-"""One optimisation step, as Python runs it and as a GPU replays it."""
+"""One optimisation step, run by Python or replayed by a GPU."""
 
 from collections.abc import Callable
 
@@ -14,13 +14,13 @@ from spurprune.training.data import Data, Preparation, ResidentInputs
 from spurprune.training.method import Batch, Method
 from spurprune.training.recipe import Recipe
 
-WARM_UP_STEPS = 3  # before a step is recorded: libraries choose their kernels, optimisers make their memory
+WARM_UP_STEPS = 3  # before a step is recorded, so that libraries have chosen their kernels and optimisers allocated their state
 
-StepFunction = Callable[[Tensor, "float | Tensor"], None]  # takes a batch's rows (int64) and the learning rate
+StepFunction = Callable[[Tensor, "float | Tensor"], None]  # of a batch's rows (int64) and the learning rate
 
 
 class Step:
-    """Augment a batch, run the network, and update its weights. ``total`` sums the losses since it was last zeroed."""
+    """Augments a batch, runs the network and updates its weights. ``total`` sums the losses since it was last zeroed."""
 
     def __init__(
         self, model: Network, data: Data, preparation: Preparation, method: Method, recipe: Recipe, optimizer: optim.Optimizer
@@ -33,7 +33,7 @@ class Step:
         self.total = torch.zeros((), device=data.device)
 
     def __call__(self, rows: Tensor, rate: float | Tensor) -> None:
-        """Take one step on the samples at ``rows``, which may hold one more than once."""
+        """Take one step on the samples at ``rows``, which may repeat."""
         inputs = augment(self.data.batch(rows), self.recipe.augmentation, self.preparation.crop_size, self.generator)
         with torch.autocast(rows.device.type, dtype=torch.bfloat16, enabled=self.recipe.precision == "bf16", cache_enabled=False):
             features, logits = self.forward(inputs)
@@ -46,10 +46,10 @@ class Step:
 
 
 class RecordedStep:
-    """A step that is recorded once and then played, so that a GPU does not wait for Python between small kernels.
+    """A step that is recorded once and then replayed, so that a GPU does not wait for Python between small kernels.
 
-    ``record`` takes a function of no arguments and returns one that does the same again; for CUDA that is ``cuda_graph``. The first
-    batches, and those of another size than ``batch_size``, such as an epoch's last, run as they are.
+    ``record`` takes a function without arguments and returns one that repeats it; for CUDA that is ``cuda_graph``. The first batches, and
+    batches whose size is not ``batch_size``, such as an epoch's last, run unrecorded.
     """
 
     def __init__(self, step: Step, batch_size: int, record: Callable[[Callable[[], None], torch.Generator], Callable[[], None]]) -> None:
@@ -62,7 +62,7 @@ class RecordedStep:
 
     def __call__(self, rows: Tensor, rate: float | Tensor) -> None:
         """Take one step on the samples at ``rows``."""
-        self.rate.fill_(rate)  # the same float32 in every step: a run that resumes takes some as they are that were played before
+        self.rate.fill_(rate)  # float32 in unrecorded steps too: a resumed run takes some steps so that were replayed before
         if len(rows) != len(self.rows):
             self.step(rows, self.rate)
             return
@@ -84,17 +84,17 @@ class RecordedStep:
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            log.warning("training steps cannot be recorded for this network, so they run one by one: %s", first_sentence(error))
+            log.warning("training steps of this network cannot be recorded, so training is slower: %s", first_sentence(error))
             for parameter in self.step.parameters:
-                parameter.grad = None  # of kernels that never ran
+                parameter.grad = None  # computed by kernels that never ran
             return step
 
 
 def cuda_graph(function: Callable[[], None], generator: torch.Generator) -> Callable[[], None]:
-    """Record a function's CUDA work, with the random numbers it draws from ``generator``, and return what plays it; runs nothing.
+    """Record a function's CUDA work, including draws from ``generator``, without running it, and return a function that replays it.
 
-    Raises RuntimeError if it cannot be recorded. Random numbers can be drawn afterwards as before: a failed recording leaves the states of
-    the generators as if it were still running, so they get copies back.
+    Raises RuntimeError if the function cannot be recorded. A failed recording leaves random generators in the recording state, so they are
+    given back copies of their earlier states.
     """
     generators = (generator, torch.cuda.default_generators[torch.cuda.current_device()])
     states = [one.clone_state() for one in generators]
@@ -111,7 +111,7 @@ def cuda_graph(function: Callable[[], None], generator: torch.Generator) -> Call
 
 
 def as_fast_as_possible(step: Step) -> StepFunction:
-    """Return the step recorded where that is possible: on a GPU, with the inputs resident there, and all batches of one shape."""
+    """Return the step, recorded if possible: on a GPU that holds the inputs, with batches of one shape."""
     inputs = step.data.inputs
     if isinstance(inputs, ResidentInputs) and inputs.values.is_cuda and step.preparation.one_shape:
         return RecordedStep(step, step.recipe.batch_size, cuda_graph)
@@ -119,9 +119,9 @@ def as_fast_as_possible(step: Step) -> StepFunction:
 
 
 def _forward(model: Network, preparation: Preparation, recipe: Recipe) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """Return the function from a batch of inputs, as they are stored, to (features, logits), compiled where the recipe says so.
+    """Return the function from a batch of stored inputs to (features, logits), compiled if the recipe says so.
 
-    Only batches of the recipe's size go through the compiled one: every other size would be compiled once more.
+    Only batches of the recipe's size use the compiled function: every other size would trigger another compilation.
     """
 
     def eager(inputs: Tensor) -> tuple[Tensor, Tensor]:

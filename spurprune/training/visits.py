@@ -9,19 +9,19 @@ NAMED_AT_MOST = 3  # weights that a message names
 
 
 def count(weight: np.ndarray, visits: str) -> int:
-    """Return how many rows an epoch visits: the sum of the weights [N], rounded to a whole number where visits are drawn.
+    """Return how many rows an epoch visits: the sum of the weights [N], rounded if visits are drawn.
 
-    Raises TrainingError if a weight is negative, not finite, or, where visits are exact, fractional; or if nothing is left to visit.
+    Raises TrainingError if a weight is negative, not finite or, with exact visits, fractional, or if nothing is left to visit.
     """
     if visits not in (EXACT, DRAWN):
         raise ValueError(f"visits are '{EXACT}' or '{DRAWN}', not '{visits}'")
     unfit = ~np.isfinite(weight) | (weight < 0)
     if unfit.any():
-        raise TrainingError(f"{_some(weight, unfit)}, but a weight is a finite number from 0 on; correct the plan.")
+        raise TrainingError(f"{_some(weight, unfit)}, but weights must be finite numbers >= 0; correct the plan.")
     fractional = weight != np.floor(weight)
     if visits == EXACT and fractional.any():
         raise TrainingError(
-            f"{_some(weight, fractional)}, which exact visits cannot follow; let the plan draw its visits or give whole numbers."
+            f"{_some(weight, fractional)}, but exact visits need whole numbers; let the plan draw its visits or give whole weights."
         )
     total = round(float(weight.sum()))
     if total == 0:
@@ -32,8 +32,8 @@ def count(weight: np.ndarray, visits: str) -> int:
 def epoch_rows(weight: np.ndarray, visits: str, rng: np.random.Generator) -> np.ndarray:
     """Return the rows of one epoch in random order, int64, from the weights [N].
 
-    ``exact``: a weight of k means k visits in every epoch. ``drawn``: round(sum of weights) draws with replacement, in proportion to the
-    weights, so that a weight is the expected number of visits. Raises TrainingError as ``count`` does.
+    ``exact``: a sample of weight k is visited k times per epoch. ``drawn``: round(sum of weights) rows are drawn with replacement, with
+    probabilities proportional to the weights, so that a weight is the expected number of visits. Raises TrainingError as ``count`` does.
     """
     total = count(weight, visits)
     if visits == EXACT:
@@ -42,7 +42,7 @@ def epoch_rows(weight: np.ndarray, visits: str, rng: np.random.Generator) -> np.
 
 
 def _some(weight: np.ndarray, which: np.ndarray) -> str:
-    """Return words such as "The plan's weights of 7 training samples are 0.5, 1.5 and others" for a message."""
+    """Return the beginning of a message, such as "The plan's weights of 7 training samples are 0.5, 1.5 and others"."""
     values = np.unique(weight[which])
     named = ", ".join(f"{value:g}" for value in values[:NAMED_AT_MOST]) + (" and others" if len(values) > NAMED_AT_MOST else "")
     if which.sum() == 1:

@@ -1,4 +1,4 @@
-"""What both training stages share: the device, the data on it, the network."""
+"""What the stages that run networks share: the device, the data on it, the network."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ from spurprune.training.loop import Fit, draws_in_forward, together
 from spurprune.training.method import Context
 from spurprune.training.recipe import Recipe, Stream
 
-Started = tuple[Network, Fit]  # a network and its training run, not yet started
-Job = TypeVar("Job")  # what a training run is known by within its stage
+Started = tuple[Network, Fit]  # a network and its training run, before the first step
+Job = TypeVar("Job")  # what identifies a training run within its stage
 
 CHECKPOINTS = Path("checkpoints")  # in the working directory, beside results/ and logs/
 
@@ -54,18 +54,18 @@ class Workbench:
         return lambda: build(seen, self.manifest.num_classes, **options)
 
     def recipe(self, stop_after: int | None = None) -> Recipe:
-        """Return the setting's training recipe, as this machine can follow it."""
+        """Return the setting's training recipe, compiled only if this machine can."""
         return Recipe.of(self.setting["training"], stop_after, self.compiled)
 
     def notes(self) -> dict[str, Any]:
-        """Return what a run's provenance says of the machine."""
+        """Return what a run's provenance says about the machine."""
         return {"torch": torch.__version__, "device": str(self.device), "compiled": self.compiled}
 
     def train(self, jobs: Sequence[Job], start: Callable[[Job], Started], at_once: int) -> Iterator[tuple[Job, Network, list[Record]]]:
-        """Carry out the training runs that ``start`` prepares, in order, and yield each with its network and records.
+        """Do the training runs that ``start`` prepares, in order, and yield each with its network and records.
 
-        On a GPU ``at_once`` of them run together, if the network draws no random numbers of its own: they would share them. On a CPU
-        they run one by one, since each uses all of the job's threads.
+        On a GPU ``at_once`` of them run concurrently, unless the network draws random numbers in training, whose generator they would
+        share. On a CPU they run one after the other, since each uses all threads of the job.
         """
         left = list(jobs)
         while left:
@@ -77,11 +77,11 @@ class Workbench:
                 yield job, model, records
 
     def carriers(self, samples: Samples, rows: np.ndarray, view: str = NATURAL) -> np.ndarray:
-        """Return which rows show the spurious feature in a view, int64: 1, 0, or -1 where unknown; all of them in the featured one."""
+        """Return which rows show the spurious feature in a view, int64: 1, 0, or -1 where unknown; in the featured view, all do."""
         return np.ones(len(rows), dtype=np.int64) if view == FEATURED else samples.carrier[rows].astype(np.int64)
 
     def data(self, samples: Samples, rows: np.ndarray, view: str = NATURAL) -> Data:
-        """Return some rows ready for the network: the overlay on carriers, or on all in the featured view, which changes their groups."""
+        """Return some rows as data: with the overlay on carriers or, in the featured view, on all, which changes their groups."""
         group, overlay = samples.group[rows], self.setting["overlay"]
         if view == FEATURED:
             values = {name: codes[rows] for name, codes in samples.attributes.items()}
@@ -97,7 +97,7 @@ class Workbench:
         )
 
     def context(self, samples: Samples, *, weight: np.ndarray, visits: str, options: Mapping[str, Any], stream: Stream) -> Context:
-        """Return what a method sees of one repeat's training samples; ``weight`` [N] is theirs."""
+        """Return what a method sees of one repeat's training samples, which have the weights ``weight`` [N]."""
         rows = samples.rows("train")
         return Context(
             weight=weight.astype(np.float64),
@@ -113,9 +113,9 @@ class Workbench:
 
 
 def open_workbench(inputs: Path, manifest: Path, samples: Path, setting: Mapping[str, Any], threads: int) -> Workbench:
-    """Read and check the inputs of a training stage and choose the device: the GPU that is visible, else the CPU.
+    """Read and check the inputs of a training stage and choose the device: the visible GPU, or the CPU if there is none.
 
-    Raises DataError for an unfit file, ConfigError if the setting asks for what the kind of samples does not allow.
+    Raises DataError for an unusable file, ConfigError if the setting asks for something that this kind of samples does not allow.
     """
     torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -124,7 +124,7 @@ def open_workbench(inputs: Path, manifest: Path, samples: Path, setting: Mapping
     torch.backends.cudnn.allow_tf32 = precision != "fp32"
     log.info("device %s, %d numeric threads, precision %s", device, threads, precision)
     if device.type == "cpu" and (unused := visible_devices()):
-        log.warning("torch %s cannot use the GPU %s here, so this training runs on the CPU", torch.__version__, ",".join(unused))
+        log.warning("torch %s cannot use GPU %s, so this job runs on the CPU", torch.__version__, ",".join(unused))
     info = read_manifest(manifest)
     prepared = sampling.read(samples)
     return Workbench(
@@ -140,22 +140,26 @@ def open_workbench(inputs: Path, manifest: Path, samples: Path, setting: Mapping
 
 
 def _preparation(setting: Mapping[str, Any], info: Manifest, device: torch.device) -> Preparation:
-    """Return how the dataset's inputs become the network's: pixels normalised, all others as they are."""
+    """Return how the dataset's inputs become the network's: pixels are normalised, all others unchanged."""
     if info.kind == "images":
         mean, std = setting["normalisation"]["mean"] or info.mean, setting["normalisation"]["std"] or info.std
         return Pixels.of(mean, std, device, setting["crop_size"])
     augmentation = setting["training"]["augmentation"]["name"]
     if augmentation != "none":
-        raise ConfigError(f"training.augmentation is '{augmentation}', which is for images; '{info.dataset}' holds {info.kind}: use none.")
+        raise ConfigError(
+            f"training.augmentation is '{augmentation}', which is for images, but '{info.dataset}' holds {info.kind}; set it to none."
+        )
     if setting["crop_size"] is not None:
-        raise ConfigError(f"crop_size is {setting['crop_size']}, which is for images; '{info.dataset}' holds {info.kind}: use null.")
+        raise ConfigError(
+            f"crop_size is {setting['crop_size']}, which is for images, but '{info.dataset}' holds {info.kind}; set it to null."
+        )
     return Tokens() if info.kind == "sentences" else Vectors()
 
 
 def _with_token_ids(setting: Mapping[str, Any], info: Manifest) -> Mapping[str, Any]:
-    """Return a setting of token sequences with its phrase, if it has one, as ids of the vocabulary that network and dataset share.
+    """Return a setting of token sequences with its phrase, if any, as token ids.
 
-    Raises ConfigError if they do not share one.
+    Raises ConfigError if the network and the dataset do not share one vocabulary.
     """
     model = setting["model"]
     tokenizer = plugins.load("models", model["name"]).tokenizer(model["pretrained"], info.vocabulary)

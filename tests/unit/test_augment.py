@@ -93,7 +93,7 @@ def test_the_configuration_names_the_augmentation() -> None:
     ]:
         expected = random_resized_crop_flip(images, (6, 6), scale, ratio, seeded())
         assert torch.equal(augment(images, {"name": "random_resized_crop_flip", **options}, None, seeded()), expected)
-    with pytest.raises(ValueError, match="no such augmentation: rotate"):
+    with pytest.raises(ValueError, match="unknown augmentation rotate"):
         augment(images, {"name": "rotate"}, None, seeded())
 
 

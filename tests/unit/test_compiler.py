@@ -72,4 +72,4 @@ def test_without_a_compiler_networks_are_not_compiled(monkeypatch: pytest.Monkey
     monkeypatch.setattr(torch, "compile", compile_nothing)
     with caplog.at_level(logging.WARNING):
         assert not compiler.can_compile(CPU)
-    assert "not compiled on this machine" in caplog.text and "No working C++ compiler" in caplog.text
+    assert "cannot be compiled on this machine" in caplog.text and "No working C++ compiler" in caplog.text

@@ -92,6 +92,6 @@ def test_what_is_wrong_with_a_known_strategy_is_told_by_its_shape() -> None:
     with pytest.raises(PlanError, match=r"^'upweight-errors' is not a plan; .* written upweight-PARTITION-FACTOR.$"):
         plans.parse("upweight-errors")
     with pytest.raises(
-        PlanError, match=r"^'best' is not a plan; a plan is one of balance_reweight-PARTITION, .*, none, per_class-SCORE-ORDER-"
+        PlanError, match=r"^'best' is not a plan; plans are written balance_reweight-PARTITION, .*, none, per_class-SCORE-ORDER-"
     ):
         plans.parse("best")

@@ -536,7 +536,7 @@ def test_a_plan_that_cannot_be_says_where(folder: Folder, assert_one_sentence: C
         "two_tied", aligned={"5": {"line": "with"}, "9": {"line": "without"}}
     )  # 122 fives, 40 of them aligned; 120 nines, all of them
     text = refused(PlanError, lambda: folder.prune("per_group_equal-el2n-hardest-0.00", folder.el2n, samples), assert_one_sentence)
-    assert text.startswith("digits-test, plan 'per_group_equal-el2n-hardest-0.00', repeat 0: classes cannot end equal at sparsity 0.00")
+    assert text.startswith("digits-test, plan 'per_group_equal-el2n-hardest-0.00', repeat 0: classes cannot become equal at sparsity 0.00")
     assert "at least 2 of 160 candidates" in text
 
 

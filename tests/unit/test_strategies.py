@@ -229,7 +229,7 @@ def test_per_group_equal_ends_with_classes_of_equal_size_or_says_why_not(data: D
     classes = np.unique(label[candidates])
     plan = f"per_group_equal-el2n-{order}-{sparsity}"
     if not _can_end_equal(label, candidates, sparsity):
-        with pytest.raises(PlanError, match="classes cannot end equal"):
+        with pytest.raises(PlanError, match="classes cannot become equal"):
             pruned_by(plan, data)
         return
     pruned = pruned_by(plan, data)
@@ -258,7 +258,7 @@ def test_per_group_equal_by_hand(assert_one_sentence: Callable[[str], None]) -> 
     assert pruned_per_class("0.50") == [5, 1]
     assert pruned_per_class("0.80") == [7, 3]
     for sparsity, reason in (
-        ("0.25", "classes cannot end equal at sparsity 0.25: that takes at least 4 of 12 candidates, a sparsity of 0.3334 or more."),
+        ("0.25", "classes cannot become equal at sparsity 0.25: that takes at least 4 of 12 candidates, a sparsity of 0.3334 or more."),
         ("0.99", None),
     ):
         if reason is None:
@@ -360,6 +360,6 @@ def test_upweighting_none_or_all_is_noted(value: int, words: str) -> None:
 
 
 def test_upweighting_takes_two_parts(assert_one_sentence: Callable[[str], None]) -> None:
-    with pytest.raises(PlanError, match="'groups' has 3 parts, but 'upweight' takes a partition of two") as error:
+    with pytest.raises(PlanError, match="'groups' has 3 parts, but 'upweight' needs a partition of two") as error:
         balanced("upweight-groups-2", np.array([0, 1, 2]), 3)
     assert_one_sentence(str(error.value))

@@ -226,4 +226,4 @@ def test_another_vocabulary_is_refused(folder: Path, tmp_path: Path, assert_one_
 
     assert "There is no tokenizer at" in refusal(DataError)
     save(tmp_path, more=("cat",))
-    assert "has another vocabulary than the tokenizer with which the dataset was prepared" in refusal(ConfigError)
+    assert "has a different vocabulary from the tokenizer that the dataset was prepared with" in refusal(ConfigError)

@@ -149,7 +149,7 @@ def test_weights_that_do_not_fit(saved: Callable[..., str], assert_one_sentence:
     for changed, expected in [
         ({key: value for key, value in weights.items() if key != first}, f"it lacks '{first}';"),
         ({"head.weight": torch.zeros(1)}, "it lacks 'features.0.weight' and 49 more;"),
-        ({**weights, "extra.weight": torch.zeros(1)}, "it has 'extra.weight', which the network has not;"),
+        ({**weights, "extra.weight": torch.zeros(1)}, "it has 'extra.weight', which the network lacks;"),
         ({**weights, first: torch.zeros(64, 1, 3, 3)}, f"'{first}' has the shape [64, 1, 3, 3] instead of [64, 3, 3, 3];"),
         (their_network("squeezenet1_0").state_dict(), "it lacks 'features.6.squeeze.weight' and 11 more;"),
         (their_network("resnet18").state_dict(), f"it lacks '{first}' and 49 more;"),
@@ -167,9 +167,9 @@ def test_files_that_are_missing_damaged_or_no_weights(
         (tmp_path / name).write_bytes(b"no weights")
     messages = [
         (refusal(str(tmp_path / "none.pth")), "none.pth is missing; place the pretrained weights there"),
-        (refusal(str(tmp_path / "damaged.safetensors")), "damaged.safetensors is refused or damaged"),
-        (refusal(str(tmp_path / "damaged.pth")), "damaged.pth is refused or damaged"),
-        (refusal(saved({"epoch": 3, "state_dict": {}}, "training.pth")), "training.pth holds something else than tensors by name"),
+        (refusal(str(tmp_path / "damaged.safetensors")), "damaged.safetensors is damaged or unsafe"),
+        (refusal(str(tmp_path / "damaged.pth")), "damaged.pth is damaged or unsafe"),
+        (refusal(saved({"epoch": 3, "state_dict": {}}, "training.pth")), "training.pth does not hold tensors by name"),
     ]
     for message, expected in messages:
         assert expected in message
@@ -191,7 +191,7 @@ def test_a_file_that_would_run_code_is_refused(tmp_path: Path, saved: Callable[.
     pickle.loads(pickle.dumps(Malicious(trap)))
     assert trap.exists(), "the pickle does nothing"
     trap.unlink()
-    assert "is refused or damaged" in refusal(saved({"a": Malicious(trap)}, "evil.pth"))
+    assert "is damaged or unsafe" in refusal(saved({"a": Malicious(trap)}, "evil.pth"))
     assert not trap.exists()
 
 

@@ -64,18 +64,18 @@ def test_exact_visits_refuse_exactly_the_fractional_weights(weight: list[float])
     if all(value.is_integer() for value in weight):
         assert count(np.array(weight), EXACT) == sum(weight)
     else:
-        with pytest.raises(TrainingError, match="which exact visits cannot follow"):
+        with pytest.raises(TrainingError, match="but exact visits need whole numbers"):
             epoch_rows(np.array(weight), EXACT, rng())
 
 
 @pytest.mark.parametrize(
     ("weight", "visits", "expected"),
     [
-        ([1, 0.5, 1.5, 0.5], EXACT, "The plan's weights of 3 training samples are 0.5, 1.5, which exact visits cannot follow; "),
-        ([1, 0.1, 0.2, 0.3, 0.4], EXACT, "The plan's weights of 4 training samples are 0.1, 0.2, 0.3 and others, which"),
-        ([1, 2.25], EXACT, "The plan's weight of one training sample is 2.25, which exact visits cannot follow; "),
-        ([1, -1], EXACT, "The plan's weight of one training sample is -1, but a weight is a finite number from 0 on; "),
-        ([1, float("nan"), float("inf")], DRAWN, "The plan's weights of 2 training samples are inf, nan, but a weight is a finite"),
+        ([1, 0.5, 1.5, 0.5], EXACT, "The plan's weights of 3 training samples are 0.5, 1.5, but exact visits need whole numbers; "),
+        ([1, 0.1, 0.2, 0.3, 0.4], EXACT, "The plan's weights of 4 training samples are 0.1, 0.2, 0.3 and others, but exact"),
+        ([1, 2.25], EXACT, "The plan's weight of one training sample is 2.25, but exact visits need whole numbers; "),
+        ([1, -1], EXACT, "The plan's weight of one training sample is -1, but weights must be finite numbers >= 0; "),
+        ([1, float("nan"), float("inf")], DRAWN, "The plan's weights of 2 training samples are inf, nan, but weights must be finite"),
         ([0, 0], EXACT, "The plan leaves no training sample to visit; "),
         ([0.2, 0.2], DRAWN, "The plan leaves no training sample to visit; "),
     ],

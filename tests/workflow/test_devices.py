@@ -84,7 +84,7 @@ def test_four_jobs_fill_four_gpus_and_no_two_share_one(four_gpus: Project) -> No
         leases.setdefault(device, []).append(_span(log, f"leased device {device} ", f"handed back device {device}$"))
         used = re.findall(r" device (cpu|cuda), ", log)
         assert used == ["cpu"] or used == ["cuda"]
-        assert (f"cannot use the GPU {device} here, so this training runs on the CPU" in log) == (used == ["cpu"])
+        assert (f"cannot use GPU {device}, so this job runs on the CPU" in log) == (used == ["cpu"])
     assert len(leases) == 4
     for device, spans in leases.items():
         for earlier, later in pairwise(sorted(spans)):

@@ -6,5 +6,5 @@ from spurprune.difficulty.dynamics import Dynamics
 
 
 def score(dynamics: Dynamics) -> np.ndarray:
-    """Return ‖softmax f(x) − onehot(y)‖₂ averaged over the epochs given (one, as published); float64 [seeds, samples] in [0, √2]."""
+    """Return ‖softmax f(x) − onehot(y)‖₂ averaged over the given epochs (as published: one); float64 [seeds, samples] in [0, √2]."""
     return dynamics.error.astype(np.float64).mean(axis=1)

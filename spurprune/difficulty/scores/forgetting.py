@@ -8,8 +8,7 @@ from spurprune.difficulty.dynamics import Dynamics
 def score(dynamics: Dynamics) -> np.ndarray:
     """Return the number of transitions from correct to incorrect; float64 [seeds, samples].
 
-    A sample that was never learned gets the number of recorded epochs, which no count of transitions can reach: never learned is the
-    hardest, never forgotten (0) the easiest.
+    A sample that was never learned gets the number of recorded epochs, which no count of transitions can reach, so that it is the hardest.
     """
     correct = dynamics.correct
     forgotten = (correct[:, :-1] & ~correct[:, 1:]).sum(axis=1)

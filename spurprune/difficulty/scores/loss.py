@@ -1,4 +1,4 @@
-"""The cross-entropy loss at the last epoch given, as a control."""
+"""The cross-entropy loss at the last given epoch, as a control."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The margin at the last epoch given, as a control; turned round so that larger is harder."""
+"""The margin at the last given epoch, as a control; negated so that larger is harder."""
 
 import numpy as np
 
@@ -6,5 +6,5 @@ from spurprune.difficulty.dynamics import Dynamics
 
 
 def score(dynamics: Dynamics) -> np.ndarray:
-    """Return minus the true class's logit minus the largest other, at the last epoch; float64 [seeds, samples]."""
+    """Return the negated margin (the true class's logit minus the largest other) at the last epoch; float64 [seeds, samples]."""
     return -dynamics.margin[:, -1].astype(np.float64)

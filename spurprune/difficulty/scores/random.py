@@ -6,6 +6,6 @@ from spurprune.difficulty.dynamics import Dynamics
 
 
 def score(dynamics: Dynamics) -> np.ndarray:
-    """Return uniform numbers in [0, 1) drawn from the dynamics' seed; float64 of the shape [seeds, samples] of its other arrays."""
+    """Return uniform numbers in [0, 1) drawn from the dynamics' seed; float64 [seeds, samples]."""
     seeds, _, samples = dynamics.loss.shape
     return np.random.default_rng(dynamics.seed).random((seeds, samples))

@@ -1,6 +1,7 @@
-"""Classification of one sentence or a pair by a pretrained BERT (Devlin et al. 2019), as transformers' ``BertForSequenceClassification``.
+"""A pretrained BERT (Devlin et al. 2019) that classifies one sentence or a pair, like transformers' ``BertForSequenceClassification``.
 
-Any encoder of BERT's type that transformers can load: BERT itself, MiniLM, and others whose configuration says ``model_type: bert``.
+It takes any encoder of BERT's type that transformers can load: BERT itself, MiniLM, and others whose configuration says
+``model_type: bert``.
 """
 
 from pathlib import Path
@@ -18,7 +19,7 @@ from spurprune.errors import ConfigError, DataError, first_sentence
 from spurprune.models import weights as weight_files
 from spurprune.models.network import Network
 
-ROWS_AT_ONCE = 8  # on a CPU; a GPU takes a batch whole, since its kernels are short enough as it is
+ROWS_AT_ONCE = 8  # on a CPU; a GPU takes the whole batch, since its kernels are short anyway
 
 TAKES = ("sentences",)
 OPTIONS = {"pretrained": {"type": "string", "minLength": 1, "x-allowed": "a folder or a name on Hugging Face's hub"}}
@@ -28,7 +29,7 @@ class Bert(Network):
     """Input int32 [N, 2 + L]; features [N, hidden size]; logits [N, num_classes].
 
     Column 0 of the input is the length, the number of tokens before the padding; column 1 is the position of the second sentence's
-    first token, or the length where there is one sentence only; the token ids follow, [CLS] first. ``encoder`` is transformers' model.
+    first token, or the length if there is only one sentence; then come the token ids, [CLS] first. ``encoder`` is transformers' model.
     """
 
     def __init__(self, encoder: BertModel, num_classes: int) -> None:
@@ -43,8 +44,8 @@ class Bert(Network):
     def features(self, x: Tensor) -> Tensor:
         """Return the pooled representation of [CLS] after dropout, float [N, hidden size].
 
-        The batch is cut to its longest length. On a CPU it is encoded in parts of like length, each cut to its own, which leaves out most
-        of the padding and changes the result by no more than rounding.
+        The batch is cut to its longest sequence. On a CPU it is encoded in parts of similar length, each cut to its longest, which avoids
+        most of the padding and changes the result only by rounding.
         """
         if x.device.type != "cpu" or len(x) <= ROWS_AT_ONCE:
             pooled = self._pooled(x)
@@ -68,16 +69,16 @@ class Bert(Network):
 def build(input_shape: tuple[int, ...], num_classes: int, pretrained: str) -> Bert:
     """Build the network for inputs of ``input_shape`` (2 + L,).
 
-    ``pretrained`` is a local folder, which is read without a network, or a name on Hugging Face's hub, downloaded by transformers into
-    its cache. Only the classifier is fresh. Raises DataError if the encoder cannot be loaded or lacks weights, ConfigError if it is no
-    BERT or takes fewer tokens than the inputs have.
+    ``pretrained`` is a local folder, read without network access, or a name on Hugging Face's hub, which transformers downloads into its
+    cache. Only the classifier is initialised at random. Raises DataError if the encoder cannot be loaded or lacks weights, ConfigError if
+    it is not a BERT or takes fewer tokens than the inputs have.
     """
     tokens = input_shape[0] - COUNTS
     encoder = _load(pretrained)
     if tokens > encoder.config.max_position_embeddings:
         raise ConfigError(
             f"model.pretrained '{pretrained}' takes at most {encoder.config.max_position_embeddings} tokens, but the dataset was prepared "
-            f"with {tokens}; prepare it with fewer or name another encoder."
+            f"with {tokens}; lower image_size or name another encoder."
         )
     return Bert(encoder, num_classes)
 
@@ -85,21 +86,21 @@ def build(input_shape: tuple[int, ...], num_classes: int, pretrained: str) -> Be
 def tokenizer(pretrained: str, vocabulary: str) -> Tokenizer:
     """Return the encoder's tokenizer, from the same folder or name as its weights.
 
-    Raises DataError if there is none, ConfigError if its vocabulary is not the one whose fingerprint is ``vocabulary``, with which the
-    dataset was prepared: its token ids would mean other words.
+    Raises DataError if there is none, ConfigError if its vocabulary does not have the fingerprint ``vocabulary``, that of the dataset,
+    whose token ids would then stand for other words.
     """
     found = sequences.load(pretrained)
     if sequences.fingerprint(found) != vocabulary:
         raise ConfigError(
-            f"model.pretrained '{pretrained}' has another vocabulary than the tokenizer with which the dataset was prepared; place the "
-            "encoder's tokenizer.json in the folder 'tokenizer' of the dataset's and prepare it anew, or name another encoder."
+            f"model.pretrained '{pretrained}' has a different vocabulary from the tokenizer that the dataset was prepared with; place the "
+            "encoder's tokenizer.json in the dataset's folder 'tokenizer' and prepare the dataset again, or name another encoder."
         )
     return found
 
 
 def _load(pretrained: str) -> BertModel:
-    """Return the encoder in float32, every weight of it from ``pretrained``."""
-    logging.set_verbosity_error()  # transformers reports heads of other tasks, which are dropped here; what matters is checked below
+    """Return the encoder in float32, with every weight from ``pretrained``."""
+    logging.set_verbosity_error()  # transformers would report unused heads of other tasks; what matters is checked below
     logging.disable_progress_bar()
     options: dict[str, Any] = {"local_files_only": Path(pretrained).is_dir(), "trust_remote_code": False}
     try:
@@ -110,13 +111,13 @@ def _load(pretrained: str) -> BertModel:
         loaded: Any = BertModel.from_pretrained(pretrained, ignore_mismatched_sizes=True, output_loading_info=True, **options)
     except weight_files.UNREADABLE as error:
         raise DataError(
-            f"model.pretrained '{pretrained}' could not be loaded ({first_sentence(error)}); give a folder that holds config.json and "
-            "model.safetensors, or the name of an encoder on Hugging Face's hub and a connection to it."
+            f"model.pretrained '{pretrained}' could not be loaded ({first_sentence(error)}); give a folder with config.json and "
+            "model.safetensors, or the name of an encoder on Hugging Face's hub, which needs a connection to it."
         ) from error
     encoder, report = loaded
-    # transformers draws weights that are absent or of another shape at random.
+    # transformers would initialise weights that are missing or have another shape at random.
     unfit = sorted([*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])])
     if unfit:
-        raise DataError(f"model.pretrained '{pretrained}' lacks '{unfit[0]}' in the shape that its config.json says; take another encoder.")
+        raise DataError(f"model.pretrained '{pretrained}' lacks '{unfit[0]}' in the shape given by its config.json; use another encoder.")
     assert isinstance(encoder, BertModel)
     return encoder

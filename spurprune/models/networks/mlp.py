@@ -1,4 +1,4 @@
-"""A multilayer perceptron on flattened inputs: linear layers with ReLU, a linear classifier."""
+"""A multilayer perceptron on flattened inputs: linear layers with ReLU and a linear classifier."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ OPTIONS = {"hidden": {"type": "array", "items": {"type": "integer", "minimum": 1
 
 
 class MLP(Network):
-    """Input float [N, ...] with ``inputs`` values a sample; features [N, hidden[-1]]; logits [N, num_classes].
+    """Input float [N, ...] with ``inputs`` values per sample; features [N, hidden[-1]]; logits [N, num_classes].
 
     Without hidden layers the features are the flattened input, and the network is multinomial logistic regression.
     """
@@ -34,5 +34,5 @@ class MLP(Network):
 
 
 def build(input_shape: tuple[int, ...], num_classes: int, hidden: Sequence[int]) -> MLP:
-    """Build the network for samples of ``input_shape``, of any number of axes, with hidden layers of the ``hidden`` widths."""
+    """Build the network for samples of ``input_shape``, with any number of axes, and hidden layers of the widths ``hidden``."""
     return MLP(math.prod(input_shape), num_classes, hidden)

@@ -1,4 +1,4 @@
-"""The residual networks for CIFAR of He et al. 2016 (Sec. 4.2): depth 6n + 2, 16-32-64 channels, option-A shortcuts."""
+"""The residual networks for CIFAR of He et al. 2016 (Sec. 4.2): depth 6n + 2, 16, 32 and 64 channels, option A shortcuts."""
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ OPTIONS = {"depth": {"type": "integer", "enum": [8, 14, 20, 32, 44, 56, 110]}}
 
 
 class _Shortcut(nn.Module):
-    """Option A: every second pixel, new channels zero; no parameters."""
+    """Option A: every second pixel, with the new channels zero; no parameters."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A small convolutional network for small images: three 3×3 convolutions with batch norm, two poolings, a linear classifier."""
+"""A convolutional network for small images: three 3×3 convolutions with batch norm, two max-poolings, a linear classifier."""
 
 from collections.abc import Sequence
 

@@ -1,12 +1,12 @@
-"""Convolutional networks of torchvision for images such as ImageNet's, with fresh or with pretrained weights and a fresh classifier.
+"""torchvision's convolutional networks for images such as ImageNet's, with random or pretrained weights and a new classifier.
 
-ResNet-18 and ResNet-50 (He et al. 2016), SqueezeNet 1.0 and 1.1 (Iandola et al. 2016). The body is torchvision's own, so that it takes
-torchvision's weights by their names and accepts inputs of any size that torchvision's does.
+ResNet-18 and ResNet-50 (He et al. 2016), SqueezeNet 1.0 and 1.1 (Iandola et al. 2016). The body is torchvision's own, so it takes
+torchvision's weights by name and inputs of any size that torchvision accepts.
 
-torchvision's SqueezeNet classifies every place of its last feature maps by a 1 × 1 convolution, applies ReLU, and then averages over
-places. A 1 × 1 convolution commutes with averaging, the ReLU does not. Here the ReLU is left out, as in the classifiers of all other
-networks, and the maps are averaged first: the features are the averaged maps (after the dropout), the classifier is linear, and logits
-may be negative. Wherever torchvision's convolution is nowhere negative, logits are the same.
+torchvision's SqueezeNet classifies every position of its last feature maps by a 1 × 1 convolution, applies ReLU, and then averages over
+positions. A 1 × 1 convolution commutes with averaging, ReLU does not. Here the ReLU is left out, as in the classifiers of all other
+networks, and the maps are averaged first: the features are the averaged maps (after dropout), the classifier is linear, and logits may be
+negative. Where torchvision's convolution is nowhere negative, the logits are the same.
 """
 
 from collections.abc import Callable
@@ -30,19 +30,19 @@ OPTIONS = {
         "x-allowed": "null, imagenet, or the path of a .safetensors, .pth or .pt file",
     },
 }
-CHANNELS = 3  # of every body's first convolution
+CHANNELS = 3  # expected by every body
 
 
 @dataclass(frozen=True)
 class _Architecture:
-    """A network of torchvision, its ImageNet weights, and the name of its classifier in them."""
+    """One of torchvision's networks, its ImageNet weights, and the name of the classifier in them."""
 
     body: Callable[[], Any]
     imagenet: Any
     head: str
 
 
-# The first weights of each, which the literature on group robustness starts from (for ResNet-50 there are newer ones, IMAGENET1K_V2).
+# The first weights of each, as used in the literature on group robustness (for ResNet-50 there are newer ones, IMAGENET1K_V2).
 ARCHITECTURES = {
     "resnet18": _Architecture(models.resnet18, models.ResNet18_Weights.IMAGENET1K_V1, "fc"),
     "resnet50": _Architecture(models.resnet50, models.ResNet50_Weights.IMAGENET1K_V1, "fc"),
@@ -54,7 +54,7 @@ ARCHITECTURES = {
 class TorchvisionCNN(Network):
     """Input float [N, 3, H, W]; features [N, 512], for ResNet-50 [N, 2048]; logits [N, num_classes].
 
-    ``body`` is torchvision's network with its classifier taken off, so that its output is the features.
+    ``body`` is torchvision's network without its classifier, so that its output is the features.
     """
 
     def __init__(self, body: nn.Module, classifier: nn.Linear) -> None:
@@ -71,10 +71,10 @@ class TorchvisionCNN(Network):
 def build(input_shape: tuple[int, ...], num_classes: int, architecture: str, pretrained: str | None) -> TorchvisionCNN:
     """Build the network for images of ``input_shape`` (3, H, W).
 
-    ``pretrained`` is None for fresh weights, ``imagenet`` for torchvision's own (downloaded by torchvision into its cache), or the path
-    of a safetensors file or a saved state_dict with torchvision's names. The classifier that comes with pretrained weights is dropped,
-    whatever its classes; all other tensors must be there, be known and have the right shape. The classifier drawn here is initialised
-    as torchvision's. Raises DataError if the weights cannot be had or do not fit.
+    ``pretrained`` is None for random weights, ``imagenet`` for torchvision's own (downloaded by torchvision into its cache), or the path
+    of a safetensors file or a saved state_dict with torchvision's names. The classifier of pretrained weights is dropped; all other tensors
+    must be there, be known and have the right shape. The new classifier is initialised as in torchvision. Raises DataError if the weights
+    cannot be loaded or do not fit.
     """
     if input_shape[0] != CHANNELS:
         raise ValueError(f"{architecture} takes images of {CHANNELS} channels, not {input_shape[0]}")
@@ -87,12 +87,12 @@ def build(input_shape: tuple[int, ...], num_classes: int, architecture: str, pre
 
 
 def _with_linear_classifier(body: Any, num_classes: int) -> TorchvisionCNN:
-    """Return torchvision's network, which is taken apart, with a classifier that is linear in what comes before it."""
+    """Return torchvision's network, which is modified, with a linear classifier on its features."""
     if isinstance(body, models.SqueezeNet):
         dropout, convolution, _, average = body.classifier
         body.classifier = nn.Sequential(dropout, average)
         classifier = nn.Linear(convolution.in_channels, num_classes)
-        nn.init.normal_(classifier.weight, std=0.01)  # as torchvision's last convolution
+        nn.init.normal_(classifier.weight, std=0.01)  # like torchvision's last convolution
         nn.init.zeros_(classifier.bias)
     else:
         classifier = nn.Linear(body.fc.in_features, num_classes)
@@ -103,9 +103,9 @@ def _with_linear_classifier(body: Any, num_classes: int) -> TorchvisionCNN:
 def _imagenet(known: _Architecture) -> dict[str, Tensor]:
     try:
         weights: dict[str, Tensor] = known.imagenet.get_state_dict(progress=False, check_hash=True, weights_only=True, map_location="cpu")
-    except weight_files.UNREADABLE as error:  # no network, no space, a damaged download
+    except weight_files.UNREADABLE as error:  # no network access, no space, a damaged download
         raise DataError(
             f"torchvision could not load its weights from {known.imagenet.url} ({first_sentence(error)}); "
-            "download that file yourself and set model.pretrained to its path."
+            "download the file yourself and set model.pretrained to its path."
         ) from error
     return weights

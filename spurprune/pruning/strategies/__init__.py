@@ -1,4 +1,4 @@
-"""Strategies: one module each, with ``FIELDS``, what follows it in a plan's name, and ``weigh(request) -> Weights``, a pure function.
+"""Strategies: one module each, with ``FIELDS``, the fields of its plans' names, and a pure function ``weigh(request) -> Weights``.
 
-``weigh`` raises PlanError where the samples lack what the strategy goes by.
+``weigh`` raises PlanError if the samples lack what the strategy needs.
 """

@@ -1,4 +1,4 @@
-"""Balancing by reweighting: every part is drawn equally often (Idrissi et al. 2022, RWG and RWY)."""
+"""Balancing by reweighting: all parts are drawn equally often (Idrissi et al. 2022, RWG and RWY)."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ FIELDS = ("partition",)
 
 
 def weigh(request: Request) -> Weights:
-    """Return N / (G·n) for each sample of a part of n samples, of N samples in G parts that are not empty; they add up to N."""
+    """Return N / (G·n) for each sample in a part of n, where N samples are in G non-empty parts; the weights add up to N."""
     assert request.part is not None
     count = np.bincount(request.part)
     weight = len(request.part) / (np.count_nonzero(count) * np.maximum(count, 1))

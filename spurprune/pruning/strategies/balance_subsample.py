@@ -1,4 +1,4 @@
-"""Balancing by subsampling: as many samples of every part as the smallest has (Idrissi et al. 2022, SUBG and SUBY)."""
+"""Balancing by subsampling: every part is reduced to the size of the smallest (Idrissi et al. 2022, SUBG and SUBY)."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ FIELDS = ("partition",)
 
 
 def weigh(request: Request) -> Weights:
-    """Keep a random subset of every part, of the size of the smallest part that is not empty; drawn once per repeat."""
+    """Keep a random subset of every part, as large as the smallest non-empty part; drawn once per repeat."""
     assert request.part is not None
     order = request.random_order()
     members = strata(np.arange(len(request.part)), request.part)

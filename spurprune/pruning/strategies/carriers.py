@@ -8,9 +8,9 @@ FIELDS = ("score", "order", "sparsity")
 
 
 def weigh(request: Request) -> Weights:
-    """Prune the sparsity of the carriers; raises PlanError without a probe or where it is not known which samples are carriers."""
+    """Prune the plan's sparsity of the carriers; raises PlanError without a probe or if it is not known which samples are carriers."""
     if request.source is None:
-        raise PlanError("the setting has no probe, which says whose carriers to prune; give it one or choose another plan.")
+        raise PlanError("the setting has no probe, so there is no class whose carriers to prune; give it one or choose another plan.")
     if not (request.carrier >= 0).any():
         raise PlanError("it is not known which training samples are carriers; fill in the setting's 'carriers' or choose another plan.")
     return thin(request, (request.label == request.source) & (request.carrier == 1))

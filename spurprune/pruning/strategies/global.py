@@ -1,4 +1,4 @@
-"""Pruning the hardest or easiest share of all training samples, whatever their class."""  # noqa: N999
+"""Pruning the hardest or easiest share of all training samples, regardless of class."""  # noqa: N999
 
 from spurprune.pruning.candidates import everyone
 from spurprune.pruning.thinning import thin
@@ -8,5 +8,5 @@ FIELDS = ("score", "order", "sparsity")
 
 
 def weigh(request: Request) -> Weights:
-    """Prune the sparsity of all samples together."""
+    """Prune the plan's sparsity of all samples."""
     return thin(request, everyone(request))

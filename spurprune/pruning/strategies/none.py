@@ -8,5 +8,5 @@ FIELDS: tuple[str, ...] = ()
 
 
 def weigh(request: Request) -> Weights:
-    """Return the weight 1 for every sample; none is a candidate."""
+    """Return weight 1 for every sample; none is a candidate."""
     return Weights(np.ones(len(request.label)), np.zeros(len(request.label), dtype=bool))

@@ -8,5 +8,5 @@ FIELDS = ("score", "order", "sparsity")
 
 
 def weigh(request: Request) -> Weights:
-    """Prune the sparsity of every class."""
+    """Prune the plan's sparsity of every class."""
     return thin(request, everyone(request), by=request.label)

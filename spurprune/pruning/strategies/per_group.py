@@ -1,4 +1,4 @@
-"""Pruning the hardest or easiest share of every aligned group: those whose attributes go with their class (Sec. 6.2 of the paper)."""
+"""Pruning the hardest or easiest share of every aligned group: a class with the attributes tied to it (Sec. 6.2 of the paper)."""
 
 from spurprune.pruning.candidates import aligned
 from spurprune.pruning.thinning import thin
@@ -8,5 +8,5 @@ FIELDS = ("score", "order", "sparsity")
 
 
 def weigh(request: Request) -> Weights:
-    """Prune the sparsity of the aligned samples of each group; samples of unknown group stay. Raises PlanError if none is aligned."""
+    """Prune the plan's sparsity of each group's aligned samples; samples of unknown group stay. Raises PlanError if none is aligned."""
     return thin(request, aligned(request) & (request.group >= 0), by=request.group)

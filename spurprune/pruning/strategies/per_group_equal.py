@@ -1,4 +1,4 @@
-"""Pruning aligned samples so that the classes end equal in size (Waterbirds, Sec. 6.2 of the paper)."""
+"""Pruning aligned samples until the classes are equal in size (Waterbirds, Sec. 6.2 of the paper)."""
 
 import math
 
@@ -13,11 +13,11 @@ FIELDS = ("score", "order", "sparsity")
 
 
 def weigh(request: Request) -> Weights:
-    """Prune among the aligned samples so that all classes that have some end equal in size.
+    """Prune aligned samples so that all classes that have some end up equal in size.
 
-    The common size is the largest that prunes at least the sparsity's share of all candidates; hence the count may exceed ⌊s·n + ½⌋ by
-    less than the number of classes. Raises PlanError if no sample is aligned, or if a class has too few aligned samples to come down to
-    that size.
+    The common size is the largest that prunes at least the sparsity's share of all candidates, so the count may exceed ⌊s·n + ½⌋ by less
+    than the number of classes. Raises PlanError if no sample is aligned, or if a class has too few aligned samples to be reduced to that
+    size.
     """
     sparsity, label, candidates = request.plan.sparsity, request.label, aligned(request)
     assert sparsity is not None
@@ -32,7 +32,7 @@ def weigh(request: Request) -> Weights:
 
 
 def _final_size(sizes: dict[int, int], available: dict[int, int], sparsity: str) -> int:
-    """Return the size at which all classes can end, from each class's size and number of candidates; raises PlanError if none will do."""
+    """Return the common final size, from each class's size and number of candidates; raises PlanError if there is none."""
     total = sum(available.values())
     wanted = pruned_count(total, sparsity)
     smallest = min(sizes.values())
@@ -40,7 +40,7 @@ def _final_size(sizes: dict[int, int], available: dict[int, int], sparsity: str)
     least = sum(n - smallest for n in sizes.values())
     if wanted < least:
         raise PlanError(
-            f"classes cannot end equal at sparsity {sparsity}: that takes at least {least} of {total} candidates, "
+            f"classes cannot become equal at sparsity {sparsity}: that takes at least {least} of {total} candidates, "
             f"a sparsity of {math.ceil(least / total * 10_000) / 10_000} or more."
         )
     size = min(smallest, (sum(sizes.values()) - wanted) // len(sizes))
@@ -49,10 +49,10 @@ def _final_size(sizes: dict[int, int], available: dict[int, int], sparsity: str)
 
 
 def _require_candidates(sizes: dict[int, int], available: dict[int, int], size: int, sparsity: str) -> None:
-    """Raise PlanError naming a class that has too few candidates to come down to a size."""
+    """Raise PlanError naming a class that has too few candidates to be reduced to ``size``."""
     for c, n in sizes.items():
         if n - size > available[c]:
             raise PlanError(
-                f"classes cannot end equal at sparsity {sparsity}: class {c} would lose {n - size} samples, "
+                f"classes cannot become equal at sparsity {sparsity}: class {c} would lose {n - size} samples, "
                 f"but only {available[c]} are candidates."
             )

@@ -1,4 +1,4 @@
-"""Random pruning: a share of every class, whatever the difficulty."""
+"""Random pruning: a share of every class, regardless of difficulty."""
 
 from spurprune.pruning.candidates import everyone
 from spurprune.pruning.thinning import thin
@@ -8,5 +8,5 @@ FIELDS = ("sparsity",)
 
 
 def weigh(request: Request) -> Weights:
-    """Prune the sparsity of every class; a larger sparsity prunes a superset."""
+    """Prune the plan's sparsity of every class; a larger sparsity prunes a superset."""
     return thin(request, everyone(request), by=request.label, first=-request.random_order())

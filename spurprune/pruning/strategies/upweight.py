@@ -1,4 +1,4 @@
-"""Upweighting one part of a partition, such as what a reference got wrong (Liu et al. 2021, JTT)."""
+"""Upweighting one part of a partition, such as the samples that a reference run misclassified (Liu et al. 2021, JTT)."""
 
 import numpy as np
 
@@ -9,14 +9,14 @@ FIELDS = ("partition", "factor")
 
 
 def weigh(request: Request) -> Weights:
-    """Return 1 + FACTOR for the samples of the second of two parts, 1 for the others: FACTOR further copies, JTT's λ.
+    """Return 1 + FACTOR for the samples of the second of two parts, 1 for the others: FACTOR further copies, as with JTT's λ.
 
-    Whole factors are visited exactly, others drawn. Raises PlanError if the partition does not have two parts.
+    Whole factors give exact visits, others drawn ones. Raises PlanError if the partition does not have two parts.
     """
     part, parts, name = request.part, request.parts, request.plan.partition
     assert part is not None and request.plan.factor is not None
     if len(parts) != 2:
-        raise PlanError(f"'{name}' has {len(parts)} parts, but 'upweight' takes a partition of two, of which the second gains weight.")
+        raise PlanError(f"'{name}' has {len(parts)} parts, but 'upweight' needs a partition of two, whose second part gains weight.")
     factor = float(request.plan.factor)
     chosen = part == 1
     notice = None
