@@ -43,7 +43,7 @@ def both_have_checkpoints(project: Project) -> bool:
 
 def left_to_do(project: Project, *arguments: str, targets: tuple[str, ...] = ("figures", *LONG_RUNS)) -> dict[str, int]:
     """The jobs of each rule that are left, to the figures and the long runs, or to other targets."""
-    status, text = project.snakemake(*targets, "--dry-run", *arguments, *CONFIG, reduced=False)
+    status, text = project.snakemake(*targets, "--dry-run", *arguments, *CONFIG, configured=False)
     assert status == 0, text
     return job_counts(text)
 
@@ -209,7 +209,7 @@ def cancel_and_unlock(project: Project) -> None:
     (log,) = (path for path in (project.path / ".snakemake/log").iterdir() if "SLURM run ID" in path.read_text(encoding="utf-8"))
     (run_id,) = re.findall(r"SLURM run ID: (\S+)", log.read_text(encoding="utf-8"))
     command("scancel", f"--name={run_id}")
-    status, text = project.snakemake("--unlock", *CONFIG, reduced=False)
+    status, text = project.snakemake("--unlock", *CONFIG, configured=False)
     assert status == 0, text
 
 
@@ -251,7 +251,7 @@ def test_the_generic_profile_ends_in_the_same_after_its_snakemake_was_killed(unf
     # What docs/cluster.md says: submit.sh names its jobs after the project's folder.
     name = subprocess.run(["profiles/cluster-generic/job_name.sh"], cwd=unfinished.path, check=True, capture_output=True, text=True).stdout
     command("scancel", f"--name={name.strip()}")
-    status, text = unfinished.snakemake("--unlock", *CONFIG, reduced=False)
+    status, text = unfinished.snakemake("--unlock", *CONFIG, configured=False)
     assert status == 0, text
     assert left_to_do(unfinished, *GENERIC) == LEFT
     Run(unfinished, *LONG_RUNS, *GENERIC).finish()

@@ -75,7 +75,7 @@ def test_a_loss_that_is_no_number_names_setting_repeat_and_epoch(project: Projec
 def test_data_that_may_not_be_downloaded_are_asked_for_when_they_are_needed(fresh: Project) -> None:
     fresh.configure("config/config.yaml", "download", False)
     arguments = ("--configfile", "config/paper.yaml")
-    status, text = fresh.snakemake("results/datasets/cifar10-32/inputs.npy", *arguments, "--cores", "2", reduced=False)
+    status, text = fresh.snakemake("results/datasets/cifar10-32/inputs.npy", *arguments, "--cores", "2", configured=False)
     assert status != 0
     sentences = [line for line in text.splitlines() if line.startswith("download: ")]
     assert len(sentences) == 1 and "CIFAR-10 is not at resources/cifar10/cifar-10-batches-py" in sentences[0]
