@@ -109,7 +109,7 @@ def test_the_final_run_trains_with_the_choice(on_methods: Project) -> None:
 
 
 def test_another_choice_reruns_the_final_run(project: Project) -> None:
-    path = project.path / SETTING / "selection/tuned.json"
+    path = project.path / SETTING / "selection/tuned.choice.json"
     path.write_text(path.read_text().replace('"training.optimizer.lr": 0.1', '"training.optimizer.lr": 0.0001'))
     assert project.plan() == {"retrain": 1, "evaluate": 1} | END
     project.run(f"{SETTING}/runs/tuned/none/000-001/predictions.parquet")
@@ -120,6 +120,10 @@ def test_one_more_candidate_is_tried_alone(project: Project) -> None:
     project.configure(METHODS, "methods/tuned/grid/training.optimizer.lr", [0.1, 1.0e-4, 1.0e-5, 1.0e-6, 1.0e-7])
     tried = {"retrain_candidate": 1, "evaluate_candidate": 1, "select_candidate": 1}
     assert project.plan() == tried | {"retrain": 1, "evaluate": 1} | END, "before it is tried, nobody knows that it is not chosen"
+    assert project.plan("selections") == tried | {"selections": 1}
+    project.run("selections")
+    assert project.plan() == {}, "the choice is the same"
+    assert selection(project, "tuned")["budget"] == 5
 
 
 def test_a_candidate_taken_away_is_not_made_again(project: Project) -> None:
@@ -195,7 +199,7 @@ def test_an_overridden_recipe_reruns_its_own_method_only(project: Project) -> No
 def test_a_figure_shows_each_method(on_methods: Project) -> None:
     with open(on_methods.path / "results/figures/methods/fig4.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    means = {(row["method"], row["plan"], row["metric"]): row["value_mean"] for row in rows}
+    means = {(row["method"], row["plan"], row["metric"]): row["value"] for row in rows}
     assert {key[:2] for key in means} == {(method, plan) for method in ("erm", "slow") for plan in ("none", CARRIERS)}
     assert means["erm", "none", "accuracy"] != means["slow", "none", "accuracy"]
 
@@ -203,7 +207,7 @@ def test_a_figure_shows_each_method(on_methods: Project) -> None:
 def test_a_summary_has_each_method(on_methods: Project) -> None:
     with open(on_methods.path / "results/tables/methods/summary.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    accuracy = {row["method"]: row["value_mean"] for row in rows if (row["plan"], row["metric"]) == ("none", "accuracy")}
+    accuracy = {row["method"]: row["value"] for row in rows if (row["plan"], row["metric"]) == ("none", "accuracy")}
     assert set(accuracy) == {"erm", "slow", "tuned", "last_layer", "tuned_layer"}
     assert accuracy["erm"] == accuracy["tuned"] and len(set(accuracy.values())) > 2
     assert {(row["method"], row["plan"]) for row in rows if row["plan"] != "none"} == {("erm", CARRIERS), ("slow", CARRIERS)}

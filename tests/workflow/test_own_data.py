@@ -63,7 +63,7 @@ def test_the_summary_says_what_is_not_known(on_own_data: Project) -> None:
     with open(folder / "summary.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
     taken = [row for row in rows if row["metric"] == "spurious_misclassification"]
-    assert len(taken) == 2 and {(row["value_n"], row["value_mean"]) for row in taken} == {("0", "")}
+    assert len(taken) == 2 and {(row["value_repeats"], row["value"]) for row in taken} == {("0", "")}
     (line,) = [line for line in (folder / "summary.md").read_text().splitlines() if line.startswith("| per_class")]
     header = next(line for line in (folder / "summary.md").read_text().splitlines() if line.startswith("| Plan"))
     cells = dict(zip(header.split(" | "), line.split(" | "), strict=True))

@@ -42,6 +42,7 @@ rule select_candidate:
         ),
     output:
         selection="results/settings/{setting}/selection/{method}.json",
+        choice="results/settings/{setting}/selection/{method}.choice.json",
     log:
         "logs/select_candidate/{setting}/{method}.log",
     wildcard_constraints:
