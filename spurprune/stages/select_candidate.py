@@ -1,4 +1,4 @@
-"""select_candidate: which point of a method's grid its final runs use, by the validation metrics of the tuning runs."""
+"""select_candidate: the point of a method's grid that its final runs use, by the validation metrics of the tuning runs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -27,8 +27,8 @@ def run(
 
     ``metrics`` maps each candidate's name to the metrics of its tuning runs, one file per block; ``method`` is the complete entry;
     ``names`` holds the setting and the method; ``outputs`` names selection, for readers, and choice, for the runs that use it, which is
-    the same whatever the others reached. The highest mean over repeats of the metric ``tuning.by`` wins, the first in grid order among
-    equals. Rows of other splits than validation are not read. Raises DataError if a candidate lacks the metric.
+    the same whatever the others reached. The candidate with the highest mean over repeats of the metric ``tuning.by`` wins, ties going
+    to the first in grid order. Only validation rows are read. Raises DataError if a candidate lacks the metric.
     """
     by, name = method["tuning"]["by"], names["method"]
     candidates = [

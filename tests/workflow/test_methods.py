@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from spurprune.dag import planning
 from spurprune.dag.codehash import CANNOT_CHANGE_RESULTS
@@ -188,6 +189,14 @@ def test_an_edit_of_embedding_reruns_what_is_made_of_embeddings_once_one_is_need
     project.append("spurprune/stages/embed.py", "\nUNUSED = 1\n")
     refined = {"embed": 2, "refine": 2, "evaluate": 2}
     assert project.plan() == refined | {"refine_candidate": 2, "evaluate_candidate": 2, "select_candidate": 1} | END
+
+
+def test_a_tuned_refinement_of_a_tuned_method_fits_the_groups_of_a_cluster(project: Project) -> None:
+    """What chooses among a method's candidates waits for the choice among another's: in one group, it would wait for itself."""
+    project.configure(METHODS, "methods/tuned_layer/from", "tuned")
+    profile = yaml.safe_load((project.path / "profiles/slurm/profile.yaml").read_text(encoding="utf-8"))
+    groups = ("--groups", *profile["groups"], "--group-components", *profile["group-components"])
+    assert project.plan(*groups)["retrain_keeping_models"] == 2, "of the tuned method, in the reported block and the tuning block"
 
 
 # Two methods in one figure and one table
