@@ -11,6 +11,7 @@ OPTIONS ?=
 LOGGER ?= rich
 PYTHON ?=
 TESTS ?=
+SIDE_BY_SIDE := --numprocesses logical --maxprocesses 8
 
 BIN := .venv/bin/python -m
 SNAKEMAKE = $(BIN) snakemake $(if $(CONFIG),--configfile $(CONFIG))
@@ -32,8 +33,8 @@ all: environment ## Run the workflow and write its report
 	@echo "Report:  $(REPORT)"
 
 test: environment ## Run all tests, the quick ones first (TESTS="tests/unit -k name" runs some)
-	@$(BIN) pytest $(or $(TESTS),tests/unit --numprocesses logical --maxprocesses 8)
-	$(if $(TESTS),,@$(BIN) pytest tests/workflow)
+	@$(BIN) pytest $(or $(TESTS),tests/unit $(SIDE_BY_SIDE))
+	$(if $(TESTS),,@$(BIN) pytest tests/workflow $(SIDE_BY_SIDE) --dist worksteal)
 
 test-cluster: cluster ## Run the workflow on a throw-away Slurm of two nodes on this machine (Debian, Ubuntu; as root or with sudo)
 	@$(BIN) pytest -rs $(or $(TESTS),tests/cluster)

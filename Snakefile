@@ -45,6 +45,12 @@ rule figures:
         FIGURES,
 
 
+rule selections:
+    """The choices of all tuned methods: made first, they let final runs rerun only where another candidate was chosen."""
+    input:
+        [f"results/{selection.choice_path}" for selection in sorted(NEEDED.selections)],
+
+
 onstart:
     if workflow.local_exec and not visible_devices():
         print("No GPU is visible, so trainings run on the CPU.", file=sys.stderr)

@@ -80,8 +80,13 @@ class Selection:
 
     @property
     def path(self) -> str:
-        """The file's path below the results folder."""
+        """The path below the results folder of what every candidate reached, for readers."""
         return f"settings/{self.setting}/selection/{self.method}.json"
+
+    @property
+    def choice_path(self) -> str:
+        """The path below the results folder of the chosen candidate alone, so that final runs rerun for another choice only."""
+        return f"settings/{self.setting}/selection/{self.method}.choice.json"
 
 
 def repeats_of(block: str) -> range:

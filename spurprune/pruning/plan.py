@@ -49,8 +49,8 @@ def parse(name: str) -> Plan:
 
 
 def fields_of(strategy: str) -> tuple[str, ...]:
-    """Return the fields that follow a strategy in a plan's name."""
-    fields: tuple[str, ...] = plugins.load("strategies", strategy).FIELDS
+    """Return the fields that follow a strategy in a plan's name, without importing the strategy: many stages read names, one weighs."""
+    fields: tuple[str, ...] = plugins.declared("strategies", strategy, "FIELDS")
     return fields
 
 

@@ -1,4 +1,4 @@
-"""select_candidate: which point of a method's grid its final runs use, by the validation metrics of the tuning runs."""
+"""select_candidate: the point of a method's grid that its final runs use, by the validation metrics of the tuning runs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,14 +20,15 @@ def run(
     metrics: Mapping[str, Sequence[Path]],
     method: Mapping[str, Any],
     names: Mapping[str, str],
-    output: Path,
+    outputs: Mapping[str, Path],
     provenance: tables.Provenance,
 ) -> None:
-    """Write which candidate was chosen, with every candidate's validation metric.
+    """Write which candidate was chosen: alone, and with every candidate's validation metric.
 
     ``metrics`` maps each candidate's name to the metrics of its tuning runs, one file per block; ``method`` is the complete entry;
-    ``names`` holds the setting and the method. The highest mean over repeats of the metric ``tuning.by`` wins, the first in grid order
-    among equals. Rows of other splits than validation are not read. Raises DataError if a candidate lacks the metric.
+    ``names`` holds the setting and the method; ``outputs`` names selection, for readers, and choice, for the runs that use it, which is
+    the same whatever the others reached. The candidate with the highest mean over repeats of the metric ``tuning.by`` wins, ties going
+    to the first in grid order. Only validation rows are read. Raises DataError if a candidate lacks the metric.
     """
     by, name = method["tuning"]["by"], names["method"]
     candidates = [
@@ -35,6 +36,7 @@ def run(
     ]
     check_comparable(candidates, by, name)
     chosen = choose(candidates)
+    choice = {"chosen": chosen.name, "coordinates": dict(chosen.coordinates)}
     content = {
         "setting": names["setting"],
         "method": name,
@@ -46,12 +48,12 @@ def run(
             {"name": one.name, "coordinates": dict(one.coordinates), "mean": mean_value(one), "repeats": len(one.values)}
             for one in candidates
         ],
-        "chosen": chosen.name,
-        "coordinates": dict(chosen.coordinates),
+        **choice,
         "code_version": provenance.code_version,
         "config_hash": provenance.config_hash,
     }
-    write_text(output, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    for name, value in (("selection", content), ("choice", choice)):
+        write_text(outputs[name], json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def _values(paths: Sequence[Path], by: str) -> dict[int, float | None]:

@@ -79,7 +79,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def sources(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project without results; its trainings write a checkpoint every second, not every half minute."""
+    """The project without results; its training jobs write a checkpoint every second, not every half minute."""
     project = Project.copy_sources(root, tmp_path_factory.mktemp("sources") / "project")
     shutil.copytree(root / "tests/cluster", project.path / "tests/cluster")
     project.replace("spurprune/training/checkpoints.py", "SAVE_EVERY_SECONDS = 30.0", "SAVE_EVERY_SECONDS = 1.0")

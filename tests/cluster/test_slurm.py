@@ -15,7 +15,7 @@ from tests.cluster.slurm import Cluster, Job, command
 from tests.workflow.project import Project, job_counts
 
 pytestmark = pytest.mark.timeout(1800)  # a test may wait for two runs, and the first one for the cluster and for two more
-TRAININGS = ("train_reference", "retrain")
+TRAINING_RULES = ("train_reference", "retrain")
 LEFT = {"retrain": 2, "evaluate": 2, "plot_carrier_pruning": 1, "figures": 1}  # to do in an unfinished project
 TIME = r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) INFO "
 
@@ -37,13 +37,13 @@ def log_of(project: Project, plan: str) -> str:
 
 
 def both_have_checkpoints(project: Project) -> bool:
-    """Whether both long runs could go on from a checkpoint."""
+    """Whether both long runs could resume from a checkpoint."""
     return len(list(project.path.glob("checkpoints/*/[!.]*.safetensors"))) == 2
 
 
 def left_to_do(project: Project, *arguments: str, targets: tuple[str, ...] = ("figures", *LONG_RUNS)) -> dict[str, int]:
     """The jobs of each rule that are left, to the figures and the long runs, or to other targets."""
-    status, text = project.snakemake(*targets, "--dry-run", *arguments, *CONFIG, reduced=False)
+    status, text = project.snakemake(*targets, "--dry-run", *arguments, *CONFIG, configured=False)
     assert status == 0, text
     return job_counts(text)
 
@@ -57,8 +57,8 @@ def assert_same_results(project: Project, local: Project) -> None:
     assert not list(project.path.glob("checkpoints/*"))
 
 
-def assert_went_on(project: Project, plan: str) -> None:
-    """A run's last start, whose log alone Snakemake keeps, went on where a checkpoint stood."""
+def assert_resumed(project: Project, plan: str) -> None:
+    """A run's last start, whose log alone Snakemake keeps, resumed where a checkpoint stood."""
     text = log_of(project, plan)
     (epoch,) = re.findall(r"resumes after epoch (\d+)", text)
     assert 0 < int(epoch) < 200 and text.count("retrain finished") == 1, text
@@ -95,36 +95,36 @@ def test_short_jobs_share_their_submissions(jobs: list[Job]) -> None:
     }
 
 
-def test_trainings_alone_are_given_a_gpu(jobs: list[Job]) -> None:
+def test_training_jobs_alone_are_given_a_gpu(jobs: list[Job]) -> None:
     given = {stage_of(job): job.get("TresPerJob", "").replace("gres/", "gres:") for job in jobs}
-    assert {stage for stage, gpus in given.items() if gpus} == set(TRAININGS)
-    assert {given[stage] for stage in TRAININGS} == {"gres:gpu:1"}
+    assert {stage for stage, gpus in given.items() if gpus} == set(TRAINING_RULES)
+    assert {given[stage] for stage in TRAINING_RULES} == {"gres:gpu:1"}
 
 
 def test_memory_and_time_are_those_declared(jobs: list[Job]) -> None:
     given = {stage_of(job): (job["MinMemoryNode"], job["TimeLimit"]) for job in jobs}
-    assert {given[stage] for stage in TRAININGS} == {("8000M", "00:30:00")}
+    assert {given[stage] for stage in TRAINING_RULES} == {("8000M", "00:30:00")}
     assert given["prepare_inputs"] == ("2000M", "00:30:00")
     assert given["metrics-small-fives_evaluate"] == ("6000M", "00:30:00")  # three side by side
 
 
-def test_no_device_serves_two_trainings_at_once(on_slurm: Project) -> None:
+def test_no_device_serves_two_jobs_at_once(on_slurm: Project) -> None:
     held: dict[tuple[str, str], list[tuple[datetime, datetime]]] = {}
-    logs = [path for stage in TRAININGS for path in (on_slurm.path / "logs" / stage).rglob("*.log")]
+    logs = [path for stage in TRAINING_RULES for path in (on_slurm.path / "logs" / stage).rglob("*.log")]
     for path in logs:
         text = path.read_text(encoding="utf-8")
         (leased,) = re.findall(TIME + r"leased device (\d) of node (n\d)$", text, re.MULTILINE)
         (ended,) = re.findall(TIME + r"handed back device", text, re.MULTILINE)
         held.setdefault(leased[1:], []).append((datetime.fromisoformat(leased[0]), datetime.fromisoformat(ended)))
     assert sum(map(len, held.values())) == len(logs) == 6
-    assert len(held) > 1, "all trainings ran on one device, so that this shows nothing"
+    assert len(held) > 1, "all jobs ran on one device, so that this shows nothing"
     for times in held.values():
         assert all(end <= start for (_, end), (start, _) in pairwise(sorted(times))), held
 
 
 def test_each_node_copies_the_inputs_to_its_own_disk_once(on_slurm: Project, disks: Path) -> None:
     inputs = on_slurm.files()["datasets/digits-8/inputs.npy"]
-    logs = [path.read_text(encoding="utf-8") for stage in TRAININGS for path in (on_slurm.path / "logs" / stage).rglob("*.log")]
+    logs = [path.read_text(encoding="utf-8") for stage in TRAINING_RULES for path in (on_slurm.path / "logs" / stage).rglob("*.log")]
     nodes = {node for text in logs for node in re.findall(r"leased device \d of node (n\d)$", text, re.MULTILINE)}
     copied = [node for text in logs for node in re.findall(rf"copied \S+ to {disks}/(n\d)/", text)]
     assert sorted(copied) == sorted(nodes)
@@ -148,7 +148,7 @@ def test_a_job_that_runs_out_of_memory_gets_more(local: Project, cluster: Cluste
     assert project.files()[name] == local.files()[name]
 
 
-def test_a_cancelled_job_and_one_at_its_time_limit_are_tried_again_and_go_on(unfinished: Project, local: Project, cluster: Cluster) -> None:
+def test_a_cancelled_job_and_one_at_its_time_limit_are_retried_and_resume(unfinished: Project, local: Project, cluster: Cluster) -> None:
     before = len(cluster.jobs())
     run = Run(unfinished, *LONG_RUNS, *SLURM)
     run.wait_until(lambda: both_have_checkpoints(unfinished))
@@ -157,7 +157,7 @@ def test_a_cancelled_job_and_one_at_its_time_limit_are_tried_again_and_go_on(unf
     cluster.reach_time_limit(late)
     run.finish()
     for plan in PLANS:
-        assert_went_on(unfinished, plan)
+        assert_resumed(unfinished, plan)
     assert [ends_of(plan, cluster.jobs()[before:]) for plan in PLANS] == [["CANCELLED", "COMPLETED"], ["TIMEOUT", "COMPLETED"]]
     assert_same_results(unfinished, local)
 
@@ -169,7 +169,7 @@ def assert_slurm_started_again(jobs: list[Job], cluster: Cluster) -> list[Job]:
     return ended
 
 
-def test_preempted_jobs_go_on(unfinished: Project, local: Project, cluster: Cluster) -> None:
+def test_preempted_jobs_resume(unfinished: Project, local: Project, cluster: Cluster) -> None:
     before = len(cluster.jobs())
     run = Run(unfinished, *LONG_RUNS, *SLURM)
     run.wait_until(lambda: both_have_checkpoints(unfinished))
@@ -180,11 +180,11 @@ def test_preempted_jobs_go_on(unfinished: Project, local: Project, cluster: Clus
     assert_slurm_started_again(preempted, cluster)
     assert len(cluster.jobs()) == before + len(preempted), "nothing else may be submitted"
     for plan in PLANS:
-        assert_went_on(unfinished, plan)
+        assert_resumed(unfinished, plan)
     assert_same_results(unfinished, local)
 
 
-def test_jobs_of_a_crashed_node_go_on_elsewhere(unfinished: Project, local: Project, cluster: Cluster) -> None:
+def test_jobs_of_a_crashed_node_resume_elsewhere(unfinished: Project, local: Project, cluster: Cluster) -> None:
     before = len(cluster.jobs())
     run = Run(unfinished, *LONG_RUNS, *SLURM)
     run.wait_until(lambda: both_have_checkpoints(unfinished))
@@ -200,7 +200,7 @@ def test_jobs_of_a_crashed_node_go_on_elsewhere(unfinished: Project, local: Proj
         assert job["NodeList"] != node
     assert len(cluster.jobs()) == before + len(running), "nothing else may be submitted"
     for plan in struck:
-        assert_went_on(unfinished, plan)
+        assert_resumed(unfinished, plan)
     assert_same_results(unfinished, local)
 
 
@@ -209,11 +209,11 @@ def cancel_and_unlock(project: Project) -> None:
     (log,) = (path for path in (project.path / ".snakemake/log").iterdir() if "SLURM run ID" in path.read_text(encoding="utf-8"))
     (run_id,) = re.findall(r"SLURM run ID: (\S+)", log.read_text(encoding="utf-8"))
     command("scancel", f"--name={run_id}")
-    status, text = project.snakemake("--unlock", *CONFIG, reduced=False)
+    status, text = project.snakemake("--unlock", *CONFIG, configured=False)
     assert status == 0, text
 
 
-def test_a_group_that_is_cut_off_with_its_snakemake_is_made_anew_alone(local: Project, cluster: Cluster, tmp_path: Path) -> None:
+def test_a_group_that_is_cut_off_with_its_snakemake_alone_is_made_again(local: Project, cluster: Cluster, tmp_path: Path) -> None:
     project = local.copy(tmp_path / "project")
     metrics = tuple(path.replace("predictions", "metrics") for path in LONG_RUNS)
     for path in metrics:
@@ -238,7 +238,7 @@ def test_a_killed_snakemake_leaves_only_unfinished_jobs_to_do(unfinished: Projec
     assert left_to_do(unfinished, *SLURM) == LEFT
     Run(unfinished, *LONG_RUNS, *SLURM).finish()
     for plan in PLANS:
-        assert_went_on(unfinished, plan)
+        assert_resumed(unfinished, plan)
         assert ends_of(plan, cluster.jobs()[before:]) == ["CANCELLED", "COMPLETED"]
     assert_same_results(unfinished, local)
 
@@ -251,12 +251,12 @@ def test_the_generic_profile_ends_in_the_same_after_its_snakemake_was_killed(unf
     # What docs/cluster.md says: submit.sh names its jobs after the project's folder.
     name = subprocess.run(["profiles/cluster-generic/job_name.sh"], cwd=unfinished.path, check=True, capture_output=True, text=True).stdout
     command("scancel", f"--name={name.strip()}")
-    status, text = unfinished.snakemake("--unlock", *CONFIG, reduced=False)
+    status, text = unfinished.snakemake("--unlock", *CONFIG, configured=False)
     assert status == 0, text
     assert left_to_do(unfinished, *GENERIC) == LEFT
     Run(unfinished, *LONG_RUNS, *GENERIC).finish()
     ends = [(job["JobState"], job.get("TresPerJob", "")[-5:]) for job in cluster.jobs()[before:]]
     assert ends == [("CANCELLED", "gpu:1")] * 2 + [("COMPLETED", "gpu:1")] * 2
     for plan in PLANS:
-        assert_went_on(unfinished, plan)
+        assert_resumed(unfinished, plan)
     assert_same_results(unfinished, local)

@@ -40,12 +40,12 @@ def test_the_pattern_captures_nothing() -> None:
     assert re.compile(plans.pattern()).groups == 0, "a rule's wildcard would count its groups among the rule's own"
 
 
-def test_a_plan_is_parsed_without_slow_packages_and_loads_no_other_strategy(child_environment: dict[str, str]) -> None:
+def test_a_plan_is_parsed_without_slow_packages_and_loads_no_strategy(child_environment: dict[str, str]) -> None:
     code = "import sys; from spurprune.pruning import plan; plan.parse('upweight-errors-50'); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], env=child_environment, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert not loaded & {"torch", "pandas", "pyarrow", "scipy", "matplotlib"}
-    assert {name for name in loaded if name.startswith("spurprune.pruning.strategies.")} == {"spurprune.pruning.strategies.upweight"}
+    assert not {name for name in loaded if name.startswith("spurprune.pruning.strategies.")}, "its code would have to be hashed"
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_a_missing_config_file_is_named(assert_one_sentence: Callable[[str], Non
 def project(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project without any results."""
     copy = tmp_path_factory.mktemp("project")
-    for name in ("config", "envs", "profiles", "spurprune", "workflow"):
+    for name in ("config", "envs", "profiles", "spurprune", "tests/workflow", "workflow"):
         shutil.copytree(root / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(root / "Snakefile", copy)
     return copy
@@ -198,7 +198,7 @@ def dry_run(project: Path, *arguments: str) -> dict[str, int]:
     return {rule: int(count) for rule, count in table if rule != "total"}
 
 
-@pytest.mark.parametrize("given", [None, "config/paper.yaml", "small"])
+@pytest.mark.parametrize("given", [None, "config/paper.yaml", "small", "tests/workflow/methods.yaml", "tests/workflow/own.yaml"])
 def test_the_jobs_are_those_that_snakemake_counts(project: Path, configfile: Path, given: str | None) -> None:
     paths = [] if given is None else [configfile if given == "small" else project / given]
     counted = dry_run(project, *(["--configfile", str(paths[0])] if paths else []))
@@ -211,4 +211,13 @@ def test_the_plan_needs_neither_results_nor_data(project: Path) -> None:
     assert done.returncode == 0, done.stderr
     studies = yaml.safe_load((project / "config" / "paper.yaml").read_text(encoding="utf-8"))["select"]
     assert done.stdout.startswith(f"Plan of the studies: {', '.join(studies)}\n")
-    assert {path.name for path in project.iterdir()} <= {"config", "envs", "profiles", "spurprune", "workflow", "Snakefile", ".snakemake"}
+    assert {path.name for path in project.iterdir()} <= {
+        "config",
+        "envs",
+        "profiles",
+        "spurprune",
+        "tests",
+        "workflow",
+        "Snakefile",
+        ".snakemake",
+    }

@@ -76,8 +76,9 @@ def tuning_runs(folder: Path, validation: Values, test: Callable[[str, int], flo
 
 
 def select(metrics: Mapping[str, list[Path]], output: Path, entry: Mapping[str, Any] = ENTRY) -> dict[str, Any]:
-    """Run the stage and return what it wrote."""
-    select_candidate.run(metrics=metrics, method=entry, names=NAMES, output=output, provenance=PROVENANCE)
+    """Run the stage and return what it wrote for readers; the choice alone is beside it."""
+    outputs = {"selection": output, "choice": output.with_suffix(".choice.json")}
+    select_candidate.run(metrics=metrics, method=entry, names=NAMES, outputs=outputs, provenance=PROVENANCE)
     content: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
     return content
 
@@ -121,8 +122,16 @@ def test_the_file_says_what_was_chosen_among_what(tmp_path: Path) -> None:
     assert [(one["name"], one["repeats"]) for one in content["candidates"]] == [(name, 3) for name in CANDIDATES]
     assert [one["mean"] for one in content["candidates"]] == pytest.approx([0.5, 0.7, 0.7, 0.2])
     assert content["candidates"][3]["coordinates"] == {"options.C": 0.1, "options.penalty": "l2"}
-    assert read_selection(output) == content["coordinates"]
-    assert methods.at(ENTRY, read_selection(output))["options"] == {"C": 1.0, "penalty": "l2"}
+    choice = output.with_suffix(".choice.json")
+    assert read_selection(choice) == content["coordinates"]
+    assert methods.at(ENTRY, read_selection(choice))["options"] == {"C": 1.0, "penalty": "l2"}
+
+
+def test_the_choice_alone_says_nothing_of_what_was_not_chosen(tmp_path: Path) -> None:
+    for name, means in (("one", (0.5, 0.7, 0.6, 0.2)), ("two", (0.1, 0.8, 0.2, 0.3))):
+        select(tuning_runs(tmp_path / name, values(*means)), tmp_path / f"{name}.json")
+    assert (tmp_path / "one.json").read_bytes() != (tmp_path / "two.json").read_bytes()
+    assert (tmp_path / "one.choice.json").read_bytes() == (tmp_path / "two.choice.json").read_bytes()
 
 
 @pytest.mark.parametrize("by", RULES)

@@ -16,16 +16,22 @@ from typing import IO, Any
 import yaml
 
 SOURCES = ("Snakefile", "workflow", "spurprune", "config", "profiles", "envs", "tests/workflow")
+# Configurations, each merged over config/config.yaml.
 REDUCED = "tests/workflow/config.yaml"
+METHODS = "tests/workflow/methods.yaml"
+OWN = "tests/workflow/own.yaml"
+MINIATURES = "tests/workflow/miniatures.yaml"
 SETTINGS = "tests/workflow/settings.yaml"
+PRINTED = "printed.txt"  # beside a finished project: what its run printed
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".DS_Store")
 
 
 class Project:
-    """A copy of the project; snakemake runs in its folder, with its default profile."""
+    """A copy of the project; snakemake runs in its folder, with its default profile and one of the configurations."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, configuration: str = REDUCED) -> None:
         self.path = path
+        self.configuration = configuration
         self.environment: dict[str, str] = {}  # what snakemake finds there besides this process's own
 
     @classmethod
@@ -43,7 +49,7 @@ class Project:
     def copy(self, path: Path, keep_times: bool = True) -> "Project":
         """Copy everything, results and Snakemake's metadata included; without ``keep_times`` every file is as new as its copy."""
         shutil.copytree(self.path, path, copy_function=shutil.copy2 if keep_times else shutil.copy)
-        return Project(path)
+        return Project(path, self.configuration)
 
     def start(self, *arguments: str, stdout: int | IO[str] = subprocess.PIPE) -> "subprocess.Popen[str]":
         """Start snakemake, the leader of its own process group, both its streams joined in ``stdout``."""
@@ -54,9 +60,9 @@ class Project:
             command, cwd=self.path, env=environment, text=True, stdout=stdout, stderr=subprocess.STDOUT, start_new_session=True
         )
 
-    def snakemake(self, *arguments: str, reduced: bool = True) -> tuple[int, str]:
-        """Run snakemake; return (exit status, what it printed). ``reduced`` adds the reduced configuration."""
-        with self.start(*arguments, *(("--configfile", REDUCED) if reduced else ())) as process:
+    def snakemake(self, *arguments: str, configured: bool = True) -> tuple[int, str]:
+        """Run snakemake; return (exit status, what it printed). Unless ``configured``, with the default configuration alone."""
+        with self.start(*arguments, *(("--configfile", self.configuration) if configured else ())) as process:
             try:
                 text, _ = process.communicate(timeout=600)
             except BaseException:  # in a session of its own, it would outlive the test
@@ -70,16 +76,16 @@ class Project:
         assert status == 0, text
         return text
 
-    def plan(self, *arguments: str, reduced: bool = True) -> dict[str, int]:
+    def plan(self, *arguments: str, configured: bool = True) -> dict[str, int]:
         """Return how many jobs of each rule a dry run announces; empty if there is nothing to do."""
-        status, text = self.snakemake(*arguments, "--dry-run", reduced=reduced)
+        status, text = self.snakemake(*arguments, "--dry-run", configured=configured)
         assert status == 0, text
         return job_counts(text)
 
     def run_and_kill(self, ready: Callable[[], bool], *arguments: str) -> None:
         """Start a run and kill its whole process group, as a crash would, once it is ``ready``; it must not have ended before."""
         with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:  # a pipe that nobody reads would stop the run when it is full
-            process = self.start(*arguments, "--configfile", REDUCED, "--cores", "2", stdout=printed)
+            process = self.start(*arguments, "--configfile", self.configuration, "--cores", "2", stdout=printed)
             try:
                 deadline = time.monotonic() + 300
                 while not (was_ready := ready()) and process.poll() is None and time.monotonic() < deadline:
@@ -103,6 +109,10 @@ class Project:
         """Append a text to a file."""
         with open(self.path / name, "a", encoding="utf-8") as file:
             file.write(text)
+
+    def jobs_run(self) -> dict[str, int]:
+        """Return how many jobs of each rule ran to finish the project; not known of a copy."""
+        return job_counts(self.path.with_name(PRINTED).read_text(encoding="utf-8"))
 
     def configure(self, name: str, keys: str, value: Any) -> None:
         """Set the value at keys such as "small/training/epochs" in a YAML file."""

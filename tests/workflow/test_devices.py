@@ -97,7 +97,7 @@ def test_gpu_1_lets_one_training_run_at_a_time(four_gpus: Project) -> None:
     assert _at_once([_span(log, "retrain started$", "retrain finished") for log in logs]) == 1
 
 
-def test_without_a_gpu_trainings_run_on_the_cpu_and_that_is_said_once(project: Project) -> None:
+def test_without_a_gpu_jobs_train_on_the_cpu_and_say_so_once(project: Project) -> None:
     project.environment = {"CUDA_VISIBLE_DEVICES": ""}
     text, logs = _train(project, _runs(project, 2), "--resources", "gpu=4")
     assert text.count(NO_GPU) == 1

@@ -87,7 +87,7 @@ def test_data_in_their_place_are_read_without_a_network(project: Project, site: 
     assert json.loads((project.path / "results/downloads/mnist.json").read_text(encoding="utf-8"))["downloads"] == []
     assert project.plan(MANIFEST) == {}
     project.configure("config/config.yaml", "data/mnist", "elsewhere")
-    assert project.plan(MANIFEST) == {"download": 1, "prepare_inputs": 1}, "another folder is looked into"
+    assert project.plan(MANIFEST) == {"download": 1, "prepare_inputs": 1}, "another folder may hold other data"
 
 
 @pytest.mark.parametrize("allowed", [True, False])

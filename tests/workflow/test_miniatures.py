@@ -8,13 +8,11 @@ import pytest
 from spurprune.dag.codehash import CANNOT_CHANGE_RESULTS
 from spurprune.data.inputs import read_manifest
 from spurprune.storage import schemas, tables
-from tests import miniatures
 from tests.workflow import loaded
 from tests.workflow.project import Project
 
 WORST = "worst_group_accuracy"
 PLANS = ("per_group_equal-el2n-hardest-0.50", "per_group_equal-el2n-hardest-0.68")
-CONFIGURATION = ("--configfile", "tests/workflow/miniatures.yaml")
 FIGURES = ("fig1a", "fig1b", "fig4", "fig5", "fig7", "fig8", "fig8_text", "fig9", "fig_a4")
 COUNTS = {
     "celeba-32": {"train": 56, "validation": 10, "test": 24},
@@ -24,24 +22,9 @@ COUNTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def project(sources: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project after a whole run on the miniatures."""
-    project = sources.copy(tmp_path_factory.mktemp("miniatures") / "project")
-    resources = project.path / "resources"
-    for name, write in (
-        ("celeba", miniatures.celeba),
-        ("hard_imagenet", miniatures.hard_photos),
-        ("waterbirds", miniatures.waterbirds),
-        ("multinli", miniatures.multinli),
-        ("encoder", miniatures.encoder),
-    ):
-        (resources / name).mkdir(parents=True)
-        write(resources / name)
-    loaded.record(project)
-    status, text = project.snakemake(*CONFIGURATION, "--cores", "2", reduced=False)
-    assert status == 0, text
-    return project
+@pytest.fixture
+def project(on_miniatures: Project) -> Project:
+    return on_miniatures
 
 
 def test_every_dataset_is_read_whole(project: Project) -> None:
@@ -109,7 +92,7 @@ def test_the_benchmark_shows_measured_beside_published_values_and_how_its_plan_w
 
 
 def test_nothing_is_left_to_do(project: Project) -> None:
-    assert project.plan(*CONFIGURATION, reduced=False) == {}
+    assert project.plan() == {}
 
 
 def test_all_that_a_job_loads_is_hashed_or_cannot_change_a_result(project: Project) -> None:

@@ -1,4 +1,4 @@
-"""A run that was killed goes on and ends with the same bytes."""
+"""A run that was killed resumes and ends with the same bytes."""
 
 from tests.workflow.project import Project
 

@@ -71,8 +71,8 @@ def test_every_job_left_a_log(finished: Project) -> None:
     assert len(logs) == 1 + 5 + 3 + 4 + 12 + 12 + 12 + 3 + 2 + 1
     for path in logs:
         assert " finished in " in path.read_text(), path
-    trainings = sorted((finished.path / "logs/benchmarks").rglob("*.jsonl"))
-    assert len(trainings) == 15 and all(json.loads(path.read_text().splitlines()[0])["s"] > 0 for path in trainings)
+    measured = sorted((finished.path / "logs/benchmarks").rglob("*.jsonl"))
+    assert len(measured) == 15 and all(json.loads(path.read_text().splitlines()[0])["s"] > 0 for path in measured)
 
 
 def test_jobs_write_nothing_but_their_outputs_and_logs(finished: Project, sources: Project) -> None:
@@ -142,15 +142,15 @@ def test_a_second_run_changes_nothing(project: Project) -> None:
 
 
 def test_the_documented_commands_plan_the_default_and_the_papers_run(fresh: Project) -> None:
-    default = fresh.plan("--cores", "all", "--resources", "gpu=4", reduced=False)
+    default = fresh.plan("--cores", "all", "--resources", "gpu=4", configured=False)
     assert (
         default["all"] == 1 and default["collect_metrics"] == 1 and default["retrain"] == default["evaluate"] == default["prune_metadata"]
     )
-    figures = fresh.plan("figures", "--cores", "all", "--resources", "gpu=4", reduced=False)
+    figures = fresh.plan("figures", "--cores", "all", "--resources", "gpu=4", configured=False)
     assert {name: count for name, count in default.items() if name.startswith("plot_")} == {
         name: count for name, count in figures.items() if name.startswith("plot_")
     }
     assert figures["figures"] == 1 and "collect_metrics" not in figures and "all" not in figures
-    paper = fresh.plan("--configfile", "config/paper.yaml", reduced=False)  # no data is there
+    paper = fresh.plan("--configfile", "config/paper.yaml", configured=False)  # no data is there
     assert paper["prepare_inputs"] == 6 and paper["retrain"] > 100
     assert not (fresh.path / "results").exists() and not (fresh.path / "logs").exists()

@@ -138,9 +138,19 @@ def test_reordered_keys(project: Project) -> None:
 # Changes of the code
 
 
-def test_an_edit_of_pruning_code(project: Project) -> None:
-    project.append("spurprune/pruning/strategies.py", "\nUNUSED = 1\n")
+def test_an_edit_of_what_all_plans_share(project: Project) -> None:
+    project.append("spurprune/pruning/weights.py", "\nUNUSED = 1\n")
     assert project.plan() == runs(12) | FIGURES_OF_RUNS | END
+
+
+def test_an_edit_of_what_most_strategies_share_keeps_runs_without_pruning(project: Project) -> None:
+    project.append("spurprune/pruning/thinning.py", "\nUNUSED = 1\n")
+    assert project.plan() == runs(8) | {"plot_carrier_pruning": 1, "plot_general_pruning": 1} | END
+
+
+def test_an_edit_of_one_strategy_reaches_its_own_plans(project: Project) -> None:
+    project.append("spurprune/pruning/strategies/random.py", "\nUNUSED = 1\n")
+    assert project.plan() == runs(2) | {"plot_general_pruning": 1} | END
 
 
 def test_an_edit_of_what_all_figures_share(project: Project) -> None:
@@ -159,8 +169,6 @@ def test_an_edit_of_one_table(project: Project) -> None:
 
 
 def test_an_edit_of_one_score_reaches_its_users_only(project: Project) -> None:
-    project.append("spurprune/difficulty/scores/aum.py", "\nUNUSED = 1\n")
-    assert project.plan() == {}
     project.append("spurprune/difficulty/scores/random.py", "\nUNUSED = 1\n")
     assert project.plan() == {"score_difficulty": 1, "tabulate_stability": 1, "all": 1}
 
@@ -185,9 +193,16 @@ def test_an_edit_of_what_cannot_change_a_result(project: Project, name: str) -> 
     assert project.plan() == {}
 
 
-def test_an_edit_of_a_network_or_feature_that_is_not_used(project: Project) -> None:
-    project.append("spurprune/models/networks/resnet_cifar.py", "\nUNUSED = 1\n")
-    project.append("spurprune/data/datasets/cifar10.py", "\nUNUSED = 1\n")
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["models/networks/resnet_cifar", "data/datasets/cifar10", "data/readers/table", "overlays/phrase"],
+        ["refinements/last_layer", "partitions/errors", "pruning/strategies/upweight", "difficulty/scores/aum"],
+    ],
+)
+def test_an_edit_of_plugins_that_are_not_used(project: Project, names: list[str]) -> None:
+    for name in names:
+        project.append(f"spurprune/{name}.py", "\nUNUSED = 1\n")
     assert project.plan() == {}
 
 
@@ -199,7 +214,7 @@ def test_comments_docstrings_and_layout(project: Project) -> None:
         project.append(path.relative_to(project.path).as_posix(), comment)
     for path in [project.path / "Snakefile", *(project.path / "workflow/rules").glob("*.smk")]:
         project.append(path.relative_to(project.path).as_posix(), comment)
-    project.replace("spurprune/pruning/strategies.py", '"""Pruning strategies: which', '"""Strategies of pruning: which')
+    project.replace("spurprune/pruning/thinning.py", '"""Pruning a share of the candidates', '"""Removing a share of all candidates')
     project.replace("spurprune/training/loop.py", '"""The training loop."""', '"""The loop that trains."""\n\n')
     project.replace("workflow/scripts/retrain.py", '"""The rule retrain', '"""What the rule retrain does')
     assert project.plan() == {}

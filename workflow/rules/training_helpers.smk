@@ -32,8 +32,9 @@ def reference_setting(setting, recipe):
 
 
 def selection_of(wildcards):
-    """The selection that the wildcards' run takes its candidate from, or none."""
-    return path_of(files.selection_of(run_of(wildcards), CONFIG.methods))
+    """The choice that the wildcards' run takes its candidate from, or none."""
+    selection = files.selection_of(run_of(wildcards), CONFIG.methods)
+    return f"results/{selection.choice_path}" if selection else []
 
 
 def embedding_of(wildcards):

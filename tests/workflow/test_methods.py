@@ -1,0 +1,257 @@
+"""Methods side by side: tuned, refined, overridden; plans by partitions. What is made, and what each change makes stale.
+
+One setting on the digits. The study "methods" compares five methods without pruning, two of them in a figure on a pruned plan, too; its
+three runs by training share everything before them. The study "plans" compares four plans, no pruning among them.
+"""
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from spurprune.dag import planning
+from spurprune.dag.codehash import CANNOT_CHANGE_RESULTS
+from spurprune.storage import schemas, tables
+from tests.workflow import loaded
+from tests.workflow.project import METHODS, Project
+
+SETTING = "results/settings/rivals"
+SETTINGS = "tests/workflow/methods-settings.yaml"
+PLANS = ("upweight-errors-3", "balance_subsample-class", "balance_reweight-class")
+CARRIERS = "carriers-el2n-hardest-0.50"
+END = {"tabulate_summary": 1, "collect_metrics": 1, "all": 1}  # after a change of any run of one study
+FIGURE = {"plot_carrier_pruning": 1}
+EVERYTHING = {
+    "prepare_inputs": 1,
+    "prepare_splits": 2,  # the reported block and the tuning block
+    "train_reference": 1,
+    "score_difficulty": 1,
+    "partition": 1,
+    "prune_metadata": 6,  # five plans, and no pruning in the tuning block
+    "retrain_candidate": 4,
+    "refine_candidate": 2,
+    "evaluate_candidate": 6,
+    "select_candidate": 2,
+    "retrain": 7,  # erm on four plans, slow on two, tuned on one
+    "retrain_keeping_models": 2,  # erm without pruning, in the reported block and, for the candidates of tuned_layer, in the tuning block
+    "embed": 2,
+    "refine": 2,
+    "evaluate": 10,
+    "plot_carrier_pruning": 1,
+    "tabulate_summary": 2,
+    "collect_metrics": 1,
+    "all": 1,
+}
+
+
+@pytest.fixture
+def project(on_methods: Project, tmp_path: Path) -> Project:
+    """A copy of the finished project, to be changed."""
+    return on_methods.copy(tmp_path / "project")
+
+
+def selection(project: Project, method: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((project.path / SETTING / f"selection/{method}.json").read_text())
+    return found
+
+
+def logits(project: Project, method: str, plan: str = "none") -> np.ndarray:
+    path = project.path / SETTING / "runs" / method / plan / "000-001/predictions.parquet"
+    return np.array(tables.read(path, schemas.PREDICTIONS, ["logits"]).column("logits").to_pylist())
+
+
+def notes(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(pq.read_schema(path).metadata[tables.METADATA_KEY])["notes"]
+    return found
+
+
+def test_the_jobs_are_those_of_the_plan(on_methods: Project, root: Path) -> None:
+    assert on_methods.jobs_run() == EVERYTHING
+    assert Counter(job.rule for job in planning.jobs(planning.load([root / METHODS]))) == EVERYTHING
+
+
+def test_nothing_is_left_to_do(on_methods: Project) -> None:
+    assert on_methods.plan() == {}
+
+
+def test_all_that_a_job_loads_is_hashed_or_cannot_change_a_result(on_methods: Project) -> None:
+    found = loaded.loaded_but_not_hashed(on_methods)
+    stages = {"partition", "embed", "refine", "refine_candidate", "retrain_candidate", "retrain_keeping_models", "select_candidate"}
+    assert stages <= found.keys()
+    assert {rule: modules - CANNOT_CHANGE_RESULTS for rule, modules in found.items()} == {rule: set() for rule in found}
+
+
+# Tuning
+
+
+@pytest.mark.parametrize(("method", "count"), [("tuned", 4), ("tuned_layer", 2)])
+def test_the_candidate_of_the_best_validation_metric_is_chosen(on_methods: Project, method: str, count: int) -> None:
+    chosen = selection(on_methods, method)
+    reached = {}
+    for path in (on_methods.path / SETTING / "candidates" / method).glob("*/none/900-900/metrics.parquet"):
+        rows = tables.read(path, schemas.METRICS).to_pylist()
+        (reached[path.parts[-4]],) = [r["value"] for r in rows if (r["split"], r["metric"]) == ("validation", "accuracy")]
+    assert len(reached) == chosen["budget"] == count
+    assert {one["name"]: one["mean"] for one in chosen["candidates"]} == reached
+    assert reached[chosen["chosen"]] == max(reached.values())
+
+
+def test_the_final_run_trains_with_the_choice(on_methods: Project) -> None:
+    assert selection(on_methods, "tuned")["coordinates"] == {"training.optimizer.lr": 0.1}
+    found = notes(on_methods.path / SETTING / "runs/tuned/none/000-001/predictions.parquet")
+    assert found["method"]["training"] == {"optimizer": {"lr": 0.1}}
+    assert np.array_equal(logits(on_methods, "tuned"), logits(on_methods, "erm")), "the setting's own rate is that of the choice"
+
+
+def test_another_choice_reruns_the_final_run(project: Project) -> None:
+    path = project.path / SETTING / "selection/tuned.choice.json"
+    path.write_text(path.read_text().replace('"training.optimizer.lr": 0.1', '"training.optimizer.lr": 0.0001'))
+    assert project.plan() == {"retrain": 1, "evaluate": 1} | END
+    project.run(f"{SETTING}/runs/tuned/none/000-001/predictions.parquet")
+    assert not np.array_equal(logits(project, "tuned"), logits(project, "erm"))
+
+
+def test_one_more_candidate_is_tried_alone(project: Project) -> None:
+    project.configure(METHODS, "methods/tuned/grid/training.optimizer.lr", [0.1, 1.0e-4, 1.0e-5, 1.0e-6, 1.0e-7])
+    tried = {"retrain_candidate": 1, "evaluate_candidate": 1, "select_candidate": 1}
+    assert project.plan() == tried | {"retrain": 1, "evaluate": 1} | END, "before it is tried, nobody knows that it is not chosen"
+    assert project.plan("selections") == tried | {"selections": 1}
+    project.run("selections")
+    assert project.plan() == {}, "the choice is the same"
+    assert selection(project, "tuned")["budget"] == 5
+
+
+def test_a_candidate_taken_away_is_not_made_again(project: Project) -> None:
+    project.configure(METHODS, "methods/tuned/grid/training.optimizer.lr", [0.1, 1.0e-4])
+    assert project.plan() == {"select_candidate": 1, "retrain": 1, "evaluate": 1} | END
+
+
+def test_another_rule_of_choice_trains_no_candidate_again(project: Project) -> None:
+    project.configure(METHODS, "methods/tuned/tuning/by", "worst_group_accuracy")
+    assert project.plan() == {"select_candidate": 1, "retrain": 1, "evaluate": 1} | END
+
+
+# Refinement
+
+
+def test_networks_are_kept_for_refinements_alone_and_embeddings_for_a_while(on_methods: Project) -> None:
+    made = on_methods.files()
+    assert [name for name in made if name.endswith("models.safetensors")] == [
+        f"settings/rivals/runs/erm/none/{block}/models.safetensors" for block in ("000-001", "900-900")
+    ]
+    assert not [name for name in made if "embedding" in name]
+    assert len([name for name in made if name.endswith("head.safetensors")]) == 4
+
+
+def test_a_refinement_is_another_classifier_of_the_same_network(on_methods: Project) -> None:
+    refined, trained = logits(on_methods, "last_layer"), logits(on_methods, "erm")
+    assert refined.shape == trained.shape and not np.array_equal(refined, trained)
+    for method in ("last_layer", "tuned_layer"):
+        rows = tables.read(on_methods.path / SETTING / f"runs/{method}/none/000-001/metrics.parquet", schemas.METRICS).to_pylist()
+        accuracy = [r["value"] for r in rows if (r["split"], r["metric"]) == ("test", "accuracy")]
+        assert len(accuracy) == 2 and min(accuracy) > 0.5
+
+
+def test_a_further_refinement_reruns_what_it_starts_from_since_no_network_was_kept(project: Project) -> None:
+    project.configure(METHODS, "methods/further", {"kind": "last_layer", "from": "slow", "options": {"balance": "classes"}})
+    assert project.plan() == {}
+    project.configure(METHODS, "studies/methods/methods", ["erm", "slow", "tuned", "last_layer", "tuned_layer", "further"])
+    assert project.plan() == {"retrain_keeping_models": 1, "embed": 1, "refine": 1, "evaluate": 2} | FIGURE | END
+
+
+def test_a_further_refinement_of_a_kept_network_trains_nothing(project: Project) -> None:
+    project.configure(METHODS, "methods/further", {"kind": "last_layer", "from": "erm", "options": {"balance": "none"}})
+    project.configure(METHODS, "studies/methods/methods", ["erm", "slow", "tuned", "last_layer", "tuned_layer", "further"])
+    refined = {"embed": 1, "refine": 3, "evaluate": 3}  # the embedding is made again, and with it all that is made of it
+    assert project.plan() == refined | END
+
+
+def test_another_option_of_a_refinement_needs_the_embedding_again(project: Project) -> None:
+    project.configure(METHODS, "methods/last_layer/options/redraws", 3)
+    refined = {"embed": 1, "refine": 2, "evaluate": 2}  # the other refinement of the same networks, too
+    assert project.plan() == refined | END
+
+
+def test_an_edit_of_a_refinement_trains_nothing(project: Project) -> None:
+    project.append("spurprune/refinements/last_layer.py", "\nUNUSED = 1\n")
+    refined = {"embed": 2, "refine": 2, "evaluate": 2}  # both refinements, and both blocks' embeddings, which were temporary
+    tuned = {"refine_candidate": 2, "evaluate_candidate": 2, "select_candidate": 1}
+    assert project.plan() == refined | tuned | END
+
+
+def test_an_edit_of_embedding_reruns_what_is_made_of_embeddings_once_one_is_needed(project: Project) -> None:
+    project.append("spurprune/stages/embed.py", "\nUNUSED = 1\n")
+    refined = {"embed": 2, "refine": 2, "evaluate": 2}
+    assert project.plan() == refined | {"refine_candidate": 2, "evaluate_candidate": 2, "select_candidate": 1} | END
+
+
+def test_a_tuned_refinement_of_a_tuned_method_fits_the_groups_of_a_cluster(project: Project) -> None:
+    """What chooses among a method's candidates waits for the choice among another's: in one group, it would wait for itself."""
+    project.configure(METHODS, "methods/tuned_layer/from", "tuned")
+    profile = yaml.safe_load((project.path / "profiles/slurm/profile.yaml").read_text(encoding="utf-8"))
+    groups = ("--groups", *profile["groups"], "--group-components", *profile["group-components"])
+    assert project.plan(*groups)["retrain_keeping_models"] == 2, "of the tuned method, in the reported block and the tuning block"
+
+
+# Two methods in one figure and one table
+
+
+def test_an_overridden_recipe_reruns_its_own_method_only(project: Project) -> None:
+    project.configure(METHODS, "methods/slow/training/optimizer/lr", 0.02)
+    assert project.plan() == {"retrain": 2, "evaluate": 2} | FIGURE | END
+
+
+def test_a_figure_shows_each_method(on_methods: Project) -> None:
+    with open(on_methods.path / "results/figures/methods/fig4.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    means = {(row["method"], row["plan"], row["metric"]): row["value"] for row in rows}
+    assert {key[:2] for key in means} == {(method, plan) for method in ("erm", "slow") for plan in ("none", CARRIERS)}
+    assert means["erm", "none", "accuracy"] != means["slow", "none", "accuracy"]
+
+
+def test_a_summary_has_each_method(on_methods: Project) -> None:
+    with open(on_methods.path / "results/tables/methods/summary.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    accuracy = {row["method"]: row["value"] for row in rows if (row["plan"], row["metric"]) == ("none", "accuracy")}
+    assert set(accuracy) == {"erm", "slow", "tuned", "last_layer", "tuned_layer"}
+    assert accuracy["erm"] == accuracy["tuned"] and len(set(accuracy.values())) > 2
+    assert {(row["method"], row["plan"]) for row in rows if row["plan"] != "none"} == {("erm", CARRIERS), ("slow", CARRIERS)}
+
+
+# Partitions
+
+
+def test_plans_weigh_by_their_partitions(on_methods: Project) -> None:
+    path = on_methods.path / SETTING / "partitions/errors/000-001.parquet"
+    wrong = {(r["repeat"], r["sample_id"]): r["part"] for r in tables.read(path, schemas.PARTITION).to_pylist()}
+    assert notes(path)["parts"] == ["right", "wrong"] and 0 < sum(wrong.values()) < len(wrong)
+    plans = {plan: on_methods.path / SETTING / "plans" / plan / "000-001.parquet" for plan in PLANS}
+    weights = {plan: tables.read(file, schemas.PLAN).to_pylist() for plan, file in plans.items()}
+    assert {(r["repeat"], r["sample_id"]): r["weight"] for r in weights["upweight-errors-3"]} == {
+        key: 1 + 3 * p for key, p in wrong.items()
+    }
+    assert {r["weight"] for r in weights["balance_subsample-class"]} == {0, 1}
+    assert len({r["weight"] for r in weights["balance_reweight-class"]}) > 1
+    assert [notes(file)["visits"] for file in plans.values()] == ["exact", "exact", "drawn"]
+
+
+def test_another_epoch_of_a_partition_reruns_it_and_its_plans_only(project: Project) -> None:
+    project.configure(SETTINGS, "rivals/partitions/errors/epoch", 2)
+    assert project.plan() == {"partition": 1, "prune_metadata": 1, "retrain": 1, "evaluate": 1} | END
+
+
+@pytest.mark.parametrize("name", ["partitions/errors", "pruning/partitioning"])
+def test_an_edit_of_partitions_reruns_them_and_their_plans_only(project: Project, name: str) -> None:
+    project.append(f"spurprune/{name}.py", "\nUNUSED = 1\n")
+    assert project.plan() == {"partition": 1, "prune_metadata": 1, "retrain": 1, "evaluate": 1} | END
+
+
+def test_an_edit_of_a_balancing_strategy_reaches_its_own_plan(project: Project) -> None:
+    project.append("spurprune/pruning/strategies/balance_reweight.py", "\nUNUSED = 1\n")
+    assert project.plan() == {"prune_metadata": 1, "retrain": 1, "evaluate": 1} | END
