@@ -50,8 +50,15 @@ class Provenance:
         given = {key: value for key, value in params.items() if key != "code"}
         place = dict(wildcards.items())
         setting = place.get("setting") or place.get("study") or place.get("dataset", "")
-        run = {name: place.get(name, "") for name in ("method", "plan", "candidate")}
-        return cls(setting, place.get("block", ""), f"{__version__}+{params['code']}", config_hash(given), **run)
+        return cls(
+            setting,
+            place.get("block", ""),
+            f"{__version__}+{params['code']}",
+            config_hash(given),
+            method=place.get("method", ""),
+            plan=place.get("plan", ""),
+            candidate=place.get("candidate", ""),
+        )
 
 
 def write(path: Path, table: pa.Table, schema: TableSchema, provenance: Provenance) -> None:
