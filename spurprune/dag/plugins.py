@@ -35,8 +35,7 @@ FOLDERS = {
 @cache
 def names(kind: str) -> list[str]:
     """Return the names of all plugins of one kind, sorted, without importing them."""
-    package = importlib.import_module(f"{spurprune.__name__}.{FOLDERS[kind]}")
-    return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+    return sorted(module.name for module in pkgutil.iter_modules([str(_folder(kind))]))
 
 
 def module_name(kind: str, name: str) -> str:
@@ -44,6 +43,11 @@ def module_name(kind: str, name: str) -> str:
     if name not in names(kind):
         raise ConfigError(f"There is no '{name}' among the {kind}; known are {', '.join(names(kind))}.")
     return f"{spurprune.__name__}.{FOLDERS[kind]}.{name}"
+
+
+def _folder(kind: str) -> Path:
+    """Return where the plugins of one kind lie; their package is not imported, since its code would have to be hashed."""
+    return Path(spurprune.__path__[0], *FOLDERS[kind].split("."))
 
 
 def load(kind: str, name: str) -> ModuleType:
@@ -61,8 +65,7 @@ def declared(kind: str, name: str, constant: str, default: Any = None) -> Any:
 
 @cache
 def _literals(kind: str, name: str) -> dict[str, Any]:
-    package = importlib.import_module(f"{spurprune.__name__}.{FOLDERS[kind]}")
-    path = Path(package.__path__[0], f"{module_name(kind, name).rpartition('.')[2]}.py")
+    path = _folder(kind) / f"{module_name(kind, name).rpartition('.')[2]}.py"
     found: dict[str, Any] = {}
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []

@@ -1,5 +1,6 @@
 """Projects that were run once for all tests, also where several processes share the tests; every test works on its own copy."""
 
+import compileall
 import fcntl
 import os
 import shutil
@@ -40,7 +41,12 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
 @pytest.fixture(scope="session")
 def sources(root: Path, once: Once) -> Project:
     """The project without results, as it is when the tests begin, so that edits in the meantime do not mix two versions."""
-    return Project(once("sources", lambda path: Project.copy_sources(root, path)))
+
+    def fill(path: Path) -> None:
+        Project.copy_sources(root, path)
+        compileall.compile_dir(path / "spurprune", quiet=1)  # else every copy's first jobs would
+
+    return Project(once("sources", fill))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 DIGITS = (0, 1, 2)
 PENS = ("blue", "red")
 PAPERS = ("dotted", "plain", "ruled")
-FOLDS = {"train": 0.6, "val": 0.2, "test": 0.2}
+FOLDS = ("train", "train", "train", "val", "test")
 
 
 def write(folder: Path) -> None:
@@ -21,5 +21,6 @@ def write(folder: Path) -> None:
     folder.mkdir(parents=True)
     np.save(folder / "pixels.npy", images.astype(np.float32) / 16)
     pd.DataFrame({"digit": digit}).to_csv(folder / "plain.csv", index=False)
-    fold, paper = rng.choice(list(FOLDS), len(digit), p=list(FOLDS.values())), rng.choice(PAPERS, len(digit))
-    pd.DataFrame({"digit": digit, "fold": fold, "pen": pen, "paper": paper}).to_csv(folder / "tagged.csv", index=False)
+    tagged = pd.DataFrame({"digit": digit, "pen": pen, "paper": rng.choice(PAPERS, len(digit))})
+    place = tagged.groupby(["digit", "pen", "paper"]).cumcount()
+    tagged.assign(fold=[FOLDS[i % len(FOLDS)] for i in place]).to_csv(folder / "tagged.csv", index=False)

@@ -16,9 +16,7 @@ import pytest
 import yaml
 
 from spurprune.dag import planning
-from spurprune.dag.codehash import CANNOT_CHANGE_RESULTS
 from spurprune.storage import schemas, tables
-from tests.workflow import loaded
 from tests.workflow.project import METHODS, Project
 
 SETTING = "results/settings/rivals"
@@ -78,13 +76,6 @@ def test_the_jobs_are_those_of_the_plan(on_methods: Project, root: Path) -> None
 
 def test_nothing_is_left_to_do(on_methods: Project) -> None:
     assert on_methods.plan() == {}
-
-
-def test_all_that_a_job_loads_is_hashed_or_cannot_change_a_result(on_methods: Project) -> None:
-    found = loaded.loaded_but_not_hashed(on_methods)
-    stages = {"partition", "embed", "refine", "refine_candidate", "retrain_candidate", "retrain_keeping_models", "select_candidate"}
-    assert stages <= found.keys()
-    assert {rule: modules - CANNOT_CHANGE_RESULTS for rule, modules in found.items()} == {rule: set() for rule in found}
 
 
 # Tuning

@@ -4,13 +4,14 @@ from tests.workflow.project import Project
 
 
 def test_a_killed_run_ends_in_the_same_bytes(fresh: Project, finished: Project) -> None:
+    figure = "results/figures/small/fig4.png"  # three runs lead to it
     runs = fresh.path / "results/settings"
-    fresh.run_and_kill(lambda: len(list(runs.glob("*/runs/*/*/*/predictions.parquet"))) >= 3)
-    assert not (fresh.path / "results/metrics.parquet").exists()
+    fresh.run_and_kill(lambda: any(runs.glob("*/runs/*/*/*/predictions.parquet")), figure)
+    assert not (fresh.path / figure).exists()
     status, text = fresh.snakemake("--unlock")  # a killed snakemake leaves its lock behind
     assert status == 0, text
-    fresh.run()
+    fresh.run(figure)
     expected, found = finished.files(), fresh.files()
-    assert set(found) == set(expected)
-    assert [name for name in expected if found[name] != expected[name]] == []
-    assert fresh.plan() == {}
+    assert len([name for name in found if name.endswith("predictions.parquet")]) == 3
+    assert [name for name in found if found[name] != expected.get(name)] == []
+    assert fresh.plan(figure) == {}
