@@ -1,1 +1,1 @@
-"""Figures and tables: one module each, drawn from the metrics of their own runs only."""
+"""Figures: what the kinds of figures in ``kinds`` share, and the record of a kind of figure or table."""

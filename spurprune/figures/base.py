@@ -1,4 +1,4 @@
-"""What a figure is drawn from and what it comes to: records that every figure module shares. Light: the workflow imports it to plan."""
+"""The input and the result of drawing a figure, as records that all kinds share. Imported for planning, so it does not import pandas."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,18 +17,20 @@ if TYPE_CHECKING:
     from spurprune.data.samples import Samples
     from spurprune.evaluation.frame import History, Metrics
 
-OTHERS = "others"  # the target that stands for all classes but the source
+OTHERS = "others"  # the target that stands for all classes except the source
+MISCLASSIFICATION = "spurious_misclassification"
+WORST = "worst_group_accuracy"
 
 
 @dataclass(frozen=True)
 class SettingInfo:
-    """What a figure says of a setting.
+    """What a figure says about a setting.
 
     ``dataset`` is the folder of its prepared dataset; ``source`` and ``target`` are the probe's classes (the target may be "others"), None
-    without a probe; ``carriers`` says in words what carriers show, such as "with line" or "on water", None where the setting knows no
-    carriers; ``overlay`` is the block of a synthetic feature; ``view`` the one in which target samples show the feature ("featured" where
-    it is laid over them, "natural" where the data come with it); ``coordinates`` the setting's place in its family's grid, by dotted key;
-    ``crop_size`` the pixels per side that the network sees, None for whole images.
+    without a probe; ``carriers`` says in words what carriers show, such as "with line" or "on water", None if the setting has no carriers;
+    ``overlay`` is the block of a synthetic feature; ``view`` is the one in which target samples show the feature ("featured" for an
+    overlay, "natural" for a feature in the data); ``coordinates`` is the setting's place in its family's grid, by dotted key; ``crop_size``
+    is the pixels per side that the network sees, None for whole images.
     """
 
     description: str
@@ -43,36 +45,33 @@ class SettingInfo:
 
     @property
     def is_probed(self) -> bool:
-        """Whether it can be told how often target samples with the feature are taken for the source class."""
+        """Whether spurious misclassification, of target samples with the feature as the source class, is defined."""
         return self.source is not None and self.carriers is not None
 
     @property
     def tested(self) -> str:
-        """What the target is called within a sentence."""
+        """The name of the target within a sentence."""
         return "other classes" if self.target == OTHERS else f"class {self.target}"
 
     @property
     def shown(self) -> str:
-        """What carriers show, within a sentence: "with the line" of an overlay."""
+        """What carriers show, within a sentence; "with the line" for an overlay."""
         words = self.carriers or ""
         return words.replace("with ", "with the ", 1) if self.overlay is not None and '"' not in words else words
 
     def axis(self, label: str) -> str:
-        """Return an axis' label with its placeholders filled in: {Tested}, {carriers} and {source}."""
+        """Return an axis label with its placeholders {Tested}, {carriers} and {source} filled in."""
         tested = self.tested
         return label.format(Tested=tested[0].upper() + tested[1:], carriers=self.carriers, source=self.source)
 
 
 TESTED_LABEL = "{Tested} {carriers} (%)"
-TAKEN_LABEL = "{Tested} {carriers}\ntaken for class {source} (%)"  # an axis of spurious misclassification
+MISCLASSIFIED_LABEL = "{Tested} {carriers}\npredicted as class {source} (%)"  # an axis of spurious misclassification
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A figure as the configuration asks for it.
-
-    Its title, its own options, the settings that it draws by name, its family in grid order, and the methods whose runs it draws.
-    """
+    """A figure as configured: its title, its options, its settings by name, its family in grid order, and the methods that it shows."""
 
     title: str
     options: Mapping[str, Any]
@@ -82,22 +81,22 @@ class Spec:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> "Spec":
-        """Return the figure that a plain mapping, as the workflow passes it, describes; its settings are a list of (name, info)."""
+        """Return the figure described by a plain mapping, as passed by the workflow; its settings are a list of (name, info)."""
         settings = {name: SettingInfo(**info) for name, info in plain["settings"]}
         return cls(plain["title"], dict(plain["options"]), settings, tuple(plain["family"]), tuple(plain["methods"]))
 
     def titled(self, text: str, method: str) -> str:
-        """Return a panel's title; where the figure shows several methods, it ends with the panel's own."""
+        """Return a panel's title, which names the panel's method if the figure shows several."""
         return f"{text} ({method})" if len(self.methods) > 1 else text
 
-    def said(self, sentences: Iterable[str], method: str) -> list[str]:
-        """Return what is seen in one method's panels; where the figure shows several methods, each sentence begins with its own."""
+    def findings_of(self, sentences: Iterable[str], method: str) -> list[str]:
+        """Return the findings in one method's panels, each beginning with the method if the figure shows several."""
         return [f"{method}: {sentence}" if len(self.methods) > 1 else sentence for sentence in sentences]
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """One repeat's training samples by difficulty, as arrays over the same rows; ``rank_in_class`` 0 = easiest."""
+    """The difficulty of one repeat's training samples, as arrays over the same rows; ``rank_in_class`` 0 = easiest."""
 
     sample_id: np.ndarray
     rank_in_class: np.ndarray
@@ -105,16 +104,16 @@ class Ranking:
 
 
 def _no_metrics() -> "Metrics":
-    from spurprune.evaluation.frame import Metrics  # pandas takes a third of a second, which planning does without
+    from spurprune.evaluation.frame import Metrics  # imported here, since planning does not need pandas
 
     return Metrics.none()
 
 
 @dataclass(frozen=True)
 class Material:
-    """All that a figure may be drawn from; what its kind does not ask for is empty.
+    """Everything that a figure can be drawn from; what its kind does not read is empty.
 
-    ``history`` holds those of runs without pruning by setting and method; ``samples`` and ``rankings`` are by setting and repeat;
+    ``history`` holds the histories of runs without pruning, by setting and method; ``samples`` and ``rankings`` are by setting and repeat;
     ``manifests`` and the memory-mapped ``images`` (the datasets' inputs) are by dataset folder.
     """
 
@@ -140,7 +139,7 @@ class Material:
 
 @dataclass(frozen=True)
 class PublishedLine:
-    """A published value, drawn as a horizontal line: a share in [0, 1], with its source; ``name`` says whose or what it is."""
+    """A published value, a share in [0, 1], drawn as a horizontal line; ``name`` is its method or condition."""
 
     name: str
     metric: str
@@ -149,7 +148,7 @@ class PublishedLine:
 
     @property
     def label(self) -> str:
-        """What the legend calls it."""
+        """Its name in the legend."""
         return f"{self.name}, published"
 
     @property
@@ -158,9 +157,14 @@ class PublishedLine:
         return Estimate(self.value, math.nan, math.nan, 0)
 
 
+def published_lines(spec: Spec) -> list[PublishedLine]:
+    """Return the published values that a figure's option ``published`` lists."""
+    return [PublishedLine(**one) for one in spec.options.get("published", ())]
+
+
 @dataclass(frozen=True)
 class Drawing:
-    """A finished figure: the rows behind it (dataclasses of one kind), the figure, what is seen in it as sentences."""
+    """A finished figure: the numbers behind it (dataclasses of one type), the figure, and the findings as sentences."""
 
     numbers: Sequence[Any]
     figure: "Figure"
@@ -168,9 +172,9 @@ class Drawing:
 
 
 def repeats_note(estimates: Iterable[Estimate]) -> str:
-    """Return what a figure says of its repeats, such as "n = 5 repeats, 95% CI"; a range where the estimates differ in their number.
+    """Return a figure's note on repeats, such as "n = 5 repeats, 95% CI", with a range if the numbers of repeats differ.
 
-    Axes of shares end at 0 and 100%, so it says so where an interval continues beyond.
+    Axes of shares end at 0 and 100%, so the note says if an interval is cut there.
     """
     shown = list(estimates)
     counts = {e.n for e in shown if e.n}

@@ -1,4 +1,4 @@
-"""Carriers among the easiest and the hardest samples against a setting without carriers (the paper's App. A.4)."""
+"""Carriers among the easiest and the hardest samples, compared with a setting without carriers (the paper's App. A.4)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from spurprune.evaluation.series import UNKNOWN, difference_of, mean_of
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures import style
-from spurprune.figures.base import Material, PublishedLine
-from spurprune.figures.window import MISCLASSIFICATION, WindowRow, by_strength
+from spurprune.figures.base import MISCLASSIFICATION, WORST, Material, PublishedLine
+from spurprune.figures.window import WindowRow, by_strength
 from spurprune.figures.words import percent, points
 
-WORST = "worst_group_accuracy"
 LOOK = style.REFERENCES[0]
 NONE = "none"
 PUBLISHED_LOOKS = {
@@ -22,12 +21,12 @@ PUBLISHED_LOOKS = {
 
 @dataclass(frozen=True)
 class ComparedRow:
-    """One metric, a share in [0, 1], with carriers among the "easiest" or the "hardest" samples, or with "none": the baseline.
+    """One metric, a share in [0, 1], with carriers among the "easiest" or the "hardest" samples, or with "none" (the baseline).
 
-    ``start`` is None in the baseline, and where the carriers are not chosen by rank; ``epoch`` is None after training. ``difference`` is
-    paired, to the baseline after training, and has no repeats over epochs; ``difference_to_easiest`` is paired, too, of the
-    misclassification at the same time, and has no repeats elsewhere. ``published`` is empty where the value was measured; of a
-    published one it names the source, and that value belongs to no setting and has no repeats.
+    ``start`` is None for the baseline, and if carriers are not chosen by rank; ``epoch`` is None after training. ``difference`` is the
+    paired difference from the baseline after training, without repeats in rows over epochs; ``difference_to_easiest`` is the paired
+    difference of misclassification at the same time, without repeats for other metrics. ``published`` is empty for measured values; for a
+    published one it names the source, and the row has no setting and no repeats.
     """
 
     strength: str
@@ -44,9 +43,9 @@ class ComparedRow:
 
 
 def compared(material: Material, finals: Sequence[WindowRow], baseline: str, method: str) -> list[ComparedRow]:
-    """Return final misclassification and worst-group accuracy, each of the baseline first, then of every row of ``finals``.
+    """Return final misclassification and worst-group accuracy, each for the baseline first, then for every row of ``finals``.
 
-    Of every strength, ``finals`` hold the row of the easiest carriers and that of the hardest.
+    ``finals`` holds two rows for every strength: the easiest carriers, then the hardest.
     """
     rows = []
     for metric in (MISCLASSIFICATION, WORST):
@@ -62,7 +61,7 @@ def compared(material: Material, finals: Sequence[WindowRow], baseline: str, met
 
 
 def over_epochs(finals: Sequence[WindowRow], courses: Sequence[WindowRow]) -> list[ComparedRow]:
-    """Return the misclassification over epochs in the form of the compared rows."""
+    """Return the misclassification over epochs as compared rows."""
     ends = {row.setting: end for line in by_strength(finals).values() for row, end in zip(line, ("easiest", "hardest"), strict=True)}
     return [
         ComparedRow(
@@ -82,12 +81,12 @@ def over_epochs(finals: Sequence[WindowRow], courses: Sequence[WindowRow]) -> li
 
 
 def published_rows(published: Sequence[PublishedLine]) -> list[ComparedRow]:
-    """Return the published values in the form of the compared rows."""
+    """Return the published values as compared rows."""
     return [ComparedRow("", "", "", one.name, None, None, one.metric, one.level, UNKNOWN, UNKNOWN, one.source) for one in published]
 
 
 def label_of(published: PublishedLine) -> str:
-    """Return what the legend calls a published value."""
+    """Return the name of a published value in the legend."""
     return replace(published, name="no carriers").label if published.name == NONE else published.label
 
 
@@ -97,12 +96,12 @@ def level(rows: Sequence[ComparedRow], metric: str) -> Estimate:
 
 
 def findings(rows: Sequence[ComparedRow], description: str) -> list[str]:
-    """Return worst-group accuracy in the baseline, then of every strength with its paired difference to that."""
+    """Return sentences on worst-group accuracy: in the baseline, then for every strength with the paired difference from it."""
     return [
         f"{description}: without carriers, worst-group accuracy is {percent(level(rows, WORST))}.",
         *(
             f"{row.strength}: with carriers among the {row.carriers} samples, worst-group accuracy is {percent(row.value)} "
-            f"(paired difference to none {points(row.difference)})."
+            f"(paired difference from no carriers {points(row.difference)})."
             for row in rows
             if row.metric == WORST and row.carriers != NONE
         ),
@@ -110,7 +109,7 @@ def findings(rows: Sequence[ComparedRow], description: str) -> list[str]:
 
 
 def published_findings(published: Sequence[PublishedLine]) -> list[str]:
-    """Return one sentence on what is published, if anything is."""
+    """Return one sentence on the published values, if there are any."""
     if not published:
         return []
     carriers = ", ".join(f"{100 * one.value:.2f}% with carriers among the {one.name}" for one in published if one.name != NONE)

@@ -1,7 +1,7 @@
-"""The record that a kind of figure or table keeps in its module: what it takes, needs, reads and runs.
+"""The record of a kind of figure or table: its options, what it needs, which files it reads and which runs it makes.
 
-Rules, the configuration's schema and its checks are derived from these records, which are all loaded whenever the workflow is parsed: a
-kind's module imports numpy at most, and what it draws or computes with only once it does.
+Rules, the configuration's schema and its checks are derived from these records. All of them are loaded whenever the workflow is parsed, so
+a kind's module imports nothing slower than numpy; what it draws or computes with is imported on use.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +15,8 @@ Study = Mapping[str, Any]
 Schema = Mapping[str, Any]  # a JSON schema
 
 NO_PRUNING = "none"
-FILES = ("metrics", "history", "samples", "difficulty", "manifests", "images")  # what a kind may read
-SETTING_OPTIONS = ("settings", "learned", "baseline", "setting")  # the options that name settings, besides ``family``
+FILES = ("metrics", "history", "samples", "difficulty", "manifests", "images")  # what a kind can read
+SETTING_OPTIONS = ("settings", "learned", "baseline", "setting")  # the options that name settings, apart from ``family``
 
 TEXT: Schema = {"type": "string"}
 NAMES: Schema = {
@@ -42,7 +42,7 @@ ORDERS: Schema = {"type": "array", "minItems": 1, "uniqueItems": True, "items": 
 
 
 class Configuration(Protocol):
-    """What a record may ask of the validated configuration."""
+    """What a record can look up in the validated configuration."""
 
     @property
     def settings(self) -> Mapping[str, Mapping[str, Any]]:
@@ -58,7 +58,7 @@ class Configuration(Protocol):
 
     @property
     def datasets(self) -> Mapping[str, Any]:
-        """What is known of every dataset, of which ``kind`` says what its samples are."""
+        """What is known about every dataset; ``kind`` says what its samples are."""
 
     def family(self, name: str) -> list[str]:
         """Return the names of a family's members."""
@@ -73,17 +73,17 @@ def every_member(item: Item, config: Configuration) -> list[str]:
 
 
 def unpruned(item: Item, study: Study) -> list[str]:
-    """Return the one plan of training without pruning."""
+    """Return the only plan: no pruning."""
     return [NO_PRUNING]
 
 
 def nothing(item: Item, study: Study) -> list[str]:
-    """Return no plans, no scores."""
+    """Return no plans or scores."""
     return []
 
 
 def own_score(item: Item, study: Study) -> list[str]:
-    """Return the one score that the item names, else its study's."""
+    """Return the score that the item names, or else its study's."""
     return [item.get("score", study["score"])]
 
 
@@ -113,16 +113,16 @@ Runs = list[tuple[str, str, str, str]]  # (setting, method, plan, block)
 class Kind:
     """A kind of figure or table.
 
-    ``description`` is one sentence that says what it shows and where the paper has it. ``reads`` names its input files (see ``FILES``).
-    ``required`` and ``optional`` map its options to their JSON schemas; kinds that share an option's name share its schema. ``needs`` names
-    what every setting shown must have: "probe", "carriers", "aligned", "images". ``sweeps`` lists the last words of the coordinates of
-    which a family's grid must vary one.
+    ``description`` is one sentence on what it shows and where the paper shows it. ``reads`` names its input files (see ``FILES``).
+    ``required`` and ``optional`` map its options to their JSON schemas; an option has the same schema in all kinds. ``needs`` names what
+    every setting shown must have: "probe", "carriers", "aligned", "images". ``sweeps`` lists endings of coordinates, of which a family's
+    grid must vary exactly one.
 
     The functions say, for one item of the configuration, which of its family's ``members`` it shows, which ``plans`` it compares within
-    each setting, by which ``scores`` and in which ``blocks`` it shows difficulty itself, which of the settings' histories it reads
-    (``watched``), which published values it shows (``published``), and raise ConfigError for what no schema can tell (``check``).
-    ``runs_of`` replaces the runs of every setting by every method on every plan. A kind that ``shows_all_runs`` makes none: it shows
-    those of the study's others.
+    each setting, for which ``scores`` and ``blocks`` it shows difficulty itself, which settings' histories it reads (``watched``) and which
+    published values it shows (``published``); ``check`` raises ConfigError for mistakes that no schema can find. By default, an item runs
+    every setting with every method on every plan; ``runs_of`` replaces that. A kind that ``shows_all_runs`` makes none and shows those of
+    the study's other items.
     """
 
     description: str
@@ -143,19 +143,19 @@ class Kind:
 
     @property
     def options(self) -> dict[str, Schema]:
-        """All options, the required ones first."""
+        """All options, required ones first."""
         return {**self.required, **self.optional}
 
     def family(self, item: Item, config: Configuration) -> list[str]:
-        """Return the members of the item's family that it shows, in grid order; none without a family."""
+        """Return the members of an item's family that it shows, in grid order; none without a family."""
         return self.members(item, config) if "family" in item else []
 
     def settings(self, item: Item, config: Configuration) -> list[str]:
-        """Return the settings that an item shows, each once; a family stands for its members."""
+        """Return the settings that an item shows, including its family's members, each once."""
         return list(dict.fromkeys([*self.family(item, config), *named_settings(item)]))
 
     def methods(self, item: Item, study: Study) -> list[str]:
-        """Return the methods that an item shows: its own, else its study's; none of a kind that takes none."""
+        """Return the methods that an item shows: its own, or else its study's; none if the kind does not take any."""
         return list(item.get("methods", study["methods"])) if "methods" in self.optional else []
 
     def runs(self, item: Item, study: Study, config: Configuration) -> Runs:
@@ -173,7 +173,7 @@ class Kind:
         ]
 
     def difficulties(self, item: Item, study: Study, config: Configuration) -> list[tuple[str, str, str]]:
-        """Return the difficulty that an item shows itself, besides that by which its runs were pruned, each (setting, score, block)."""
+        """Return the difficulty files that an item itself shows, not those its runs were pruned by, each (setting, score, block)."""
         return [
             (setting, score, block)
             for setting in self.settings(item, config)
@@ -183,7 +183,7 @@ class Kind:
 
 
 def named_settings(item: Item) -> list[str]:
-    """Return the settings that an item names itself, one by one or in lists."""
+    """Return the settings that an item names directly, singly or in lists."""
     found: list[str] = []
     for option in SETTING_OPTIONS:
         value = item.get(option, [])
@@ -192,10 +192,12 @@ def named_settings(item: Item) -> list[str]:
 
 
 def require_dataset(key: str, setting: str, dataset: str, config: Configuration) -> None:
-    """Raise ConfigError unless a setting is of the dataset that the published values beside it are of."""
+    """Raise ConfigError unless a setting has the dataset of the published values that it is shown with."""
     found = config.settings[setting]["dataset"]
     if found != dataset:
-        raise ConfigError(f"{key}: '{setting}' is a setting of '{found}', but the published values are of '{dataset}'; name one of that.")
+        raise ConfigError(
+            f"{key}: '{setting}' is a setting of '{found}', but the published values are of '{dataset}'; name one of the latter."
+        )
 
 
 def repeats_of(block: str) -> range:

@@ -1,4 +1,4 @@
-"""The source class's training samples in order of difficulty: what the figures of the difficulty range share."""
+"""The source class's training samples in order of difficulty, for the figures that show where carriers are."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class Spectrum:
     """One repeat's training samples of the source class, easiest first, so that a position is a rank within the class.
 
-    ``sample_id`` int64 [n], ``is_carrier`` bool [n], ``score`` float64 [n]. ``carriers_known`` is false where no sample is known to show
-    or to lack the feature; then ``is_carrier`` is false for all.
+    ``sample_id`` int64 [n], ``is_carrier`` bool [n], ``score`` float64 [n]. ``carriers_known`` is false if it is unknown for all samples
+    whether they show the feature; then ``is_carrier`` is false for all.
     """
 
     sample_id: np.ndarray
@@ -27,7 +27,7 @@ class Spectrum:
 
 
 def spectra(material: Material, info: SettingInfo, setting: str) -> dict[int, Spectrum]:
-    """Return a setting's spectrum of every repeat; raises DataError if its difficulty was computed for other samples."""
+    """Return a setting's spectrum for every repeat; raises DataError if its difficulty was computed for other samples."""
     source, _ = material.labels(info)
     result = {}
     for repeat, samples in material.samples[setting].items():

@@ -1,6 +1,6 @@
-"""The figures' one style: widths of a paper's columns, colours that stay apart for colour-blind eyes and in grey, deterministic files.
+"""The style of all figures: the widths of a paper's columns, looks that are distinct for colour-blind readers and in grey, stable files.
 
-Matplotlib is imported only to draw: the workflow imports the figures' modules to plan.
+Matplotlib is imported only for drawing, since the figures' modules are also imported for planning.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 COLUMN, PAGE = 3.3, 6.9  # widths of one column and of two, in inches
 CHARACTER = 0.052  # mean width of a title's character, in inches
 DOTS_PER_INCH = 300
-MOST_EPOCHS_TOLD = 5  # with more, round numbers are marked instead
+MOST_EPOCHS_LABELLED = 5  # with more epochs, round numbers are labelled instead
 NOTE_COLOUR = "#555555"
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _RC: dict[Any, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # comes with Matplotlib, so that every machine draws the same
+    "font.sans-serif": ["DejaVu Sans"],  # comes with Matplotlib, so figures are the same on every machine
     "font.size": 7.5,
     "axes.titlesize": 7.5,
     "axes.labelsize": 7.5,
@@ -58,13 +58,13 @@ _RC: dict[Any, Any] = {
     "hatch.linewidth": 0.5,
     "figure.constrained_layout.use": True,
     "savefig.dpi": DOTS_PER_INCH,
-    "pdf.fonttype": 42,  # TrueType: text in the file stays text, as journals ask
+    "pdf.fonttype": 42,  # TrueType, so that text stays text, as journals require
 }
 
 
 @dataclass(frozen=True)
 class Look:
-    """How a series looks: its colour (Okabe and Ito's, which colour-blind eyes tell apart), and marker and dashes that work in grey."""
+    """The look of a series: a colour (mostly Okabe and Ito's, for colour-blind readers), and a marker and dashes that work in grey."""
 
     colour: str
     marker: str
@@ -83,21 +83,21 @@ REFERENCES = (
 )
 ORDERS = {"hardest": HARDEST, "easiest": EASIEST, "random": RANDOM}
 CORRECT = Look("#009E73", "^", "-.")
-TAKEN = Look("#000000", "o", "-")
+MISCLASSIFIED = Look("#000000", "o", "-")
 CARRIERS = Look("#8C3A78", "D", "-")
 OTHERS = Look("#8A8A8A", "v", "--")
-# Growing strengths get darker, so that grey keeps their order.
+# Stronger is darker, so that the order is kept in grey.
 STRENGTHS = (Look("#E69F00", "^", ":"), Look("#009E73", "s", "--"), Look("#1F3A73", "o", "-"), Look("#000000", "D", "-."))
 
 
 def looks_of(names: Iterable[str], looks: Sequence[Look]) -> dict[str, Look]:
-    """Return a look for every name, in order; they repeat where there are more names than looks."""
+    """Return a look for every name, in order; looks repeat if there are more names."""
     return dict(zip(names, itertools.cycle(looks), strict=False))
 
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Apply the style, whatever the user's own Matplotlib settings are; figures are drawn and saved within."""
+    """Apply the style within this context, regardless of the user's own Matplotlib settings."""
     import matplotlib
 
     with matplotlib.rc_context():
@@ -120,7 +120,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def strips(width: float, height: float, names: Sequence[str]) -> tuple[Figure, dict[str, Figure | SubFigure]]:
-    """Return a figure with a strip for every name, one below the other, each of a size in inches; of one name, the figure itself."""
+    """Return a figure and a strip for every name, one below the other, each of a size in inches; for one name, the figure itself."""
     figure = new_figure(width, height * len(names))
     if len(names) == 1:
         return figure, {names[0]: figure}
@@ -128,7 +128,7 @@ def strips(width: float, height: float, names: Sequence[str]) -> tuple[Figure, d
 
 
 def fit_percent(axes: Axes, shares: Sequence[Estimate], from_zero: bool) -> None:
-    """Fit the vertical axis of shares drawn as percent: from 0 up to the data, or from the data up to 100; intervals included."""
+    """Fit a vertical axis in per cent to shares and their intervals: from 0 up to the data, or from the data up to 100."""
     from matplotlib.ticker import MaxNLocator
 
     ends = [100 * end for share in shares for end in (share.mean, share.low, share.high) if math.isfinite(end)]
@@ -142,13 +142,13 @@ def fit_percent(axes: Axes, shares: Sequence[Estimate], from_zero: bool) -> None
 
 
 def _round_up(span: float) -> float:
-    """Return a span of percent rounded up to what makes a good axis, at least 5."""
+    """Return a span of per cent rounded up to a good end of an axis, at least 5."""
     step = next(step for limit, step in ((10, 2), (25, 5), (math.inf, 10)) if span <= limit)
     return max(5.0, float(step * math.ceil(span / step)))
 
 
 def line(axes: Axes, x: Sequence[float], shares: Sequence[Estimate], look: Look) -> None:
-    """Draw means of shares as percent, joined by a line, with their 95% intervals as a band; what was not measured is left out."""
+    """Draw mean shares in per cent, joined by a line, with 95% intervals as a band; unmeasured ones are left out."""
     shown = [(position, share) for position, share in zip(x, shares, strict=True) if share.n]
     where = [position for position, _ in shown]
     means, low, high = ([100 * getattr(share, end) for _, share in shown] for end in ("mean", "low", "high"))
@@ -157,7 +157,7 @@ def line(axes: Axes, x: Sequence[float], shares: Sequence[Estimate], look: Look)
 
 
 def barred_line(axes: Axes, x: Sequence[float], shares: Sequence[Estimate], look: Look) -> None:
-    """Draw means of shares as percent, joined by a line, with their 95% intervals as bars; what was not measured is left out."""
+    """Draw mean shares in per cent, joined by a line, with 95% intervals as bars; unmeasured ones are left out."""
     shown = [(position, share) for position, share in zip(x, shares, strict=True) if share.n]
     axes.plot([position for position, _ in shown], [100 * share.mean for _, share in shown], color=look.colour, linestyle=look.dashes)
     for position, share in shown:
@@ -165,14 +165,14 @@ def barred_line(axes: Axes, x: Sequence[float], shares: Sequence[Estimate], look
 
 
 def point(axes: Axes, x: float, share: Estimate, look: Look) -> None:
-    """Draw one mean of shares as percent, with its 95% interval as a bar, if it was measured."""
+    """Draw one mean share in per cent with its 95% interval as a bar, if it was measured."""
     if share.n:
         half = None if math.isnan(share.high) else 100 * (share.high - share.mean)
         axes.errorbar(x, 100 * share.mean, half, color=look.colour, marker=look.marker, elinewidth=1, capsize=2)
 
 
 def value_ticks(axes: Axes, values: Sequence[float]) -> None:
-    """Put a tick at each of the ascending values, labelled where the last label leaves room."""
+    """Put a tick at each of the ascending values, and a label wherever there is room."""
     labels: list[str] = []
     last = -math.inf
     for value in values:
@@ -183,7 +183,7 @@ def value_ticks(axes: Axes, values: Sequence[float]) -> None:
 
 
 def epoch_axis(axes: Axes, epochs: Sequence[int]) -> None:
-    """Label the horizontal axis for epochs on a logarithmic scale, since most is learned early; say so where none were recorded."""
+    """Make the horizontal axis one of epochs, logarithmic since most is learned early; without recorded epochs, say so in the panel."""
     axes.set_xlabel("Epoch")
     if not epochs:
         axes.text(0.5, 0.5, "no epochs recorded", transform=axes.transAxes, ha="center", va="center", color=NOTE_COLOUR)
@@ -192,20 +192,20 @@ def epoch_axis(axes: Axes, epochs: Sequence[int]) -> None:
     axes.set_xscale("log")
     marks = (1, 2, 5, 10, 20, 50, 100, 200, 500)
     different = sorted(set(epochs))
-    ticks = different if len(different) <= MOST_EPOCHS_TOLD else [tick for tick in marks if min(epochs) <= tick <= max(epochs)]
+    ticks = different if len(different) <= MOST_EPOCHS_LABELLED else [tick for tick in marks if min(epochs) <= tick <= max(epochs)]
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.minorticks_off()
 
 
 def panel_title(axes: Axes, letter: str, text: str, inches: float) -> None:
-    """Title a panel with its letter and a text, at the left; its lines are wrapped to the room in inches from the panel's left end."""
-    room = int((inches - 0.4) / CHARACTER)  # less the vertical axis' numbers and label
+    """Title a panel with its letter and a text, left-aligned and wrapped to a width in inches."""
+    room = int((inches - 0.4) / CHARACTER)  # without the numbers and label of the vertical axis
     first, *others = (textwrap.fill(one, room, initial_indent="" if number else "  ") for number, one in enumerate(text.split("\n")))
     axes.set_title("\n".join([f"$\\bf{{{letter}}}${first}", *others]), loc="left")
 
 
 def bars(axes: Axes, names: Sequence[str], shares: Sequence[Estimate], look: Look) -> None:
-    """Draw one hatched bar a share, as percent, with its 95% interval; what was not measured is left out."""
+    """Draw one hatched bar per share, in per cent, with its 95% interval; unmeasured ones are left out."""
     axes.set_xticks(range(len(names)), list(names))
     axes.grid(False, axis="x")
     for position, share in enumerate(shares):
@@ -214,12 +214,12 @@ def bars(axes: Axes, names: Sequence[str], shares: Sequence[Estimate], look: Loo
 
 
 def level(axes: Axes, share: float, look: Look) -> None:
-    """Draw a reference level of a share, as percent, across the panel."""
+    """Draw a share in per cent as a reference line across the panel."""
     axes.axhline(100 * share, color=look.colour, linewidth=0.8, linestyle=look.dashes)
 
 
 def legend(figure: Figure | SubFigure, looks: Mapping[str, Look], columns: int = 4) -> None:
-    """Put the series' names and looks above the panels, outside the data, in up to so many columns; nothing if there are no series."""
+    """Put the series' names and looks above the panels in up to ``columns`` columns; nothing without series."""
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], color=look.colour, marker=look.marker, linestyle=look.dashes) for look in looks.values()]
@@ -228,13 +228,13 @@ def legend(figure: Figure | SubFigure, looks: Mapping[str, Look], columns: int =
 
 
 def note(figure: Figure, text: str) -> None:
-    """Put a note on the repeats below the panels at the right, outside the data."""
+    """Put a note on the repeats below the panels, on the right."""
     placed = figure.legend([], [], title=text, loc="outside lower right", borderpad=0, borderaxespad=0.2)
     placed.get_title().set(color=NOTE_COLOUR, fontsize=6.5)
 
 
 def save(figure: Figure, pdf: Path, png: Path, title: str, subject: str) -> None:
-    """Write a figure as PDF and PNG (300 dots per inch) without timestamps, so that equal figures are equal bytes."""
+    """Write a figure as PDF and PNG (300 dots per inch) without timestamps, so that equal figures give equal bytes."""
     words: Mapping[str, str | None] = {"Creator": "spurprune", "Title": title, "Subject": subject, "CreationDate": None}
     with replacing(pdf) as temporary:
         figure.savefig(temporary, format="pdf", metadata=words)

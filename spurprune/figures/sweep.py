@@ -1,4 +1,4 @@
-"""Sweeps of pruning over sparsity: what the figures of carrier, general and group-aware pruning share."""
+"""Sweeps over sparsity: what the figures of carrier, general and group pruning share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,18 @@ from spurprune.errors import ConfigError
 from spurprune.evaluation.series import UNKNOWN, difference_of, mean_of
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures import style
-from spurprune.figures.base import TAKEN_LABEL, Drawing, Material, PublishedLine, SettingInfo, Spec, repeats_note
+from spurprune.figures.base import (
+    MISCLASSIFICATION,
+    MISCLASSIFIED_LABEL,
+    WORST,
+    Drawing,
+    Material,
+    PublishedLine,
+    SettingInfo,
+    Spec,
+    published_lines,
+    repeats_note,
+)
 from spurprune.figures.kind import METHODS, NAMES, NO_PRUNING, ORDERS, SPARSITIES, TEXT, Configuration, Item, Schema, Study
 from spurprune.figures.words import is_clear, percent, points
 from spurprune.pruning import plan as plans
@@ -22,10 +33,9 @@ if TYPE_CHECKING:
 
     from spurprune.evaluation.frame import Metrics
 
-MISCLASSIFICATION = "spurious_misclassification"
-WORST = "worst_group_accuracy"
 ROW_HEIGHT = 1.95  # inches
 IN_WORDS = {
+    MISCLASSIFICATION: "misclassification",
     WORST: "worst-group accuracy",
     "accuracy": "accuracy",
     "accuracy_weighted": "mean accuracy",
@@ -36,10 +46,7 @@ OPTIONAL: Mapping[str, Schema] = {"orders": ORDERS, "score": TEXT, **METHODS}
 
 
 def plans_by(strategy: str | None = None, more: Callable[[Item], list[str]] | None = None) -> Callable[[Item, Study], list[str]]:
-    """Return a function from an item and its study to no pruning and the plans of a strategy; without one, of the item's own.
-
-    ``more`` gives further plans.
-    """
+    """Return a function from an item and its study to its plans: no pruning, those of a strategy (by default the item's), and ``more``."""
 
     def named(item: Item, study: Study) -> list[str]:
         orders = item.get("orders", ["hardest", "easiest"])
@@ -51,22 +58,22 @@ def plans_by(strategy: str | None = None, more: Callable[[Item], list[str]] | No
 
 
 def plans_of(strategy: str, score: str, orders: Iterable[str], sparsities: Iterable[str]) -> list[str]:
-    """Return the names of the plans of one strategy over orders and sparsities; the order ``random`` is that of the score ``random``."""
+    """Return the names of one strategy's plans over orders and sparsities; the order ``random`` stands for the score ``random``."""
     ends = [f"{plans.RANDOM}-hardest" if order == plans.RANDOM else f"{score}-{order}" for order in orders]
     return [f"{strategy}-{end}-{sparsity}" for end in ends for sparsity in sparsities]
 
 
 def check(key: str, item: Item, study: Study, config: Configuration) -> None:
-    """Raise ConfigError for a sweep over both ends of a ranking that has none."""
+    """Raise ConfigError for several orders of the score ``random``, which has neither hardest nor easiest samples."""
     if item.get("score", study["score"]) == plans.RANDOM and len(item.get("orders", plans.ORDERS)) > 1:
-        raise ConfigError(f"{key} prunes by the score 'random', which has no ends; name one order, or another score.")
+        raise ConfigError(f"{key} prunes by the score 'random', which has no hardest or easiest samples; name one order or another score.")
 
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """One metric after pruning by one plan: its mean over repeats and its paired difference to no pruning, both shares in [0, 1].
+    """One metric after pruning by one plan: its mean over repeats and its paired difference from no pruning, both as shares.
 
-    ``order`` is hardest, easiest or random, and empty without pruning; ``sparsity`` is the share of the strategy's candidates pruned.
+    ``order`` is hardest, easiest or random, or empty without pruning; ``sparsity`` is the pruned share of the strategy's candidates.
     """
 
     setting: str
@@ -81,22 +88,22 @@ class SweepPoint:
 
 @dataclass(frozen=True)
 class Panel:
-    """One column of panels: the metric drawn, the label of its axis, whether that begins at zero (or else ends at 100%)."""
+    """One column of panels: its metric, the label of the axis, and whether the axis begins at 0 or else ends at 100%."""
 
     metric: str
     label: str
     from_zero: bool
 
 
-TAKEN = Panel(MISCLASSIFICATION, TAKEN_LABEL, from_zero=True)
+MISCLASSIFIED = Panel(MISCLASSIFICATION, MISCLASSIFIED_LABEL, from_zero=True)
 WORST_GROUP = Panel(WORST, "Worst-group\naccuracy (%)", from_zero=True)
 
 
 @dataclass(frozen=True)
 class ComparedPoint(SweepPoint):
-    """A point of a figure that shows published values, too: ``published`` says whose and where they stand, and is empty if measured.
+    """A point of a figure that also shows published values: ``published`` names method and source, and is empty for measured points.
 
-    A published point belongs to no setting, method or plan, and its value has no repeats.
+    A published point has no setting, method or plan, and its value has no repeats.
     """
 
     published: str = ""
@@ -111,26 +118,25 @@ def compared(rows: Sequence[SweepPoint], published: Sequence[PublishedLine]) -> 
 
 
 def make(material: Material, spec: Spec, panels: Sequence[Panel], what: str, candidates: str) -> Drawing:
-    """Draw a sweep whose ``panels`` are read from left to right.
+    """Draw a sweep with its ``panels`` from left to right, and the published values as lines in the panels of their metrics.
 
-    ``what`` names what is pruned within a sentence, such as "carriers", ``candidates`` on an axis. Published values that the option
-    ``published`` lists are drawn as lines in the panel of their metric.
+    ``what`` names what is pruned within a sentence, such as "carriers", ``candidates`` on an axis.
     """
-    published = [PublishedLine(**one) for one in spec.options.get("published", ())]
+    published = published_lines(spec)
     rows = numbers(material.metrics, spec, [panel.metric for panel in panels])
     figure = draw(rows, spec, panels, candidates, published)
     return Drawing(compared(rows, published) if published else rows, figure, findings(rows, spec, what, panels))
 
 
 def panels_of(spec: Spec, panels: Sequence[Panel], instead: Sequence[Panel] = ()) -> list[Panel]:
-    """Return the panels of a figure: where no setting has a probe, those ``instead`` in place of spurious misclassification."""
+    """Return the panels of a figure: if no setting has a probe, with ``instead`` in place of spurious misclassification."""
     if any(info.is_probed for info in spec.settings.values()):
         return list(panels)
     return [*instead, *(panel for panel in panels if panel.metric != MISCLASSIFICATION)]
 
 
 def numbers(metrics: Metrics, spec: Spec, names: Sequence[str]) -> list[SweepPoint]:
-    """Return the named metrics of every plan that ran; within a setting and method no pruning first, then by order and sparsity."""
+    """Return the named metrics of every run, by setting and method: first without pruning, then by order and sparsity."""
     rows = []
     for setting in spec.settings:
         for method in spec.methods:
@@ -151,7 +157,7 @@ def _order(plan: plans.Plan) -> str:
 
 
 def lines_of(rows: Sequence[SweepPoint], setting: str, method: str, metric: str) -> dict[str, list[SweepPoint]]:
-    """Return the points of one setting, method and metric by order, each line beginning with the common point without pruning."""
+    """Return the points of one setting, method and metric by order; every line begins with the point without pruning."""
     mine = [row for row in rows if (row.setting, row.method, row.metric) == (setting, method, metric)]
     start = [row for row in mine if row.plan == NO_PRUNING]
     present = {row.order for row in mine}
@@ -161,7 +167,7 @@ def lines_of(rows: Sequence[SweepPoint], setting: str, method: str, metric: str)
 def draw(
     rows: Sequence[SweepPoint], spec: Spec, panels: Sequence[Panel], candidates: str, published: Sequence[PublishedLine] = ()
 ) -> Figure:
-    """Draw one row of panels per setting and method: every metric against sparsity, the share of the ``candidates`` that is pruned."""
+    """Draw one row of panels per setting and method: every metric against sparsity, the pruned share of the ``candidates``."""
     strips = [(name, method) for name in spec.settings for method in spec.methods]
     figure = style.new_figure(style.PAGE, ROW_HEIGHT * len(strips) + 0.4)
     grid = figure.subplots(len(strips), len(panels), squeeze=False)
@@ -193,7 +199,7 @@ def draw(
 
 
 def _draw_lines(axes: Axes, lines: Mapping[str, Sequence[SweepPoint]]) -> None:
-    """Draw one line for each order, set apart a little so that no interval hides another."""
+    """Draw one line per order, slightly shifted so that no interval hides another."""
     sparsities = sorted({100 * point.sparsity for line in lines.values() for point in line})
     apart = 0.012 * max(sparsities, default=0)
     for position, (order, line) in enumerate(lines.items()):
@@ -203,10 +209,10 @@ def _draw_lines(axes: Axes, lines: Mapping[str, Sequence[SweepPoint]]) -> None:
 
 
 def findings(rows: Sequence[SweepPoint], spec: Spec, what: str, panels: Sequence[Panel]) -> list[str]:
-    """Return what the sweeps show, as sentences: the panels' metrics without pruning, then what every order of pruning changes.
+    """Return sentences on the panels' metrics without pruning, then on what every order of pruning changes.
 
-    What is changed is spurious misclassification or, in a setting without a probe, the metric of the first of the other panels. ``what``
-    names what is pruned, such as "carriers".
+    The leading metric is spurious misclassification or, in a setting without a probe, that of the first other panel. ``what`` names what
+    is pruned, such as "carriers".
     """
     found = []
     for name, info in spec.settings.items():
@@ -224,29 +230,29 @@ def _findings_of(
         return [f"{title}: nothing was pruned."]
     start = next(iter(lines.values()))[0]
     others = [panel.metric for panel in panels if panel.metric not in (leading, MISCLASSIFICATION)]
-    beside = {metric: lines_of(rows, *run, metric) for metric in others}
-    without = [f"{IN_WORDS[metric]} is {percent(next(iter(found.values()))[0].value)}" for metric, found in beside.items()]
+    lines_of_others = {metric: lines_of(rows, *run, metric) for metric in others}
+    unpruned = [f"{IN_WORDS[metric]} is {percent(next(iter(found.values()))[0].value)}" for metric, found in lines_of_others.items()]
     if info.is_probed:
-        taken = f"{percent(start.value)} of the test samples of {info.tested} {info.shown} are taken for class {info.source}"
-        told = [f"{title}: without pruning, {taken}; {' and '.join(without)}."]
+        misclassified = f"{percent(start.value)} of the test samples of {info.tested} {info.shown} are misclassified as class {info.source}"
+        found = [f"{title}: without pruning, {misclassified}; {' and '.join(unpruned)}."]
     else:
-        told = [f"{title}: without pruning, {' and '.join([f'{IN_WORDS[leading]} is {percent(start.value)}', *without])}."]
+        found = [f"{title}: without pruning, {' and '.join([f'{IN_WORDS[leading]} is {percent(start.value)}', *unpruned])}."]
     for order, line in lines.items():
-        last = [found[order][-1] for found in beside.values()]
-        told.append(_changed(line[1:], last, f"random {what}" if order == "random" else f"the {order} {what}"))
-    return told
+        last = [of_metric[order][-1] for of_metric in lines_of_others.values()]
+        found.append(_changed(line[1:], last, f"random {what}" if order == "random" else f"the {order} {what}"))
+    return found
 
 
-def _changed(pruned: Sequence[SweepPoint], beside: Sequence[SweepPoint], what: str) -> str:
-    """Return the least sparsity at which the leading metric differs clearly from no pruning, and what the largest comes to.
+def _changed(pruned: Sequence[SweepPoint], others: Sequence[SweepPoint], what: str) -> str:
+    """Return a sentence on the lowest sparsity at which the leading metric changes clearly, and on all metrics at the highest.
 
-    ``beside`` are the other metrics' points of the largest sparsity.
+    ``others`` are the other metrics' points at the highest sparsity.
     """
     last = pruned[-1]
     clear = next((point for point in pruned if is_clear(point.difference)), None)
-    where = "at no sparsity" if clear is None else f"first at {100 * clear.sparsity:g}%"
-    leading = "misclassification" if last.metric == MISCLASSIFICATION else IN_WORDS[last.metric]
-    text = f"Pruning {what} changes the {leading} clearly {where}"
-    told = [f"; at {100 * p.sparsity:g}% it is {percent(p.value)} (paired difference {points(p.difference)})" for p in (clear, last) if p]
-    others = [f"{IN_WORDS[p.metric]} {percent(p.value)} ({points(p.difference)})" for p in beside]
-    return f"{text}{''.join(dict.fromkeys(told))}{', ' if others else ''}{' and '.join(others)}."
+    change = "does not change clearly at any sparsity" if clear is None else f"first changes clearly at {100 * clear.sparsity:g}%"
+    text = f"When {what} are pruned, {IN_WORDS[last.metric]} {change}"
+    for point in dict.fromkeys(one for one in (clear, last) if one is not None):
+        text += f"; at {100 * point.sparsity:g}%, it is {percent(point.value)} (paired difference {points(point.difference)})"
+    values = [f"{IN_WORDS[point.metric]} is {percent(point.value)} ({points(point.difference)})" for point in others]
+    return f"{text}{''.join(f', {value}' for value in values[:-1])}{f' and {values[-1]}' if values else ''}."

@@ -1,4 +1,4 @@
-"""Families whose carriers are chosen by difficulty: misclassification of each member, by strength of the feature."""
+"""Families of settings whose carriers are chosen by difficulty: the misclassification of each, by strength of the feature."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,18 +6,17 @@ from typing import Any
 
 from spurprune.evaluation.series import difference_of, mean_of
 from spurprune.evaluation.statistics import Estimate
-from spurprune.figures.base import Material, SettingInfo, Spec
+from spurprune.figures.base import MISCLASSIFICATION, Material, SettingInfo, Spec
 
 SWEPT = ("carriers.start", "carriers.choose")  # a family varies one of them: ranks, or "easiest" and "hardest"
-MISCLASSIFICATION = "spurious_misclassification"
 
 
 @dataclass(frozen=True)
 class WindowRow:
-    """Spurious misclassification (share in [0, 1]) with carriers from the ``start``-th easiest sample of the source class on.
+    """Spurious misclassification (share in [0, 1]) with carriers from difficulty rank ``start`` of the source class on.
 
-    ``start`` is None where the carriers are chosen as the easiest or the hardest; ``epoch`` is None after training; ``difference`` is
-    paired, to the family's easiest carriers of the same strength and method at the same time.
+    ``start`` is None if carriers are chosen as the easiest or the hardest; ``epoch`` is None after training; ``difference`` is the paired
+    difference from the family's easiest carriers with the same strength and method at the same time.
     """
 
     strength: str
@@ -30,11 +29,10 @@ class WindowRow:
 
 
 def strengths(spec: Spec) -> dict[str, list[tuple[Any, str]]]:
-    """Return a family's members as one list of (place, setting) for every combination of the grid's other coordinates, easiest first.
+    """Return a family's members as a list of (place, setting), easiest first, for every combination of the grid's other coordinates.
 
-    A place is the rank at which a window starts, or "easiest" or "hardest", whose alphabetical order is that of difficulty, too.
-    The keys name the combinations, such as "line width 2", in grid order; a family with no other coordinate has one, named by its
-    description.
+    A place is the rank at which a window starts, or "easiest" or "hardest", which also sort correctly. The keys name the combinations, such
+    as "line width 2", in grid order; a family without other coordinates has one key, its description.
     """
     lines: dict[str, list[tuple[Any, str]]] = {}
     for name in spec.family:
@@ -46,18 +44,18 @@ def strengths(spec: Spec) -> dict[str, list[tuple[Any, str]]]:
 
 
 def is_one_strength(spec: Spec) -> bool:
-    """Return whether a family varies nothing but where its carriers lie."""
+    """Return whether a family varies only the difficulty of its carriers."""
     return all(set(spec.settings[name].coordinates) <= set(SWEPT) for name in spec.family)
 
 
 def _in_words(info: SettingInfo, key: str, value: Any) -> str:
-    """Return a coordinate in words: "overlay.width": 2 is "line width 2" where the overlay is a line."""
+    """Return a coordinate in words: "overlay.width": 2 becomes "line width 2" if the overlay is a line."""
     overlay = info.overlay["attribute"] if info.overlay else "overlay"
     return " ".join([*(overlay if word == "overlay" else word for word in key.split(".")), str(value)])
 
 
 def final_rows(material: Material, spec: Spec, method: str) -> list[WindowRow]:
-    """Return a row for each member of the family, after training, by strength in grid order, then from the easiest carriers on."""
+    """Return a row for each member of the family after training, by strength in grid order, then from the easiest to the hardest."""
     rows = []
     for strength, members in strengths(spec).items():
         values = [material.unpruned(MISCLASSIFICATION, name, method) for _, name in members]
@@ -68,7 +66,7 @@ def final_rows(material: Material, spec: Spec, method: str) -> list[WindowRow]:
 
 
 def by_strength(rows: Sequence[WindowRow]) -> dict[str, list[WindowRow]]:
-    """Return the rows of every strength, in their order."""
+    """Return the rows by strength, in order."""
     lines: dict[str, list[WindowRow]] = {}
     for row in rows:
         lines.setdefault(row.strength, []).append(row)
@@ -81,7 +79,7 @@ def starts_of(line: Sequence[WindowRow]) -> list[int]:
 
 
 def common_words(names: Sequence[str]) -> tuple[str, list[str]]:
-    """Return what names have in common at their beginning, by whole words, and the rest of each: "line width" and ["1", "2"]."""
+    """Split off the words with which all names begin: return them and the rest of each name, such as "line width" and ["1", "2"]."""
     words = [name.split() for name in names]
     shared = 0
     while len(names) > 1 and all(len(one) > shared + 1 and one[shared] == words[0][shared] for one in words):

@@ -1,4 +1,4 @@
-"""A figure's numbers in words, for the sentences that tell what is seen in it."""
+"""Numbers in words, for the findings of figures."""
 
 import math
 
@@ -6,7 +6,7 @@ from spurprune.evaluation.statistics import Estimate
 
 
 def percent(share: Estimate) -> str:
-    """Return a share in words: "34.0% [22.1, 45.9]"; without the interval where there is none."""
+    """Return a share in words, "34.0% [22.1, 45.9]", or "34.0%" if it has no interval."""
     if share.n == 0:
         return "not measured"
     text = f"{_number(100 * share.mean)}%"
@@ -14,7 +14,7 @@ def percent(share: Estimate) -> str:
 
 
 def points(difference: Estimate) -> str:
-    """Return a difference of shares in words: "−26.0 points [−38.2, −13.8]"; without the interval where there is none."""
+    """Return a difference of shares in words, "−26.0 points [−38.2, −13.8]", or "−26.0 points" if it has no interval."""
     if difference.n == 0:
         return "not measured"
     text = f"{_number(100 * difference.mean, '+')} points"
@@ -22,11 +22,11 @@ def points(difference: Estimate) -> str:
 
 
 def is_clear(difference: Estimate) -> bool:
-    """Return whether a difference's 95% interval exists and leaves out zero."""
+    """Return whether a difference has a 95% interval that excludes zero."""
     return difference.low > 0 or difference.high < 0
 
 
 def _number(value: float, sign: str = "") -> str:
-    """Return a number with one decimal and a true minus sign; what rounds to zero has no sign."""
+    """Return a number with one decimal and a typographic minus; what rounds to zero has no sign."""
     text = f"{value:{sign}.1f}"
     return "0.0" if float(text) == 0 else text.replace("-", "−")

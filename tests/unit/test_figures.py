@@ -16,7 +16,7 @@ from spurprune.data.inputs import Manifest
 from spurprune.errors import DataError
 from spurprune.evaluation.statistics import Estimate, estimate
 from spurprune.figures import style, sweep, window, words
-from spurprune.figures.base import TAKEN_LABEL, Drawing, Material, Ranking, SettingInfo, Spec, repeats_note
+from spurprune.figures.base import MISCLASSIFIED_LABEL, Drawing, Material, Ranking, SettingInfo, Spec, repeats_note
 from spurprune.figures.kinds import carrier_count, difficulty_quartiles, difficulty_range, general_pruning, group_pruning, montage
 from spurprune.figures.spectrum import Spectrum, spectrum
 from spurprune.storage.tidy import to_csv
@@ -44,7 +44,7 @@ HALF = 4.302653 * 0.1 / math.sqrt(3)  # half of its 95% interval, by Student's t
         ([0], "nothing measured"),
     ],
 )
-def test_the_note_tells_the_number_of_repeats(counts: list[int], note: str) -> None:
+def test_the_note_gives_the_number_of_repeats(counts: list[int], note: str) -> None:
     assert repeats_note(estimate(np.full(count, 0.5)) for count in counts) == note
 
 
@@ -111,7 +111,7 @@ def test_a_sweep_holds_means_and_paired_differences_to_no_pruning() -> None:
     assert (hardest.difference.low, hardest.difference.high) == (pytest.approx(-0.2 - HALF), pytest.approx(-0.2 + HALF))
 
 
-def test_candidates_pruned_at_random_are_a_line_of_their_own() -> None:
+def test_candidates_pruned_at_random_are_a_separate_line() -> None:
     metrics = metrics_of(SWEPT, {("fives", "carriers-random-hardest-0.50"): {"spurious_misclassification": [0.5, 0.5, 0.6]}})
     rows = sweep.numbers(metrics, SPEC, ["spurious_misclassification"])
     assert [(row.order, row.sparsity) for row in rows[3:]] == [("random", 0.1), ("random", 0.5)]
@@ -129,17 +129,19 @@ def test_findings_of_a_sweep_name_the_least_sparsity_of_a_clear_change() -> None
     rows = sweep.numbers(metrics_of(SWEPT), SPEC, ["spurious_misclassification", "accuracy"])
     start, hardest, random = sweep.findings(rows, SPEC, "carriers", general_pruning.PANELS)
     assert (
-        "without pruning, 60.0% [35.2, 84.8] of the test samples of class 9 with the line are taken for class 5; accuracy is 95.0% ["
+        "without pruning, 60.0% [35.2, 84.8] of the test samples of class 9 with the line are misclassified as class 5; accuracy is 95.0% ["
         in start
     )
     assert hardest == (
-        "Pruning the hardest carriers changes the misclassification clearly first at 50%; at 50% it is 30.0% "
-        "(paired difference −30.0 points [−54.8, −5.2]), accuracy 90.0% (−5.0 points [−17.4, +7.4])."
+        "When the hardest carriers are pruned, misclassification first changes clearly at 50%; at 50%, it is 30.0% "
+        "(paired difference −30.0 points [−54.8, −5.2]) and accuracy is 90.0% (−5.0 points [−17.4, +7.4])."
     )
-    assert random.startswith("Pruning random carriers changes the misclassification clearly at no sparsity; at 10% it is 60.0%")
+    assert random.startswith(
+        "When random carriers are pruned, misclassification does not change clearly at any sparsity; at 10%, it is 60.0%"
+    )
 
 
-def test_published_values_are_lines_in_the_panel_of_their_metric_and_stand_in_the_legend() -> None:
+def test_published_values_are_lines_in_the_panel_of_their_metric_and_in_the_legend() -> None:
     source = "Mulchandani and Kim 2025, Table 1"
     jtt = {"name": "JTT", "metric": "worst_group_accuracy", "value": 0.867, "source": source}
     spec = Spec("", {"kind": "group_pruning", "published": [jtt]}, {"fives": FIVES})
@@ -149,7 +151,7 @@ def test_published_values_are_lines_in_the_panel_of_their_metric_and_stand_in_th
     figure = drawing.figure
     levels = [[line for line in axes.lines if list(line.get_ydata()) == [86.7, 86.7]] for axes in figure.axes]
     assert [len(lines) for lines in levels] == [1, 0, 0]
-    assert figure.axes[0].get_ylim()[1] > 86.7, "a level above all that was measured must be seen"
+    assert figure.axes[0].get_ylim()[1] > 86.7, "a level above everything measured must be visible"
     assert "JTT, published" in [text.get_text() for text in figure.legends[0].get_texts()]
     assert drawing.findings[-1] == f"Published worst-group accuracy of other methods, not measured here ({source}): JTT 86.7%."
     *measured, last = csv.DictReader(to_csv(drawing.numbers).splitlines())
@@ -158,7 +160,7 @@ def test_published_values_are_lines_in_the_panel_of_their_metric_and_stand_in_th
     assert last["setting"] == last["plan"] == last["sparsity"] == ""
 
 
-def test_without_published_values_a_figures_numbers_do_not_speak_of_them() -> None:
+def test_without_published_values_the_numbers_have_no_column_for_them() -> None:
     assert "published" not in to_csv(make("group_pruning", REPEATS).numbers).splitlines()[0]
 
 
@@ -220,14 +222,14 @@ def test_the_share_of_the_rise_in_the_harder_half(means: list[float], share: flo
     assert difficulty_range.late_share(line) == pytest.approx(share, nan_ok=True)
 
 
-@pytest.mark.parametrize(("high", "told"), [(0.3, True), (0.6, False)])
-def test_the_shape_of_a_rise_is_told_only_where_the_rise_is_clear(high: float, told: bool) -> None:
+@pytest.mark.parametrize(("high", "described"), [(0.3, True), (0.6, False)])
+def test_the_shape_of_a_rise_is_described_only_if_the_rise_is_clear(high: float, described: bool) -> None:
     starts = {0: [0.1, 0.1, high], 80: [0.3, 0.35, 0.5]}  # differences of .2, .25 and .2 or -.1
     metrics = metrics_of({(f"s{start}", "none"): {"spurious_misclassification": values} for start, values in starts.items()})
     members = family(*((f"s{start}", {"carriers.start": start, "overlay.width": 1}) for start in starts))
     rows = window.final_rows(Material(metrics=metrics), Spec("", {}, members, tuple(members)), "erm")
     (sentence,) = difficulty_range.findings(rows)
-    assert ("of the rise lies in the harder half" in sentence) == told
+    assert ("of the rise is in the harder half" in sentence) == described
 
 
 # Difficulty
@@ -271,7 +273,7 @@ def test_a_montage_spans_each_rows_difficulty() -> None:
     ]
 
 
-def test_a_montage_draws_the_feature_on_carriers_only_and_leaves_the_inputs_alone() -> None:
+def test_a_montage_draws_the_feature_on_carriers_only_and_leaves_the_inputs_unchanged() -> None:
     inputs = np.full((2, 1, 8, 8), 7, np.uint8)
     inputs.flags.writeable = False
     rows = [montage.ImageRow("carriers", 0, 0, 0, 2, 0.0), montage.ImageRow("others", 0, 1, 1, 2, 0.0)]
@@ -279,7 +281,7 @@ def test_a_montage_draws_the_feature_on_carriers_only_and_leaves_the_inputs_alon
     assert (carrier == np.where(np.isin(np.arange(8), (3, 4)), 255, 7)).all() and (other == 7).all()
 
 
-def test_a_montage_of_other_inputs_than_images_is_refused(assert_one_sentence: Any) -> None:
+def test_a_montage_of_inputs_other_than_images_is_refused(assert_one_sentence: Any) -> None:
     spec = Spec("", {"setting": "fives", "repeat": 0, "columns": 2}, {"fives": FIVES})
     text = Manifest("digits", 8, 40, (128,), "int32", CLASSES, (), {}, (), (), "", "", "")
     with pytest.raises(DataError, match=r"of 'fives' has the shape \(128,\)") as error:
@@ -291,7 +293,7 @@ def test_a_montage_of_other_inputs_than_images_is_refused(assert_one_sentence: A
 
 
 def material_and_spec(kind: str, repeats: int, measured: bool = True, methods: tuple[str, ...] = ("erm",)) -> tuple[Material, Spec]:
-    """Return what a figure of a kind is drawn from, with every number there or, if not ``measured``, none where it may be missing."""
+    """Return what a figure of a kind is drawn from: all numbers or, if not ``measured``, none that may be missing."""
     starts, counts = (0, 40, 80), (0, 10)
     windows = family(*((f"w{w}s{s}", {"carriers.start": s, "overlay.width": w}) for w in (1, 2) for s in starts))
     by_count = family(*((f"n{n}", {"carriers.count": n}) for n in counts))
@@ -338,7 +340,7 @@ def test_every_kind_draws_whatever_was_measured(kind: str, repeats: int, measure
         drawing = make(kind, repeats, measured)
         drawing.figure.draw_without_rendering()
     assert all(sentence.endswith(".") for sentence in drawing.findings)
-    assert bool(drawing.numbers) == (measured or kind != "group_learning")  # which has nothing but epochs
+    assert bool(drawing.numbers) == (measured or kind != "group_learning")  # which shows only epochs
     lines = [line for axes in drawing.figure.axes for line in axes.lines if np.isfinite(np.asarray(line.get_ydata(), float)).any()]
     assert bool(lines) == (kind == "difficulty_quartiles" or (measured and kind != "montage"))
 
@@ -350,20 +352,20 @@ def test_axes_name_what_they_show_with_units() -> None:
             assert kind == "montage" or shown or axes.get_xlabel() == "Epoch (log scale)"
 
 
-def test_the_number_of_repeats_stands_on_every_figure_over_repeats() -> None:
+def test_every_figure_over_repeats_gives_their_number() -> None:
     for kind in KINDS:
         titles = [legend.get_title().get_text() for legend in make(kind, REPEATS).figure.legends]
         assert any(title.startswith("n = 3 repeats, 95% CI") for title in titles) == (kind != "montage")
 
 
-def test_a_figure_says_where_intervals_go_on_beyond_its_axes() -> None:
+def test_a_figure_says_if_intervals_are_cut_at_its_axes() -> None:
     inside = [Estimate(0.5, 0.0, 1.0, 3), Estimate(0.2, math.nan, math.nan, 3)]
     assert repeats_note(inside) == "n = 3 repeats, 95% CI"
     assert repeats_note([*inside, Estimate(0.05, -0.01, 0.11, 3)]) == "n = 3 repeats, 95% CI, cut at 0 and 100%"
 
 
 def test_looks_differ_in_marker_and_dashes_too() -> None:
-    for looks in (style.ORDERS.values(), style.STRENGTHS, (style.CARRIERS, style.OTHERS), (style.CORRECT, style.TAKEN)):
+    for looks in (style.ORDERS.values(), style.STRENGTHS, (style.CARRIERS, style.OTHERS), (style.CORRECT, style.MISCLASSIFIED)):
         assert len({look.marker for look in looks}) == len({look.dashes for look in looks}) == len(looks)
 
 
@@ -404,7 +406,7 @@ def test_two_methods_of_a_sweep_are_rows_of_panels_with_their_own_values() -> No
     assert drawing.figure.axes[2].lines[0].get_ydata().tolist() == pytest.approx([40, 20])
 
 
-def test_the_panels_of_more_methods_go_on_with_the_alphabet() -> None:
+def test_panel_letters_continue_over_several_methods() -> None:
     letters = style.letters()
     assert list(itertools.islice(letters, 28))[-3:] == ["z", "aa", "ab"]
     titles = [axes.get_title(loc="left") for axes in make("carrier_difficulty", REPEATS, methods=TWO).figure.axes]
@@ -419,11 +421,11 @@ UNPROBED = SettingInfo("Own photos", "own-full")
 
 
 def test_other_classes_read_well() -> None:
-    assert OTHERS.axis(TAKEN_LABEL) == "Other classes with line\ntaken for class 5 (%)"
-    assert FIVES.axis(TAKEN_LABEL) == "Class 9 with line\ntaken for class 5 (%)"
+    assert OTHERS.axis(MISCLASSIFIED_LABEL) == "Other classes with line\npredicted as class 5 (%)"
+    assert FIVES.axis(MISCLASSIFIED_LABEL) == "Class 9 with line\npredicted as class 5 (%)"
     rows = sweep.numbers(metrics_of(SWEPT), SPEC, ["spurious_misclassification", "accuracy"])
     start, *_ = sweep.findings(rows, Spec("", {}, {"fives": OTHERS}), "carriers", general_pruning.PANELS)
-    assert "of the test samples of other classes with the line are taken for class 5" in start
+    assert "of the test samples of other classes with the line are misclassified as class 5" in start
     natural = replace(FIVES, overlay=None, carriers="on water", view="natural")
     assert natural.shown == "on water" and replace(natural, carriers="with eyeglasses").shown == "with eyeglasses"
 
@@ -447,7 +449,7 @@ def test_without_a_probe_a_sweep_is_about_accuracies(kind: str, panels: int) -> 
     drawing = plugins.load("figures", kind).make(material, spec)
     assert len(drawing.figure.axes) == panels and "spurious_misclassification" not in {row.metric for row in drawing.numbers}
     assert drawing.findings[0].startswith("Own photos: without pruning, worst-group accuracy is 40.0%")
-    assert "changes the worst-group accuracy clearly" in drawing.findings[1]
+    assert "worst-group accuracy does not change clearly at any sparsity" in drawing.findings[1]
     assert "None" not in " ".join([*drawing.findings, *(axes.get_ylabel() for axes in drawing.figure.axes)])
 
 

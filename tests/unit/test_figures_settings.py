@@ -1,4 +1,4 @@
-"""Figures of settings whose attribute comes with the data: groups by name, photos, several settings, unknown carriers, a baseline."""
+"""Figures of settings whose attributes are in the data: named groups, photos, several settings, unknown carriers, a baseline."""
 
 import csv
 import math
@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torchvision.transforms import CenterCrop
 
 from spurprune.config.config import Config
 from spurprune.dag import kinds, planning, studies
@@ -18,9 +20,9 @@ from spurprune.errors import ConfigError
 from spurprune.evaluation.frame import History
 from spurprune.figures import style, window
 from spurprune.figures.base import Material, Ranking, SettingInfo, Spec
+from spurprune.figures.describe import carriers_in_words, setting_info
 from spurprune.figures.kinds import carrier_count, carrier_difficulty, difficulty_quartiles, general_pruning, group_learning, montage
 from spurprune.figures.spectrum import spectrum
-from spurprune.figures.told import carriers_in_words, told_of
 from spurprune.storage.tidy import to_csv
 from tests.reporting import grouping, history_of, metrics_of, training_samples
 
@@ -51,7 +53,7 @@ MANIFESTS = {
 def history(
     correct: dict[int, Sequence[Sequence[int]]], groups: Grouping, split: str = "train", view: str = "natural", n: int = 10
 ) -> History:
-    """A history of ``n`` samples of every group, of which so many are right (and taken for the source), by repeat and epoch (1, 5)."""
+    """A history of ``n`` samples per group, with those predicted correctly (and as the source) by repeat and epoch (1, 5)."""
     return history_of(
         [
             (repeat, epoch, split, view, group, n, value, value)
@@ -99,14 +101,17 @@ def test_groups_are_named_by_their_settings_own_classes_and_attribute() -> None:
     assert legends == [["Male with eyeglasses", "Male without eyeglasses", "Female without eyeglasses"], [group for _, group in groups[3:]]]
 
 
-def test_findings_tell_whether_carriers_are_told_apart() -> None:
+def test_findings_say_whether_carriers_are_ahead() -> None:
     celeba, blond = group_learning.make(*celeba_learning()).findings
-    assert "after epoch 1, the network has learned 50.0% [-" in celeba.replace("−", "-") and "no clear difference" in celeba
-    assert "of (not_blond and male)" in blond
-    assert "within class not_blond, clear difference between samples with the feature and those without (+43.3 points [" in blond
+    assert (
+        "after epoch 1, training accuracy is 50.0% [-" in celeba.replace("−", "-")
+        and "samples with and without the feature do not differ clearly (" in celeba
+    )
+    assert "for not_blond and male," in blond
+    assert "within class not_blond, samples with and without the feature differ clearly (+43.3 points [" in blond
 
 
-def test_what_is_told_of_learning_stands_in_the_numbers() -> None:
+def test_the_lead_in_the_findings_is_in_the_numbers() -> None:
     rows = {(row.setting, row.group, row.epoch): row for row in group_learning.make(*celeba_learning()).numbers}
     lead = rows["blond", "not_blond and male", 1].difference
     assert (lead.mean, lead.n) == (pytest.approx(1.3 / 3), 3) and lead.low > 0  # .4, .4, .5
@@ -197,12 +202,12 @@ def test_what_carriers_show_in_words(changes: dict[str, Any], words: str | None)
     assert carriers_in_words({**BLOCK, **changes}, attributes) == words
 
 
-def test_a_setting_is_told_in_plain_values() -> None:
-    told = told_of({**BLOCK, "overlay": LINE}, {"overlay.width": 2}, ())
-    info = SettingInfo(**told)
+def test_a_setting_is_described_by_plain_values() -> None:
+    values = setting_info({**BLOCK, "overlay": LINE}, {"overlay.width": 2}, ())
+    info = SettingInfo(**values)
     assert (info.dataset, info.view, info.source, info.target) == ("d-8", "featured", "5", "others")
     assert info.is_probed and info.coordinates == {"overlay.width": 2} and info.tested == "other classes"
-    bare = SettingInfo(**told_of({**BLOCK, "probe": None, "image_size": None}, {}, ()))
+    bare = SettingInfo(**setting_info({**BLOCK, "probe": None, "image_size": None}, {}, ()))
     assert not bare.is_probed and (bare.dataset, bare.view, bare.source, bare.carriers) == ("d-full", "natural", None, None)
 
 
@@ -214,7 +219,7 @@ def test_carriers_of_the_data_are_found_by_their_attribute() -> None:
     assert found.is_carrier.tolist() == [False, True, True, False] and found.carriers_known
 
 
-def test_unknown_attributes_are_no_carriers_and_that_is_told() -> None:
+def test_findings_say_that_carriers_are_unknown() -> None:
     material = Material(
         metrics=metrics_of({("sleds", "none"): {"spurious_misclassification": [0.25]}}),
         samples={"sleds": {0: training_samples([-1] * 8, 1)}, "celeba": {0: training_samples([1, 0] * 4, 1)}},
@@ -226,18 +231,18 @@ def test_unknown_attributes_are_no_carriers_and_that_is_told() -> None:
     sleds, celeba = drawing.findings
     assert sleds == (
         "Hard ImageNet: no training sample of class ski is known to carry the feature. Without pruning, 25.0% of the test samples of class "
-        "dog sled with surroundings are taken for class ski."
+        "dog sled with surroundings are misclassified as class ski."
     )
     assert "25%, 25%, 25%, 25% of the carriers" in celeba
     assert "nan" not in " ".join(drawing.findings)
 
 
-def test_where_most_of_the_class_are_carriers_the_largest_possible_share_is_told() -> None:
+def test_findings_name_the_largest_possible_share_if_most_of_the_class_are_carriers() -> None:
     material = Material(
         samples={"celeba": {0: training_samples([1, 1, 1, 1, 1, 1, 0, 0], 1)}}, rankings={"celeba": {0: ranking(8)}}, manifests=MANIFESTS
     )
     drawing = difficulty_quartiles.make(material, Spec("T", {}, {"celeba": CELEBA}))
-    assert "66.7% in the easier half (50% by chance, 66.7% at most, as most of the class are carriers)" in drawing.findings[0]
+    assert "the easier half holds 66.7% (50% by chance; at most 66.7%, since most of the class are carriers)" in drawing.findings[0]
     assert [row.largest_share.mean for row in drawing.numbers] == pytest.approx([1 / 3] * 4 + [2 / 3])
     few = Material(samples={"celeba": {0: training_samples([1] + [0] * 7, 1)}}, rankings={"celeba": {0: ranking(8)}}, manifests=MANIFESTS)
     drawing = difficulty_quartiles.make(few, Spec("T", {}, {"celeba": CELEBA}))
@@ -264,6 +269,13 @@ def test_a_montage_reads_its_own_images_of_a_memory_map_only(tmp_path: Path) -> 
     assert read == [slice(6, 7), slice(2, 3)]
     assert (carrier == photos[6, :, 16:240, 16:240].transpose(1, 2, 0)).all() and carrier.shape == (224, 224, 3)
     assert (other == photos[2, :, 16:240, 16:240].transpose(1, 2, 0)).all()
+
+
+@pytest.mark.parametrize("side", [256, 257, 259])
+def test_a_montage_shows_the_centre_that_the_network_sees(side: int) -> None:
+    image = np.arange(side * side, dtype=np.int64).reshape(1, side, side)
+    seen = CenterCrop(224)(torch.from_numpy(image)).numpy()
+    np.testing.assert_array_equal(montage.centre(image, 224), seen)
 
 
 def photos_and_spec(info: SettingInfo, carrier: Sequence[int]) -> tuple[Material, Spec]:
@@ -317,7 +329,7 @@ def test_carriers_are_counted_on_a_logarithmic_axis_where_they_span_a_wide_range
     assert axes.get_xscale() == scale
     assert scale == "linear" or [label.get_text() for label in axes.get_xticklabels()] == [str(n) for n in numbers]
     assert [row.carriers for row in drawing.numbers] == [n for n in numbers for _ in range(2)]
-    assert len(drawing.findings) == 2
+    assert len(drawing.findings) == min(2, len(numbers))
 
 
 # Several settings in one sweep
@@ -468,7 +480,10 @@ def test_a_baseline_is_run_without_pruning() -> None:
 @pytest.mark.parametrize(
     ("figure", "sentence"),
     [
-        ({"kind": "carrier_difficulty", "family": "multinli-never", "baseline": "waterbirds"}, "'waterbirds', a setting of other samples"),
+        (
+            {"kind": "carrier_difficulty", "family": "multinli-never", "baseline": "waterbirds"},
+            "'waterbirds', which has another dataset or image_size",
+        ),
         (
             {"kind": "carrier_difficulty", "family": "multinli-never", "baseline": "multinly"},
             "not a known setting (did you mean 'multinli'?)",
@@ -487,7 +502,7 @@ def test_a_baseline_is_run_without_pruning() -> None:
         ),
         (
             {"kind": "carrier_difficulty", "family": "multinli-never", "published": "never"},
-            "one.published is 'never', which is compared with a setting without carriers; name one as baseline.",
+            "one.published is 'never', which includes a setting without carriers; name yours as studies.study.figures.one.baseline.",
         ),
         (
             {"kind": "carrier_difficulty", "family": "cifar10s-window", "baseline": "cifar10s", "published": "never"},

@@ -105,8 +105,8 @@ def test_a_sweep_from_files(sweep: dict[str, list[Path]], tmp_path: Path) -> Non
     assert float(hardest["difference"]) == pytest.approx(-0.4)
     missing = next(row for row in rows if row["metric"] == "worst_group_accuracy")
     assert (missing["value"], missing["value_ci_low"], missing["value_repeats"]) == ("", "", "0")
-    told = out["findings"].read_text().splitlines()
-    assert len(told) == 2 and all(line.startswith("- ") for line in told)
+    findings = out["findings"].read_text().splitlines()
+    assert len(findings) == 2 and all(line.startswith("- ") for line in findings)
 
 
 def test_the_files_say_where_they_come_from_but_not_when(sweep: dict[str, list[Path]], tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_montages_numbers_are_ranks_within_the_class(spectrum: dict[str, list[
         ("others", "11", "0"),
         ("others", "1", "10"),
     ]
-    assert "the 4 carriers of repeat 0 have the ranks 2 to 11 among the 12 training samples of class 5" in out["findings"].read_text()
+    assert "the 4 carriers of repeat 0 have ranks from 2 to 11 among the 12 training samples of class 5" in out["findings"].read_text()
 
 
 def test_difficulty_of_other_samples_is_refused(spectrum: dict[str, list[Path]], tmp_path: Path, assert_one_sentence: Any) -> None:

@@ -66,7 +66,7 @@ def test_their_plugins_are_light_too(kind: str, child_environment: dict[str, str
 
 def test_so_is_what_the_workflow_loads_to_be_parsed(child_environment: dict[str, str]) -> None:
     modules = ["spurprune.config", "spurprune.dag.studies", "spurprune.dag.codehash", "spurprune.dag.plugins", "spurprune.data.catalogue"]
-    modules += ["spurprune.dag.kinds", "spurprune.figures.told"]
+    modules += ["spurprune.dag.kinds", "spurprune.figures.describe"]
     assert slow_imports(modules, child_environment) == []
 
 

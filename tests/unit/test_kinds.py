@@ -198,7 +198,10 @@ def test_a_montage_shows_one_block_and_trains_nothing() -> None:
     kind = kinds.kind_of(item)
     assert kind.runs(item, STUDY, CONFIG) == [] and kind.methods(item, STUDY) == []
     assert kind.difficulties(item, STUDY, CONFIG) == [("fives", "el2n", "005-009")]
-    assert refused({**item, "repeat": 10}) == "studies.s.figures.f.repeat is 10, which is in none of the study's blocks 000-004, 005-009."
+    assert (
+        refused({**item, "repeat": 10})
+        == "studies.s.figures.f.repeat is 10, which is in none of the study's blocks; name one from 000-004, 005-009."
+    )
 
 
 def test_only_what_is_learned_is_watched() -> None:

@@ -139,7 +139,9 @@ def test_groups_are_the_settings(samples: Path) -> None:
 def test_a_sample_of_unknown_group_is_named(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
     background = BACKGROUND.copy()
     background[[1, 3, 8]] = -1  # the last is tested, not trained on
-    with pytest.raises(DataError, match="The groups of 2 training samples in repeat 0 are unknown, among them that of sample 11; ") as error:
+    with pytest.raises(
+        DataError, match="The groups of 2 training samples in repeat 0 are unknown, among them that of sample 11; "
+    ) as error:
         divide(write_samples(tmp_path / "unknown.parquet", background), GROUPS)
     assert_one_sentence(str(error.value))
     assert not (tmp_path / "groups.parquet").exists()

@@ -268,7 +268,9 @@ def test_plans_weigh_samples_by_exact_visits_or_draws(images: Site, assert_one_s
     assert tables.read_metadata(drawn["predictions"], schemas.PREDICTIONS)["counts"] == {"repeats": 1, "train": 30}
     exact = images.plan(weight, "exact")
     text = refused(TrainingError, lambda: images.run("refused", exact), assert_one_sentence)
-    assert text.startswith(f"pets, repeat 0, {exact}: The plan's weights of 20 training samples are 1.5, but exact visits need whole numbers")
+    assert text.startswith(
+        f"pets, repeat 0, {exact}: The plan's weights of 20 training samples are 1.5, but exact visits need whole numbers"
+    )
     assert not (images.path / "refused").exists()
     silent = images.plan(weight, "silent", {})
     text = refused(DataError, lambda: images.run("refused", silent), assert_one_sentence)

@@ -2,7 +2,7 @@
 
 from spurprune.dag import kinds
 from spurprune.figures.kind import NO_PRUNING
-from spurprune.figures.told import told_of
+from spurprune.figures.describe import setting_info
 
 
 def item_files(section):
@@ -36,7 +36,7 @@ def item_files(section):
     def of_datasets(name):
         def paths(wildcards):
             kind, item, _ = asked(wildcards)
-            folders = dict.fromkeys(setting_told(setting)["dataset"] for setting in kind.settings(item, CONFIG))
+            folders = dict.fromkeys(described(setting)["dataset"] for setting in kind.settings(item, CONFIG))
             return [f"results/datasets/{folder}/{name}" for folder in folders]
 
         return paths
@@ -74,14 +74,14 @@ def figure_of(wildcards):
 
 
 @cache
-def setting_told(name):
-    """What a figure is told of a setting (see spurprune.figures.base.SettingInfo)."""
+def described(name):
+    """What a figure says about a setting (see spurprune.figures.base.SettingInfo)."""
     block = CONFIG.settings[name]
-    return told_of(block, CONFIG.coordinates(name), CONFIG.datasets[block["dataset"]].attributes or ())
+    return setting_info(block, CONFIG.coordinates(name), CONFIG.datasets[block["dataset"]].attributes or ())
 
 
 def figure_spec(wildcards):
-    """All that a figure is told besides its files (see spurprune.figures.base.Spec), as one plain canonical value."""
+    """Everything that a figure gets in addition to its files (see spurprune.figures.base.Spec), as one plain canonical value."""
     figure, study = figure_of(wildcards), study_of(wildcards)
     kind = kinds.kind_of(figure)
     return canonical(
@@ -89,7 +89,7 @@ def figure_spec(wildcards):
             "title": f"{study['title']}, {wildcards.figure}",
             "options": figure | kind.published(figure),
             "family": kind.family(figure, CONFIG),
-            "settings": [(name, setting_told(name)) for name in kind.settings(figure, CONFIG)],
+            "settings": [(name, described(name)) for name in kind.settings(figure, CONFIG)],
             "methods": kind.methods(figure, study),
         }
     )

@@ -1,1 +1,1 @@
-"""Figures: one module a kind."""
+"""Kinds of figures: one module each, with its record ``KIND`` and a function ``make(material, spec) -> Drawing``."""

@@ -1,4 +1,4 @@
-"""How many carriers it takes, and when carriers and other samples are learned (the paper's Fig. 1)."""
+"""How many carriers it takes to learn a spurious correlation, and when carriers are learned (the paper's Fig. 1)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from spurprune.evaluation.series import UNKNOWN, difference_of, mean_of
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures import style
-from spurprune.figures.base import TESTED_LABEL, Drawing, Material, SettingInfo, Spec, repeats_note
+from spurprune.figures.base import MISCLASSIFICATION, TESTED_LABEL, Drawing, Material, SettingInfo, Spec, repeats_note
 from spurprune.figures.kind import METHODS, NAMES, TEXT, Item, Kind
 from spurprune.figures.words import percent, points
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 SWEPT = "count"  # the last word of the coordinate: carriers.count, or the count of a subset's part
-WIDE = 50  # from this ratio of the largest to the smallest number of carriers on, the axis is logarithmic
+WIDE = 50  # the axis is logarithmic if the largest number of carriers is more than this many times the smallest
 HEIGHT = 2.4  # inches
-LOOKS = {"correct": style.CORRECT, "taken": style.TAKEN, "carriers": style.CARRIERS, "others": style.OTHERS}
+LOOKS = {"correct": style.CORRECT, "taken": style.MISCLASSIFIED, "carriers": style.CARRIERS, "others": style.OTHERS}
 
 
 def watched(item: Item, settings: Sequence[str]) -> list[str]:
@@ -29,7 +29,7 @@ def watched(item: Item, settings: Sequence[str]) -> list[str]:
 
 
 KIND = Kind(
-    "Target samples with the feature against the number of carriers; when carriers are learned (the paper's Fig. 1).",
+    "Predictions on target samples with the feature by number of carriers, and when carriers are learned (the paper's Fig. 1).",
     reads=("metrics", "history", "manifests"),
     required={"family": TEXT},
     optional={"learned": NAMES, **METHODS},
@@ -43,10 +43,10 @@ KIND = Kind(
 class ShareRow:
     """One point of the figure: a share in [0, 1].
 
-    ``of`` says which: of the target's test samples with the feature, those classified correctly ("correct") or taken for the source
-    class ("taken"), against ``carriers`` in training; or of the source class's training samples with the feature ("carriers") or without
-    it ("others"), those classified correctly after ``epoch``. ``difference`` is that of carriers to others, paired, in the rows of
-    carriers alone.
+    ``of`` says which share: of the target's test samples with the feature, those classified correctly ("correct") or misclassified as the
+    source class ("taken"), for ``carriers`` in training; or of the source class's training samples with the feature ("carriers") or without
+    it ("others"), those classified correctly after ``epoch``. ``difference`` is the paired difference between carriers and others, in rows
+    of carriers only.
     """
 
     setting: str
@@ -60,7 +60,7 @@ class ShareRow:
 
 @dataclass(frozen=True)
 class Learning:
-    """The learning of one setting over epochs: its points, and the paired lead of carriers over others after the first epoch recorded."""
+    """The learning of one setting over epochs: its points, and the paired lead of carriers over others after the first recorded epoch."""
 
     rows: list[ShareRow]
     first_lead: Estimate
@@ -68,35 +68,35 @@ class Learning:
 
 @dataclass(frozen=True)
 class Strip:
-    """What one method comes to: its points against the number of carriers, and the learning of the ``learned`` settings."""
+    """The results of one method: its points by number of carriers, and the learning of the ``learned`` settings."""
 
     counts: list[ShareRow]
     learning: Mapping[str, Learning]
 
     @property
     def rows(self) -> list[ShareRow]:
-        """All its points."""
+        """All points."""
         return [*self.counts, *(row for one in self.learning.values() for row in one.rows)]
 
 
 def make(material: Material, spec: Spec) -> Drawing:
     """Draw accuracy and misclassification against the number of carriers, and the learning of any ``learned`` settings over epochs."""
     strips = {method: strip_of(material, spec, method) for method in spec.methods}
-    said = [sentence for method, strip in strips.items() for sentence in spec.said(findings(strip, spec), method)]
-    return Drawing([row for strip in strips.values() for row in strip.rows], draw(strips, spec), said)
+    found = [sentence for method, strip in strips.items() for sentence in spec.findings_of(findings(strip, spec), method)]
+    return Drawing([row for strip in strips.values() for row in strip.rows], draw(strips, spec), found)
 
 
 def strip_of(material: Material, spec: Spec, method: str) -> Strip:
-    """Return what one method comes to."""
+    """Return the results of one method."""
     learned = {name: learning_of(material, spec.settings[name], name, method) for name in spec.options.get("learned", ())}
     return Strip(count_rows(material, spec, method), learned)
 
 
 def count_rows(material: Material, spec: Spec, method: str) -> list[ShareRow]:
-    """Return two rows for every number of carriers in the family, ascending."""
+    """Return two rows for every number of carriers in the family, in ascending order."""
     rows = []
     for count, name in sorted((_count(spec.settings[name]), name) for name in spec.family):
-        for of, metric in (("correct", "spurious_accuracy"), ("taken", "spurious_misclassification")):
+        for of, metric in (("correct", "spurious_accuracy"), ("taken", MISCLASSIFICATION)):
             rows.append(ShareRow(name, method, of, count, None, mean_of(material.unpruned(metric, name, method))))
     return rows
 
@@ -107,7 +107,7 @@ def _count(info: SettingInfo) -> int:
 
 
 def learning_of(material: Material, info: SettingInfo, setting: str, method: str) -> Learning:
-    """Return the training accuracy of a setting's source class over the recorded epochs; no rows where none were recorded."""
+    """Return the training accuracy of a setting's source class after every recorded epoch, without rows if none were recorded."""
     source, _ = material.labels(info)
     history = material.history[setting, method]
     carriers, others = (
@@ -120,7 +120,7 @@ def learning_of(material: Material, info: SettingInfo, setting: str, method: str
 
 
 def draw(strips: Mapping[str, Strip], spec: Spec) -> Figure:
-    """Draw for every method a panel against the number of carriers and one panel over epochs for every setting learned."""
+    """Draw for every method a panel by number of carriers, and a panel over epochs for each of the ``learned`` settings."""
     shares = [row.share for strip in strips.values() for row in strip.rows]
     letters = style.letters()
     wide = bool(spec.options.get("learned"))
@@ -140,7 +140,7 @@ def _draw_strip(place: Figure | SubFigure, strip: Strip, spec: Spec, method: str
     left, right = place.subfigures(1, 2, squeeze=False, width_ratios=[1, len(strip.learning)])[0]
     info = spec.settings[strip.counts[0].setting]
     title = spec.titled(info.description, method)
-    _draw_counts(left, strip.counts, info, title, width + 0.3, next(letters))  # beside the next panel's vertical axis
+    _draw_counts(left, strip.counts, info, title, width + 0.3, next(letters))  # the title may extend over the next vertical axis
     panels = right.subplots(1, len(strip.learning), sharey=True, squeeze=False)[0]
     for axes, (name, one) in zip(panels, strip.learning.items(), strict=True):
         _draw_lines(axes, one.rows, "epoch")
@@ -152,7 +152,7 @@ def _draw_strip(place: Figure | SubFigure, strip: Strip, spec: Spec, method: str
 
 
 def _draw_counts(place: Figure | SubFigure, counts: Sequence[ShareRow], info: SettingInfo, title: str, inches: float, letter: str) -> None:
-    """Draw the panel against the number of carriers, with its legend; its title has so many inches of room."""
+    """Draw the panel by number of carriers with its legend; its title may be ``inches`` wide."""
     axes = place.subplots()
     _draw_lines(axes, counts, "carriers")
     numbers = sorted({row.carriers for row in counts if row.carriers})
@@ -164,7 +164,7 @@ def _draw_counts(place: Figure | SubFigure, counts: Sequence[ShareRow], info: Se
     axes.set_ylabel(info.axis(TESTED_LABEL))
     style.fit_percent(axes, [row.share for row in counts], from_zero=True)
     style.panel_title(axes, letter, title, inches)
-    style.legend(place, {"correct": LOOKS["correct"], f"taken for class {info.source}": LOOKS["taken"]})
+    style.legend(place, {"correct": LOOKS["correct"], f"predicted as class {info.source}": LOOKS["taken"]})
 
 
 def _draw_lines(axes: Axes, rows: Sequence[ShareRow], against: str) -> None:
@@ -174,24 +174,24 @@ def _draw_lines(axes: Axes, rows: Sequence[ShareRow], against: str) -> None:
 
 
 def findings(strip: Strip, spec: Spec) -> list[str]:
-    """Return what is seen at the ends of the family, and how far carriers are ahead after the first recorded epoch."""
+    """Return sentences on the fewest and the most carriers, and on the lead of carriers after the first recorded epoch."""
     counts = strip.counts
     found = []
     info = spec.settings[counts[0].setting]
-    for correct, taken in (counts[:2], counts[-2:]):
+    for correct, misclassified in (counts[:2], counts[-2:]) if len(counts) > 2 else (counts,):
         found.append(
             f"With {correct.carriers} carriers, {percent(correct.share)} of the test samples of {info.tested} {info.shown} are classified "
-            f"correctly and {percent(taken.share)} are taken for class {info.source}."
+            f"correctly and {percent(misclassified.share)} are misclassified as class {info.source}."
         )
     for name, one in strip.learning.items():
         setting = spec.settings[name]
         if not one.first_lead.n:
-            found.append(f"{setting.description}: carriers and others cannot be compared over epochs, since none were recorded.")
+            found.append(f"{setting.description}: carriers and others cannot be compared over epochs, since no epochs were recorded.")
             continue
         first = {row.of: row for row in reversed(one.rows)}
         found.append(
-            f"{setting.description}: after epoch {first['carriers'].epoch}, {percent(first['carriers'].share)} of the carriers are learned "
-            f"and {percent(first['others'].share)} of the other samples of class {setting.source} "
+            f"{setting.description}: after epoch {first['carriers'].epoch}, {percent(first['carriers'].share)} of the carriers and "
+            f"{percent(first['others'].share)} of the other training samples of class {setting.source} are classified correctly "
             f"(paired difference {points(one.first_lead)})."
         )
     return found

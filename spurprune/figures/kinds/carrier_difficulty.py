@@ -1,4 +1,4 @@
-"""Carriers among the easiest and among the hardest samples, for every strength of the feature (the paper's Fig. 2)."""
+"""Carriers among the easiest against carriers among the hardest samples, for every strength of the feature (the paper's Fig. 2)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from spurprune.evaluation.published import COMPARISONS, comparison
 from spurprune.evaluation.series import difference_of, mean_of
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures import baseline, style
-from spurprune.figures.base import TAKEN_LABEL, Drawing, Material, PublishedLine, Spec, repeats_note
+from spurprune.figures.base import MISCLASSIFICATION, MISCLASSIFIED_LABEL, WORST, Drawing, Material, Spec, published_lines, repeats_note
 from spurprune.figures.kind import METHODS, TEXT, Configuration, Item, Kind, Study, require_dataset
-from spurprune.figures.window import MISCLASSIFICATION, WindowRow, by_strength, common_words, final_rows, is_one_strength
+from spurprune.figures.window import WindowRow, by_strength, common_words, final_rows, is_one_strength
 from spurprune.figures.words import percent, points
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 ENDS = {"easiest": style.EASIEST, "hardest": style.HARDEST}
-APART = 0.12  # how far each end's point stands off the middle of its strength, which are 1 apart
+APART = 0.12  # the distance of the two points of a strength from its tick; ticks are 1 apart
 
 
 def ends_of_family(item: Item, config: Configuration) -> list[str]:
@@ -40,23 +40,25 @@ def published(item: Item) -> dict[str, Any]:
 
 
 def check(key: str, item: Item, study: Study, config: Configuration) -> None:
-    """Raise ConfigError for a baseline of other samples, and for published values of another dataset or without a baseline."""
+    """Raise ConfigError for a baseline with other samples, and for published values of another dataset or without a baseline."""
     members = config.family(item["family"])
     if "baseline" in item:
         blocks = [config.settings[name] for name in (item["baseline"], *members)]
         if len({(block["dataset"], block["image_size"]) for block in blocks}) > 1:
-            raise ConfigError(f"{key}.baseline is '{item['baseline']}', a setting of other samples than the family; name one of the same.")
+            raise ConfigError(
+                f"{key}.baseline is '{item['baseline']}', which has another dataset or image_size than the family; name one with the same."
+            )
     if "published" in item:
         name = item["published"]
         require_known(name, COMPARISONS, f"{key}.published: '{name}'", "set of published values for a carrier_difficulty")
         if "baseline" not in item:
-            raise ConfigError(f"{key}.published is '{name}', which is compared with a setting without carriers; name one as baseline.")
+            raise ConfigError(f"{key}.published is '{name}', which includes a setting without carriers; name yours as {key}.baseline.")
         for setting in members:
             require_dataset(f"{key}.family", setting, COMPARISONS[name], config)
 
 
 KIND = Kind(
-    "Carriers among the easiest and among the hardest samples, several strengths (the paper's Fig. 2).",
+    "Carriers among the easiest against carriers among the hardest samples, for several strengths (the paper's Fig. 2).",
     reads=("metrics", "history", "manifests"),
     required={"family": TEXT},
     optional={"baseline": TEXT, "published": TEXT, **METHODS},
@@ -70,7 +72,7 @@ KIND = Kind(
 
 @dataclass(frozen=True)
 class Strip:
-    """What one method comes to: its values after training, over epochs, and compared with a baseline, if there is one."""
+    """The results of one method: its values after training, over epochs and, if there is a baseline, compared with it."""
 
     finals: list[WindowRow]
     courses: list[WindowRow]
@@ -78,53 +80,48 @@ class Strip:
 
     @property
     def shares(self) -> list[Estimate]:
-        """The misclassification everywhere, the baseline's included."""
+        """All values of misclassification, including the baseline's."""
         level = [baseline.level(self.compared, MISCLASSIFICATION)] if self.compared else []
         return [*(row.misclassification for row in (*self.finals, *self.courses)), *level]
 
 
 def make(material: Material, spec: Spec) -> Drawing:
-    """Draw final misclassification for every strength, and its course over epochs, for the easiest and the hardest carriers.
+    """Draw misclassification after training and over epochs, for the easiest and the hardest carriers of every strength.
 
-    With the option ``baseline``, which names a setting without carriers, its final misclassification is drawn across these panels, and
-    one more panel shows final worst-group accuracy likewise (the paper's App. A.4), with the values that the option ``published`` lists as
-    lines.
+    With the option ``baseline``, a setting without carriers, its final misclassification is drawn as a line in these panels, and another
+    panel shows final worst-group accuracy (the paper's App. A.4), with any published values as lines.
     """
     without = spec.options.get("baseline")
     strips = {method: strip_of(material, spec, method) for method in spec.methods}
     rows: list[Any] = []
-    said: list[str] = []
+    found: list[str] = []
     for method, strip in strips.items():
-        seen = findings(strip.finals)
+        sentences = findings(strip.finals)
         if without is None:
             rows += [*strip.finals, *strip.courses]
         else:
             rows += [*strip.compared, *baseline.over_epochs(strip.finals, strip.courses)]
-            seen += baseline.findings(strip.compared, spec.settings[without].description)
-        said += spec.said(seen, method)
-    lines = _published(spec)
-    return Drawing([*rows, *baseline.published_rows(lines)], draw(strips, spec), [*said, *baseline.published_findings(lines)])
+            sentences += baseline.findings(strip.compared, spec.settings[without].description)
+        found += spec.findings_of(sentences, method)
+    lines = published_lines(spec)
+    return Drawing([*rows, *baseline.published_rows(lines)], draw(strips, spec), [*found, *baseline.published_findings(lines)])
 
 
 def strip_of(material: Material, spec: Spec, method: str) -> Strip:
-    """Return what one method comes to."""
+    """Return the results of one method."""
     finals = ends_of(final_rows(material, spec, method))
     without = spec.options.get("baseline")
     compared = [] if without is None else baseline.compared(material, finals, without, method)
     return Strip(finals, epoch_rows(material, spec, finals), compared)
 
 
-def _published(spec: Spec) -> list[PublishedLine]:
-    return [PublishedLine(**one) for one in spec.options.get("published", ())]
-
-
 def ends_of(rows: Sequence[WindowRow]) -> list[WindowRow]:
-    """Return for every strength the row of the easiest and that of the hardest carriers, in this order."""
+    """Return two rows for every strength: that of the easiest carriers, then that of the hardest."""
     return [row for line in by_strength(rows).values() for row in (line[0], line[-1])]
 
 
 def epoch_rows(material: Material, spec: Spec, finals: Sequence[WindowRow]) -> list[WindowRow]:
-    """Return the misclassification after every recorded epoch of the members in ``finals``; none where no epochs were recorded."""
+    """Return the misclassification of the members in ``finals`` after every recorded epoch; none if no epochs were recorded."""
     rows = []
     for line in by_strength(finals).values():
         courses = [_course(material, spec, row) for row in line]
@@ -136,28 +133,28 @@ def epoch_rows(material: Material, spec: Spec, finals: Sequence[WindowRow]) -> l
 
 
 def _course(material: Material, spec: Spec, row: WindowRow) -> dict[int, pd.Series]:
-    """Return the share of the target's test samples with the feature that are taken for the source class, by epoch and repeat."""
+    """Return the share of the target's test samples with the feature that are misclassified as the source class, by epoch and repeat."""
     info = spec.settings[row.setting]
     _, targets = material.labels(info)
-    carrier = None if info.view == "featured" else True  # in the featured view, all show it
+    carrier = None if info.view == "featured" else True  # in the featured view, all samples show it
     return material.history[row.setting, row.method].shares("n_as_source", split="test", view=info.view, labels=targets, carrier=carrier)
 
 
 def draw(strips: Mapping[str, Strip], spec: Spec) -> Figure:
-    """Draw for every method the final values, and one panel over epochs for every strength, all on one scale.
+    """Draw for every method a panel of final values, and one over epochs for every strength, all on one scale.
 
-    With rows that compare with a baseline, its level is drawn across them, and one panel shows final worst-group accuracy on its own scale.
+    With a baseline, its level is drawn as a line in these panels, and another panel shows final worst-group accuracy on its own scale.
     """
     is_compared = "baseline" in spec.options
     shares = [share for strip in strips.values() for share in strip.shares]
-    figure, places = style.strips(style.PAGE, 2.5 if is_compared else 2.2, list(strips))  # the legend of a comparison takes one more line
+    figure, places = style.strips(style.PAGE, 2.5 if is_compared else 2.2, list(strips))  # a comparison's legend has one more line
     letters = style.letters()
     for method, strip in strips.items():
         _draw_strip(places[method], strip, spec, method, shares, letters)
     looks = {f"carriers among the {end} samples": look for end, look in ENDS.items()}
     if is_compared:
         looks["no carriers"] = baseline.LOOK
-        looks |= {baseline.label_of(one): baseline.PUBLISHED_LOOKS[one.name] for one in _published(spec)}
+        looks |= {baseline.label_of(one): baseline.PUBLISHED_LOOKS[one.name] for one in published_lines(spec)}
     style.legend(figure, looks)
     style.note(figure, repeats_note(shares))
     return figure
@@ -173,7 +170,7 @@ def _draw_strip(
     panels = place.subplots(1, ahead + len(lines), sharey=not strip.compared)
     final, over_epochs = panels[0], panels[ahead:]
     style.panel_title(final, next(letters), spec.titled("after training", method), width)
-    final.set_ylabel(info.axis(TAKEN_LABEL))
+    final.set_ylabel(info.axis(MISCLASSIFIED_LABEL))
     if strip.compared:
         _draw_worst(panels[1], lines, strip.compared, spec)
         style.panel_title(panels[1], next(letters), spec.titled("after training", method), width)
@@ -193,7 +190,7 @@ def _draw_strip(
 
 
 def _strength_axis(axes: Axes, lines: Mapping[str, Sequence[WindowRow]], spec: Spec) -> None:
-    """Name the strengths below their points; where the family has only one, there is nothing to tell apart but the two ends."""
+    """Label the strengths below their points or, if the family has only one, the two difficulties."""
     axes.set_xlim(-0.5, len(lines) - 0.5)
     if is_one_strength(spec):
         axes.set_xticks((-APART, APART), list(ENDS))
@@ -206,12 +203,12 @@ def _strength_axis(axes: Axes, lines: Mapping[str, Sequence[WindowRow]], spec: S
 
 
 def _draw_worst(axes: Axes, lines: Mapping[str, Sequence[WindowRow]], compared: Sequence[baseline.ComparedRow], spec: Spec) -> None:
-    values: dict[str, Estimate] = {row.setting: row.value for row in compared if row.metric == baseline.WORST}
+    values: dict[str, Estimate] = {row.setting: row.value for row in compared if row.metric == WORST}
     for position, line in enumerate(lines.values()):
         for row, look, shift in zip(line, ENDS.values(), (-APART, APART), strict=True):
             style.point(axes, position + shift, values[row.setting], look)
-    style.level(axes, baseline.level(compared, baseline.WORST).mean, baseline.LOOK)
-    published = _published(spec)
+    style.level(axes, baseline.level(compared, WORST).mean, baseline.LOOK)
+    published = published_lines(spec)
     for one in published:
         style.level(axes, one.value, baseline.PUBLISHED_LOOKS[one.name])
     style.fit_percent(axes, [*values.values(), *(one.level for one in published)], from_zero=True)
@@ -220,11 +217,11 @@ def _draw_worst(axes: Axes, lines: Mapping[str, Sequence[WindowRow]], compared: 
 
 
 def findings(finals: Sequence[WindowRow]) -> list[str]:
-    """Return the misclassification for the easiest and the hardest carriers of every strength."""
+    """Return sentences on the misclassification with the easiest and the hardest carriers of every strength."""
     found = []
     for strength, (easiest, hardest) in by_strength(finals).items():
         found.append(
-            f"{strength}: {percent(easiest.misclassification)} with carriers among the easiest samples, "
+            f"{strength}: misclassification is {percent(easiest.misclassification)} with carriers among the easiest samples and "
             f"{percent(hardest.misclassification)} with carriers among the hardest (paired difference {points(hardest.difference)})."
         )
     return found

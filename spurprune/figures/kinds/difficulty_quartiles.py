@@ -1,4 +1,4 @@
-"""Where carriers lie in their class's range of difficulty, by quartile (the paper's Fig. 5)."""
+"""The distribution of carriers over the quartiles of their class by difficulty (the paper's Fig. 5)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from spurprune.evaluation.series import mean_of
 from spurprune.evaluation.statistics import Estimate, estimate
 from spurprune.figures import style
-from spurprune.figures.base import Drawing, Material, Spec, repeats_note
+from spurprune.figures.base import MISCLASSIFICATION, Drawing, Material, Spec, repeats_note
 from spurprune.figures.kind import METHODS, NAMES, TEXT, Kind, own_score
 from spurprune.figures.spectrum import Spectrum, spectra
 from spurprune.figures.words import percent
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 KIND = Kind(
-    "Carriers by quartile of difficulty (the paper's Fig. 5).",
+    "The distribution of carriers over quartiles of difficulty (the paper's Fig. 5).",
     reads=("metrics", "samples", "difficulty", "manifests"),
     required={"settings": NAMES},
     optional={"score": TEXT, **METHODS},
@@ -33,16 +33,15 @@ QUARTILES = 4
 EASIER_HALF = "1-2"
 CHANCE = style.REFERENCES[0]
 QUARTILE_NAMES = ("1st\n(easiest)", "2nd", "3rd", "4th\n(hardest)")
-MISCLASSIFICATION = "spurious_misclassification"
 
 
 @dataclass(frozen=True)
 class QuartileRow:
     """The share of a setting's carriers in some quartiles of the source class's difficulty, in [0, 1].
 
-    ``quartiles`` is "1" (easiest) to "4", or "1-2" for the easier half. ``largest_share`` is what could lie there at most: less than
-    all where there are more carriers than places. ``misclassification`` is the setting's own by one method, without pruning; the rest is
-    the same for all methods.
+    ``quartiles`` is "1" (easiest) to "4", or "1-2" for the easier half. ``largest_share`` is the largest possible share, below 1 if there
+    are more carriers than places. ``misclassification`` is the setting's by one method without pruning; everything else is the same for all
+    methods.
     """
 
     setting: str
@@ -54,13 +53,13 @@ class QuartileRow:
 
 
 def make(material: Material, spec: Spec) -> Drawing:
-    """Draw the share of carriers in every quartile, one panel for each setting, with the chance level."""
+    """Draw the share of carriers in every quartile, with the chance level, in one panel per setting."""
     rows = [row for name in spec.settings for row in quartile_rows(material, spec, name)]
     return Drawing(rows, draw(rows, spec), findings(rows, spec))
 
 
 def quartile_rows(material: Material, spec: Spec, setting: str) -> list[QuartileRow]:
-    """Return a setting's rows, for each method its quartiles from the easiest, then the easier half."""
+    """Return a setting's rows, for each method: the quartiles from the easiest on, then the easier half."""
     found = spectra(material, spec.settings[setting], setting)
     shares, places = (np.array([of(one) for one in found.values()]) for of in (quartile_shares, places_by_quartile))
     parts = {str(quartile + 1): slice(quartile, quartile + 1) for quartile in range(QUARTILES)} | {EASIER_HALF: slice(0, QUARTILES // 2)}
@@ -79,9 +78,9 @@ def quartile_rows(material: Material, spec: Spec, setting: str) -> list[Quartile
 
 
 def quartile_shares(spectrum: Spectrum) -> np.ndarray:
-    """Return the share of the carriers in each quartile of the class's n samples by rank, float64 [4], easiest first; NaN without carriers.
+    """Return the share of carriers in each quartile of the class's n samples by rank, float64 [4], easiest first; NaN without carriers.
 
-    The rank r (from 0) lies in the quartile ⌊4r / n⌋ (from 0).
+    Rank r is in quartile ⌊4r / n⌋, both counted from 0.
     """
     ranks = np.flatnonzero(spectrum.is_carrier)
     if not len(ranks):
@@ -91,7 +90,7 @@ def quartile_shares(spectrum: Spectrum) -> np.ndarray:
 
 
 def places_by_quartile(spectrum: Spectrum) -> np.ndarray:
-    """Return how many samples of the class lie in each quartile, in units of its carriers, float64 [4]; NaN without carriers."""
+    """Return each quartile's number of samples divided by the number of carriers, float64 [4]; NaN without carriers."""
     carriers = int(spectrum.is_carrier.sum())
     if not carriers:
         return np.full(QUARTILES, np.nan)
@@ -100,7 +99,7 @@ def places_by_quartile(spectrum: Spectrum) -> np.ndarray:
 
 
 def draw(rows: Sequence[QuartileRow], spec: Spec) -> Figure:
-    """Draw one panel of bars for each setting, two side by side, all on one scale."""
+    """Draw one panel of bars per setting, two side by side, all on one scale."""
     columns, lines = min(2, len(spec.settings)), math.ceil(len(spec.settings) / 2)
     figure = style.new_figure(style.COLUMN * columns, 1.9 * lines + 0.5)
     grid = figure.subplots(lines, columns, sharey=True, squeeze=False)
@@ -125,22 +124,22 @@ def draw(rows: Sequence[QuartileRow], spec: Spec) -> Figure:
 
 
 def findings(rows: Sequence[QuartileRow], spec: Spec) -> list[str]:
-    """Return for every setting where its carriers lie, beside its misclassification without pruning by every method."""
+    """Return sentences on every setting's carriers by quartile, and on its misclassification without pruning by every method."""
     found = []
     for name, info in spec.settings.items():
         halves = [row for row in rows if row.setting == name and row.quartiles == EASIER_HALF]
         half = halves[0]
         quartiles = [row for row in rows if (row.setting, row.method) == (name, half.method) and row is not half]
-        taken = ", ".join(spec.titled(percent(row.misclassification), row.method) for row in halves)
-        without = f"Without pruning, {taken} of the test samples of {info.tested} {info.shown} are taken for class {info.source}."
+        shares = ", ".join(spec.titled(percent(row.misclassification), row.method) for row in halves)
+        without = f"Without pruning, {shares} of the test samples of {info.tested} {info.shown} are misclassified as class {info.source}."
         if not half.carriers_share.n:
             found.append(f"{info.description}: no training sample of class {info.source} is known to carry the feature. {without}")
             continue
         largest = half.largest_share.mean
-        at_most = f", {100 * largest:.1f}% at most, as most of the class are carriers" if largest < 1 else ""
-        shares = ", ".join(f"{100 * row.carriers_share.mean:.0f}%" for row in quartiles)
+        at_most = f"; at most {100 * largest:.1f}%, since most of the class are carriers" if largest < 1 else ""
+        by_quartile = ", ".join(f"{100 * row.carriers_share.mean:.0f}%" for row in quartiles)
         found.append(
-            f"{info.description}: from the easiest to the hardest quartile lie {shares} of the carriers, {percent(half.carriers_share)} in "
-            f"the easier half (50% by chance{at_most}). {without}"
+            f"{info.description}: from easiest to hardest, the quartiles hold {by_quartile} of the carriers, and the easier half holds "
+            f"{percent(half.carriers_share)} (50% by chance{at_most}). {without}"
         )
     return found

@@ -1,4 +1,4 @@
-"""Carriers over the whole range of difficulty, one line for each strength of the feature (the paper's Fig. 3)."""
+"""Carriers over the whole range of difficulty, one line per strength of the feature (the paper's Fig. 3)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spurprune.figures import style
-from spurprune.figures.base import TAKEN_LABEL, Drawing, Material, Spec, repeats_note
+from spurprune.figures.base import MISCLASSIFIED_LABEL, Drawing, Material, Spec, repeats_note
 from spurprune.figures.kind import METHODS, TEXT, Kind
 from spurprune.figures.window import WindowRow, by_strength, final_rows, starts_of
 from spurprune.figures.words import is_clear, percent, points
@@ -30,12 +30,12 @@ KIND = Kind(
 def make(material: Material, spec: Spec) -> Drawing:
     """Draw spurious misclassification against the difficulty rank at which the window of carriers begins."""
     rows = {method: final_rows(material, spec, method) for method in spec.methods}
-    said = [sentence for method, of_method in rows.items() for sentence in spec.said(findings(of_method), method)]
-    return Drawing([row for of_method in rows.values() for row in of_method], draw(rows, spec), said)
+    found = [sentence for method, of_method in rows.items() for sentence in spec.findings_of(findings(of_method), method)]
+    return Drawing([row for of_method in rows.values() for row in of_method], draw(rows, spec), found)
 
 
 def draw(rows: Mapping[str, Sequence[WindowRow]], spec: Spec) -> Figure:
-    """Draw one line for each strength, one panel for each method, all on one scale."""
+    """Draw one panel per method with one line per strength, all on one scale."""
     figure, places = style.strips(style.COLUMN, 2.6, list(rows))
     shares = [row.misclassification for of_method in rows.values() for row in of_method]
     looks: dict[str, style.Look] = {}
@@ -47,7 +47,7 @@ def draw(rows: Mapping[str, Sequence[WindowRow]], spec: Spec) -> Figure:
         for strength, line in lines.items():
             style.line(axes, starts_of(line), [row.misclassification for row in line], looks[strength])
         axes.set_xlabel(f"Difficulty rank of the easiest carrier\nwithin class {info.source} (0 = easiest sample)")
-        axes.set_ylabel(info.axis(TAKEN_LABEL))
+        axes.set_ylabel(info.axis(MISCLASSIFIED_LABEL))
         style.fit_percent(axes, shares, from_zero=True)
         if len(rows) > 1:
             style.panel_title(axes, letter, method, style.COLUMN)
@@ -57,27 +57,27 @@ def draw(rows: Mapping[str, Sequence[WindowRow]], spec: Spec) -> Figure:
 
 
 def findings(rows: Sequence[WindowRow]) -> list[str]:
-    """Return for every strength the misclassification at both ends of the range, and which part of a clear rise lies in its harder half."""
+    """Return sentences on the misclassification at both ends of the range, and on the part of a clear rise in the harder half."""
     found = []
     for strength, line in by_strength(rows).items():
         first, last = line[0], line[-1]
         if first is last:
-            found.append(f"{strength}: {percent(first.misclassification)} with carriers from rank {first.start} on.")
+            found.append(f"{strength}: misclassification is {percent(first.misclassification)} with carriers from rank {first.start} on.")
             continue
         text = (
-            f"{strength}: {percent(first.misclassification)} with carriers from rank {first.start} on, {percent(last.misclassification)} "
-            f"from rank {last.start} on (paired difference {points(last.difference)})"
+            f"{strength}: misclassification is {percent(first.misclassification)} with carriers from rank {first.start} on and "
+            f"{percent(last.misclassification)} from rank {last.start} on (paired difference {points(last.difference)})"
         )
         if is_clear(last.difference) and last.difference.mean > 0:
-            text += f"; {100 * late_share(line):.0f}% of the rise lies in the harder half of the range (linear growth: 50%)"
+            text += f"; {100 * late_share(line):.0f}% of the rise is in the harder half of the range (with linear growth, 50%)"
         found.append(f"{text}.")
     return found
 
 
 def late_share(line: Sequence[WindowRow]) -> float:
-    """Return which part of the rise from the first to the last start lies in the harder half of the range, interpolating linearly.
+    """Return the part of the rise from the first to the last start that is in the harder half of the range, by linear interpolation.
 
-    Above 1/2 the growth is faster than linear; above 1 it began with a fall. NaN if there is no rise.
+    Above 1/2, growth is faster than linear; above 1, it begins with a fall. NaN if there is no rise.
     """
     starts = starts_of(line)
     means = [row.misclassification.mean for row in line]

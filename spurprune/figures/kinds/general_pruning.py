@@ -1,27 +1,27 @@
-"""The hardest, the easiest or random samples of every class pruned, against sparsity (the paper's Fig. 6, and Fig. 7)."""
+"""Pruning of every class, hardest or easiest first or at random, by sparsity (the paper's Figs. 6 and 7)."""
 
 from spurprune.errors import ConfigError
 from spurprune.figures import sweep
 from spurprune.figures.base import Drawing, Material, Spec
 from spurprune.figures.kind import Configuration, Item, Kind, Study
 
-PANELS = (sweep.TAKEN, sweep.Panel("accuracy", "Test accuracy (%)", from_zero=False))
+PANELS = (sweep.MISCLASSIFIED, sweep.Panel("accuracy", "Test accuracy (%)", from_zero=False))
 
 
 def at_random(item: Item) -> list[str]:
-    """Return the plans of the control, which prunes at random."""
+    """Return the plans of the control, random pruning."""
     return [f"random-{sparsity}" for sparsity in item["sparsities"]]
 
 
 def check(key: str, item: Item, study: Study, config: Configuration) -> None:
-    """Raise ConfigError for orders that go wrong."""
+    """Raise ConfigError for the order ``random``, which is always shown, and for orders that a sweep cannot have."""
     if "random" in item.get("orders", []):
-        raise ConfigError(f"{key}.orders names 'random', which a general_pruning always shows; leave it out.")
+        raise ConfigError(f"{key}.orders names 'random', which a general_pruning always shows; remove it.")
     sweep.check(key, item, study, config)
 
 
 KIND = Kind(
-    "Every class pruned, hardest or easiest first or at random, against sparsity (the paper's Figs. 6 and 7).",
+    "Pruning of every class, hardest or easiest first or at random, by sparsity (the paper's Figs. 6 and 7).",
     reads=("metrics",),
     required=sweep.REQUIRED,
     optional=sweep.OPTIONAL,
@@ -31,6 +31,6 @@ KIND = Kind(
 
 
 def make(material: Material, spec: Spec) -> Drawing:
-    """Draw spurious misclassification, or worst-group accuracy without a probe, and accuracy against the share of every class pruned."""
+    """Draw spurious misclassification (without a probe, worst-group accuracy) and accuracy against the pruned share of every class."""
     panels = sweep.panels_of(spec, PANELS, instead=(sweep.WORST_GROUP,))
     return sweep.make(material, spec, panels, "samples of every class", "Samples of every class")

@@ -1,4 +1,4 @@
-"""When each group is learned, several settings side by side (the paper's Fig. 1b)."""
+"""When each group is learned, in several settings side by side (the paper's Fig. 1b)."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from spurprune.evaluation.frame import History
 
 KIND = Kind(
-    "Training accuracy of each group over epochs, several settings (the paper's Fig. 1b).",
+    "Training accuracy of each group over epochs, in several settings (the paper's Fig. 1b).",
     reads=("history", "manifests"),
     required={"settings": NAMES},
     optional=METHODS,
 )
-# In their order: the groups of the source class, the carriers' first, then those of the target class.
+# In the order of the groups: those of the source class, carriers first, then those of the target class.
 LOOKS = (
     style.CARRIERS,
     style.OTHERS,
@@ -47,7 +47,8 @@ PANEL_HEIGHT = 2.7  # inches, legend included
 class GroupRow:
     """The accuracy, in [0, 1], on one group's training samples after one epoch; ``group`` is its name, such as "Male with eyeglasses".
 
-    ``difference`` is paired, to the source class's samples without the feature, in the rows of its groups with the feature alone.
+    ``difference`` is the paired difference from the source class's samples without the feature, only in rows of its groups with the
+    feature.
     """
 
     setting: str
@@ -62,8 +63,8 @@ class GroupRow:
 class Learning:
     """The learning of one setting's groups over epochs.
 
-    ``looks`` has an entry for every group shown, ``hidden`` counts those with training samples for which there was no room; ``first_lead``
-    is the paired lead of the source class's samples with the feature over those without it after the first epoch recorded.
+    ``looks`` has an entry for every group shown, ``hidden`` counts the groups with training samples that are not; ``first_lead`` is the
+    paired lead of the source class's samples with the feature over those without it after the first recorded epoch.
     """
 
     rows: list[GroupRow]
@@ -73,9 +74,9 @@ class Learning:
 
 
 def make(material: Material, spec: Spec) -> Drawing:
-    """Draw the training accuracy of groups over the recorded epochs, one panel for each setting and method.
+    """Draw the training accuracy of groups over the recorded epochs, in one panel per setting and method.
 
-    With a probe they are the groups of its classes, without one all; where there are more than looks to tell them apart, the largest.
+    With a probe, these are the groups of its classes, without one, all groups; if there are more groups than looks, the largest.
     """
     panels = list(product(spec.settings, spec.methods))
     learning = {(name, method): learning_of(material, spec.settings[name], name, method) for name, method in panels}
@@ -84,10 +85,7 @@ def make(material: Material, spec: Spec) -> Drawing:
 
 
 def learning_of(material: Material, info: SettingInfo, setting: str, method: str) -> Learning:
-    """Return the learning of one setting by one method.
-
-    Groups without training samples are left out, and so is all where no epochs were recorded.
-    """
+    """Return the learning of one setting by one method, without groups that have no training samples; empty without recorded epochs."""
     history = material.history[setting, method]
     labels = list(range(len(history.grouping.classes)))
     source = None
@@ -112,20 +110,20 @@ def learning_of(material: Material, info: SettingInfo, setting: str, method: str
 def learned(
     history: History, *, labels: list[int] | None = None, group: int | None = None, carrier: bool | None = None
 ) -> dict[int, pd.Series]:
-    """Return the training accuracy of some samples after every recorded epoch, by repeat."""
+    """Return the training accuracy of some samples after every recorded epoch, each a series by repeat."""
     return history.shares("n_correct", split="train", view="natural", labels=labels, group=group, carrier=carrier)
 
 
 def looks_of(history: History, labels: list[int]) -> tuple[dict[int, style.Look], int]:
-    """Return the looks of the groups shown, by number, and how many groups with training samples are not shown.
+    """Return the looks of the groups shown, by group number, and how many groups with training samples are not shown.
 
-    The classes stand in the order of ``labels``, their groups in the reverse order of their numbers, so that "with" precedes "without".
+    Classes are in the order of ``labels``, their groups in reverse order of their numbers, so that "with" precedes "without".
     """
     trained = history.frame[(history.frame["split"] == "train") & (history.frame["view"] == "natural")]
     largest_n = trained[trained["group"] >= 0].groupby("group")["n"].max()
     sizes: dict[int, int] = dict(zip(largest_n.index.tolist(), largest_n.tolist(), strict=True))
     cells = [group for label in labels for group in reversed(_cells(history.grouping, label))]
-    if len(cells) <= len(LOOKS):  # a group keeps its look where another is missing
+    if len(cells) <= len(LOOKS):  # so that a group has the same look if another is missing
         return {group: look for group, look in zip(cells, LOOKS, strict=False) if group in sizes}, 0
     present = [group for group in cells if group in sizes]
     largest = sorted(present, key=lambda group: -sizes[group])[: len(LOOKS)]
@@ -138,7 +136,7 @@ def _cells(grouping: Grouping, label: int) -> list[int]:
 
 
 def draw(learning: Mapping[tuple[str, str], Learning], spec: Spec) -> Figure:
-    """Draw one panel for each setting and method with its groups' names above it, up to three side by side, all on one scale."""
+    """Draw one panel per setting and method with its groups' legend above it, up to three side by side, all on one scale."""
     columns, lines = min(ACROSS, len(learning)), math.ceil(len(learning) / ACROSS)
     figure = style.new_figure(style.PAGE, PANEL_HEIGHT * lines)
     places = figure.subfigures(lines, columns, squeeze=False)
@@ -154,31 +152,28 @@ def draw(learning: Mapping[tuple[str, str], Learning], spec: Spec) -> Figure:
         if position % columns == 0:
             axes.set_ylabel("Training accuracy (%)")
         title = spec.titled(spec.settings[name].description, method)
-        style.panel_title(axes, letter, title, style.PAGE / columns - 0.15)  # a legend beside
+        style.panel_title(axes, letter, title, style.PAGE / columns - 0.15)
         style.legend(place, one.looks, columns=1)
     style.note(figure, repeats_note(shares))
     return figure
 
 
 def findings(learning: Mapping[tuple[str, str], Learning], spec: Spec) -> list[str]:
-    """Return every group's accuracy after the first recorded epoch, and whether the feature told its carriers apart by then."""
+    """Return sentences on every group's accuracy after the first recorded epoch, and on whether carriers were ahead by then."""
     found = []
     for (name, method), one in learning.items():
         info = spec.settings[name]
         title = spec.titled(info.description, method)
         if not one.rows:
-            found.append(f"{title}: groups cannot be compared over epochs, since none were recorded.")
+            found.append(f"{title}: groups cannot be compared over epochs, since no epochs were recorded.")
             continue
         first = min(row.epoch for row in one.rows)
-        accuracies = ", ".join(f"{percent(row.accuracy)} of ({row.group})" for row in one.rows if row.epoch == first)
-        text = f"{title}: after epoch {first}, the network has learned {accuracies}"
+        accuracies = ", ".join(f"{percent(row.accuracy)} for {row.group}" for row in one.rows if row.epoch == first)
+        text = f"{title}: after epoch {first}, training accuracy is {accuracies}"
         if one.hidden:
             text += f"; {one.hidden} smaller {'group is' if one.hidden == 1 else 'groups are'} not shown"
         if one.first_lead.n:
-            lead = "clear" if is_clear(one.first_lead) else "no clear"
-            text += (
-                f"; within class {info.source}, {lead} difference between samples with the feature and those without "
-                f"({points(one.first_lead)})"
-            )
+            differ = "differ clearly" if is_clear(one.first_lead) else "do not differ clearly"
+            text += f"; within class {info.source}, samples with and without the feature {differ} ({points(one.first_lead)})"
         found.append(f"{text}.")
     return found

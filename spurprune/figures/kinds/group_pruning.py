@@ -1,4 +1,4 @@
-"""Pruning within the groups whose attributes go with their class, against sparsity (the paper's Fig. 8)."""
+"""Pruning of aligned groups, whose attributes are those tied to their class, by sparsity (the paper's Fig. 8)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,10 +7,10 @@ from typing import Any
 from spurprune.config.known import require_known
 from spurprune.evaluation.published import BENCHMARKS, rivals
 from spurprune.figures import sweep
-from spurprune.figures.base import Drawing, Material, PublishedLine, Spec
+from spurprune.figures.base import Drawing, Material, PublishedLine, Spec, published_lines
 from spurprune.figures.kind import TEXT, Configuration, Item, Kind, Study, require_dataset
 
-PANELS = (sweep.WORST_GROUP, sweep.TAKEN, sweep.Panel("accuracy_weighted", "Mean accuracy (%)", from_zero=False))
+PANELS = (sweep.WORST_GROUP, sweep.MISCLASSIFIED, sweep.Panel("accuracy_weighted", "Mean accuracy (%)", from_zero=False))
 
 
 def published(item: Item) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def published(item: Item) -> dict[str, Any]:
 
 
 def check(key: str, item: Item, study: Study, config: Configuration) -> None:
-    """Raise ConfigError for published values of another dataset, and for orders that go wrong."""
+    """Raise ConfigError for published values of another dataset, and for orders that a sweep cannot have."""
     sweep.check(key, item, study, config)
     if "published" in item:
         require_known(
@@ -30,7 +30,7 @@ def check(key: str, item: Item, study: Study, config: Configuration) -> None:
 
 
 KIND = Kind(
-    "The groups whose attributes go with their class pruned, against sparsity (the paper's Fig. 8).",
+    "Pruning of the groups whose attributes are those tied to their class, by sparsity (the paper's Fig. 8).",
     reads=("metrics",),
     required={**sweep.REQUIRED, "strategy": {"enum": ["per_group", "per_group_equal"]}},
     optional={**sweep.OPTIONAL, "published": TEXT},
@@ -42,26 +42,26 @@ KIND = Kind(
 
 
 def make(material: Material, spec: Spec) -> Drawing:
-    """Draw worst-group accuracy, spurious misclassification and mean accuracy against the share of the aligned groups pruned.
+    """Draw worst-group accuracy, spurious misclassification and mean accuracy against the pruned share of the aligned groups.
 
-    Mean accuracy is weighted by training groups, as in the group-robustness literature. Values of other methods that the option
-    ``published`` lists are drawn as lines in the panel of their metric.
+    Mean accuracy is weighted by training groups, as in the group-robustness literature. Published values of other methods are drawn as
+    lines in the panels of their metrics.
     """
-    lines = [PublishedLine(**one) for one in spec.options.get("published", ())]
+    lines = published_lines(spec)
     panels = [replace(panel, from_zero=panel.from_zero and not _near_the_top(panel, lines)) for panel in sweep.panels_of(spec, PANELS)]
     drawing = sweep.make(material, spec, panels, "samples of the aligned groups", "Aligned groups")
-    return replace(drawing, findings=[*drawing.findings, *_said_of(lines)])
+    return replace(drawing, findings=[*drawing.findings, *_published_findings(lines)])
 
 
 def _near_the_top(panel: sweep.Panel, lines: Sequence[PublishedLine]) -> bool:
-    """Return whether a panel shows published levels, which lie close together: its axis then ends at 100% instead of beginning at 0."""
+    """Return whether a panel shows published values, which are close together, so that its axis ends at 100% instead of beginning at 0."""
     return any(one.metric == panel.metric for one in lines)
 
 
-def _said_of(lines: Sequence[PublishedLine]) -> list[str]:
+def _published_findings(lines: Sequence[PublishedLine]) -> list[str]:
     """Return one sentence on the published values of each metric and source."""
-    said = []
+    found = []
     for metric, source in dict.fromkeys((one.metric, one.source) for one in lines):
         values = ", ".join(f"{one.name} {100 * one.value:.1f}%" for one in lines if (one.metric, one.source) == (metric, source))
-        said.append(f"Published {sweep.IN_WORDS[metric]} of other methods, not measured here ({source}): {values}.")
-    return said
+        found.append(f"Published {sweep.IN_WORDS[metric]} of other methods, not measured here ({source}): {values}.")
+    return found

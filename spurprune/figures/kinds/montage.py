@@ -1,4 +1,4 @@
-"""Images over the difficulty range of the source class, carriers marked (the paper's Fig. 9)."""
+"""Images over the difficulty range of the source class, with carriers marked (the paper's Fig. 9)."""
 
 from __future__ import annotations
 
@@ -19,22 +19,24 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LOOKS = {"carriers": style.CARRIERS, "others": style.OTHERS}
-ALL = "all samples"  # the one row where carriers are not known
+ALL = "all samples"  # the only row if carriers are not known
 
 
 def blocks_of(item: Item, study: Study) -> list[str]:
-    """Return the block that holds the item's repeat."""
+    """Return the block with the item's repeat."""
     return [block for block in study["blocks"] if item["repeat"] in repeats_of(block)]
 
 
 def check(key: str, item: Item, study: Study, config: Configuration) -> None:
-    """Raise ConfigError for a repeat that the study does not have."""
+    """Raise ConfigError for a repeat that is not in the study."""
     if not blocks_of(item, study):
-        raise ConfigError(f"{key}.repeat is {item['repeat']}, which is in none of the study's blocks {', '.join(study['blocks'])}.")
+        raise ConfigError(
+            f"{key}.repeat is {item['repeat']}, which is in none of the study's blocks; name one from {', '.join(study['blocks'])}."
+        )
 
 
 KIND = Kind(
-    "Images over the difficulty range, carriers marked (the paper's Fig. 9).",
+    "Images over the difficulty range, with carriers marked (the paper's Fig. 9).",
     reads=("images", "manifests", "samples", "difficulty"),
     required={"setting": TEXT, "repeat": {"type": "integer", "minimum": 0}, "columns": {"type": "integer", "minimum": 2}},
     optional={"score": TEXT},
@@ -48,7 +50,7 @@ KIND = Kind(
 
 @dataclass(frozen=True)
 class ImageRow:
-    """One image of the montage: its place, and its difficulty rank within the source class's training samples (0 = easiest)."""
+    """One image of the montage: its position, and its difficulty rank within the source class's training samples (0 = easiest)."""
 
     row: str
     column: int
@@ -61,7 +63,7 @@ class ImageRow:
 def make(material: Material, spec: Spec) -> Drawing:
     """Draw two rows of images, carriers and others, each evenly spaced from its easiest to its hardest sample.
 
-    Where it is not known which samples carry the feature, one row of all. Raises DataError if the setting's inputs are not images.
+    If it is not known which samples are carriers, one row shows all. Raises DataError if the setting's inputs are not images.
     """
     name, repeat, columns = (spec.options[key] for key in ("setting", "repeat", "columns"))
     info = spec.settings[name]
@@ -75,7 +77,7 @@ def make(material: Material, spec: Spec) -> Drawing:
 
 
 def choose(spectrum: Spectrum, columns: int) -> list[ImageRow]:
-    """Return up to ``columns`` carriers and as many other samples, evenly spaced by difficulty, easiest first; or so many of all."""
+    """Return up to ``columns`` carriers and as many others (of all samples if carriers are unknown), evenly spaced, easiest first."""
     rows = []
     members_of = {"carriers": spectrum.is_carrier, "others": ~spectrum.is_carrier}
     if not spectrum.carriers_known:
@@ -88,14 +90,14 @@ def choose(spectrum: Spectrum, columns: int) -> list[ImageRow]:
 
 
 def evenly_spaced(available: int, wanted: int) -> np.ndarray:
-    """Return up to ``wanted`` positions among ``available``, evenly spaced, the first and the last among them, int64."""
+    """Return up to ``wanted`` of ``available`` positions, evenly spaced and including the first and the last, int64."""
     return np.linspace(0, available - 1, min(available, wanted)).round().astype(np.int64)
 
 
 def pictures(inputs: np.ndarray, rows: list[ImageRow], info: SettingInfo) -> list[np.ndarray]:
-    """Return the images as the network sees them before augmentation, uint8 [H, W] or [H, W, 3]; a synthetic feature is laid over carriers.
+    """Return the images as the network sees them without augmentation, uint8 [H, W] or [H, W, 3], with any overlay on carriers.
 
-    ``inputs`` uint8 [N, C, H, W] may be a memory map, of which only the rows' own images are read.
+    ``inputs`` uint8 [N, C, H, W] may be a memory map; only the rows' images are read.
     """
     images = []
     for row in rows:
@@ -109,15 +111,15 @@ def pictures(inputs: np.ndarray, rows: list[ImageRow], info: SettingInfo) -> lis
 
 
 def centre(image: np.ndarray, side: int | None) -> np.ndarray:
-    """Return the central square of an image [C, H, W], of ``side`` pixels; the whole image if that is None."""
+    """Return the central square of an image [C, H, W] with ``side`` pixels per side, as in training; the whole image if None."""
     if side is None:
         return image
-    top, left = (image.shape[1] - side) // 2, (image.shape[2] - side) // 2
+    top, left = (round((length - side) / 2) for length in image.shape[1:])
     return image[:, top : top + side, left : left + side]
 
 
 def draw(rows: list[ImageRow], images: list[np.ndarray], info: SettingInfo, repeat: int, columns: int) -> Figure:
-    """Draw the images, each with its rank below it; carriers have a thick coloured frame, others a thin grey dashed one."""
+    """Draw the images with their ranks below; carriers have a thick coloured frame, others a thin grey dashed one."""
     side = style.PAGE / (columns + 1)
     names = list(dict.fromkeys(row.row for row in rows)) if any(row.row == ALL for row in rows) else list(LOOKS)
     figure = style.new_figure(style.PAGE, len(names) * (side + 0.22) + 0.25)
@@ -127,7 +129,7 @@ def draw(rows: list[ImageRow], images: list[np.ndarray], info: SettingInfo, repe
     for row, image in zip(rows, images, strict=True):
         axes = grid[names.index(row.row), row.column]
         axes.set_axis_on()
-        # Pixels stay squares where they are enlarged; photos are averaged where they are drawn smaller than they are.
+        # Enlarged pixels stay squares; photos that are drawn smaller are averaged.
         fits = image.shape[1] <= side * style.DOTS_PER_INCH
         axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest" if fits else "antialiased")
         _frame(axes, LOOKS.get(row.row, style.OTHERS))
@@ -149,7 +151,7 @@ def _frame(axes: Axes, look: style.Look) -> None:
 
 
 def findings(spectrum: Spectrum, info: SettingInfo, repeat: int) -> list[str]:
-    """Return where the carriers lie among all samples of the class, in one repeat."""
+    """Return a sentence on the carriers' ranks within the class in one repeat."""
     ranks = np.flatnonzero(spectrum.is_carrier)
     size = len(spectrum.is_carrier)
     if not spectrum.carriers_known:
@@ -157,9 +159,7 @@ def findings(spectrum: Spectrum, info: SettingInfo, repeat: int) -> list[str]:
     if not len(ranks):
         return [f"{info.description}: repeat {repeat} has no carriers."]
     chance = (size - 1) / 2
-    said = (
-        f"{info.description}: the {len(ranks)} carriers of repeat {repeat} have the ranks {ranks[0]} to {ranks[-1]} among the {size} "
-        f"training samples of class {info.source} (0 = easiest); their median rank is {np.median(ranks):g}, "
-        f"where chance puts it near {chance:g}."
-    )
-    return [said]
+    return [
+        f"{info.description}: the {len(ranks)} carriers of repeat {repeat} have ranks from {ranks[0]} to {ranks[-1]} among the {size} "
+        f"training samples of class {info.source} (0 = easiest); their median rank is {np.median(ranks):g} (by chance, about {chance:g})."
+    ]

@@ -1,4 +1,4 @@
-"""What a figure says of a setting, as plain values from the setting's block: the workflow passes them to the job that draws."""
+"""What a figure says about a setting, as plain values that the workflow passes to the job that draws."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,11 +7,10 @@ from spurprune.data.grouping import WITHOUT_WITH, Attribute
 from spurprune.data.inputs import folder_name
 
 
-def told_of(block: Mapping[str, Any], coordinates: Mapping[str, Any], attributes: Iterable[Attribute]) -> dict[str, Any]:
-    """Return the values of a ``spurprune.figures.base.SettingInfo``.
+def setting_info(block: Mapping[str, Any], coordinates: Mapping[str, Any], attributes: Iterable[Attribute]) -> dict[str, Any]:
+    """Return the values of a ``spurprune.figures.base.SettingInfo`` from a setting's block.
 
-    ``attributes`` are those known of the setting's dataset, whose phrases say what natural carriers show; ``coordinates`` are the
-    setting's on its family's grid.
+    ``coordinates`` is the setting's place on its family's grid; ``attributes`` are those of its dataset, whose phrases describe carriers.
     """
     probe = block["probe"] or {"source": None, "target": None}
     return {
@@ -28,7 +27,7 @@ def told_of(block: Mapping[str, Any], coordinates: Mapping[str, Any], attributes
 
 
 def carriers_in_words(block: Mapping[str, Any], attributes: Iterable[Attribute]) -> str | None:
-    """Return what a setting's carriers show, such as "with line" or "on water", to follow a class's name; None if it has none."""
+    """Return what a setting's carriers show, such as "with line" or "on water", to follow a class name; None without carriers."""
     overlay = block["overlay"]
     if overlay is not None:
         return f'with "{overlay["text"]}"' if "text" in overlay else f"with {overlay['attribute']}"
