@@ -76,9 +76,9 @@ def test_files_that_are_there_are_kept_and_remains_of_a_killed_run_go(tmp_path: 
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("../escaped", "climbs out of the folder"),
-        ("set/../../escaped", "climbs out of the folder"),
-        ("set\\..\\..\\escaped", "climbs out of the folder"),
+        ("../escaped", "leads out of the folder"),
+        ("set/../../escaped", "leads out of the folder"),
+        ("set\\..\\..\\escaped", "leads out of the folder"),
         ("/tmp/escaped", "has an absolute path"),
         ("\\escaped", "has an absolute path"),
         ("C:/escaped", "has an absolute path"),
@@ -98,7 +98,7 @@ def test_a_member_that_leaves_the_folder_is_refused(
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(DataError) as error:
         archives.unpack(archive, folder)
-    assert f"{archive} is refused, since its member {name!r} {why}; " in str(error.value)
+    assert f"{archive} is refused because its member {name!r} {why}; " in str(error.value)
     assert_one_sentence(str(error.value))
     assert sorted(tmp_path.rglob("*")) == before, "nothing is written, not even the good members"
 

@@ -95,7 +95,7 @@ def test_the_log_says_what_came_from_where_and_standard_error_nothing(
 ) -> None:
     site.faults["/data.bin"] = [Fault(status=503)]
     downloads.fetch([site.url("/data.bin")], path, MD5)
-    assert messages()[-1] == f"{path} from {site.url('/data.bin')} has the published md5"
+    assert messages()[-1] == f"{path} from {site.url('/data.bin')} matches the published md5"
     assert any("Will attempt the download again" in message for message in messages())
     assert capsys.readouterr() == ("", "")
 
@@ -136,7 +136,7 @@ def test_a_silent_server_is_given_up(path: Path, waits: list[float], monkeypatch
     monkeypatch.setattr(downloads, "TIMEOUT", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/data.bin"
-        with pytest.raises(DownloadError, match=r"/data\.bin: no answer in time\)"):
+        with pytest.raises(DownloadError, match=r"/data\.bin: no response in time\)"):
             downloads.fetch([url], path, MD5)
     assert len(waits) == downloads.RETRIES
 
@@ -201,7 +201,7 @@ def test_a_file_of_another_checksum_in_the_way_is_kept(site: Site, path: Path, a
 
 @pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://127.0.0.1/data.bin", "doi:10.5281/zenodo.1/data.bin", "/data.bin"])
 def test_only_the_web_is_asked(path: Path, url: str, assert_one_sentence: Callable[[str], None]) -> None:
-    with pytest.raises(DataError, match="is refused, since only http and https") as error:
+    with pytest.raises(DataError, match="is refused because only http and https") as error:
         downloads.fetch([url], path, MD5)
     assert_one_sentence(str(error.value))
 

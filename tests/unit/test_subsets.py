@@ -89,7 +89,7 @@ def test_too_few_samples_and_overlapping_parts_are_named(assert_one_sentence: Ca
     split, label, attributes = people()
     with pytest.raises(DataError, match=r"here: the part 'many' takes 900 training samples, but there are only \d+") as few:
         take(split, label, attributes, {}, [part("many", MALE, 1, count=900)], 0, "here")
-    with pytest.raises(DataError, match="here: the part 'again' shares samples") as shared:
+    with pytest.raises(DataError, match="here: the part 'again' overlaps an earlier part") as shared:
         take(split, label, attributes, {}, [part("men", MALE, None, count=1), part("again", MALE, 1, count=1)], 0, "here")
     assert_one_sentence(str(few.value))
     assert_one_sentence(str(shared.value))

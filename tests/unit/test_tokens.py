@@ -91,6 +91,6 @@ def test_a_folder_without_a_tokenizer(tmp_path: Path, assert_one_sentence: Calla
     for content in (None, "no tokenizer"):
         if content:
             (tmp_path / "tokenizer.json").write_text(content)
-        with pytest.raises(DataError, match=r"no tokenizer at '.*tokenizer\.json") as error:
+        with pytest.raises(DataError, match=r"No tokenizer could be loaded from '.*tokenizer\.json") as error:
             tokens.load(str(tmp_path))
         assert_one_sentence(str(error.value))
