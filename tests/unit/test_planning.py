@@ -121,7 +121,7 @@ def test_trainings_and_hours_of_every_setting(config: Config) -> None:
 def test_the_printed_plan_has_a_row_a_setting_and_totals(config: Config) -> None:
     lines = planning.render(planning.jobs(config), config).splitlines()
     cells = [re.split(r" {2,}", line) for line in lines]
-    assert cells[2] == ["setting", "jobs", "trainings", "hours", "device"]
+    assert cells[2] == ["setting", "jobs", "training runs", "hours", "device"]
     assert cells[5] == ["drawn", "22", "30", "2.100", "H100"]
     assert cells[9] == ["total", "45", "38", "2.720"]
     assert "0.620 hours on one CPU core + 2.100 hours on one H100" in lines[11]
