@@ -12,10 +12,10 @@ FIGURES = "studies/small/figures"
 @pytest.mark.parametrize(
     ("name", "keys", "value", "sentence"),
     [
-        (REDUCED, "slect", ["small"], "slect is no known key (did you mean 'select'?); allowed are "),
+        (REDUCED, "slect", ["small"], "slect is not a known key (did you mean 'select'?); allowed are "),
         (REDUCED, f"{FIGURES}/fig4/sparsities", [0.5], "fig4.sparsities.0 is 0.5, but must be a quoted number in [0, 1)"),
         (REDUCED, "studies/small/blocks", ["000-001", "001-002"], "studies.small.blocks: '001-002' overlaps '000-001'; blocks are never"),
-        (REDUCED, "setting_files", ["config/settings/none.yaml"], "config/settings/none.yaml does not exist; create it or mend"),
+        (REDUCED, "setting_files", ["config/settings/none.yaml"], "config/settings/none.yaml does not exist; create it or correct"),
         (SETTINGS, "small-fives/carriers/count", 123, "small-fives.carriers.count is 123, but class '5' of 'digits' has only 122"),
         (SETTINGS, "small-fives/source_class", "ten", "small-fives.source_class: 'ten' is no known class of 'digits'; known are 0, 1,"),
     ],
