@@ -1,4 +1,4 @@
-"""select_candidate: which point of a method's grid its final runs use, by the validation metrics of the tuning runs."""
+"""select_candidate: the point of a method's grid that its final runs use, by the validation metrics of the tuning runs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -26,8 +26,8 @@ def run(
     """Write which candidate was chosen, with every candidate's validation metric.
 
     ``metrics`` maps each candidate's name to the metrics of its tuning runs, one file per block; ``method`` is the complete entry;
-    ``names`` holds the setting and the method. The highest mean over repeats of the metric ``tuning.by`` wins, the first in grid order
-    among equals. Rows of other splits than validation are not read. Raises DataError if a candidate lacks the metric.
+    ``names`` holds the setting and the method. The candidate with the highest mean over repeats of the metric ``tuning.by`` wins, ties
+    going to the first in grid order. Only validation rows are read. Raises DataError if a candidate lacks the metric.
     """
     by, name = method["tuning"]["by"], names["method"]
     candidates = [

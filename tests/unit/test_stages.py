@@ -271,7 +271,7 @@ def test_a_dataset_with_other_counts_is_refused(
     monkeypatch.setattr(digits, "read", lambda *_: replace(whole, split_counts={"train": 1199, "validation": 201, "test": 397}))
     paths = [tmp_path / name for name in ("inputs.npy", "base.parquet", "manifest.json")]
     text = refused(DataError, lambda: prepare_digits(*paths), assert_one_sentence)
-    assert "the splits {'train': 1200" in text and "its release has {'train': 1199" in text
+    assert "the split sizes {'train': 1200" in text and "its release has {'train': 1199" in text
     assert list(tmp_path.iterdir()) == []
 
 
@@ -327,7 +327,7 @@ def test_a_base_without_some_candidates_is_named(folder: Folder, assert_one_sent
     tables.write(few, clean.filter(pc.greater(clean.column("rank"), 600)), schemas.DIFFICULTY, PROVENANCE)
     carriers = {"choose": "easiest", "count": 10, "base": "digits", "score": "el2n"}
     text = refused(DataError, lambda: folder.split("few_ranked", difficulty=few, carriers=carriers), assert_one_sentence)
-    assert text.startswith("carriers.base 'digits' has no difficulty of sample ")
+    assert text.startswith("carriers.base 'digits' has no difficulty for sample ")
 
 
 def test_validation_can_be_held_out_of_training(folder: Folder) -> None:

@@ -227,7 +227,9 @@ def test_a_vector_that_is_not_finite_is_named(tmp_path: Path, value: float, show
     vectors = VECTORS.astype(np.float64)
     vectors[4, 2] = value
     np.save(tmp_path / "vectors.npy", vectors)
-    with pytest.raises(DataError, match=rf"'birds' has the value {shown} at place 2 of the vector of sample '4' \(.*birds\.csv\)") as error:
+    with pytest.raises(
+        DataError, match=rf"'birds' has the value {shown} at position 2 of the vector of sample '4' \(.*birds\.csv\)"
+    ) as error:
         prepare(tmp_path, own, None)
     assert_one_sentence(str(error.value))
     assert not (tmp_path / "prepared" / "inputs").exists()
