@@ -138,7 +138,7 @@ def test_a_truncated_file_is_refused(plan_file: Path, kept: float, assert_one_se
     content = plan_file.read_bytes()
     plan_file.write_bytes(content[: int(kept * len(content)) if isinstance(kept, float) else kept])
     text = refused(lambda: tables.read(plan_file, schemas.PLAN), assert_one_sentence)
-    assert f"{plan_file} is damaged or no Parquet file" in text and "delete it and rerun" in text
+    assert f"{plan_file} is damaged or not a Parquet file" in text and "delete it and rerun" in text
 
 
 def test_damaged_data_under_a_sound_footer_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
@@ -160,7 +160,7 @@ def test_damaged_data_under_a_sound_footer_is_refused(tmp_path: Path, assert_one
 def test_a_text_file_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
     path = tmp_path / "plan.parquet"
     path.write_text("repeat,sample_id\n0,1\n")
-    assert f"{path} is damaged or no Parquet file" in refused(lambda: tables.read(path, schemas.PLAN), assert_one_sentence)
+    assert f"{path} is damaged or not a Parquet file" in refused(lambda: tables.read(path, schemas.PLAN), assert_one_sentence)
 
 
 def test_a_foreign_parquet_file_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:

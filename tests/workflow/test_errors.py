@@ -41,7 +41,7 @@ def test_a_damaged_intermediate_file_is_named_and_the_rest_stays(project: Projec
     damaged.write_bytes(before[name][:-100])
     status, text = project.snakemake("--cores", "2")
     assert status != 0
-    reason = f"prune_metadata: results/{name} is damaged or no Parquet file, so no difficulty table can be read"
+    reason = f"prune_metadata: results/{name} is damaged or not a Parquet file, so no difficulty table can be read"
     sentences = [line for line in text.splitlines() if line.startswith(reason)]
     assert sentences and all(line.endswith("delete it and rerun.") for line in sentences)
     assert "Traceback" not in text
