@@ -108,7 +108,7 @@ def test_the_log_names_the_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     with stage_log(str(tmp_path / "log"), "retrain"), devices.leased_device():
         pass
     lines = [line.split(" INFO ")[1] for line in (tmp_path / "log").read_text().splitlines()]
-    assert lines[1:3] == [f"leased device 3 of node {devices.node_name()}", "handed back device 3"]
+    assert lines[1:3] == [f"leased device 3 of node {devices.node_name()}", "released device 3"]
 
 
 def test_the_log_says_that_a_job_waits(

@@ -73,7 +73,7 @@ def test_progress_is_logged_at_each_tenth(
             progress.step(steps)
     lines = [line.split("INFO ")[1] for line in path.read_text().splitlines() if "trainings:" in line]
     assert [int(line.split()[1]) for line in lines] == logged
-    assert all(re.fullmatch(rf"trainings: \d+ of {total} epochs, 0 s gone, about 0 s left", line) for line in lines)
+    assert all(re.fullmatch(rf"trainings: \d+ of {total} epochs, 0 s elapsed, about 0 s left", line) for line in lines)
 
 
 def test_the_time_left_is_what_the_work_done_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +82,7 @@ def test_the_time_left_is_what_the_work_done_took(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("spurprune.machine.logs.time.monotonic", lambda: next(clock))
     with stage_log(str(path), "retrain"):
         Progress(4, "trainings", "epoch").step()
-    assert "trainings: 1 of 4 epochs, 20 s gone, about 60 s left" in path.read_text()
+    assert "trainings: 1 of 4 epochs, 20 s elapsed, about 60 s left" in path.read_text()
 
 
 def test_what_an_interrupted_run_did_says_nothing_of_the_time_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def test_what_an_interrupted_run_did_says_nothing_of_the_time_left(tmp_path: Pat
     monkeypatch.setattr("spurprune.machine.logs.time.monotonic", lambda: next(clock))
     with stage_log(str(path), "retrain"):
         Progress(10, "trainings", "epoch").reach("repeat 0", 6)
-    assert "trainings: 6 of 10 epochs, 20 s gone, about 80 s left" in path.read_text()
+    assert "trainings: 6 of 10 epochs, 20 s elapsed, about 80 s left" in path.read_text()
 
 
 def test_a_bar_is_drawn_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,7 +145,7 @@ def refusal(logged: pytest.LogCaptureFixture, assert_one_sentence: Callable[[str
         warnings = [record.getMessage() for record in logged.records if record.levelno == logging.WARNING]
         assert len(warnings) == 1
         assert_one_sentence(warnings[0])
-        assert warnings[0].startswith(f"Inputs are read from {dataset.inputs['inputs']} itself")
+        assert warnings[0].startswith(f"Inputs are read from {dataset.inputs['inputs']} directly")
         return warnings[0]
 
     return ask
@@ -240,7 +240,7 @@ def test_inputs_that_are_not_their_manifests_are_not_copied(
             file.write(bytes([last[0] ^ 1]))
         else:
             file.truncate(FILE_BYTES - 1)
-    assert "its content is not what its manifest says" in refusal(dataset)
+    assert "its content does not match its manifest" in refusal(dataset)
     assert left(dataset) == set()
 
 
@@ -303,7 +303,7 @@ def test_the_least_recently_used_copies_go_first(
         monkeypatch.setattr(scratch, "GIGABYTE", 3 * FILE_BYTES)
         use(fourth, limit_gb=1)
     assert left(first) == {dataset.copy.name for dataset in (first, third, fourth)}
-    assert f"removed {second.copy}, the copy that was used least recently" in logged.messages
+    assert f"removed {second.copy}, the least recently used copy" in logged.messages
     fifth = make("eeeee")
     use(fifth) if bound == "disk" else use(fifth, limit_gb=1)
     assert left(first) == {dataset.copy.name for dataset in (third, fourth, fifth)}
@@ -370,7 +370,7 @@ def test_a_disk_that_fills_up_leaves_no_part(make: Callable[[str], Dataset], chi
     jobs.append(Job(dataset, child_environment, FULL))
     assert jobs[0].path() == dataset.inputs["inputs"]
     assert jobs[0].seen[0].endswith(": File too large).")
-    assert jobs[0].seen[0].startswith(f"Inputs are read from {dataset.inputs['inputs']} itself")
+    assert jobs[0].seen[0].startswith(f"Inputs are read from {dataset.inputs['inputs']} directly")
     jobs[0].end()
     assert left(dataset) == set()
 
@@ -394,7 +394,7 @@ def test_scratch_is_named_as_the_node_sees_it(
         with local_inputs(dataset.inputs, named) as inputs:
             assert inputs["inputs"] == dataset.copy
     assert "'$NO_SUCH_DISK/x' names a variable that is not set on this node" in refusal(dataset, "$NO_SUCH_DISK/x")
-    assert "'scratch' is no absolute path" in refusal(dataset, "scratch")
+    assert "'scratch' is not an absolute path" in refusal(dataset, "scratch")
 
 
 @pytest.mark.parametrize("kind", ["link", "open to others"])
@@ -410,7 +410,7 @@ def test_a_folder_in_which_others_can_write_is_not_used(
     else:
         folder.mkdir(parents=True)
         folder.chmod(0o777)
-    assert f"{folder} is a link or may be written by other users" in refusal(dataset)
+    assert f"{folder} is a link or writable by other users" in refusal(dataset)
     assert list(folder.iterdir()) == []
 
 
