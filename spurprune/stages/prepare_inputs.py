@@ -43,7 +43,7 @@ def run(
     found = _split_counts(raw.base)
     if found != raw.split_counts or sum(found.values()) != len(raw.inputs):
         raise DataError(
-            f"The dataset '{dataset}' has the split sizes {found}, but its release has {raw.split_counts}; get a complete copy."
+            f"The dataset '{dataset}' has the split sizes {found}, but its release has {raw.split_counts}; use a complete copy."
         )
     if not found["train"]:
         raise DataError(f"The dataset '{dataset}' has no training samples; add some.")
