@@ -241,7 +241,7 @@ def test_overlapping_blocks_of_two_studies_are_refused(load: Callable[..., Confi
     other["blocks"] = ["000-004", "005-009"]
     assert load(main={"studies/other": other, "select": ["digits", "other"]}).select == ["digits", "other"]
     other["blocks"] = ["003-007"]
-    load(main={"studies/other": other})  # a study that is not selected may divide its repeats as it likes
+    load(main={"studies/other": other})  # blocks of unselected studies may overlap
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_a_setting_declared_in_two_files(load: Callable[..., Config], tmp_path: 
     assert_one_sentence(str(error.value))
 
 
-def test_setting_files_are_looked_up_where_the_user_works_then_in_the_project(
+def test_setting_files_are_looked_up_in_the_working_directory_then_in_the_project(
     load: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "tests/unit/example/settings.yaml"
@@ -319,7 +319,7 @@ def test_every_dataset_that_must_be_placed_has_a_folder(root: Path) -> None:
     assert set(main["data"]) == {name for name, entry in registry().items() if not entry.embedded}
 
 
-def test_settings_inherit_and_families_unfold(load: Callable[..., Config]) -> None:
+def test_settings_inherit_and_families_expand(load: Callable[..., Config]) -> None:
     config = load(settings={"digits-count/grid": {"carriers.count": [0, 7], "overlay.width": [1, 2]}})
     assert config.family("digits-count") == [f"digits-count.count-{count}.width-{width}" for count in (0, 7) for width in (1, 2)]
     member = "digits-count.count-7.width-1"
@@ -328,7 +328,7 @@ def test_settings_inherit_and_families_unfold(load: Callable[..., Config]) -> No
     block = config.settings[member]
     assert block["carriers"] == {"choose": "random", "count": 7, "draw": "per_repeat"}
     assert block["overlay"] == {"name": "line", "attribute": "line", "width": 1, "value": 255, "channel": 0}
-    assert block["training"]["precision"] == "fp32", "a default lies under what is inherited"
+    assert block["training"]["precision"] == "fp32", "inherited values override defaults"
     assert "digits-count" not in config.settings and "extends" not in block and "grid" not in block
     assert config.settings["digits"]["carriers"]["count"] == 0, "a member's values must not leak into its base"
 
@@ -347,7 +347,7 @@ def test_a_variant_changes_what_it_declares_in_all_that_extend_it(load: Callable
     assert "variants" not in member
 
 
-def test_settings_without_variants_take_no_notice_of_them(load: Callable[..., Config]) -> None:
+def test_settings_without_variants_are_unaffected(load: Callable[..., Config]) -> None:
     assert load(main={"setting_defaults/variant": "code"}).settings == load().settings
     assert load().settings["digits"]["variant"] is None
 

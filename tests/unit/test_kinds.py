@@ -62,7 +62,7 @@ def refused(item: dict[str, Any], kind: Kind | None = None, study: Mapping[str, 
     return str(error.value)
 
 
-# A made-up kind, whose one record says all
+# A made-up kind, defined by one record
 
 
 HISTOGRAM = Kind(
@@ -144,12 +144,12 @@ def test_one_option_cannot_mean_two_things() -> None:
         kinds.schema_of({"histogram": HISTOGRAM, "other": other})
 
 
-def test_a_plan_that_cannot_be_is_refused() -> None:
+def test_an_invalid_plan_is_refused() -> None:
     odd = replace(HISTOGRAM, plans=lambda item, study: ["best"])
     assert "'best'" in refused({"kind": "histogram", "settings": ["fives"], "bins": 9}, odd)
 
 
-# The kinds that there are
+# The shipped kinds
 
 
 def test_every_module_has_its_record_and_its_caption(root: Path) -> None:
