@@ -2,7 +2,7 @@
 
 
 class SpurpruneError(Exception):
-    """Base of every error the user can mend; its text is one complete sentence."""
+    """Base of every error that a user can fix; its text is one complete sentence."""
 
 
 class ConfigError(SpurpruneError):
@@ -10,11 +10,11 @@ class ConfigError(SpurpruneError):
 
 
 class DataError(SpurpruneError):
-    """An input or intermediate file is missing, damaged, foreign, or breaks an invariant."""
+    """An input or intermediate file is missing, damaged, not what the workflow wrote, or violates an invariant."""
 
 
 class DownloadError(DataError):
-    """A file could not be fetched from any of its addresses; the text names each and what went wrong."""
+    """A file could not be downloaded from any of its URLs; the text names each and what went wrong."""
 
 
 class PlanError(SpurpruneError):
@@ -22,10 +22,10 @@ class PlanError(SpurpruneError):
 
 
 class TrainingError(SpurpruneError):
-    """Training cannot go on, for instance because the loss became NaN."""
+    """Training cannot continue, for instance because the loss became NaN."""
 
 
 def first_sentence(error: BaseException) -> str:
-    """Return the first sentence of another library's message without its full stop, to be quoted within a sentence of ours."""
+    """Return the first sentence of another library's message without its full stop, to quote it within another sentence."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text.split(". ")[0].rstrip(".")

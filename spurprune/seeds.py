@@ -1,8 +1,8 @@
 """Named random streams: everything random in the workflow draws from one of these.
 
-A stream is known by its name and the repeat it serves, never by the setting, the block or the position in a loop. So a repeat gives
-the same bytes whatever its block mates are, changing one stream leaves the others, and runs of one repeat share their initialisation
-and data order across plans, which is what makes the paired differences between plans tight.
+A stream is identified by its name and its repeat, never by the setting, the block or the position in a loop. So a repeat gives the same
+bytes in any block, changing one stream leaves the others alone, and runs of one repeat share their initialisation and data order across
+plans, which reduces the variance of the paired differences between plans.
 """
 
 import hashlib
@@ -10,15 +10,15 @@ import hashlib
 import numpy as np
 
 SPLIT = "split"  # the fixed division of a dataset that has no official one
-SUBSET = "subset"  # which training samples a setting takes of a group
+SUBSET = "subset"  # which training samples a setting takes for a part
 CARRIERS = "carriers"  # which samples get the spurious feature
-TIES = "ties"  # the order of samples whose difficulty is equal
+TIES = "ties"  # the order of samples of equal difficulty
 PRUNING = "pruning"  # random pruning
 DIFFICULTY = "difficulty"  # the random control score
-INITIALISATION = "initialisation"  # a network's first weights
+INITIALISATION = "initialisation"  # a network's initial weights
 ORDER = "order"  # the order of samples in an epoch
 AUGMENTATION = "augmentation"  # crops and flips
-OBSERVATION = "observation"  # crops and flips of samples that are looked at, not trained on
+OBSERVATION = "observation"  # crops and flips of samples that are evaluated, not trained on
 DROPOUT = "dropout"  # stochastic layers
 REFINEMENT = "refinement"  # which samples a refinement draws, and in which order its solver visits them
 

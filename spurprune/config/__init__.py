@@ -1,1 +1,1 @@
-"""The configuration: how it is loaded and checked, and which part of it each stage is given."""
+"""The configuration: how it is loaded and checked, and which part of it each stage receives."""

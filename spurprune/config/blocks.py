@@ -1,4 +1,4 @@
-"""What decides a stage's result: the part of a setting's block that its job is given, so that nothing else can make it stale."""
+"""The part of a setting's block that decides a stage's result; its job receives nothing else, so nothing else can make it stale."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,13 +11,13 @@ Setting = Mapping[str, Any]
 
 
 def part(setting: Setting, *keys: str) -> dict[str, Any]:
-    """Return some keys of a setting in canonical order: one plain value, so that Snakemake sees every change of it."""
+    """Return some keys of a setting in canonical order, as one plain value in which Snakemake sees every change."""
     result: dict[str, Any] = canonical({key: setting[key] for key in keys})
     return result
 
 
 def samples(setting: Setting) -> dict[str, Any]:
-    """Return what decides a setting's samples: of an overlay only that it is there, of the probe only which class may get it."""
+    """Return what decides a setting's samples: of the overlay only its attribute, of the probe only the class that gets it."""
     block = part(setting, "validation", "subset", "groups", "aligned", "carriers")
     overlay = setting["overlay"]
     if overlay is not None and "class" not in block["carriers"]:
@@ -26,12 +26,12 @@ def samples(setting: Setting) -> dict[str, Any]:
 
 
 def training(setting: Setting) -> dict[str, Any]:
-    """Return what decides a run: the network, the recipe, how the overlay looks, how inputs are normalised, what is tested."""
+    """Return what decides a run: the network, the recipe, how the overlay looks, how inputs are normalised, and what is tested."""
     return part(setting, "model", "training", "crop_size", "overlay", "normalisation", "evaluation", "probe")
 
 
 def reference(setting: Setting, recipe: Setting) -> dict[str, Any]:
-    """Return what decides a reference run: a training's block without what only its evaluation needs."""
+    """Return what decides a reference run: the block of a training run without what only its evaluation needs."""
     block = part(setting, "model", "crop_size", "overlay", "normalisation", "evaluation")
     training = merge(setting["training"], recipe.get("training", {}))
     return block | {"training": canonical({key: value for key, value in training.items() if key != "evaluate_epochs"})}
@@ -44,9 +44,9 @@ def evaluation(setting: Setting) -> dict[str, Any]:
 
 
 def weights_file(setting: Setting) -> str | None:
-    """Return the file of pretrained weights that the setting's network starts from, or None if it names none that is there.
+    """Return the file of pretrained weights that the setting names, or None if it names none or the file does not exist.
 
-    A file that is missing is no input of the workflow: the job says so, and planning needs no data.
+    A missing file is not an input of the workflow, since planning needs no data; the job reports it.
     """
     pretrained = setting["model"].get("pretrained")
     found = [path for path in (Path(pretrained), Path(pretrained, "model.safetensors")) if path.is_file()] if pretrained else []

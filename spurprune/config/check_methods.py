@@ -1,4 +1,4 @@
-"""Checks of method entries that a schema cannot make. Each raises one ConfigError."""
+"""Checks of method entries that go beyond the schema."""
 
 import re
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from spurprune.dag import plugins
 from spurprune.errors import ConfigError, PlanError
 from spurprune.pruning import plan as plans
 
-CANDIDATE = r"[A-Za-z0-9_.+-]+"  # a candidate's name, which is a folder
+CANDIDATE = r"[A-Za-z0-9_.+-]+"  # a candidate's name is a folder name
 MOST_CANDIDATES = 1000
-SECTIONS = ("options", "training")  # where the keys of a grid may begin
+SECTIONS = ("options", "training")  # where a grid's keys may start
 
 
 def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
@@ -23,10 +23,10 @@ def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
     if refines:
         _check_source(key, entry, config)
     elif entry["from"] is not None:
-        raise ConfigError(f"{key}.from does not go with '{entry['kind']}', which trains from the start; remove it.")
+        raise ConfigError(f"{key}.from does not go with '{entry['kind']}', which trains from scratch; remove it.")
     if bool(entry["grid"]) != (entry["tuning"] is not None):
         missing = "tuning" if entry["grid"] else "grid"
-        raise ConfigError(f"{key}.{missing} is missing; a method is tuned with both, a grid and the repeats to tune it on.")
+        raise ConfigError(f"{key}.{missing} is missing; tuning a method takes both a grid and the repeats to tune it on.")
     for dotted in entry["grid"]:
         section = dotted.split(".")[0]
         if section not in SECTIONS or "." not in dotted:
@@ -38,7 +38,7 @@ def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
         raise ConfigError(f"{key}.grid has {len(candidates):,} candidates; name at most {MOST_CANDIDATES:,}.")
     for candidate in candidates:
         if not re.fullmatch(CANDIDATE, candidate):
-            raise ConfigError(f"{key}.grid: '{candidate}' cannot be a folder's name; tune keys whose values are numbers or plain words.")
+            raise ConfigError(f"{key}.grid: '{candidate}' cannot be a folder name; tune keys whose values are numbers or plain words.")
     for coordinates in candidates.values() or ({},):
         tuned = methods.at(entry, coordinates)
         kind = "refinements" if refines else "methods"
@@ -58,7 +58,7 @@ def _check_source(key: str, entry: Mapping[str, Any], config: Config) -> None:
     if config.methods[entry["from"]]["kind"] in plugins.names("refinements"):
         raise ConfigError(f"{key}.from is '{entry['from']}', which is itself a refinement; name a method that trains a network.")
     if entry["training"]:
-        raise ConfigError(f"{key}.training does not go with '{entry['kind']}', which trains no network; give it to '{entry['from']}'.")
+        raise ConfigError(f"{key}.training does not go with '{entry['kind']}', which trains no network; set it for '{entry['from']}'.")
 
 
 def _check_plan_name(key: str, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Checks of settings that a schema cannot make: names that must exist, numbers that must fit each other. Each raises one ConfigError."""
+"""Checks of settings that go beyond the schema: names that must exist, numbers that must fit each other."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from spurprune.errors import ConfigError
 Setting = Mapping[str, Any]
 
 SETTING_NAME = r"[a-z0-9][A-Za-z0-9_.-]*"
-# The options of each way to choose carriers; "class" is the probe's source unless it is given.
+# The options of each way to choose carriers; "class" defaults to the probe's source.
 CARRIER_OPTIONS = {
     "none": (),
     "natural": ("where",),
@@ -30,14 +30,14 @@ OF_DATA = ("none", "natural")  # the choices for settings without an overlay
 def check(name: str, setting: Setting, config: Config) -> None:
     """Check one setting; raises ConfigError at the first mistake.
 
-    What only a dataset of the user's own can tell, its classes and attributes, is checked when its samples are prepared.
+    The classes and attributes of a user's own dataset are checked when its samples are prepared.
     """
     if not re.fullmatch(SETTING_NAME, name):
-        raise ConfigError(f"The setting '{name}' cannot be a folder's name; use letters, digits, '.', '-' and '_', lower-case first.")
+        raise ConfigError(f"The setting '{name}' cannot be a folder name; use letters, digits, '.', '-' and '_', lower-case first.")
     require_known(setting["dataset"], config.datasets, f"{name}.dataset: '{setting['dataset']}'", "dataset")
     entry = config.datasets[setting["dataset"]]
     if not entry.embedded and setting["dataset"] not in (*config.data, *config.own_datasets):
-        raise ConfigError(f"data.{setting['dataset']} is missing, though '{name}' uses this dataset; give the folder that holds it.")
+        raise ConfigError(f"data.{setting['dataset']} is missing, but '{name}' uses this dataset; give its folder.")
     _check_classes(name, setting, entry)
     _check_attributes(name, setting, entry)
     _check_inputs(name, setting, entry)
@@ -61,11 +61,11 @@ def _check_classes(name: str, setting: Setting, entry: DatasetEntry) -> None:
     if probe and probe["source"] == probe["target"]:
         raise ConfigError(f"{name}.probe.target is '{probe['target']}', the source itself; choose another class.")
     if probe and probe["source"] == OTHERS:
-        raise ConfigError(f"{name}.probe.source is '{OTHERS}', which only a target may be; name the class that the feature goes with.")
+        raise ConfigError(f"{name}.probe.source is '{OTHERS}', which only a target can be; name the class that the feature goes with.")
 
 
 def attributes_of(setting: Setting, entry: DatasetEntry) -> dict[str, Attribute] | None:
-    """Return a setting's attributes by name, the overlay's included; None where the dataset's are not known before it is read."""
+    """Return a setting's attributes by name, the overlay's included; None if the dataset's are unknown until it is read."""
     if entry.attributes is None:
         return None
     found = {attribute.name: attribute for attribute in entry.attributes}
@@ -81,10 +81,10 @@ def _check_attributes(name: str, setting: Setting, entry: DatasetEntry) -> None:
     dataset = setting["dataset"]
     if setting["overlay"] is not None and setting["overlay"]["attribute"] in [one.name for one in entry.attributes or ()]:
         raise ConfigError(
-            f"{name}.overlay.attribute is '{setting['overlay']['attribute']}', an attribute that '{dataset}' has already; choose another."
+            f"{name}.overlay.attribute is '{setting['overlay']['attribute']}', already an attribute of '{dataset}'; choose another."
         )
     for attribute in setting["groups"]:
-        require_known(attribute, known, f"{name}.groups: '{attribute}'", f"attribute of '{dataset}', or of an overlay")
+        require_known(attribute, known, f"{name}.groups: '{attribute}'", f"attribute of '{dataset}' or an overlay")
     for label, tied in setting["aligned"].items():
         _check_values(f"{name}.aligned.{label}", tied, known)
     _check_values(f"{name}.carriers.where", setting["carriers"].get("where", {}), known)
@@ -100,27 +100,27 @@ def _check_values(key: str, values: Mapping[str, str], known: Mapping[str, Attri
 
 
 def _check_inputs(name: str, setting: Setting, entry: DatasetEntry) -> None:
-    """Check what is for one kind of inputs only."""
+    """Check the keys that are for one kind of inputs only."""
     dataset = setting["dataset"]
     if entry.kind != "images":
         _check_no_pixels(name, setting, entry)
         return
     if setting["image_size"] is None:
-        raise ConfigError(f"{name}.image_size is null, but '{dataset}' holds images; give the pixels per side that they are brought to.")
+        raise ConfigError(f"{name}.image_size is null, but '{dataset}' holds images; give their size in pixels per side.")
     for key in ("mean", "std"):
         values = setting["normalisation"][key]
         if values is not None and len(values) != entry.channels:
             raise ConfigError(
-                f"{name}.normalisation.{key} is {values}, but '{dataset}' has {entry.channels} channels; give one number for each."
+                f"{name}.normalisation.{key} is {values}, but '{dataset}' has {entry.channels} channels; give one number per channel."
             )
     if setting["crop_size"] is not None and setting["crop_size"] > setting["image_size"]:
         raise ConfigError(
-            f"{name}.crop_size is {setting['crop_size']}, but image_size keeps only {setting['image_size']} pixels; choose at most that."
+            f"{name}.crop_size is {setting['crop_size']}, but image_size is only {setting['image_size']}; choose at most that."
         )
     overlay = setting["overlay"] or {}
     if overlay.get("channel", 0) >= (entry.channels or 0):
         last = (entry.channels or 0) - 1
-        raise ConfigError(f"{name}.overlay.channel is {overlay['channel']}, but '{dataset}' has only the channels 0 to {last}.")
+        raise ConfigError(f"{name}.overlay.channel is {overlay['channel']}, but '{dataset}' has only the channels 0 to {last}; choose one.")
     if overlay.get("width", 0) > setting["image_size"]:
         raise ConfigError(
             f"{name}.overlay.width is {overlay['width']}, but the images are only {setting['image_size']} pixels wide; choose at most that."
@@ -128,7 +128,7 @@ def _check_inputs(name: str, setting: Setting, entry: DatasetEntry) -> None:
 
 
 def _check_no_pixels(name: str, setting: Setting, entry: DatasetEntry) -> None:
-    """Refuse what is for images in a setting of other samples."""
+    """Raise ConfigError for a key that is for images in a setting of other samples."""
     dataset = setting["dataset"]
     unused = {"crop_size": setting["crop_size"], **{f"normalisation.{key}": setting["normalisation"][key] for key in ("mean", "std")}}
     for key, value in unused.items():
@@ -139,11 +139,10 @@ def _check_no_pixels(name: str, setting: Setting, entry: DatasetEntry) -> None:
         raise ConfigError(f"{name}.training.augmentation is '{augmentation}', which is for images; with '{dataset}' use {{name: none}}.")
     if entry.kind == "sentences" and setting["training"]["compile"]:
         raise ConfigError(
-            f"{name}.training.compile is true, but batches of '{dataset}' differ in length and would each be compiled again; set it to "
-            "false."
+            f"{name}.training.compile is true, but batches of '{dataset}' differ in length, so each would be recompiled; set it to false."
         )
     if entry.kind == "sentences" and setting["image_size"] is None:
-        raise ConfigError(f"{name}.image_size is null, but '{dataset}' holds sentences; give the tokens that are kept of each.")
+        raise ConfigError(f"{name}.image_size is null, but '{dataset}' holds sentences; give the number of tokens to keep of each.")
     if entry.kind == "vectors" and setting["image_size"] is not None:
         raise ConfigError(f"{name}.image_size is {setting['image_size']}, but '{dataset}' holds vectors; leave it null.")
 
@@ -157,7 +156,7 @@ def _check_plugins(name: str, setting: Setting, entry: DatasetEntry) -> None:
         takes = plugins.declared(kind, block["name"], "TAKES")
         if entry.kind not in takes:
             fitting = [one for one in plugins.names(kind) if entry.kind in plugins.declared(kind, one, "TAKES")]
-            choice = f"choose {' or '.join(fitting)}" if fitting else f"there is no {what} for these yet"
+            choice = f"choose {' or '.join(fitting)}" if fitting else f"no {what} takes these yet"
             raise ConfigError(
                 f"{name}.{key}.name is '{block['name']}', which takes {' or '.join(takes)}, but '{setting['dataset']}' holds {entry.kind}; "
                 f"{choice}."
@@ -178,7 +177,7 @@ def _check_subset(name: str, setting: Setting, entry: DatasetEntry) -> None:
         choose = part.get("choose", "random")
         require_known(choose, ("random", "first", *entry.rankings), f"{key}.choose: '{choose}'", "way to choose samples")
         if ("count" in part) == ("fill_to" in part):
-            raise ConfigError(f"{key} must have either a count or a fill_to; give one of the two.")
+            raise ConfigError(f"{key} must have either count or fill_to; give one of them.")
 
 
 def _check_carriers(name: str, setting: Setting, config: Config, entry: DatasetEntry) -> None:
@@ -188,23 +187,23 @@ def _check_carriers(name: str, setting: Setting, config: Config, entry: DatasetE
     optional = () if choose in OF_DATA else ("class",)
     for key in carriers:
         if key not in ("choose", *needed, *optional):
-            takes = ", ".join((*needed, *optional)) or "nothing"
+            takes = ", ".join((*needed, *optional)) or "no options"
             raise ConfigError(f"{name}.carriers.{key} does not go with 'choose: {choose}', which takes {takes}.")
     for key in needed:
         if key not in carriers:
             raise ConfigError(f"{name}.carriers.{key} is missing; 'choose: {choose}' takes {', '.join(needed)}.")
     if (choose in OF_DATA) != (setting["overlay"] is None):
-        wrong = "needs a choice of carriers, such as 'choose: random'" if choose in OF_DATA else "has no 'overlay' to lay over them"
-        raise ConfigError(f"{name}.carriers.choose is '{choose}', but the setting {wrong}.")
+        why = "has an overlay; choose its carriers, such as by 'choose: random'" if choose in OF_DATA else "has no overlay; give it one"
+        raise ConfigError(f"{name}.carriers.choose is '{choose}', but the setting {why}.")
     if choose not in OF_DATA:
         _check_drawn(name, setting, config, entry)
 
 
 def _check_drawn(name: str, setting: Setting, config: Config, entry: DatasetEntry) -> None:
-    """Check carriers that get an overlay: there must be a class of enough samples, and a setting to take ranks from."""
+    """Check an overlay's carriers: their class must have enough samples, and the base setting must provide the ranks."""
     carriers = setting["carriers"]
     if "class" not in carriers and setting["probe"] is None:
-        raise ConfigError(f"{name}.carriers.class is missing, and there is no probe whose source it could be; name a class.")
+        raise ConfigError(f"{name}.carriers.class is missing, and there is no probe to take it from; name a class.")
     label = carriers.get("class") or setting["probe"]["source"]
     if entry.classes is not None and entry.train_class_counts is not None:
         size = entry.train_class_counts[entry.classes.index(label)]
@@ -219,15 +218,19 @@ def _check_drawn(name: str, setting: Setting, config: Config, entry: DatasetEntr
         require_known(carriers["base"], config.settings, f"{name}.carriers.base: '{carriers['base']}'", "setting")
         base = config.settings[carriers["base"]]
         if "base" in base["carriers"]:
-            raise ConfigError(f"{name}.carriers.base is '{carriers['base']}', which is itself derived; name the setting it comes from.")
+            raise ConfigError(
+                f"{name}.carriers.base is '{carriers['base']}', which has a base itself; name the setting it is derived from."
+            )
         score = carriers["score"]
         require_known(score, base["difficulty"], f"{name}.carriers.score: '{score}'", f"score of '{carriers['base']}'")
         if (base["dataset"], base["image_size"]) != (setting["dataset"], setting["image_size"]):
-            raise ConfigError(f"{name}.carriers.base is '{carriers['base']}', which is a setting of other samples; name one of the same.")
+            raise ConfigError(
+                f"{name}.carriers.base is '{carriers['base']}', which has other samples; name a setting of the same dataset and image_size."
+            )
 
 
 def check_recipe(key: str, training: Mapping[str, Any]) -> None:
-    """Check a training recipe, complete and valid by the schema; ``key`` names it."""
+    """Check a complete training recipe that passes the schema; ``key`` names it in messages."""
     _within(f"{key}.evaluate_epochs", training["evaluate_epochs"], training["epochs"])
     for option in ("scale", "ratio"):
         low, high = training["augmentation"].get(option, (0, 0))
@@ -283,7 +286,7 @@ def _check_partitions(name: str, setting: Setting) -> None:
 
 
 def _draws(parts: Mapping[str, Any]) -> bool:
-    """Return whether any part of a subset is drawn at random: one that takes nothing, or by a ranking, is not."""
+    """Return whether any part of a subset is drawn at random; one that takes nothing, or goes by a ranking, is not."""
     return any(part.get("choose", "random") == "random" and part.get("count") != 0 for part in parts.values())
 
 

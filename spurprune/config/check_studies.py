@@ -1,4 +1,4 @@
-"""Checks of the selected studies that a schema cannot make. Each raises one ConfigError."""
+"""Checks of the selected studies that go beyond the schema."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -37,14 +37,14 @@ def _check_study(name: str, study: Mapping[str, Any], config: Config) -> None:
             _check_plan(f"studies.{name}.plans", plan, setting, config)
     if ("plans" in study) != ("settings" in study):
         missing = "settings" if "plans" in study else "plans"
-        raise ConfigError(f"studies.{name}.{missing} is missing; settings and plans are compared with each other, so give both or neither.")
+        raise ConfigError(f"studies.{name}.{missing} is missing; every setting is combined with every plan, so give both or neither.")
     for section in ("figures", "tables"):
         for item_name, item in study[section].items():
             kinds.check(f"studies.{name}.{section}.{item_name}", item, study, config)
 
 
 def _check_plan(key: str, name: str, setting: str, config: Config) -> None:
-    """Check that a plan has a known name, and that the setting has its score or partition."""
+    """Check that a plan's name is valid, and that the setting has its score or partition."""
     try:
         plan = plans.parse(name)
     except PlanError as error:
@@ -57,7 +57,7 @@ def _check_plan(key: str, name: str, setting: str, config: Config) -> None:
 
 
 def _check_recipes(setting: str, method: str, config: Config) -> None:
-    """Check the training recipes that a method makes of a setting's, of all its candidates."""
+    """Check the training recipes of a method in a setting, those of all its candidates."""
     block, entry = config.settings[setting], config.methods[method]
     if entry["tuning"] is not None and block["validation"] == "none":
         raise ConfigError(f"methods.{method} is tuned, but '{setting}' has no validation samples to choose by; set its validation.")
@@ -87,17 +87,17 @@ def _check_blocks(config: Config) -> None:
             for other, (low, high) in reported.items():
                 if first <= high and low <= last:
                     raise ConfigError(
-                        f"methods.{method}.tuning.blocks: '{block}' overlaps '{other}', whose repeats are reported; tune on others."
+                        f"methods.{method}.tuning.blocks: '{block}' overlaps '{other}', whose repeats are reported; tune on other repeats."
                     )
 
 
 def _check_block(key: str, block: str, ranges: dict[str, tuple[int, int]]) -> tuple[int, int]:
-    """Check one block against those seen before, note it, and return its first and last repeat."""
+    """Check one block against those in ``ranges``, add it there, and return its first and last repeat."""
     first, last = int(block[:3]), int(block[4:])
     if first > last:
         raise ConfigError(f"{key}: '{block}' ends before it begins; write the lower repeat first.")
     for other, (low, high) in ranges.items():
         if other != block and first <= high and low <= last:
-            raise ConfigError(f"{key}: '{block}' overlaps '{other}'; blocks are never regrouped, so add repeats as one more.")
+            raise ConfigError(f"{key}: '{block}' overlaps '{other}'; blocks are never regrouped, so add repeats as a new block.")
     ranges[block] = (first, last)
     return first, last

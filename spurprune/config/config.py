@@ -11,7 +11,7 @@ class Config:
     """The validated configuration.
 
     ``settings`` maps every setting's name, a family's members included, to its complete block; ``families`` maps a family's name to
-    its members' coordinates on the family's grid, in grid order. ``methods`` are complete entries. ``datasets`` holds what is known of
+    its members' coordinates on the family's grid, in grid order. ``methods`` are complete entries. ``datasets`` holds what is known about
     every dataset, ``own_datasets`` the blocks of the user's own.
     """
 
@@ -32,7 +32,7 @@ class Config:
         return list(self.families[name])
 
     def coordinates(self, setting: str) -> dict[str, Any]:
-        """Return a setting's coordinates on its family's grid, such as {"overlay.width": 2}; empty for a setting of its own."""
+        """Return a setting's coordinates on its family's grid, such as {"overlay.width": 2}; empty for a setting without a family."""
         for members in self.families.values():
             if setting in members:
                 return members[setting]

@@ -1,4 +1,4 @@
-"""Names that must exist, and what to say if they do not."""
+"""A check that a name exists, with a suggestion if it does not."""
 
 import difflib
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from spurprune.errors import ConfigError
 
 
 def require_known(value: str, allowed: Iterable[str], key: str, what: str) -> None:
-    """Raise ConfigError unless ``value`` is among the allowed names; ``key`` begins the sentence, ``what`` says what it should name."""
+    """Raise ConfigError unless ``value`` is among the allowed names; ``key`` starts the sentence, ``what`` says what it should name."""
     names = list(allowed)
     if value not in names:
         close = difflib.get_close_matches(value, names, n=1)

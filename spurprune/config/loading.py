@@ -11,7 +11,7 @@ from spurprune.data import catalogue
 
 
 def load(raw: Mapping[str, Any], root: Path) -> Config:
-    """Validate a raw configuration, as Snakemake merged it, and return it complete; raises ConfigError.
+    """Validate a raw configuration, as merged by Snakemake, and return it complete; raises ConfigError at the first mistake.
 
     ``root`` is the project's folder: setting files are looked up in the working directory first, then below ``root``.
     """

@@ -1,4 +1,4 @@
-"""Blocks of configuration laid over each other, and values put at dotted keys."""
+"""Configuration blocks merged over each other, and values set at dotted keys."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -6,14 +6,14 @@ from typing import Any
 
 from spurprune.errors import ConfigError
 
-WHOLE = ("aligned", "where")
+WHOLE = ("aligned", "where")  # mappings that are replaced, not merged: their keys are classes and attributes
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``base`` overridden by ``over``, mappings merged key by key, everything else replaced.
 
-    A mapping with another ``name`` (another optimiser, say), ``choose`` or ``kind`` replaces the old one whole, since the old one's
-    options would not fit it; so do those under ``aligned`` and ``where``, whose keys are classes and attributes.
+    A mapping with another ``name`` (another optimiser, say), ``choose`` or ``kind`` replaces the old one as a whole, whose options would
+    not fit it; so do the mappings ``aligned`` and ``where``.
     """
     merged = dict(base)
     for key, value in over.items():
@@ -30,7 +30,7 @@ def _another_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 
 def put(block: Mapping[str, Any], coordinates: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return the block with values at dotted keys, such as "training.optimizer.lr"; raises ConfigError if a key leads nowhere.
+    """Return the block with values set at dotted keys, such as "training.optimizer.lr"; raises ConfigError if a key has no parent.
 
     ``where`` names the grid in the message.
     """
@@ -40,7 +40,7 @@ def put(block: Mapping[str, Any], coordinates: Mapping[str, Any], where: str) ->
         inner = changed
         for parent in parents:
             if not isinstance(inner.get(parent), dict):
-                raise ConfigError(f"{where}.grid: '{dotted}' leads nowhere, since '{parent}' is not a mapping there.")
+                raise ConfigError(f"{where}.grid: '{dotted}' is not a key of the setting, since '{parent}' is not a mapping; correct it.")
             inner = inner[parent]
         inner[last] = value
     return changed

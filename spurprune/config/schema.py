@@ -45,7 +45,7 @@ def _validator(name: str, part: str | None) -> Draft202012Validator:
 
 
 def _filled(node: Any) -> Any:
-    """Return a schema's node with ``x-plugins`` replaced by a block for each plugin of that kind, ``x-names`` by their names."""
+    """Return a schema node with the placeholders ``x-own-datasets``, ``x-kinds``, ``x-names`` and ``x-plugins`` filled in."""
     if isinstance(node, list):
         return [_filled(item) for item in node]
     if not isinstance(node, dict):
@@ -64,7 +64,7 @@ def _filled(node: Any) -> Any:
 def _plugin_blocks(kind: str, key: str, common: Mapping[str, Any], nullable: bool) -> dict[str, Any]:
     """Return the schema of a block that names a plugin under ``key`` and gives it the options that it declares.
 
-    An option whose declaration has a default may be left out.
+    Options with a declared default may be omitted.
     """
     blocks, shown = [], []
     for name in plugins.names(kind):
@@ -109,16 +109,16 @@ def validate(value: Any, name: str, where: str, part: str | None = None) -> None
 
 
 def _require_text_keys(value: Any, where: str) -> None:
-    """Raise ConfigError for a key that YAML read as a number, a truth value or a date, which JSON has not."""
+    """Raise ConfigError for a key that YAML reads as a number, a Boolean or a date, which JSON does not allow."""
     items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in items:
         if isinstance(value, Mapping) and not isinstance(key, str):
-            raise ConfigError(f'{_join(where, str(key))} is a key that YAML does not read as text; write it quoted, as "{key}".')
+            raise ConfigError(f'{_join(where, str(key))} is a key that YAML does not read as text; quote it: "{key}".')
         _require_text_keys(inner, _join(where, str(key)))
 
 
 def _narrowed(error: ValidationError) -> ValidationError:
-    """Return the error within the one of several alternatives that the value chooses, by its name or kind or as the only mapping."""
+    """Return the error within the alternative that the value chooses by its name, kind or reader, or as the only mapping."""
     if error.validator != "oneOf" or not isinstance(error.instance, dict) or not error.context:
         return error
     branches: Any = error.validator_value
@@ -148,14 +148,14 @@ def _sentence(error: ValidationError, where: str) -> str:
     instance: Any = error.instance
     hint = schema.get("x-allowed")
     if "propertyNames" in error.absolute_schema_path:
-        return f"{_join(key, str(instance))} is no allowed name; use {hint}."
+        return f"{_join(key, str(instance))} is not a valid name; use {hint}."
     match error.validator:
         case "additionalProperties":
             allowed = sorted(schema["properties"])
             unknown = next(name for name in instance if name not in allowed)
             close = difflib.get_close_matches(unknown, allowed, n=1)
             guess = f" (did you mean '{close[0]}'?)" if close else ""
-            return f"{_join(key, unknown)} is no known key{guess}; allowed are {', '.join(allowed)}."
+            return f"{_join(key, unknown)} is not a known key{guess}; allowed are {', '.join(allowed)}."
         case "required":
             missing = next(name for name in rule if name not in instance)
             return f"{_join(key, missing)} is missing; it is required."

@@ -1,12 +1,12 @@
 """Setting files: read strictly, then ``extends`` resolved and ``grid`` expanded into a family of settings."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from spurprune.config.grids import points
 from spurprune.config.merging import merge, put
 from spurprune.errors import ConfigError, first_sentence
 
@@ -17,7 +17,7 @@ except ImportError:  # PyYAML without libyaml
 
 
 class StrictLoader(BaseLoader):
-    """A YAML loader that refuses a mapping with the same key twice instead of keeping the last."""
+    """A YAML loader that rejects repeated keys instead of keeping the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Build a mapping; raises ConfigError for a repeated key."""
@@ -33,14 +33,16 @@ class StrictLoader(BaseLoader):
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read one YAML mapping; raises ConfigError if the file is missing, no YAML, no mapping, or repeats a key."""
+    """Read one YAML mapping; raises ConfigError if the file is missing, not readable, not valid YAML, not a mapping, or repeats a key."""
     try:
         with open(path, encoding="utf-8") as stream:
             content = yaml.load(stream, Loader=StrictLoader)  # noqa: S506 - a subclass of the safe loader
     except FileNotFoundError:
-        raise ConfigError(f"The file {path} does not exist; create it or mend 'setting_files'.") from None
+        raise ConfigError(f"The file {path} does not exist; create it or correct 'setting_files'.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read ({first_sentence(error)}); give a readable file of UTF-8 text.") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is no valid YAML: {first_sentence(error)}.") from error
+        raise ConfigError(f"{path} is not valid YAML: {first_sentence(error)}.") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path} must hold a mapping from names to blocks.")
     return content
@@ -64,10 +66,7 @@ def read_files(paths: Sequence[str], root: Path) -> dict[str, dict[str, Any]]:
 def resolve(
     declared: Mapping[str, dict[str, Any]], defaults: Mapping[str, Any]
 ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, dict[str, Any]]]]:
-    """Return (settings, families): every setting complete, every ``grid`` expanded into members named after their coordinates.
-
-    The coordinates stand in the order of their keys' names, so that reordering a grid renames nothing.
-    """
+    """Return (settings, families): every setting complete, every ``grid`` expanded into members named after their coordinates."""
     settings: dict[str, dict[str, Any]] = {}
     families: dict[str, dict[str, dict[str, Any]]] = {}
     for name in declared:
@@ -79,10 +78,8 @@ def resolve(
         if not isinstance(grid, dict) or not all(isinstance(v, list) and v for v in grid.values()):
             raise ConfigError(f"{name}.grid must map dotted keys to lists of values, such as 'carriers.count: [10, 20]'.")
         families[name] = {}
-        grid = dict(sorted(grid.items()))
-        for values in itertools.product(*grid.values()):
-            coordinates = dict(zip(grid, values, strict=True))
-            member = ".".join([name, *(f"{key.rsplit('.', 1)[-1]}-{value}" for key, value in coordinates.items())])
+        for point, coordinates in points(grid).items():
+            member = f"{name}.{point}" if point else name
             settings[member] = put(block, coordinates, name)
             families[name][member] = coordinates
     return settings, families
@@ -94,14 +91,14 @@ def _inherit(name: str, declared: Mapping[str, dict[str, Any]], defaults: Mappin
     block = declared[name]
     base_name = block.get("extends")
     if base_name is not None and base_name not in declared:
-        raise ConfigError(f"{name}.extends is '{base_name}', which is no setting; known are {', '.join(declared)}.")
+        raise ConfigError(f"{name}.extends is '{base_name}', which is not a setting; known are {', '.join(declared)}.")
     base = defaults if base_name is None else _inherit(base_name, declared, defaults, (*chain, name))
     own = {key: value for key, value in block.items() if key not in ("extends", "grid")}
     return merge(base, own)
 
 
 def _as_variant(name: str, block: dict[str, Any]) -> dict[str, Any]:
-    """Return the block with what the chosen one of its ``variants`` changes; ``variant`` is null in a setting that declares none."""
+    """Return the block with its chosen variant merged in; ``variant`` is null in a setting without ``variants``."""
     variants = block.pop("variants", None)
     if variants is None:
         return block | {"variant": None}

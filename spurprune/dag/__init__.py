@@ -1,1 +1,1 @@
-"""What the workflow consists of: studies, costs, code hashes, plugins."""
+"""What the workflow consists of: studies, files and jobs, code hashes, plugins."""

@@ -1,8 +1,8 @@
-"""A content hash of the code behind a stage, so that an edit reruns exactly the stages that it can change.
+"""A content hash of the code behind a stage, so that an edit reruns exactly the stages whose results it can change.
 
-Snakemake tracks a script's modification time but none of the modules that it imports. Here the static imports are walked from a script
-into this package and the syntax trees are hashed without docstrings: comments, formatting and documentation change nothing, any other
-edit does. Plugins, which are imported by name at run time, are named by the caller.
+Snakemake tracks a script's modification time, but not the modules that it imports. This module follows the static imports from a script
+into the package and hashes the syntax trees without docstrings: comments, formatting and documentation do not matter, any other edit
+does. Plugins, which are imported by name at run time, are passed by the caller.
 """
 
 import ast
@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = "spurprune"
-# Modules that cannot change a result: how a stage reports, where it finds a device or a copy, how it names an error; the version's number.
+# Modules that cannot change a result: logs, devices, local copies, errors, plugin lookup, this module, checkpoints, the version.
 CANNOT_CHANGE_RESULTS = frozenset({PACKAGE}) | frozenset(
     f"{PACKAGE}.{name}"
     for name in ("machine.logs", "machine.devices", "machine.scratch", "errors", "dag.plugins", "dag.codehash", "training.checkpoints")
@@ -20,7 +20,7 @@ CANNOT_CHANGE_RESULTS = frozenset({PACKAGE}) | frozenset(
 
 
 def code_hash(root: Path, script: Path, *modules: str) -> str:
-    """Return a 16-digit hash of a script, the package modules that it imports, and further ``modules`` with theirs.
+    """Return a 16-digit hash of a script, of further ``modules``, and of the package modules that these import.
 
     ``root`` is the folder that holds the package; ``script`` is a path below it.
     """
@@ -30,12 +30,12 @@ def code_hash(root: Path, script: Path, *modules: str) -> str:
 
 
 def hashed_modules(root: Path, script: Path, *modules: str) -> frozenset[str]:
-    """Return the dotted names of the package modules that ``code_hash`` of the same arguments covers."""
+    """Return the dotted names of the package modules that ``code_hash`` covers for the same arguments."""
     return frozenset(_walk(root, script, modules)) - {script.relative_to(root).as_posix()}
 
 
 def _walk(root: Path, script: Path, modules: Iterable[str]) -> dict[str, str]:
-    """Return the hash of the script, by its path, and of every module behind it and behind ``modules``, by name."""
+    """Return the hash of the script, by path, and of every module that it or ``modules`` import, by name."""
     digest, imports = _parse(script.read_text(encoding="utf-8"))
     digests = {script.relative_to(root).as_posix(): digest}
     pending = [*modules, *imports]
@@ -49,13 +49,13 @@ def _walk(root: Path, script: Path, modules: Iterable[str]) -> dict[str, str]:
         digest, imports = _parse(path.read_text(encoding="utf-8"))
         if module not in CANNOT_CHANGE_RESULTS:
             digests[module] = digest
-        # What a module imports may change results where the module itself cannot; importing it runs its packages' code, too.
+        # An excluded module may import one that changes results; importing a module also runs its packages' code.
         pending += [*imports, module.rpartition(".")[0]]
     return digests
 
 
 def _path(root: Path, module: str) -> Path | None:
-    """Return the file of a module of the package, or None if the name is not a module (an attribute, or foreign)."""
+    """Return the file of a module of the package, or None if the name is not one (an attribute, or another package)."""
     if module.split(".")[0] != PACKAGE:
         return None
     base = root.joinpath(*module.split("."))

@@ -1,4 +1,4 @@
-"""The files that the workflow makes, as records of what names each, with their paths below the results folder."""
+"""The workflow's files: a record of what identifies each, with its path below the results folder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from spurprune.config import methods
 from spurprune.dag import plugins
 from spurprune.pruning import plan as plans
 
-SHARED = "shared"  # in the place of a block: what all repeats share
-SHARED_REPEAT = -1  # the repeat number under which that is stored
+SHARED = "shared"  # takes a block's place in the path of what all repeats share
+SHARED_REPEAT = -1  # the repeat number in such files
 
 
 @dataclass(frozen=True, order=True)
 class Run:
-    """A method on a plan for one block of repeats; ``candidate`` names one point of the method's grid in a tuning run, else it is empty."""
+    """A method on a plan for one block of repeats; ``candidate`` is a point of the method's grid in a tuning run, else empty."""
 
     setting: str
     method: str
@@ -31,7 +31,7 @@ class Run:
 
 @dataclass(frozen=True, order=True)
 class Difficulty:
-    """One setting's difficulty by one score for one block of repeats."""
+    """A setting's difficulty by one score, for one block of repeats."""
 
     setting: str
     score: str
@@ -59,7 +59,7 @@ class Reference:
 
 @dataclass(frozen=True, order=True)
 class Partition:
-    """A named division of a setting's training samples for one block of repeats."""
+    """A named partition of a setting's training samples, for one block of repeats."""
 
     setting: str
     partition: str
@@ -98,25 +98,25 @@ def repeats_of(block: str) -> range:
 
 
 def base_difficulty(setting: str, block: str, settings: Mapping[str, Any]) -> Difficulty | None:
-    """Return the difficulty by which a setting's carriers are chosen, its base setting's, if they are."""
+    """Return the base setting's difficulty by which a setting's carriers are chosen; None if they are chosen otherwise."""
     carriers = settings[setting]["carriers"]
     return Difficulty(carriers["base"], carriers["score"], block) if "base" in carriers else None
 
 
 def plan_difficulty(setting: str, plan: str, block: str) -> Difficulty | None:
-    """Return the difficulty that a plan goes by, if any."""
+    """Return the difficulty that a plan uses; None if it uses none."""
     score = plans.parse(plan).score
     return Difficulty(setting, score, block) if score else None
 
 
 def plan_partition(setting: str, plan: str, block: str) -> Partition | None:
-    """Return the partition that a plan goes by, if any; the classes need no file."""
+    """Return the partition that a plan uses; None if it uses none, or the classes, which need no file."""
     partition = plans.parse(plan).partition
     return None if partition in (None, plans.CLASS) else Partition(setting, str(partition), block)
 
 
 def reference_of(setting: str, recipe: str | None, block: str, settings: Mapping[str, Any]) -> Reference | None:
-    """Return the reference runs of a recipe for a block, which all repeats may share; None for no recipe."""
+    """Return a recipe's reference runs for a block, or those that all repeats share; None without a recipe."""
     if recipe is None:
         return None
     return Reference(setting, recipe, SHARED if settings[setting]["reference"][recipe]["shared"] else block)
@@ -135,7 +135,7 @@ def partition_reference(partition: Partition, settings: Mapping[str, Any]) -> Re
 
 
 def is_refinement(method: str, entries: Mapping[str, Any]) -> bool:
-    """Return whether a method starts from another one's model."""
+    """Return whether a method starts from another method's model."""
     return entries[method]["kind"] in plugins.names("refinements")
 
 
@@ -146,12 +146,12 @@ def source_of(run: Run, entries: Mapping[str, Any]) -> Run | None:
 
 
 def selection_of(run: Run, entries: Mapping[str, Any]) -> Selection | None:
-    """Return the selection that a run takes its candidate from; None for a method that is not tuned, and for tuning runs."""
+    """Return the selection that chooses a run's candidate; None for untuned methods and for tuning runs."""
     return Selection(run.setting, run.method) if entries[run.method]["grid"] and not run.candidate else None
 
 
 def tuning_runs(selection: Selection, entries: Mapping[str, Any]) -> list[Run]:
-    """Return the runs that a selection chooses by, candidate by candidate in grid order."""
+    """Return the runs that a selection compares, by candidate in grid order."""
     entry = entries[selection.method]
     tuning = entry["tuning"]
     return [

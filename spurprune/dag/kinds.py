@@ -1,6 +1,6 @@
-"""Kinds of figures and tables, by their records: the configuration's schema and its checks are derived from these.
+"""The configuration's schema and checks of figures and tables, derived from the records of their kinds.
 
-See ``spurprune.figures.kind`` for what a record says.
+``spurprune.figures.kind`` describes the records.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,11 +13,11 @@ from spurprune.errors import ConfigError, PlanError
 from spurprune.figures.kind import Configuration, Item, Kind, Schema, Study, named_settings
 from spurprune.pruning import plan as plans
 
-# What a setting may have to have: how its block shows it, what it is called where it is missing, and what it is for.
+# What a kind may need of a setting: a test of the setting's block, words for a failed test, and what the kind needs it for.
 NEEDS: Mapping[str, tuple[Callable[[Mapping[str, Any]], bool], str, str]] = {
-    "probe": (lambda block: block["probe"] is not None, "no probe", "shows how often one class is taken for another"),
-    "carriers": (lambda block: block["carriers"]["choose"] != "none", "no known carriers", "is about these"),
-    "aligned": (lambda block: bool(block["aligned"]), "no aligned groups", "prunes within these"),
+    "probe": (lambda block: block["probe"] is not None, "no probe", "shows how often one class is mistaken for another"),
+    "carriers": (lambda block: block["carriers"]["choose"] != "none", "no known carriers", "shows them"),
+    "aligned": (lambda block: bool(block["aligned"]), "no aligned groups", "prunes within them"),
 }
 
 
@@ -38,21 +38,21 @@ def _kinds(section: str) -> dict[str, Kind]:
 
 
 def kind_of(item: Item) -> Kind:
-    """Return the record of a figure's or a table's kind; the two share no names."""
+    """Return the record of an item's kind; figures and tables share no kind names."""
     return {**figure_kinds(), **table_kinds()}[item["kind"]]
 
 
 def schema_of(kinds: Mapping[str, Kind]) -> dict[str, Any]:
-    """Return the JSON schema of a figure, or of a table, of one of these kinds.
+    """Return the JSON schema of a figure or table of one of these kinds.
 
-    Which options go with which kind is left to ``check``, whose sentences are clearer. Raises ValueError if two kinds declare one option
-    differently: a word should mean one thing.
+    ``check``, whose messages are clearer, verifies which options go with which kind. Raises ValueError if two kinds declare an option
+    differently.
     """
     options: dict[str, Schema] = {}
     for name, kind in kinds.items():
         for option, schema in kind.options.items():
             if options.setdefault(option, schema) != schema:
-                raise ValueError(f"{name}: the option '{option}' is not what another kind declares it to be")
+                raise ValueError(f"{name}: the option '{option}' is declared differently by another kind")
     return {
         "type": "object",
         "additionalProperties": False,
@@ -64,7 +64,7 @@ def schema_of(kinds: Mapping[str, Kind]) -> dict[str, Any]:
 def check(key: str, item: Item, study: Study, config: Configuration, kind: Kind | None = None) -> None:
     """Check one figure or table of a study; raises ConfigError at the first mistake.
 
-    ``key`` names the item in messages; ``kind`` is its record, looked up by its name unless it is given.
+    ``key`` names the item in messages; ``kind`` is its record, by default looked up by name.
     """
     kind = kind or kind_of(item)
     _check_options(key, item, kind)
@@ -96,7 +96,7 @@ def _check_family(key: str, item: Item, kind: Kind, config: Configuration) -> No
     for coordinates in config.families[item["family"]].values():
         if sum(f".{dotted}".endswith(f".{words}") for dotted in coordinates for words in kind.sweeps) != 1:
             raise ConfigError(
-                f"{key}.family is '{item['family']}', whose grid does not vary one key that ends in "
+                f"{key}.family is '{item['family']}', whose grid does not vary exactly one key that ends in "
                 f"{' or '.join(repr(words) for words in kind.sweeps)}; name a family that does."
             )
 
@@ -109,17 +109,15 @@ def _check_needs(key: str, item: Item, kind: Kind, config: Configuration) -> Non
                 if held != "images":
                     raise ConfigError(f"{key}: '{setting}' holds {held}, but a {item['kind']} draws images; name another setting.")
                 continue
-            if need == "carriers" and setting == item.get("baseline"):  # which is there to have none
+            if need == "carriers" and setting == item.get("baseline"):  # a baseline has none on purpose
                 continue
             is_met, missing, purpose = NEEDS[need]
             if not is_met(config.settings[setting]):
-                raise ConfigError(
-                    f"{key}: '{setting}' has {missing}, but a {item['kind']} {purpose}; give the setting its '{need}' or name another."
-                )
+                raise ConfigError(f"{key}: '{setting}' has {missing}, but a {item['kind']} {purpose}; set its '{need}' or name another.")
 
 
 def _check_scores(key: str, item: Item, study: Study, kind: Kind, config: Configuration) -> None:
-    """Check that every plan can be made in its setting, and that every score shown is computed there."""
+    """Check that each setting has the scores of its plans and the scores shown."""
     wanted = {(setting, score): None for setting, score, _ in kind.difficulties(item, study, config)}
     for setting, plan_name in {(setting, plan): None for setting, _, plan, _ in kind.runs(item, study, config)}:
         try:

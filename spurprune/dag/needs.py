@@ -1,4 +1,4 @@
-"""What the selected studies need, from their runs down to the datasets: every file that is made, each once."""
+"""What the selected studies need, from runs down to datasets: every file, each once."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ from spurprune.dag.files import Difficulty, Partition, Reference, Run, Selection
 class Needs:
     """The files of the selected studies.
 
-    ``runs`` are those that the studies show, ``candidates`` tuning runs; ``sources`` are the runs whose model a refinement starts from,
-    which may be among the former. ``plans`` holds (setting, plan, block), ``samples`` (setting, block), ``datasets`` (dataset, image size).
+    ``runs`` are those that the studies show, ``candidates`` tuning runs, ``sources`` the runs whose models refinements start from; runs
+    may also be sources. ``plans`` holds (setting, plan, block), ``samples`` (setting, block), ``datasets`` (dataset, image size).
     """
 
     runs: frozenset[Run]
@@ -33,7 +33,7 @@ class Needs:
 
 
 def of(config: Config) -> Needs:
-    """Return what builds the selected studies from nothing."""
+    """Return the files needed to build the selected studies from scratch."""
     shown = frozenset(studies.all_runs(config))
     candidates, sources, selections = _runs_behind(shown, config)
     everything = shown | candidates | sources
@@ -42,7 +42,7 @@ def of(config: Config) -> Needs:
     difficulties = {score for plan in plans if (score := files.plan_difficulty(*plan))} | set(studies.all_difficulties(config))
     samples = {(run.setting, run.block) for run in everything}
     samples |= {(score.setting, score.block) for score in difficulties} | {(one.setting, one.block) for one in partitions}
-    # A base setting takes its own carriers from no other, so one step reaches all of them.
+    # A base setting has no base itself, so one step finds all of them.
     bases = {base for setting, block in samples if (base := files.base_difficulty(setting, block, config.settings))}
     difficulties |= bases
     references = {found for score in difficulties if (found := files.difficulty_reference(score, config.settings))}
@@ -64,7 +64,7 @@ def of(config: Config) -> Needs:
 
 
 def keeping_models(needed: Needs) -> set[tuple[str, str, str]]:
-    """Return (setting, method, plan) of the runs whose networks are kept because a refinement starts from them."""
+    """Return (setting, method, plan) of the runs whose models are kept because a refinement starts from them."""
     return {(run.setting, run.method, run.plan) for run in needed.sources}
 
 

@@ -1,6 +1,6 @@
-"""``make plan``: jobs, trainings and estimated hours of the selected studies, from the configuration alone.
+"""``make plan``: jobs, training runs and estimated hours of the selected studies, from the configuration alone.
 
-The jobs are counted from the studies, without Snakemake and without any data, and agree with ``snakemake -n`` in an empty folder.
+Jobs are counted without Snakemake and without data; the counts agree with ``snakemake -n`` in an empty folder.
 """
 
 import argparse
@@ -20,9 +20,9 @@ from spurprune.dag.files import Reference, Run
 from spurprune.errors import ConfigError, SpurpruneError
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS_AN_HOUR = 3600
-# A training job's time limit on a cluster: its estimate is for one device that nobody shares, so it gets several times that, and never
-# less than starting on a cold file system may take.
+SECONDS_PER_HOUR = 3600
+# A training job's time limit on a cluster is a multiple of its estimate, which assumes an unshared device, and leaves time for a start on
+# a cold file system.
 RUNTIME_FACTOR = 3
 RUNTIME_FLOOR_MINUTES = 30
 RUNTIME_CEILING_MINUTES = 24 * 60  # many partitions allow no more
@@ -30,7 +30,7 @@ RUNTIME_CEILING_MINUTES = 24 * 60  # many partitions allow no more
 
 @dataclass(frozen=True)
 class Job:
-    """One job; ``setting`` is None where it serves several. ``hours`` are those of its trainings on the setting's estimated device."""
+    """One job; ``setting`` is None if it serves several. ``hours`` are estimated for its training runs on the setting's device."""
 
     rule: str
     setting: str | None = None
@@ -40,7 +40,7 @@ class Job:
 
 @dataclass(frozen=True)
 class PlanRow:
-    """What one setting costs; ``device`` is the one that the estimate is for, empty for the row of all jobs that serve several settings."""
+    """The cost of one setting; ``device`` is what the estimate is for, empty in the row of the jobs that serve several settings."""
 
     name: str
     jobs: int
@@ -50,7 +50,7 @@ class PlanRow:
 
 
 def jobs(config: Config) -> list[Job]:
-    """Return every job that builds the selected studies from nothing."""
+    """Return every job needed to build the selected studies from scratch."""
     needed = needs.of(config)
     kept = needs.keeping_models(needed)
     trained = [run for run in sorted(needed.all_runs) if not files.is_refinement(run.method, config.methods)]
@@ -78,21 +78,21 @@ def jobs(config: Config) -> list[Job]:
 
 
 def reference_job(reference: Reference, config: Config) -> Job:
-    """Return the job that trains some reference runs, every seed of every repeat of the block."""
+    """Return the job that trains reference runs: every seed of every repeat of the block."""
     recipe = config.settings[reference.setting]["reference"][reference.recipe]
     count = recipe["seeds"] * len(files.repeats_of(reference.block))
     return _training_job("train_reference", reference.setting, count, recipe["epochs"], config)
 
 
 def run_job(run: Run, config: Config, keeps_model: bool = False) -> Job:
-    """Return the job that trains a run, every repeat of the block; ``keeps_model`` where a refinement starts from it."""
+    """Return the job that trains a run: every repeat of the block; ``keeps_model`` if a refinement starts from it."""
     keeps_model |= config.settings[run.setting]["keep_models"]
     rule = "retrain_candidate" if run.candidate else "retrain_keeping_models" if keeps_model else "retrain"
     return _training_job(rule, run.setting, len(files.repeats_of(run.block)), epochs_of(run, config), config)
 
 
 def epochs_of(run: Run, config: Config) -> int:
-    """Return the epochs of a run; of a tuned method the most that a candidate takes, since none is chosen yet."""
+    """Return the epochs of a run; for a tuned method the maximum over its candidates, since none is chosen yet."""
     entry = config.methods[run.method]
     candidates = methods.candidates(entry)
     if run.candidate:
@@ -102,16 +102,16 @@ def epochs_of(run: Run, config: Config) -> int:
 
 
 def runtime_minutes(job: Job) -> int:
-    """Return the time limit of a training job in whole minutes, as a cluster's scheduler wants one.
+    """Return a training job's time limit for a cluster's scheduler, in whole minutes.
 
-    It is the same at every attempt, and a day at most: a training that comes to its limit goes on from its checkpoint, and a longer limit
-    might be one that the scheduler never grants.
+    It is the same for every attempt and at most a day: a job that reaches its limit resumes from its checkpoint, and a scheduler might
+    never grant a longer one.
     """
     return min(max(RUNTIME_FLOOR_MINUTES, math.ceil(job.hours * 60 * RUNTIME_FACTOR)), RUNTIME_CEILING_MINUTES)
 
 
 def rows(all_jobs: Sequence[Job], config: Config) -> list[PlanRow]:
-    """Return a row for every setting that takes part, in the order of the configuration, and one for the jobs that serve several."""
+    """Return one row per setting that has jobs, in the order of the configuration, and one for the jobs that serve several settings."""
     found = [
         _row(name, [job for job in all_jobs if job.setting == name], block["estimate"]["device"]) for name, block in config.settings.items()
     ]
@@ -119,10 +119,10 @@ def rows(all_jobs: Sequence[Job], config: Config) -> list[PlanRow]:
 
 
 def render(all_jobs: Sequence[Job], config: Config) -> str:
-    """Return the plan as text: a table with a row a setting, totals, and the jobs by rule."""
+    """Return the plan as text: a table with one row per setting, totals, and the jobs by rule."""
     listed = rows(all_jobs, config)
     total = _row("total", all_jobs, "")
-    header = ("setting", "jobs", "trainings", "hours", "device")
+    header = ("setting", "jobs", "training runs", "hours", "device")
     cells = [header, *((row.name, f"{row.jobs:,}", f"{row.trainings:,}", _hours(row.hours), row.device) for row in (*listed, total))]
     widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
     lines = [
@@ -145,14 +145,14 @@ def render(all_jobs: Sequence[Job], config: Config) -> str:
             rule,
             lines[-1],
             "",
-            f"Estimate: {by_device}, for the trainings alone; several devices or cores share it.",
+            f"Estimate: {by_device}, for training alone; several devices or cores share it.",
             f"Jobs by rule: {', '.join(f'{name} {count:,}' for name, count in by_rule.items())}.",
         ]
     )
 
 
 def load(configfiles: Iterable[Path]) -> Config:
-    """Return the configuration as ``snakemake --configfile`` makes it: the files merged over config/config.yaml; raises ConfigError."""
+    """Return the configuration that ``snakemake --configfile`` would use: the files merged over config/config.yaml; raises ConfigError."""
     raw = read_yaml(ROOT / "config" / "config.yaml")
     for path in configfiles:
         if not path.is_file():
@@ -163,7 +163,7 @@ def load(configfiles: Iterable[Path]) -> Config:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the plan; returns the exit status, 1 with one sentence on standard error if the configuration is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m spurprune.dag.planning", description="Jobs, trainings and estimated hours.")
+    parser = argparse.ArgumentParser(prog="python -m spurprune.dag.planning", description="Jobs, training runs and estimated hours.")
     parser.add_argument("--configfile", nargs="*", type=Path, default=[], help="files merged over config/config.yaml, in this order")
     options = parser.parse_args(arguments)
     try:
@@ -177,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _training_job(rule: str, setting: str, trainings: int, epochs: int, config: Config) -> Job:
     epoch_seconds = config.settings[setting]["estimate"]["epoch_seconds"]
-    return Job(rule, setting, trainings, trainings * epochs * epoch_seconds / SECONDS_AN_HOUR)
+    return Job(rule, setting, trainings, trainings * epochs * epoch_seconds / SECONDS_PER_HOUR)
 
 
 def _row(name: str, of_row: Sequence[Job], device: str) -> PlanRow:

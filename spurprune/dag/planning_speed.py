@@ -1,7 +1,7 @@
-"""What Snakemake's planning of ten thousand jobs is spared; measured in docs/benchmarks.md.
+"""Patches that make Snakemake plan thousands of jobs faster; measured in docs/benchmarks.md.
 
-Both parts change what other packages do, so both hold only in the process that plans, and neither changes a plan. Where another version
-of Snakemake has nothing to spare, nothing happens.
+They affect other packages, so they are applied in the planning process only; neither changes a plan. With a version of Snakemake that
+lacks what they patch, they do nothing.
 """
 
 import atexit
@@ -11,22 +11,22 @@ from functools import cache
 
 
 def speed_up() -> None:
-    """Spare the planning in this process what it does in vain; may be called repeatedly."""
+    """Apply both patches in this process; may be called repeatedly."""
     collect_rarely()
     parse_each_path_once()
 
 
 def collect_rarely() -> None:
-    """Let Python search for garbage rarely, and not at its end: a plan lives until then, and searching it takes a seventh of the time."""
+    """Collect garbage rarely, and not at exit: a plan lives until then, and traversing it takes a seventh of the planning time."""
     gc.set_threshold(100_000, 50, 1000)
     atexit.unregister(gc.freeze)
     atexit.register(gc.freeze)
 
 
 def parse_each_path_once() -> bool:
-    """Remember what ``smart_open.parse_uri`` returns; return whether this package and this function exist.
+    """Cache the results of ``smart_open.parse_uri``; return whether this function exists.
 
-    Snakemake 9 has the path of each job's script parsed several times, which defines a class each time: a sixth of the time.
+    Snakemake 9 parses the path of each job's script several times, each time defining a class: a sixth of the planning time.
     """
     try:
         smart_open = importlib.import_module("smart_open")

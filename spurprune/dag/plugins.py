@@ -1,7 +1,7 @@
 """Modules chosen by name in the configuration: readers, overlays, networks, methods, scores, strategies, figures, tables and others.
 
-They are loaded by name and not imported by their neighbours, so that a change of one reader or score is a change for its own users
-only: the workflow hashes a stage's code together with the plugins that its configuration names (see ``spurprune.dag.codehash``).
+They are loaded by name rather than imported, so that a change to one reader or score affects only its users: the workflow hashes a
+stage's code together with the plugins that its configuration names (see ``spurprune.dag.codehash``).
 """
 
 import ast
@@ -16,7 +16,7 @@ from typing import Any
 import spurprune
 from spurprune.errors import ConfigError
 
-# Where the plugins of each kind lie within the package.
+# The subpackage of each kind of plugin.
 FOLDERS = {
     "datasets": "data.datasets",
     "readers": "data.readers",
@@ -56,9 +56,9 @@ def load(kind: str, name: str) -> ModuleType:
 
 
 def declared(kind: str, name: str, constant: str, default: Any = None) -> Any:
-    """Return a literal that a plugin assigns at its top level, such as OPTIONS, without importing the plugin; raises ConfigError as above.
+    """Return a literal assigned at a plugin's top level, such as OPTIONS, without importing the plugin; raises ConfigError as above.
 
-    Networks and methods import torch, which the configuration is checked without.
+    Networks and methods import torch, which checking the configuration must not.
     """
     return _literals(kind, name).get(constant, default)
 
@@ -78,5 +78,5 @@ def _literals(kind: str, name: str) -> dict[str, Any]:
 
 
 def defaults(kind: str, name: str) -> dict[str, Any]:
-    """Return the defaults of the options that a plugin declares, of those that have one; raises ConfigError as above."""
+    """Return the defaults that a plugin declares for its options; raises ConfigError as above."""
     return {option: schema["default"] for option, schema in declared(kind, name, "OPTIONS", {}).items() if "default" in schema}

@@ -1,6 +1,6 @@
-"""Studies: which runs and difficulties their figures and tables need, by the records of these kinds.
+"""Which runs and difficulties the figures and tables of studies need, according to the records of their kinds.
 
-The workflow, ``make plan`` and the tests all ask here, so that the runs that something shows are the only ones ever built.
+The workflow, ``make plan`` and the tests all use this module, so that only runs that something shows are ever built.
 """
 
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ from spurprune.dag.files import Difficulty, Run
 Item = Mapping[str, Any]
 Study = Mapping[str, Any]
 
-FIGURE_ENDINGS = ("pdf", "png", "csv", "txt")  # the figure twice, the numbers behind it, what is seen in it
+FIGURE_ENDINGS = ("pdf", "png", "csv", "txt")  # the figure in two formats, its numbers, its findings
 TABLE_ENDINGS = ("csv", "md")
 
 
 def runs_of(item: Item, study: Study, config: Config) -> list[Run]:
-    """Return the runs that a figure or table shows, in a fixed order; a summary shows those of all its study."""
+    """Return the runs that a figure or table shows, in a fixed order; a summary shows all runs of its study."""
     kind = kinds.kind_of(item)
     if kind.shows_all_runs:
         return sorted(study_runs(study, config))
@@ -26,12 +26,12 @@ def runs_of(item: Item, study: Study, config: Config) -> list[Run]:
 
 
 def difficulties_of(item: Item, study: Study, config: Config) -> list[Difficulty]:
-    """Return the difficulty that a figure or table shows itself, besides that by which its runs were pruned."""
+    """Return the difficulties that a figure or table itself shows, apart from those by which its runs were pruned."""
     return [Difficulty(*one) for one in kinds.kind_of(item).difficulties(item, study, config)]
 
 
 def study_runs(study: Study, config: Config) -> set[Run]:
-    """Return the runs of a study: those that its figures and tables show, and those of the settings and plans that it compares."""
+    """Return the runs of a study: those that its figures and tables show, and all combinations of its settings, methods and plans."""
     compared = {
         Run(setting, method, plan, block)
         for setting in study.get("settings", ())
@@ -48,12 +48,12 @@ def items_of(study: Study) -> list[Item]:
 
 
 def all_runs(config: Config) -> list[Run]:
-    """Return every run of the selected studies, sorted, each once."""
+    """Return every run of the selected studies, sorted, without duplicates."""
     return sorted(set[Run]().union(*(study_runs(config.studies[name], config) for name in config.select)))
 
 
 def all_difficulties(config: Config) -> list[Difficulty]:
-    """Return every difficulty that the selected studies show themselves, sorted, each once."""
+    """Return every difficulty that the selected studies themselves show, sorted, without duplicates."""
     found: set[Difficulty] = set()
     for study in (config.studies[name] for name in config.select):
         for item in items_of(study):

@@ -1,1 +1,1 @@
-"""Data: inputs, samples and their groups, subsets, tokens; releases and their formats."""
+"""Data: inputs, samples and their groups, subsets, tokens, and the readers of datasets and file formats."""

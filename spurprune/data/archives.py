@@ -1,4 +1,4 @@
-"""Archives, unpacked so that nothing is written outside their folder."""
+"""Safe unpacking of archives: nothing is written outside the target folder."""
 
 import gzip
 import lzma
@@ -15,7 +15,7 @@ from spurprune.errors import DataError, first_sentence
 from spurprune.machine.logs import log
 from spurprune.storage.files import writing
 
-# What the readers raise for files that are damaged, of another format, encrypted, or packed in an unknown way.
+# Raised for archives that are damaged, encrypted, of another format, or compressed by an unknown method.
 DAMAGED = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -28,11 +28,11 @@ DAMAGED = (
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a tar or zip archive into a folder, whose own files are kept.
+    """Unpack a tar or zip archive into a folder without overwriting existing files.
 
-    All members are checked before anything is written: an absolute path, one that climbs out of the folder, a link or a device is
-    refused. Files are unpacked beside their place and then moved, so that none is ever half-written. Raises DataError that names the
-    archive and, where it is refused, the member.
+    All members are checked before anything is written: absolute paths, paths that lead out of the folder, links and devices are refused.
+    Files are unpacked into a staging folder and then moved, so none is ever half-written. Raises DataError that names the archive and,
+    if it is refused, the member.
     """
     staging = folder / f".{archive.name}.unpacked"
     with writing(folder):
@@ -46,7 +46,7 @@ def unpack(archive: Path, folder: Path) -> None:
                 if path.is_dir():
                     target.mkdir(exist_ok=True)
                 elif target.exists():
-                    log.info("%s exists already and is kept", target)
+                    log.info("%s already exists and is kept", target)
                 else:
                     path.rename(target)
     finally:
@@ -72,27 +72,27 @@ def _extract(archive: Path, staging: Path) -> None:
 
 
 def _zip_members(packed: zipfile.ZipFile) -> Iterator[tuple[str, bool]]:
-    """Yield (name, whether it is a plain file or folder) of every member."""
+    """Yield (name, whether it is a plain file or folder) for every member."""
     for info in packed.infolist():
         yield info.filename, stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR)
 
 
 def _tar_members(packed: tarfile.TarFile) -> Iterator[tuple[str, bool]]:
-    """Yield (name, whether it is a plain file or folder) of every member."""
+    """Yield (name, whether it is a plain file or folder) for every member."""
     for info in packed:
         yield info.name, info.isfile() or info.isdir()
 
 
 def _require_harmless(archive: Path, members: Iterable[tuple[str, bool]]) -> None:
-    """Raise DataError for the first member that would be written outside the folder or is neither file nor folder."""
+    """Raise DataError for the first member that would be written outside the folder or is neither a file nor a folder."""
     for name, plain in members:
         path = PurePosixPath(name.replace("\\", "/"))
         if path.is_absolute() or re.match("[A-Za-z]:", name):
             why = "has an absolute path"
         elif ".." in path.parts:
-            why = "climbs out of the folder"
+            why = "leads out of the folder"
         elif not plain:
             why = "is a link or a device"
         else:
             continue
-        raise DataError(f"{archive} is refused, since its member {name!r} {why}; remove it and place the data yourself.")
+        raise DataError(f"{archive} is refused because its member {name!r} {why}; remove it and place the data yourself.")

@@ -1,4 +1,4 @@
-"""All datasets that a setting can name: the declared ones of the registry, and the user's own, blocks of ``datasets``."""
+"""All datasets that a setting can name: those declared in the registry, and the user's own (blocks of ``datasets``)."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ def names(own: Own) -> list[str]:
 
 
 def check(own: Own) -> None:
-    """Raise ConfigError for the first block of ``datasets`` that a schema would accept but that cannot be read."""
+    """Raise ConfigError for the first block of ``datasets`` that passes the schema but cannot be read."""
     for name, block in own.items():
         if name in registry():
             raise ConfigError(f"datasets.{name} has the name of a declared dataset; choose another name.")
@@ -25,7 +25,7 @@ def check(own: Own) -> None:
 
 
 def dataset_entry(name: str, own: Own) -> DatasetEntry:
-    """Return what is known of a dataset before it is read; ``name`` is one of ``names(own)``."""
+    """Return what is known about a dataset before it is read; ``name`` is one of ``names(own)``."""
     if name not in own:
         return registry()[name]
     block = own[name]
@@ -37,7 +37,7 @@ def dataset_entry(name: str, own: Own) -> DatasetEntry:
         train_class_counts=None,
         attributes=None,
         image_size=None,
-        embedded=True,  # its block says where it lies, so ``data`` names no folder
+        embedded=True,  # its block gives the path, so ``data`` has no entry
         source=block["path"],
         licence="the user's own data",
         channels=3 if kind == "images" else None,
@@ -50,13 +50,13 @@ def plugin(name: str, own: Own) -> tuple[str, str]:
 
 
 def files(name: str, own: Own) -> list[Path]:
-    """Return the files of the user's own dataset whose edits make it stale, those that exist; none for a declared dataset."""
+    """Return the existing files of a user's own dataset whose edits make it stale; none for a declared dataset."""
     found: list[Path] = plugins.load("readers", own[name]["reader"]).files(own[name]) if name in own else []
     return found
 
 
 def own_schema() -> dict[str, Any]:
-    """Return the JSON schema of the configuration's ``datasets``, made of the readers' own."""
+    """Return the JSON schema of the configuration's ``datasets``, built from the readers' schemas."""
     readers = plugins.names("readers")
     return {
         "type": "object",

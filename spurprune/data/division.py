@@ -1,20 +1,21 @@
-"""Samples divided into splits at random, every class in proportion."""
+"""Random stratified splits."""
 
 import numpy as np
 
 
 def stratified_split(y: np.ndarray, counts: dict[str, int], rng: np.random.Generator) -> np.ndarray:
-    """Return split codes [N] (positions in ``counts``) with exactly the given sizes, every class divided in proportion.
+    """Return split codes int8 [N] (positions in ``counts``) with exactly the given sizes, stratified by class.
 
-    Shares are rounded by largest remainder, within the class first, so that both the split sizes and the class sizes come out exactly.
+    Shares are rounded by largest remainder, within classes first, so that split and class sizes are both exact. Raises ValueError if
+    ``counts`` do not add up to the number of samples.
     """
     sizes = np.array(list(counts.values()))
     if sizes.sum() != len(y):
-        raise ValueError(f"the splits hold {sizes.sum()} samples together, the data {len(y)}")
+        raise ValueError(f"the splits hold {sizes.sum()} samples in total, the data {len(y)}")
     classes, class_sizes = np.unique(y, return_counts=True)
     quota = np.outer(class_sizes, sizes / len(y))
     table = np.floor(quota).astype(int)
-    # Give what is left to the cells that lost most by rounding down, never beyond a row's or a column's total.
+    # The remainder goes to the cells that lost most by rounding down, within the totals of rows and columns.
     for row, column in sorted(np.ndindex(*quota.shape), key=lambda cell: (table[cell] - quota[cell], cell)):
         if table[row].sum() < class_sizes[row] and table[:, column].sum() < sizes[column]:
             table[row, column] += 1

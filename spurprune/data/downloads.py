@@ -1,4 +1,4 @@
-"""Downloads: a file from the first of several addresses that has it, checked by the publisher's checksum."""
+"""Downloads: a file from the first of several mirrors that has it, verified against the publisher's checksum."""
 
 import hashlib
 import os
@@ -17,28 +17,28 @@ from spurprune.errors import DataError, DownloadError, first_sentence
 from spurprune.machine.logs import log
 from spurprune.storage.files import writing
 
-RETRIES = 2  # at each address, after 1 s and another 2 s
-TIMEOUT = 60.0  # seconds without an answer or a byte
+RETRIES = 2  # per URL, after 1 s and then 2 s
+TIMEOUT = 60.0  # seconds without a response or data
 CHUNK = 1 << 16  # bytes
 # Without "identity", files that a server marks as compressed in transit would be stored decompressed.
 HEADERS = {"User-Agent": f"spurprune/{__version__}", "Accept-Encoding": "identity"}
 
 
 def fetch(urls: Sequence[str], path: Path, checksum: tuple[str, str]) -> str | None:
-    """Download ``path`` from the first of the http(s) ``urls`` that has it, and return that address; None if the file exists already.
+    """Download ``path`` from the first of the http(s) ``urls`` that has it and return that URL; None if the file already exists.
 
-    ``checksum`` is (algorithm of hashlib, hexadecimal digits) as the publisher gives it. The file appears under its name once it is
-    complete and checked. Raises DownloadError if no address has it, DataError if a file with another checksum is in the way, if an
-    address is not http(s), or if the file cannot be written.
+    ``checksum`` is the publisher's: (hashlib algorithm, hexadecimal digits). The file appears under its name only once it is complete and
+    verified. Raises DownloadError if no URL has it, DataError if a file with another checksum exists, a URL is not http(s), or the file
+    cannot be written.
     """
     for url in urls:
         if urlsplit(url).scheme not in ("http", "https"):
-            raise DataError(f"{url} is refused, since only http and https addresses are fetched; correct the address.")
+            raise DataError(f"{url} is refused because only http and https URLs are downloaded; correct the URL.")
     algorithm, published = checksum
     if path.exists():
         found = hash_of(path, algorithm)
         if found != published:
-            raise DataError(f"{path} has the {algorithm} {found}, but its publisher gives {published}; remove it to have it downloaded.")
+            raise DataError(f"{path} has the {algorithm} {found}, but its publisher gives {published}; remove it to download it again.")
         return None
     reasons = []
     for url in urls:
@@ -48,13 +48,13 @@ def fetch(urls: Sequence[str], path: Path, checksum: tuple[str, str]) -> str | N
             reasons.append(f"{url}: {_reason(error)}")
             log.warning("%s", reasons[-1])
             continue
-        log.info("%s from %s has the published %s", path, url, algorithm)
+        log.info("%s from %s matches the published %s", path, url, algorithm)
         return url
     raise DownloadError(f"{path.name} could not be downloaded ({'; '.join(reasons)}).")
 
 
 def hash_of(path: Path, algorithm: str) -> str:
-    """Return the hexadecimal digits of a file's hash; raises DataError if it cannot be read."""
+    """Return a file's hash as hexadecimal digits; raises DataError if it cannot be read."""
     try:
         with open(path, "rb") as stream:
             return hashlib.file_digest(stream, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
@@ -63,9 +63,9 @@ def hash_of(path: Path, algorithm: str) -> str:
 
 
 def _fetch_from(url: str, path: Path, known_hash: str) -> None:
-    """Fetch one address; raises requests' exceptions, ValueError for another checksum, DataError if the file cannot be written."""
+    """Download from one URL; raises requests' exceptions, ValueError for a wrong checksum, DataError if the file cannot be written."""
     logger = pooch.get_logger()
-    logger.handlers.clear()  # which write to standard error
+    logger.handlers.clear()  # they write to standard error
     logger.parent = log
     logger.setLevel("INFO")
     folder = path.with_name(f".{path.name}.partial")  # for pooch's temporary files, which outlive a killed run
@@ -74,14 +74,14 @@ def _fetch_from(url: str, path: Path, known_hash: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         try:
-            with ExitStack() as answers:  # pooch leaves answers open where it fails
-                close = {"response": lambda answer, **_: answers.enter_context(answer)}
+            with ExitStack() as responses:  # pooch leaves responses open if it fails
+                close = {"response": lambda response, **_: responses.enter_context(response)}
                 files = pooch.create(folder, base_url="", registry={path.name: known_hash}, urls={path.name: url}, retry_if_failed=RETRIES)
                 download = pooch.HTTPDownloader(
                     progressbar=sys.stderr.isatty(), chunk_size=CHUNK, timeout=TIMEOUT, headers=HEADERS, hooks=close
                 )
                 os.replace(files.fetch(path.name, downloader=download), path)
-        except (requests.RequestException, ValueError) as error:  # the former is an OSError, but not about this file
+        except (requests.RequestException, ValueError) as error:  # the former is an OSError, but not about ``path``
             failure = error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -90,11 +90,11 @@ def _fetch_from(url: str, path: Path, known_hash: str) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Return what went wrong in a few words: the texts of requests are full of Python objects and their addresses."""
+    """Return a short reason; requests' own messages are full of object representations."""
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"HTTP status {error.response.status_code} {error.response.reason}".rstrip()
     if isinstance(error, requests.Timeout):
-        return "no answer in time"
+        return "no response in time"
     cause: BaseException | None = error
     while cause:
         if isinstance(cause, OSError) and cause.strerror:

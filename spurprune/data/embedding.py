@@ -1,4 +1,4 @@
-"""Embeddings: the features and logits that a kept model gives every sample of a setting."""
+"""Embeddings: features and logits of a setting's samples, computed by a kept model."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
 from spurprune.storage.tables import labels, to_numpy
 
-VALUES_AT_ONCE = 1 << 26  # features in one table: far below what the 32-bit offsets of a list column can count
+VALUES_AT_ONCE = 1 << 26  # features per table, far below the limit of a list column's 32-bit offsets
 
 
 @dataclass(frozen=True)
 class Embedding:
-    """What a kept model gives one repeat's samples, as arrays over the same rows.
+    """Features and logits of one repeat's samples, as arrays over the same rows.
 
-    ``sample_id`` int64 [N], ``split`` and ``view`` str [N], ``features`` float32 [N, D], ``logits`` float32 [N, C]. A sample has a row for
-    each view that it is seen in.
+    ``sample_id`` int64 [N], ``split`` and ``view`` str [N], ``features`` float32 [N, D], ``logits`` float32 [N, C]. A sample has one row
+    per view in which it is shown.
     """
 
     repeat: int

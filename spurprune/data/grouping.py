@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ WITHOUT_WITH = ("without", "with")  # the values of an attribute that a sample h
 class Attribute:
     """A property with named values; a sample's value is a position in ``values``, -1 where unknown.
 
-    ``phrase`` is how a value reads behind a class in a group's name: "on {value}" makes "landbird on water".
+    ``phrase`` is how a value reads after the class in a group's name: "on {value}" gives "landbird on water".
     """
 
     name: str
@@ -25,10 +25,15 @@ class Attribute:
 
     @classmethod
     def of(cls, name: str, values: Sequence[str], phrase: str | None = None) -> "Attribute":
-        """Return an attribute; without a phrase, "with eyeglasses" if it is one to have or to lack, else ", hospital A"."""
+        """Return an attribute; its default phrase reads "with eyeglasses" for the values ``WITHOUT_WITH``, else ", hospital A"."""
         if phrase is None:
             phrase = f"{{value}} {name}" if tuple(values) == WITHOUT_WITH else f", {name} {{value}}"
         return cls(name, tuple(values), phrase)
+
+    @classmethod
+    def of_plain(cls, plain: Mapping[str, Any]) -> "Attribute":
+        """Return the attribute that ``dataclasses.asdict`` described."""
+        return cls(plain["name"], tuple(plain["values"]), plain["phrase"])
 
     def code(self, value: str) -> int:
         """Return a value's position; raises DataError if the attribute has no such value."""
@@ -41,8 +46,8 @@ class Attribute:
 class Grouping:
     """Numbers and names the groups of a setting.
 
-    A group's number counts through the classes, within these through the first attribute's values, and so on: label · 2 + value for one
-    attribute of two values. Without attributes the groups are the classes.
+    Groups are ordered by class, then by the first attribute's value, and so on: number label · 2 + value for one attribute with two
+    values. Without attributes the groups are the classes.
     """
 
     classes: tuple[str, ...]
@@ -79,17 +84,15 @@ class Grouping:
         label, codes = self.cell(number)
         name = self.classes[label]
         for attribute, code in zip(self.attributes, codes, strict=True):
-            words = attribute.phrase.replace("{value}", attribute.values[code])  # not format: a name may hold braces
+            words = attribute.phrase.replace("{value}", attribute.values[code])  # not format: a name may contain braces
             name += words if words.startswith(",") else f" {words}"
         return name
 
     def to_plain(self) -> dict[str, Any]:
         """Return the grouping as plain values for a file's metadata."""
-        attributes = [{"name": one.name, "values": list(one.values), "phrase": one.phrase} for one in self.attributes]
-        return {"classes": list(self.classes), "attributes": attributes}
+        return {"classes": list(self.classes), "attributes": [{**asdict(one), "values": list(one.values)} for one in self.attributes]}
 
     @classmethod
     def of_plain(cls, plain: Mapping[str, Any]) -> "Grouping":
         """Return the grouping that ``to_plain`` described."""
-        attributes = tuple(Attribute(one["name"], tuple(one["values"]), one["phrase"]) for one in plain["attributes"])
-        return cls(tuple(plain["classes"]), attributes)
+        return cls(tuple(plain["classes"]), tuple(Attribute.of_plain(one) for one in plain["attributes"]))

@@ -15,7 +15,7 @@ from spurprune.errors import DataError, first_sentence
 from spurprune.machine import scratch
 from spurprune.storage.files import replacing, write_text
 
-KINDS = {"uint8": "images", "int32": "sentences", "float32": "vectors"}  # by the type of their arrays
+KINDS = {"uint8": "images", "int32": "sentences", "float32": "vectors"}  # by the arrays' dtype
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Manifest:
     """What a prepared dataset holds.
 
     ``shape`` and ``dtype`` describe one sample of ``inputs.npy``: images are uint8, channel × height × width; sentences int32 tokens;
-    vectors float32. ``image_size`` is None where samples are kept as they are. ``mean`` and ``std`` are per channel over the training
+    vectors float32. ``image_size`` is None where samples keep their size. ``mean`` and ``std`` are per channel over the training
     split, of pixels scaled to [0, 1]. ``vocabulary`` is the fingerprint of the tokenizer's vocabulary where samples are sentences, else
     empty.
     """
@@ -71,12 +71,12 @@ class Manifest:
 
 
 def folder_name(dataset: str, image_size: int | None) -> str:
-    """Return the name of a prepared dataset's folder: the dataset, and the size that its samples are brought to, "full" for their own."""
+    """Return the folder name of a prepared dataset: the dataset and the size of its samples, "full" for their original size."""
     return f"{dataset}-{'full' if image_size is None else image_size}"
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Write a manifest as JSON, by rename."""
+    """Write a manifest as JSON, atomically."""
     write_text(path, json.dumps(asdict(manifest), indent=2, sort_keys=True) + "\n")
 
 
@@ -86,16 +86,16 @@ def read_manifest(path: Path) -> Manifest:
         raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         for name in ("shape", "classes", "mean", "std"):
             raw[name] = tuple(raw[name])
-        raw["attributes"] = tuple(Attribute(one["name"], tuple(one["values"]), one["phrase"]) for one in raw["attributes"])
+        raw["attributes"] = tuple(Attribute.of_plain(one) for one in raw["attributes"])
         return Manifest(**raw)
     except FileNotFoundError:
-        raise DataError(f"{path} is missing; rerun the workflow, which makes it.") from None
+        raise DataError(f"{path} is missing; rerun the workflow to create it.") from None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(f"{path} is not a dataset manifest ({first_sentence(error)}); delete it and rerun.") from error
 
 
 def write_inputs(path: Path, inputs: np.ndarray) -> None:
-    """Write the inputs array as ``.npy``, by rename."""
+    """Write the inputs array as ``.npy``, atomically."""
     with replacing(path) as temporary, open(temporary, "wb") as out:
         np.save(out, inputs, allow_pickle=False)
 
@@ -105,7 +105,7 @@ def open_inputs(path: Path, manifest: Manifest) -> np.ndarray:
     try:
         inputs: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
-        raise DataError(f"{path} is missing; rerun the workflow, which makes it.") from None
+        raise DataError(f"{path} is missing; rerun the workflow to create it.") from None
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path} is damaged or not an NPY file ({first_sentence(error)}); delete it and rerun.") from error
     expected = ((manifest.count, *manifest.shape), manifest.dtype)
@@ -118,10 +118,10 @@ def open_inputs(path: Path, manifest: Manifest) -> np.ndarray:
 
 @contextmanager
 def local_inputs(paths: Mapping[str, Path], folder: str | None, limit_gb: int | None = None) -> Iterator[dict[str, Path]]:
-    """Yield a job's ``paths``, the array's replaced by that of its copy in a node-local ``folder``, which is kept until the block ends.
+    """Yield a job's ``paths`` with inputs replaced by a copy in the node-local ``folder``, which is kept until the block ends.
 
-    ``paths`` names at least inputs and manifest. Without a folder, or where there can be no copy (see ``scratch.local_copy``), the paths
-    are yielded as they are. Raises DataError if the manifest is missing or damaged.
+    ``paths`` has at least the keys inputs and manifest. Without a folder, or if no copy can be made (see ``scratch.local_copy``), the
+    paths are unchanged. Raises DataError if the manifest is missing or damaged.
     """
     if not folder:
         yield dict(paths)

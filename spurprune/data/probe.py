@@ -1,4 +1,4 @@
-"""The probe: which class is tested with the spurious feature for being taken for which."""
+"""The probe: which classes are tested for being mistaken for the class that the spurious feature goes with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,5 +27,5 @@ class Probe:
         return cls(manifest.class_index(plain["source"]), target)
 
     def is_target(self, label: np.ndarray) -> np.ndarray:
-        """Return which samples belong to a class that is tested, bool [N]."""
+        """Return whether each sample belongs to a tested class, bool [N]."""
         return np.asarray(label != self.source if self.target is None else label == self.target)

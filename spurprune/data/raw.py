@@ -11,9 +11,9 @@ from spurprune.data.grouping import Attribute
 
 @dataclass(frozen=True)
 class RawDataset:
-    """A dataset as its reader found it.
+    """A dataset as its reader returns it.
 
-    ``inputs`` are uint8 images [N, channels, height, width], images that are still files, int32 tokens [N, 2 + length] (length,
+    ``inputs`` are uint8 images [N, channels, height, width], image files still to be decoded, int32 tokens [N, 2 + length] (length,
     position of the second sentence, token ids), or float32 vectors [N, D]; ``base`` has one row per sample in the same order (schema
     ``schemas.BASE``), with a column ``attribute_{name}`` for each of the ``attributes``; ``split_counts`` are the counts that the release
     declares, against which the rows are checked, 0 for a split that it lacks; ``vocabulary`` is the fingerprint of the tokenizer

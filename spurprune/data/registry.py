@@ -1,4 +1,4 @@
-"""The table of declared datasets: classes, counts, sources and terms (``registry.yaml`` beside this file)."""
+"""The declared datasets: classes, counts, sources and licences (``registry.yaml`` beside this file)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from spurprune.data.grouping import Attribute
 
 @dataclass(frozen=True)
 class Download:
-    """One file that a dataset's publisher offers: ``md5`` or ``sha256`` is the publisher's, ``size`` is in bytes.
+    """A file that a dataset's publisher offers; ``md5`` or ``sha256`` is the publisher's checksum, ``size`` is in bytes.
 
-    ``urls`` are mirrors, in the order in which they are tried; an archive is unpacked where ``unpack`` says so.
+    ``urls`` are mirrors, tried in order; ``unpack`` says whether the file is an archive to unpack.
     """
 
     urls: tuple[str, ...]
@@ -37,12 +37,12 @@ class Download:
 
 @dataclass(frozen=True)
 class DatasetEntry:
-    """What is known of a dataset before it is read; counts are those that the release declares.
+    """What is known about a dataset before it is read; counts are those that the release declares.
 
     ``kind`` is "images", "sentences" or "vectors"; ``channels`` is None unless samples are images. ``image_size`` is in pixels or tokens,
-    None where a setting chooses it or samples are kept as they are. ``classes``, ``train_class_counts`` (in class order) and
-    ``attributes`` are None where only the data tell. ``rankings`` are orders of its samples that the release comes with; ``downloads``
-    are the files that the workflow can fetch by itself; where there are none, a person must place the data.
+    None where a setting chooses it or samples keep their size. ``classes``, ``train_class_counts`` (in class order) and
+    ``attributes`` are None if only the data can tell. ``rankings`` names orderings of the samples that come with the release;
+    ``downloads`` are the files that the workflow can fetch; if there are none, the user must supply the data.
     """
 
     title: str

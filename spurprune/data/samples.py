@@ -1,4 +1,4 @@
-"""Samples of one setting: splits, labels, attributes, groups; which of them carry the spurious feature."""
+"""A setting's samples: splits, labels, attributes and groups, and which of them carry the spurious feature."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -72,27 +72,29 @@ def choose_carriers(
 ) -> np.ndarray:
     """Return the positions of the samples that get the feature, sorted.
 
-    ``candidates`` are the positions of the source class's training samples; ``rank`` their difficulty ranks in the same order, where a
-    choice goes by difficulty (0 = easiest). ``window`` takes ``count`` samples from the ``start``-th easiest on.
-
-    Raises DataError if there are fewer candidates than the choice needs.
+    ``candidates`` are the positions of the source class's training samples, ``rank`` their difficulty ranks in the same order (0 =
+    easiest), None if ``choose`` is "random". "window" takes ``count`` samples from the ``start``-th easiest on. Raises DataError if there
+    are too few candidates, ValueError if ranks are needed but missing.
     """
     needed = count + (start if choose == "window" else 0)
     if needed > len(candidates):
-        raise DataError(f"carriers: {needed} samples of the source class are needed, but its training split has only {len(candidates)}.")
+        raise DataError(
+            f"carriers: {needed} samples of the source class are needed, but its training split has only {len(candidates)}; "
+            "choose fewer carriers."
+        )
     if choose == "random":
         return np.sort(rng.choice(candidates, size=count, replace=False))
     if rank is None:
-        raise ValueError(f"'{choose}' goes by difficulty, so ranks are needed")
+        raise ValueError(f"'{choose}' needs difficulty ranks")
     by_rank = candidates[np.argsort(rank, kind="stable")]
     first = {"easiest": 0, "hardest": len(candidates) - count, "window": start}[choose]
     return np.sort(by_rank[first : first + count])
 
 
 def hold_out(label: np.ndarray, split: np.ndarray, share: float) -> np.ndarray:
-    """Return the splits with a share of every class's training samples moved to validation, by a fixed seed.
+    """Return the splits, str [N], with a share of each class's training samples moved to validation, by a fixed seed.
 
-    An official validation split, if there is one, joins training first, so that the share is of all that may be trained on.
+    An official validation split is first merged into training, so that the share refers to all samples available for training.
     """
     result = np.where(split == "validation", "train", split)
     rng = seeds.generator(seeds.SPLIT, "validation")
@@ -125,7 +127,7 @@ def to_table(samples: Sequence[Samples]) -> pa.Table:
 
 
 def write(path: Path, samples: Sequence[Samples], grouping: Grouping, provenance: tables.Provenance) -> None:
-    """Write a setting's samples with the grouping in the file's metadata; raises DataError if two rows are of one sample."""
+    """Write a setting's samples with the grouping in the file's metadata; raises DataError if a repeat holds a sample twice."""
     table = to_table(samples)
     tables.require_unique(table, schemas.SAMPLES, str(path))
     notes = {**provenance.notes, "grouping": grouping.to_plain()}
@@ -133,7 +135,7 @@ def write(path: Path, samples: Sequence[Samples], grouping: Grouping, provenance
 
 
 def read(path: Path) -> SampleSet:
-    """Read what ``write`` wrote; raises DataError if the file is missing or damaged, or its metadata describe no groups."""
+    """Read what ``write`` wrote; raises DataError if the file is missing or damaged, or its metadata lacks the grouping."""
     table = tables.read(path, schemas.SAMPLES)
     repeats = np.unique(to_numpy(table.column("repeat"))).tolist()
     return SampleSet(grouping_of(path), {repeat: _one_repeat(rows_of(table, repeat), repeat) for repeat in repeats})
@@ -162,9 +164,9 @@ def _one_repeat(rows: pa.Table, repeat: int) -> Samples:
 
 
 def check(samples: Samples, split_counts: dict[str, int], where: str) -> None:
-    """Assert the invariants of one repeat: ids unique (so the splits are disjoint), counts as declared; raises DataError."""
+    """Raise DataError unless one repeat's ids are unique (so the splits are disjoint) and its split sizes as declared."""
     if len(np.unique(samples.sample_id)) != len(samples.sample_id):
         raise DataError(f"{where}: repeat {samples.repeat} holds a sample twice.")
     found = {name: int((samples.split == name).sum()) for name in split_counts}
     if found != split_counts or sum(found.values()) != len(samples.sample_id):
-        raise DataError(f"{where}: repeat {samples.repeat} has the splits {found}, but {split_counts} are declared.")
+        raise DataError(f"{where}: repeat {samples.repeat} has the split sizes {found}, but {split_counts} are declared.")

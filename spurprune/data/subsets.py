@@ -1,4 +1,4 @@
-"""Which training samples a setting takes: so many of a group, the rest left out or held out. Pure functions on arrays."""
+"""Which training samples a setting uses: a number of samples per part, the rest left out or held out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ LEFT_OUT = ""  # the split of a sample that a setting does not use
 class Part:
     """One part of a setting's training samples; see ``subset`` in config/README.md.
 
-    ``label`` is its class, ``where`` the attribute values its samples have. Of them ``count`` are taken, or as many as bring the class to
-    ``fill_to`` samples with the parts before; ``choose`` is "random", "first" (in the dataset's order) or the name of a ranking, of which
-    the lowest are taken. ``rest`` is "leave_out" or "hold_out": the others are left out, or moved to validation and test.
+    ``label`` is its class, ``where`` its samples' attribute values. ``count`` of them are taken, or as many as bring the class to
+    ``fill_to`` samples together with earlier parts; ``choose`` is "random", "first" (in the dataset's order) or the name of a ranking,
+    whose lowest ranks are taken. ``rest`` is "leave_out" or "hold_out": the others are left out, or moved to validation and test.
     """
 
     name: str
@@ -38,13 +38,12 @@ def take(
     draw: int | str,
     where: str,
 ) -> np.ndarray:
-    """Return every sample's split (str [N]) once the parts are taken; ``LEFT_OUT`` for those that the setting does not use.
+    """Return every sample's split, str [N], after the parts are taken; ``LEFT_OUT`` for samples that the setting does not use.
 
-    Training samples that belong to no part stay. ``attributes`` and ``rankings`` map names to int [N], -1 where unknown: a sample without
-    a rank is never chosen by that ranking. ``draw`` tells apart the random choices (a repeat, or "fixed"). What is held out goes to
-    validation or test by a fair coin that is the same for every draw, so that all repeats are tested on the same samples (as the paper's
-    code does with CelebA's women with eyeglasses). Raises DataError, naming ``where`` and the part, if the training split has too few
-    samples or two parts share one.
+    Training samples in no part stay. ``attributes`` and ``rankings`` map names to int [N], -1 where unknown; a ranking never chooses a
+    sample without a rank. ``draw`` (a repeat, or "fixed") seeds the random choices. Held-out samples go to validation or test by a fair
+    coin that is the same for every draw, so that all repeats are tested on the same samples (as in the paper's code for CelebA's women
+    with eyeglasses). Raises DataError that names ``where`` and the part if the training split has too few samples or two parts overlap.
     """
     result = split.astype(object)
     taken = np.zeros(len(split), dtype=bool)
@@ -52,11 +51,13 @@ def take(
     for part in parts:
         members = _members(part, split, label, attributes)
         if seen[members].any():
-            raise DataError(f"{where}: the part '{part.name}' shares samples with one before it; make their conditions exclude each other.")
+            raise DataError(f"{where}: the part '{part.name}' overlaps an earlier part; make their conditions mutually exclusive.")
         seen[members] = True
         count = _count(part, int(taken[label == part.label].sum()))
         if count > len(members):
-            raise DataError(f"{where}: the part '{part.name}' takes {count} training samples, but there are only {len(members)}.")
+            raise DataError(
+                f"{where}: the part '{part.name}' takes {count} training samples, but there are only {len(members)}; take fewer."
+            )
         chosen = _choose(part, members, count, rankings, draw, where)
         taken[chosen] = True
         rest = np.setdiff1d(members, chosen)
@@ -92,6 +93,7 @@ def _choose(part: Part, members: np.ndarray, count: int, rankings: Mapping[str, 
     ranked = members[np.argsort(ranking, kind="stable")][int((ranking < 0).sum()) :]
     if count > len(ranked):
         raise DataError(
-            f"{where}: the part '{part.name}' takes {count} training samples by '{part.choose}', which ranks only {len(ranked)}."
+            f"{where}: the part '{part.name}' takes {count} training samples by '{part.choose}', which ranks only {len(ranked)}; "
+            "take fewer."
         )
     return ranked[:count]

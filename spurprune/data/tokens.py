@@ -1,4 +1,4 @@
-"""Token sequences: tokenizers in files of their own, and pairs of sentences as arrays. No torch, so that preparing data needs none."""
+"""Tokenizers, and pairs of sentences as arrays of tokens; free of torch, which preparing data does not need."""
 
 import hashlib
 import json
@@ -15,18 +15,18 @@ PAIRS_AT_ONCE = 4096
 
 
 def load(name: str) -> Tokenizer:
-    """Return the tokenizer of a local folder, from its tokenizer.json, or else that of a name on Hugging Face's hub.
+    """Return the tokenizer from a local folder's tokenizer.json, or the one of that name on Hugging Face's hub.
 
-    It neither pads nor truncates, even where its file says so, as those of sentence encoders do. Files from the hub are kept in its
-    cache. Raises DataError if there is none, which is so for a name that is not cached where there is no network.
+    Padding and truncation are switched off, even if its file asks for them, as those of sentence encoders do. Files from the hub are
+    cached. Raises DataError if it cannot be loaded, for instance because it is not cached and there is no network.
     """
     folder = Path(name)
     try:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json")) if folder.is_dir() else Tokenizer.from_pretrained(name)
-    except Exception as error:  # tokenizers raises this itself for files that are missing or damaged
+    except Exception as error:  # tokenizers raises plain Exceptions for missing or damaged files
         raise DataError(
-            f"There is no tokenizer at '{name}' ({first_sentence(error)}); give a folder that holds its tokenizer.json, or a name on "
-            "Hugging Face's hub and a connection to it."
+            f"No tokenizer could be loaded from '{name}' ({first_sentence(error)}); name a folder that holds tokenizer.json, or, with a "
+            "network connection, a tokenizer on Hugging Face's hub."
         ) from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -34,13 +34,13 @@ def load(name: str) -> Tokenizer:
 
 
 def fingerprint(tokenizer: Tokenizer) -> str:
-    """Return the sha256 of a vocabulary, all tokens in the order of their ids: what an encoder and its inputs must agree in."""
+    """Return the SHA-256 of a vocabulary (all tokens in order of their ids), on which an encoder and its inputs must agree."""
     vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
     return hashlib.sha256(json.dumps(vocabulary).encode()).hexdigest()
 
 
 def ids_of(tokenizer: Tokenizer, text: str) -> list[int]:
-    """Return the ids of a text alone, without the tokens that begin and end a sequence; raises DataError if it has none."""
+    """Return the ids of a text alone, without the special tokens around a sequence; raises DataError if it has none."""
     ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
     if not ids:
         raise DataError(f"The text {text!r} has no tokens; choose another.")
@@ -50,8 +50,8 @@ def ids_of(tokenizer: Tokenizer, text: str) -> list[int]:
 def encode_pairs(tokenizer: Tokenizer, first: Sequence[str], second: Sequence[str], length: int) -> np.ndarray:
     """Return pairs of sentences as int32 [N, 2 + length]: number of tokens, position of the second sentence, token ids, zeros.
 
-    Pairs that are longer than ``length`` lose tokens at the end of whichever sentence is then the longer, as transformers' tokenizers do
-    with ``truncation="longest_first"``.
+    Longer pairs are truncated to ``length`` tokens, one by one from the end of the currently longer sentence, as by transformers'
+    tokenizers with ``truncation="longest_first"``.
     """
     tokenizer.enable_truncation(length, strategy="longest_first")
     result = np.zeros((len(first), COUNTS + length), dtype=np.int32)

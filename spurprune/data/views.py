@@ -1,3 +1,3 @@
-"""Views: how a network is shown a sample."""
+"""Views: the ways in which a network is shown a sample."""
 
-NATURAL, FEATURED = VIEWS = ("natural", "featured")  # as the setting has it; with the overlay laid over it
+NATURAL, FEATURED = VIEWS = ("natural", "featured")  # as in the setting; with the overlay added

@@ -1,7 +1,7 @@
-"""Where a training job runs: its device, leased so that no two jobs share one, and its numeric threads.
+"""The device of a training job, leased so that no two jobs share one, and its numeric threads.
 
-Snakemake counts GPUs but hands out no numbers. A job leases one device by locking a file that stands for it; the operating system
-drops the lock when the process ends, however it ends. ``CUDA_VISIBLE_DEVICES`` is set before torch is imported.
+Snakemake counts GPUs but does not assign them. A job leases a device by locking the device's file; the operating system releases the
+lock when the process ends, however it ends. ``CUDA_VISIBLE_DEVICES`` is set before torch is imported.
 """
 
 import fcntl
@@ -17,16 +17,16 @@ from typing import IO
 from spurprune.errors import SpurpruneError, first_sentence
 from spurprune.machine.logs import log
 
-# How often a waiting thread of GNU's OpenMP looks for work before it sleeps. Going to sleep at once costs a training with two threads a
-# sixth of its speed (ResNet-20 on two cores: 510 images a second against 600); spinning for milliseconds costs its neighbours more.
+# How often a waiting thread of GNU OpenMP looks for work before it sleeps. Sleeping at once costs a training run with two threads a sixth
+# of its speed (ResNet-20 on two cores: 510 instead of 600 images per second); spinning for milliseconds costs other jobs more.
 SPIN_COUNT = 100_000
-# Schedulers' names for their jobs: Slurm, PBS, LSF, Grid Engine. Where they show each job its own devices alone, all are called 0.
+# The job ids of Slurm, PBS, LSF and Grid Engine. Where a job sees only its own devices, each job's first device is called 0.
 JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 def set_threads(threads: int) -> None:
-    """Give this process ``threads`` numeric threads that go to sleep soon while they wait; call before torch is imported."""
+    """Give this process ``threads`` numeric threads, which soon sleep while waiting; call this before torch is imported."""
     for name in THREAD_VARIABLES:
         os.environ[name] = str(threads)
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # spinning threads slow down every other job on the machine
@@ -36,8 +36,8 @@ def set_threads(threads: int) -> None:
 def visible_devices() -> list[str]:
     """Return the names of the devices this process may use: from CUDA_VISIBLE_DEVICES, else from nvidia-smi, else none.
 
-    Slurm sets the variable in every job that it gives a device, so a job without it has none, whatever the node has. Where nvidia-smi is
-    there but fails, a warning says so.
+    Slurm sets the variable in every job that it gives a device, so a job without it has none, whatever the node has. Logs a warning if
+    nvidia-smi exists but fails.
     """
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
@@ -50,31 +50,31 @@ def visible_devices() -> list[str]:
     except FileNotFoundError:
         return []
     except (OSError, subprocess.SubprocessError) as error:
-        log.warning("no GPU is used: %s; if there is one, set CUDA_VISIBLE_DEVICES, such as to 0", first_sentence(error))
+        log.warning("no GPU is used: %s; if there is one, set CUDA_VISIBLE_DEVICES, for instance to 0", first_sentence(error))
         return []
 
 
 def lease_folder() -> Path:
-    """Return the node-local folder of the lock files, one for each user and scheduler's job.
+    """Return the node-local folder of the lock files, one per user and scheduler job.
 
-    It lies in /tmp, not in TMPDIR, which schedulers carry from node to node and which may lie on a shared file system; the variable
-    SPURPRUNE_LEASES names another place.
+    It is in /tmp rather than TMPDIR, which schedulers carry from node to node and which may be on a shared file system; the variable
+    SPURPRUNE_LEASES overrides it.
     """
     job = next((os.environ[name] for name in JOB_VARIABLES if name in os.environ), "local")
     return Path(os.environ.get("SPURPRUNE_LEASES", "/tmp")) / f"spurprune-devices-{os.getuid()}-{job}"  # noqa: S108 - of mode 0700
 
 
 def node_name() -> str:
-    """Return the name of this machine, which is Slurm's own within a Slurm job."""
+    """Return the name of this machine; within a Slurm job, Slurm's name for it."""
     return os.environ.get("SLURMD_NODENAME") or platform.node()
 
 
 @contextmanager
 def leased_device(poll_seconds: float = 1.0) -> Iterator[str | None]:
-    """Hold one device for the duration and make it the only visible one; yields its name, or None on a machine without any.
+    """Lease one device until the block ends and make it the only visible one; yield its name, or None on a machine without devices.
 
     Waits while other jobs hold all devices. Without a lease no device is visible, not even one that torch would find. Raises
-    SpurpruneError if no lock can be held in the folder for them.
+    SpurpruneError if no file can be locked in the lease folder.
     """
     devices = visible_devices()
     if not devices:
@@ -87,15 +87,15 @@ def leased_device(poll_seconds: float = 1.0) -> Iterator[str | None]:
         lock, device = _acquire(folder, devices, poll_seconds)
     except OSError as error:
         raise SpurpruneError(
-            f"No device can be leased, since no file in {folder} can be locked ({error.strerror}); name a folder on this machine's own "
-            "disk in the variable SPURPRUNE_LEASES."
+            f"No device can be leased, since no file in {folder} can be locked ({error.strerror}); set the variable SPURPRUNE_LEASES to a "
+            "folder on a local disk."
         ) from error
     try:
         os.environ["CUDA_VISIBLE_DEVICES"] = device
         log.info("leased device %s of node %s", device, node_name())
         yield device
     finally:
-        log.info("handed back device %s", device)
+        log.info("released device %s", device)
         lock.close()
 
 

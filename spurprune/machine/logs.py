@@ -1,4 +1,4 @@
-"""A stage's log: readable, appended, with progress; and errors as one sentence instead of a traceback."""
+"""A stage's log: readable, appended, with progress, and with errors as one sentence instead of a traceback."""
 
 import atexit
 import gc
@@ -19,7 +19,7 @@ log = logging.getLogger("spurprune")
 @contextmanager
 def stage_log(path: str, name: str) -> Iterator[None]:
     """Log a stage to ``path`` (appended); a SpurpruneError becomes one sentence there and on standard error, and exit status 1."""
-    atexit.register(gc.freeze)  # else Python ends by searching all of torch for garbage, a quarter of the time of loading it
+    atexit.register(gc.freeze)  # else Python searches torch for garbage at exit, a quarter of its import time
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, mode="a", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
@@ -47,10 +47,10 @@ def stage_log(path: str, name: str) -> Iterator[None]:
 
 
 class Progress:
-    """Progress of long work: a bar with the time left on a terminal, and a line in the log at each tenth."""
+    """Progress of long work: a bar with the time left on a terminal, and a log line at each tenth."""
 
     def __init__(self, total: int, what: str, unit: str) -> None:
-        """Announce ``total`` units of work."""
+        """Start ``total`` units of work."""
         self.total, self.what, self.unit = total, what, unit
         self.done = self.before = 0
         self.reached: dict[str, int] = {}
@@ -58,9 +58,9 @@ class Progress:
         self.bar = tqdm(total=total, desc=what, unit=unit, file=sys.stderr, disable=not sys.stderr.isatty(), leave=False)
 
     def reach(self, part: str, count: int) -> None:
-        """Note that a part of the work, heard of after each unit, has come to ``count`` units.
+        """Record that a part of the work, which reports after each unit, has completed ``count`` units.
 
-        If the first that is heard of it is beyond 1, an interrupted run did what lies before.
+        If its first report is beyond 1, an interrupted run did the units before.
         """
         if part not in self.reached:
             self.find(part, count - 1)
@@ -68,12 +68,12 @@ class Progress:
         self.reached[part] = count
 
     def end(self, part: str, count: int) -> None:
-        """Note that a part of ``count`` units is over. If nothing was heard of it before, an interrupted run did all of it."""
+        """Record that a part of ``count`` units is complete; if it never reported, an interrupted run did all of it."""
         if part not in self.reached:
             self.find(part, count)
 
     def find(self, part: str, count: int) -> None:
-        """Note that an interrupted run did ``count`` units of a part, which say nothing of the time that this run takes."""
+        """Record that an interrupted run did ``count`` units of a part, which do not count towards the speed of this run."""
         self.reached[part] = count
         self.done += count
         self.before += count
@@ -83,14 +83,14 @@ class Progress:
         self._close_at_the_end()
 
     def step(self, count: int = 1) -> None:
-        """Note ``count`` units as done."""
+        """Record ``count`` units as done."""
         tenth = self.done * 10 // self.total
         self.done += count
         self.bar.update(count)
         if self.done * 10 // self.total > tenth:
             elapsed = time.monotonic() - self.started
             left = elapsed / (self.done - self.before) * (self.total - self.done)
-            log.info("%s: %d of %d %ss, %.0f s gone, about %.0f s left", self.what, self.done, self.total, self.unit, elapsed, left)
+            log.info("%s: %d of %d %ss, %.0f s elapsed, about %.0f s left", self.what, self.done, self.total, self.unit, elapsed, left)
         self._close_at_the_end()
 
     def _close_at_the_end(self) -> None:

@@ -1,7 +1,7 @@
-"""Copies of memory-mapped inputs on a node's own disk, so that a shared file system is read once a node instead of once a batch.
+"""Copies of memory-mapped inputs on a node's own disk, so that a shared file system is read once per node instead of once per batch.
 
-Copies are named by their content and lie in one folder a user. A job that uses one holds a shared lock on the file itself; the operating
-system drops it when the process ends, however it ends. Whoever copies makes room first and removes only what nobody has locked.
+Copies are named by their content, in one folder per user. A job that uses one holds a shared lock on the file itself; the operating
+system releases it when the process ends, however it ends. A job that copies makes room first and removes only unlocked files.
 """
 
 import fcntl
@@ -20,8 +20,7 @@ from typing import IO
 from spurprune.machine.logs import log
 
 BYTES_AT_ONCE = 16 * 2**20
-# The share of scratch that copies leave free, or as much as their own size if that is less: other jobs write there, and nearly full file
-# systems are slow.
+# Copies leave this share of scratch free, or their own size if that is less: other jobs write there, and nearly full file systems are slow.
 FREE_SHARE = 0.05
 GIGABYTE = 10**9
 
@@ -32,7 +31,7 @@ class _NoCopyError(Exception):
 
 @dataclass(frozen=True)
 class Original:
-    """An array's file, from which copies are made: its path, what a copy is called, and the last ``array_bytes`` bytes' SHA-256."""
+    """An array's file: its path, the file name of its copies, and the SHA-256 of its last ``array_bytes`` bytes, the array itself."""
 
     path: Path
     name: str
@@ -44,9 +43,8 @@ class Original:
 def local_copy(original: Original, scratch: str, limit_gb: int | None = None) -> Iterator[Path]:
     """Yield the path of a file's copy on this node, which is kept until the block ends.
 
-    ``scratch`` is a node-local folder; variables and ``~`` stand for what they are on this node. The user's copies there fill at most
-    ``limit_gb`` gigabytes (10⁹ bytes) together. Where there can be no copy, a warning in the log says why, and the original's own path is
-    yielded.
+    ``scratch`` is a node-local folder, in which variables and ``~`` are expanded on this node. The user's copies there take up at most
+    ``limit_gb`` gigabytes (10⁹ bytes) in total. If no copy can be made, a warning says why, and the original's own path is yielded.
     """
     held = _held_or_warn(original, scratch, limit_gb)
     if held is None:
@@ -71,22 +69,22 @@ def _held_or_warn(original: Original, scratch: str, limit_gb: int | None) -> tup
         reason = str(error)
     except OSError as error:
         reason = f"{error.filename or scratch}: {error.strerror or error}"
-    log.warning("Inputs are read from %s itself, since it cannot be copied to this node's scratch (%s).", original.path, reason)
+    log.warning("Inputs are read from %s directly, since it cannot be copied to this node's scratch (%s).", original.path, reason)
     return None
 
 
 def _folder(scratch: str) -> Path:
-    """Return the user's folder of copies, made if need be; others must not be able to put files there."""
-    expanded = os.path.expanduser(os.path.expandvars(scratch))  # noqa: PTH111 - the text may be no path yet
+    """Return the user's folder of copies, created if missing; other users must not be able to write there."""
+    expanded = os.path.expanduser(os.path.expandvars(scratch))  # noqa: PTH111 - the text may not be a path yet
     if "$" in expanded:
         raise _NoCopyError(f"'{scratch}' names a variable that is not set on this node")
     if not Path(expanded).is_absolute():
-        raise _NoCopyError(f"'{scratch}' is no absolute path")
+        raise _NoCopyError(f"'{scratch}' is not an absolute path")
     folder = Path(expanded) / f"spurprune-inputs-{os.getuid()}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise _NoCopyError(f"{folder} is a link or may be written by other users")
+        raise _NoCopyError(f"{folder} is a link or writable by other users")
     return folder
 
 
@@ -100,7 +98,7 @@ def _locked(file: IO[bytes], operation: int) -> bool:
 
 
 def _touch(file: IO[bytes]) -> None:
-    """Note on a copy that it is used now: eviction goes by this time."""
+    """Mark a copy as used now; eviction goes by this time."""
     with suppress(OSError):
         os.utime(file.fileno())
 
@@ -108,7 +106,7 @@ def _touch(file: IO[bytes]) -> None:
 def _held(path: Path, size: int) -> IO[bytes] | None:
     """Return a copy, open and locked against eviction, or None if there is none of this size."""
     try:
-        file = open(path, "rb")  # noqa: SIM115 - held until the training ends
+        file = open(path, "rb")  # noqa: SIM115 - held until the job ends
     except FileNotFoundError:
         return None
     if _locked(file, fcntl.LOCK_SH):
@@ -120,7 +118,7 @@ def _held(path: Path, size: int) -> IO[bytes] | None:
 
 
 def _waited_for(path: Path, original: Original, size: int, limit_gb: int | None) -> IO[bytes]:
-    """Return the copy once this job or another one has made it: on a node, a user's jobs copy one after the other."""
+    """Return the copy once this job or another one has made it; a user's jobs on a node copy one at a time."""
     with open(path.parent / "copying.lock", "wb") as turn:
         if not _locked(turn, fcntl.LOCK_EX):
             log.info("waiting while another job on this node copies inputs")
@@ -136,9 +134,9 @@ def _waited_for(path: Path, original: Original, size: int, limit_gb: int | None)
 
 
 def _make_room(folder: Path, needed: int, limit_gb: int | None) -> None:
-    """Remove what killed jobs left half-copied, then copies that nobody uses, least recently used first, until ``needed`` bytes fit.
+    """Remove partial copies of killed jobs, then unused copies, least recently used first, until ``needed`` bytes fit.
 
-    Removes no copy if even all of them would not be enough.
+    Removes no copy if removing all unused ones would not be enough.
     """
     with ExitStack() as opened:
         total, idle = 0, []
@@ -147,10 +145,10 @@ def _make_room(folder: Path, needed: int, limit_gb: int | None) -> None:
                 continue
             try:
                 file = opened.enter_context(open(path, "rb"))
-            except FileNotFoundError:  # somebody cleans up by hand
+            except FileNotFoundError:  # removed by hand meanwhile
                 continue
             found = os.fstat(file.fileno())
-            unused = _locked(file, fcntl.LOCK_EX)  # until the files are closed, so that nobody takes up what is about to go
+            unused = _locked(file, fcntl.LOCK_EX)  # until the files are closed, so that no job starts to use what is being removed
             if unused and path.suffix == ".partial":
                 path.unlink()
                 continue
@@ -171,30 +169,30 @@ def _make_room(folder: Path, needed: int, limit_gb: int | None) -> None:
                 break
             path.unlink()
             missing -= size
-            log.info("removed %s, the copy that was used least recently", path)
+            log.info("removed %s, the least recently used copy", path)
 
 
 def _copied(path: Path, original: Original, size: int) -> IO[bytes]:
-    """Copy ``original`` to ``path`` by rename and return the file, locked since before it had its name."""
+    """Copy ``original`` to ``path`` atomically and return the open file, locked before it got its name."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
     file = os.fdopen(descriptor, "wb")
     try:
         fcntl.flock(file, fcntl.LOCK_SH)
         if _copy(original.path, file, size - original.array_bytes) != original.sha256:
-            raise _NoCopyError("its content is not what its manifest says")
+            raise _NoCopyError("its content does not match its manifest")
         file.flush()
         os.fsync(file.fileno())  # a node that crashes must not leave a name without the bytes
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
-        with suppress(OSError):  # what is still buffered finds no more space than what came before
+        with suppress(OSError):  # writing the rest of the buffer may fail on a full disk, too
             file.close()
         raise
     return file
 
 
 def _copy(source: Path, target: IO[bytes], header: int) -> str:
-    """Copy a file's bytes and return the SHA-256 of those after the first ``header``, in hexadecimal: those of the array."""
+    """Copy a file's bytes and return the SHA-256, in hexadecimal, of those after the first ``header``: the array's."""
     digest, done = hashlib.sha256(), 0
     buffer = memoryview(bytearray(BYTES_AT_ONCE))
     with open(source, "rb") as file:

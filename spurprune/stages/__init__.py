@@ -1,1 +1,1 @@
-"""Stages: one module a rule, each with ``run(...)`` from plain paths and values to files."""
+"""Stages: one module per rule, each with ``run(...)`` from plain paths and values to files."""

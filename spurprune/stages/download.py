@@ -1,4 +1,4 @@
-"""download: see that a dataset's files are where they belong, and fetch those that are not there."""
+"""download: check that a dataset's files are in place, and fetch them if not."""
 
 import json
 from pathlib import Path
@@ -16,23 +16,23 @@ from spurprune.storage.files import write_text
 def run(dataset: str, source: Path, allowed: bool, record: Path) -> None:
     """Download a dataset into the folder ``source`` unless its files are there, and write a record of them as JSON.
 
-    ``allowed`` is whether the user lets anything be downloaded. The network is not touched where the files are there. Raises DataError
-    that says what to place where if they are not and cannot be fetched.
+    ``allowed`` says whether the configuration permits downloads. If the files are in place, the network is not used. Raises DataError
+    that says which files to place where if they are missing and cannot be fetched.
     """
     entry = registry()[dataset]
     reader = plugins.load("datasets", dataset)
     fetched: list[dict[str, Any]] = []
-    lacking = _lacking(reader, source)
-    if lacking is None:
-        log.info("%s is at %s, so nothing is downloaded", entry.title, source)
+    missing = _missing(reader, source)
+    if missing is None:
+        log.info("%s is already at %s", entry.title, source)
     else:
         if not allowed:
-            raise DataError(f"{lacking}; downloads are switched off (download: false).")
+            raise DataError(f"{missing}; downloads are switched off (download: false).")
         log.info("%s comes from %s; licence: %s", entry.title, entry.source, entry.licence)
         try:
             fetched = [_obtain(one, source) for one in entry.downloads]
         except DownloadError as error:
-            raise DataError(f"{lacking}; {error}") from error
+            raise DataError(f"{missing}; {error}") from error
     content = {
         "dataset": dataset,
         "title": entry.title,
@@ -48,8 +48,8 @@ def run(dataset: str, source: Path, allowed: bool, record: Path) -> None:
     write_text(record, json.dumps(content, indent=2) + "\n")
 
 
-def _lacking(reader: ModuleType, source: Path) -> str | None:
-    """Return the reader's sentence about files that are missing, without its full stop, or None if all are there."""
+def _missing(reader: ModuleType, source: Path) -> str | None:
+    """Return the reader's message about missing files, without its full stop, or None if all are there."""
     try:
         reader.locate(source)
     except DataError as error:
@@ -58,10 +58,10 @@ def _lacking(reader: ModuleType, source: Path) -> str | None:
 
 
 def _obtain(download: Download, folder: Path) -> dict[str, Any]:
-    """Fetch and unpack one file; return what the record says of it, ``url`` null if the file was there already."""
+    """Fetch and unpack one file; return its entry in the record, whose ``url`` is None if the file was already there."""
     path = folder / download.file
     size = f"{download.size / 1e6:,.1f} MB" if download.size else "size unknown"
-    log.info("%s (%s) is downloaded to %s", download.file, size, folder)
+    log.info("downloading %s (%s) to %s", download.file, size, folder)
     url = downloads.fetch(download.urls, path, download.checksum)
     if download.unpack:
         archives.unpack(path, folder)

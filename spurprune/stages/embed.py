@@ -1,4 +1,4 @@
-"""embed: features and logits of all samples by a run's kept models."""
+"""embed: features and logits of all samples from a run's kept models."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -34,12 +34,12 @@ def run(
     output: Path,
     provenance: tables.Provenance,
 ) -> None:
-    """Write every repeat's embedding: training samples as they are trained on, validation and test samples in every view that is predicted.
+    """Write every repeat's embedding: training samples in the natural view, validation and test samples in every predicted view.
 
-    ``inputs`` names the paths inputs, manifest, samples and models, weights where the network starts from a file, and selection where the
-    run's method was tuned; ``setting`` is what ``config.blocks.training`` and ``method`` what ``config.methods.deciding`` takes: as for
-    the run that kept the models, so that the logits are its predictions, bit for bit on the same device. Raises DataError if the models
-    are not those of the setting's network.
+    ``inputs`` names the paths inputs, manifest, samples and models, also weights if the network starts from a file and selection if the
+    run's method was tuned. ``setting`` (see ``config.blocks.training``) and ``method`` (see ``config.methods.deciding``) are those of the
+    run that kept the models, so that the logits equal its predictions, bit for bit on the same device. Raises DataError if the models do
+    not fit the setting's network.
     """
     if "selection" in inputs:
         method = methods.at(method, read_selection(inputs["selection"]))

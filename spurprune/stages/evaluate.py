@@ -65,14 +65,14 @@ def run(
 
 
 def _plan_rows(counts: dict[str, Any]) -> list[Row]:
-    """Return what the plan did to the training split: counts, None where they are not known, and the share of all that was pruned."""
+    """Return what the plan did to the training split: counts, None where unknown, and the share that was pruned."""
     rows = [{"split": "train", "metric": f"{name}_samples", "n": counts["train"], "value": counts[name]} for name in counts]
     return [*rows, {"split": "train", "metric": "pruned_share", "n": counts["train"], "value": counts["pruned"] / counts["train"]}]
 
 
 @dataclass(frozen=True)
 class _Observed:
-    """Predictions with what they are of, arrays over the same rows; ``natural`` tells the views apart."""
+    """Predictions and properties of their samples, as arrays over the same rows; ``natural`` is whether a row is of the natural view."""
 
     predicted: np.ndarray
     label: np.ndarray
@@ -94,8 +94,8 @@ def _observed(part: pa.Table, samples: Samples, grouping: Grouping, overlay_attr
     ids = to_numpy(part.column("sample_id"))
     position = order[np.searchsorted(samples.sample_id, ids, sorter=order).clip(max=len(order) - 1)]
     if not (samples.sample_id[position] == ids).all():
-        stranger = ids[samples.sample_id[position] != ids][0]
-        raise DataError(f"{where}: repeat {samples.repeat} has no sample {stranger}; delete the file and rerun.")
+        unknown = ids[samples.sample_id[position] != ids][0]
+        raise DataError(f"{where}: repeat {samples.repeat} has no sample {unknown}; delete the file and rerun.")
     natural = to_numpy(part.column("view")) == "natural"
     values = {name: codes[position] for name, codes in samples.attributes.items()}
     carrier = samples.carrier[position]
@@ -126,11 +126,11 @@ def _probe_rows(seen: _Observed, probe: Probe) -> list[Row]:
     is_target = probe.is_target(seen.label)
     featured, plain = is_target & (seen.carrier == 1), is_target & (seen.carrier == 0)
     of_source = (seen.label == probe.source) & seen.natural
-    taken = probe.is_target(seen.predicted) & of_source
+    as_target = probe.is_target(seen.predicted) & of_source
     return [
         _row("spurious_misclassification", int(featured.sum()), metrics.predicted_as(seen.predicted, featured, probe.source)),
         _row("baseline_misclassification", int(plain.sum()), metrics.predicted_as(seen.predicted, plain, probe.source)),
-        _row("reverse_misclassification", int(of_source.sum()), metrics.share(taken[of_source])),
+        _row("reverse_misclassification", int(of_source.sum()), metrics.share(as_target[of_source])),
         _row("spurious_accuracy", int(featured.sum()), metrics.accuracy(seen.predicted[featured], seen.label[featured])),
     ]
 

@@ -1,4 +1,4 @@
-"""partition: which part of a named division each training sample belongs to."""
+"""partition: which part of a partition each training sample belongs to."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -26,9 +26,9 @@ def run(
 ) -> None:
     """Write the part of every training sample of every repeat.
 
-    ``partition`` is a block of the setting's partitions: a ``kind`` and its options. ``dynamics`` is None for the kinds that need no
-    reference; where the reference is shared among repeats, it serves every repeat. Raises DataError if the samples or the dynamics lack
-    what the kind goes by.
+    ``partition`` is a block of the setting's partitions: a ``kind`` and its options. ``dynamics`` is None for kinds that need no
+    reference; a reference shared among repeats serves all of them. Raises DataError if the samples or the dynamics lack what the kind
+    needs.
     """
     plugin = plugins.load("partitions", partition["kind"])
     options = {**plugins.defaults("partitions", partition["kind"]), **partition}

@@ -1,4 +1,4 @@
-"""plot: one figure from its own runs' files, as PDF and PNG, with the numbers behind it and what is seen in it."""
+"""plot: one figure from its runs' files, as PDF and PNG, with its numbers and findings."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -53,7 +53,7 @@ def read_material(inputs: Paths) -> Material:
 
 
 def _samples(paths: Sequence[Path]) -> dict[str, dict[int, Samples]]:
-    """Return the samples of every setting, its blocks together."""
+    """Return the samples of every setting by repeat, over all its blocks."""
     found: dict[str, dict[int, Samples]] = {}
     for path in paths:
         setting = tables.read_metadata(path, schemas.SAMPLES)["setting"]
@@ -62,7 +62,7 @@ def _samples(paths: Sequence[Path]) -> dict[str, dict[int, Samples]]:
 
 
 def _rankings(paths: Sequence[Path]) -> dict[str, dict[int, Ranking]]:
-    """Return the rankings of every setting, its blocks together."""
+    """Return the rankings of every setting by repeat, over all its blocks."""
     found: dict[str, dict[int, Ranking]] = {}
     for path in paths:
         setting = tables.read_metadata(path, schemas.DIFFICULTY)["setting"]

@@ -35,23 +35,25 @@ def run(
 ) -> None:
     """Read a dataset and write its three files.
 
-    A declared dataset is read from the folder ``source`` (None if it is embedded), the user's own as its block ``own`` of the configuration
-    says. ``image_size`` is in pixels or tokens, None to keep samples as they are. ``damaged_images`` is "stop" or "skip": whether an image
-    that cannot be decoded ends the stage or is left out with a line in the log. Raises DataError.
+    A declared dataset is read from the folder ``source`` (None if it is embedded), a user's own as its block ``own`` of the configuration
+    says. ``image_size`` is in pixels or tokens, None to keep samples as they are. ``damaged_images`` is "stop" or "skip": an image that
+    cannot be decoded ends the stage or is skipped with a warning. Raises DataError if the dataset is incomplete or not valid.
     """
     raw = _read(dataset, image_size, source, own)
     found = _split_counts(raw.base)
     if found != raw.split_counts or sum(found.values()) != len(raw.inputs):
-        raise DataError(f"The dataset '{dataset}' has the splits {found}, but its release has {raw.split_counts}; place a complete copy.")
+        raise DataError(
+            f"The dataset '{dataset}' has the split sizes {found}, but its release has {raw.split_counts}; use a complete copy."
+        )
     if not found["train"]:
-        raise DataError(f"The dataset '{dataset}' has no training samples; give it some.")
+        raise DataError(f"The dataset '{dataset}' has no training samples; add some.")
     _require_attributes(raw, dataset)
     inputs.parent.mkdir(parents=True, exist_ok=True)
     rows = raw.base
     if isinstance(raw.inputs, ImageFiles):
         damaged = decode(raw.inputs, inputs, threads, skip_damaged=damaged_images == "skip")
         if damaged:
-            log.warning("%d damaged images are left out of %d", len(damaged), len(raw.inputs))
+            log.warning("skipped %d damaged images of %d", len(damaged), len(raw.inputs))
             rows = _without(rows, damaged)
     else:
         _require_finite(raw, dataset)
@@ -94,28 +96,28 @@ def _read(dataset: str, image_size: int | None, source: Path | None, own: Mappin
 
 
 def _require_attributes(raw: RawDataset, dataset: str) -> None:
-    """Raise DataError unless the base table has a column for each of the attributes, and codes of their values in it."""
+    """Raise DataError unless the base table has exactly one column per attribute, holding valid codes."""
     known = {f"attribute_{attribute.name}": len(attribute.values) for attribute in raw.attributes}
     columns = {name for name in raw.base.column_names if name.startswith("attribute_")}
     if columns != set(known):
-        raise DataError(f"The reader of '{dataset}' gives the columns {sorted(columns)}, but declares {sorted(known)}; correct it.")
+        raise DataError(f"The reader of '{dataset}' returns the columns {sorted(columns)}, but declares {sorted(known)}; correct it.")
     for name, count in known.items():
         codes = tables.to_numpy(raw.base.column(name).fill_null(-1))
         if codes.min() < -1 or codes.max() >= count:
-            raise DataError(f"The reader of '{dataset}' gives a code in {name} that none of its {count} values has; correct it.")
+            raise DataError(f"The reader of '{dataset}' returns a code in {name} that is not one of its {count} values; correct it.")
 
 
 def _require_finite(raw: RawDataset, dataset: str) -> None:
-    """Raise DataError, naming the first sample, if a vector holds a value that is not a finite number."""
+    """Raise DataError that names the first sample whose vector holds a value that is not finite."""
     assert isinstance(raw.inputs, np.ndarray)
     if raw.inputs.dtype != np.float32:
         return
     for start in range(0, len(raw.inputs), ROWS_AT_ONCE):
         wrong = np.argwhere(~np.isfinite(raw.inputs[start : start + ROWS_AT_ONCE]))
         if len(wrong):
-            row, place = start + int(wrong[0][0]), int(wrong[0][1])
+            row, position = start + int(wrong[0][0]), int(wrong[0][1])
             raise DataError(
-                f"The dataset '{dataset}' has the value {raw.inputs[row, place]} at place {place} of the vector of sample "
+                f"The dataset '{dataset}' has the value {raw.inputs[row, position]} at position {position} of the vector of sample "
                 f"'{raw.base.column('key')[row]}' ({raw.source}); vectors must hold finite numbers, so correct it or remove the sample."
             )
 
@@ -126,10 +128,10 @@ def _split_counts(rows: pa.Table) -> dict[str, int]:
 
 
 def _without(rows: pa.Table, damaged: list[int]) -> pa.Table:
-    """Return the base table without some rows, its samples renumbered: a sample's id is its place in the array."""
+    """Return the base table without some rows, its samples renumbered, since a sample's id is its position in the array."""
     kept = rows.take(np.setdiff1d(np.arange(len(rows)), damaged))
-    place = kept.column_names.index("sample_id")
-    return kept.set_column(place, "sample_id", pa.array(np.arange(len(kept), dtype=np.int64)))
+    column = kept.column_names.index("sample_id")
+    return kept.set_column(column, "sample_id", pa.array(np.arange(len(kept), dtype=np.int64)))
 
 
 def _sha256(array: np.ndarray) -> str:
@@ -140,7 +142,7 @@ def _sha256(array: np.ndarray) -> str:
 
 
 def channel_statistics(inputs: np.ndarray, rows: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return (mean, standard deviation) of every channel over some images, uint8 [N, C, H, W] scaled to [0, 1], rounded to 6 digits."""
+    """Return (mean, standard deviation) of every channel over some images, uint8 [N, C, H, W] scaled to [0, 1], to 6 digits."""
     counts = np.zeros((inputs.shape[1], 256), dtype=np.int64)
     for row in rows:
         for channel in range(inputs.shape[1]):

@@ -30,8 +30,8 @@ def run(
 ) -> None:
     """Write the samples of every repeat.
 
-    ``setting`` holds what ``config.blocks.samples`` takes from a setting; ``difficulty`` is the base setting's, where the carriers are
-    chosen by difficulty. Raises DataError if an invariant does not hold.
+    ``setting`` is what ``config.blocks.samples`` returns; ``difficulty`` is the base setting's if the carriers are chosen by difficulty.
+    Raises DataError if the dataset lacks what the setting names, or an invariant does not hold.
     """
     info = read_manifest(manifest)
     rows = tables.read(base, schemas.BASE)
@@ -54,15 +54,13 @@ def attributes_of(info: Manifest, overlay_attribute: str | None) -> dict[str, At
     attributes = {attribute.name: attribute for attribute in info.attributes}
     if overlay_attribute is not None:
         if overlay_attribute in attributes:
-            raise DataError(
-                f"overlay.attribute is '{overlay_attribute}', an attribute that '{info.dataset}' has already; choose another name."
-            )
+            raise DataError(f"overlay.attribute is '{overlay_attribute}', already an attribute of '{info.dataset}'; choose another name.")
         attributes[overlay_attribute] = Attribute.of(overlay_attribute, WITHOUT_WITH)
     return attributes
 
 
 def _known(attributes: Mapping[str, Attribute], name: str, info: Manifest) -> Attribute:
-    return attributes[name] if name in attributes else info.attribute(name)  # which raises
+    return attributes[name] if name in attributes else info.attribute(name)  # raises DataError
 
 
 def _codes(attributes: Mapping[str, Attribute], values: Mapping[str, str], info: Manifest) -> dict[str, int]:
@@ -149,7 +147,7 @@ def _drawn(
         unranked = set(sample_id[candidates].tolist()) - set(rank_of)
         if unranked:
             raise DataError(
-                f"carriers.base '{carriers['base']}' has no difficulty of sample {min(unranked)}, which may get the overlay in repeat "
+                f"carriers.base '{carriers['base']}' has no difficulty for sample {min(unranked)}, which may get the overlay in repeat "
                 f"{repeat}; give both settings the same validation and subset."
             )
         rank = np.array([rank_of[i] for i in sample_id[candidates].tolist()])

@@ -1,4 +1,4 @@
-"""prune_metadata: sample weights by a plan, from difficulty, a partition, or neither."""
+"""prune_metadata: the sample weights of a plan, from difficulty, a partition, or neither."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,11 +34,11 @@ def run(
     output: Path,
     provenance: tables.Provenance,
 ) -> None:
-    """Write the weight of every training sample of every repeat, and why: 0 = pruned, 1 = kept, others as the plan weighs them.
+    """Write the weight of every training sample of every repeat, and why: 0 = pruned, 1 = kept, others as the strategy weighs them.
 
-    ``plan`` is a plan's name; ``difficulty`` is None where it names no score, ``partition`` where it names no partition, or the classes.
-    ``setting`` holds the setting's probe. Raises PlanError if the samples lack what the plan goes by, or if a class would be left
-    empty, naming it.
+    ``plan`` is a plan's name; ``difficulty`` is None if it names no score, ``partition`` if it names no partition, or the classes.
+    ``setting`` holds the setting's probe. Raises PlanError if the samples lack what the plan needs, or that names a class which would be
+    left empty.
     """
     parsed = plans.parse(plan)
     weigh = plugins.load("strategies", parsed.strategy).weigh
@@ -115,7 +115,7 @@ class _Division:
 
 
 def _check(weights: Weights, request: Request, classes: Sequence[str]) -> None:
-    """Raise PlanError if a weight is not one that a training run can use, or if a class is left without any."""
+    """Raise PlanError if a weight is negative or not finite, or if a class is left without samples."""
     weight, label = weights.weight, request.label
     if not (np.isfinite(weight).all() and (weight >= 0).all()):
         raise PlanError(
@@ -127,7 +127,7 @@ def _check(weights: Weights, request: Request, classes: Sequence[str]) -> None:
 
 
 def _counts(weights: Weights, carrier: np.ndarray) -> dict[str, int | None]:
-    """Return what a reader wants to know of one repeat's plan; of carriers None where it is not known which samples they are."""
+    """Return a summary of one repeat's plan; the counts of carriers are None if the carriers are unknown."""
     pruned, known = weights.weight == 0, bool((carrier >= 0).any())
     return {
         "candidates": int(weights.candidates.sum()),

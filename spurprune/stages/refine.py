@@ -1,4 +1,4 @@
-"""refine: a new last layer for the kept models of another method, from their embeddings; its predictions and its weights."""
+"""refine: a new last layer for another method's kept models, fitted to their embeddings; its predictions and weights."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -35,10 +35,10 @@ def run(
 ) -> None:
     """Refine every repeat's last layer and write its predictions of validation and test samples, in the views that the embedding holds.
 
-    ``inputs`` names the paths embedding, samples and plan, and selection where the options were tuned; ``method`` is what
-    ``config.methods.deciding`` takes of an entry whose kind is a refinement; ``outputs`` names predictions and, where the weights are kept,
-    head: a safetensors file with ``{repeat}.weight`` float64 [C, D] and ``{repeat}.bias`` float64 [C]. Raises ConfigError for an option
-    that the kind does not know, DataError if the embedding does not hold the setting's samples, and what the kind raises.
+    ``inputs`` names the paths embedding, samples and plan, also selection if the options were tuned. ``method`` is what
+    ``config.methods.deciding`` returns for a refinement. ``outputs`` names predictions and, if the weights are kept, head: a safetensors
+    file with ``{repeat}.weight`` float64 [C, D] and ``{repeat}.bias`` float64 [C]. Raises ConfigError for an unknown option, DataError if
+    the embedding does not hold the setting's samples, and whatever the kind raises.
     """
     if "selection" in inputs:
         method = methods.at(method, read_selection(inputs["selection"]))
@@ -77,18 +77,16 @@ def _request(
 ) -> Request:
     """Return what the refinement sees; ``weight`` is the plan's, in the order of the training samples.
 
-    Raises DataError if the embedding, which lies at ``path``, holds other samples than the setting.
+    Raises DataError if the embedding, read from ``path``, holds other samples than the setting.
     """
     found, wanted = [], []
     for split in ("train", "validation"):
         of_setting = samples.rows(split)
         of_embedding = seen.rows(split, NATURAL)
-        theirs, ours = np.argsort(seen.sample_id[of_embedding]), np.argsort(samples.sample_id[of_setting])
-        if not np.array_equal(seen.sample_id[of_embedding][theirs], samples.sample_id[of_setting][ours]):
+        position = tables.positions_of(samples.sample_id[of_setting], seen.sample_id[of_embedding])
+        if position is None:
             raise DataError(f"{path} holds other samples than repeat {samples.repeat}'s {split} split; delete the file and rerun.")
-        place = np.empty_like(of_embedding)
-        place[ours] = of_embedding[theirs]
-        found.append(place)
+        found.append(of_embedding[position])
         wanted.append(of_setting)
     rows, mine = np.concatenate(found), np.concatenate(wanted)
     return Request(

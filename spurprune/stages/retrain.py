@@ -1,4 +1,4 @@
-"""retrain: one training run per repeat by one method on one plan; predictions, history, and the models where they are kept."""
+"""retrain: one training run per repeat by one method on one plan; predictions, history, and models if they are kept."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -45,11 +45,11 @@ def run(
 ) -> None:
     """Train every repeat on its plan's weights and write predictions of validation and test, and the history.
 
-    ``inputs`` names the paths inputs, manifest, samples and plan; weights where the network starts from a file; selection where the
-    method's candidate was chosen. ``outputs`` names predictions, history and, where models are kept, models, which gets the last weights
-    of all repeats. ``setting`` holds what ``config.blocks.training`` takes from a setting, ``method`` what decides an entry
-    (``config.methods.deciding``); ``repeats_at_once`` training runs share a GPU. Raises TrainingError if a loss is not finite or the
-    plan's weights cannot become visits.
+    ``inputs`` names the paths inputs, manifest, samples and plan, also weights if the network starts from a file and selection if the
+    method was tuned. ``outputs`` names predictions, history and, if models are kept, models, which receives the final weights of all
+    repeats. ``setting`` is what ``config.blocks.training`` returns, ``method`` what ``config.methods.deciding`` returns;
+    ``repeats_at_once`` training runs share a GPU. Raises TrainingError if a loss is not finite or the plan's weights cannot become
+    visits.
     """
     if "selection" in inputs:
         method = methods.at(method, read_selection(inputs["selection"]))

@@ -30,9 +30,9 @@ def run(
 ) -> None:
     """Score every training sample of every repeat: mean over reference seeds, per-seed columns, ranks overall and within the class.
 
-    ``epochs`` selects among the recorded epochs, "all" takes every one; ``dynamics`` is None for the random score. Where the reference
-    is shared among repeats, every repeat gets the same scores, with its own order of ties. Raises DataError if dynamics are missing or
-    a score is not finite.
+    ``epochs`` selects among the recorded epochs, or is "all"; ``dynamics`` is None for the random score. If the reference is shared among
+    repeats, they get the same scores, but each breaks ties in its own order. Raises DataError if dynamics are missing or a score is not
+    finite.
     """
     function = plugins.load("scores", score).score
     table = tables.read(samples, schemas.SAMPLES, ["repeat", "sample_id", "split", "label"])
@@ -43,7 +43,7 @@ def run(
         rows = rows_of(table, repeat)
         sample_id, label = to_numpy(rows.column("sample_id")), to_numpy(rows.column("label"))
         if recorded is None:
-            data = _undetermined(label, seeds.stream_seed(seeds.DIFFICULTY, repeat))
+            data = _empty(label, seeds.stream_seed(seeds.DIFFICULTY, repeat))
         else:
             chosen = None if isinstance(epochs, str) else epochs
             data = Dynamics(**recorded.arrays(repeat, sample_id, epochs=chosen), label=label, seed=0)
@@ -72,7 +72,7 @@ def run(
     tables.write(output, result, schemas.DIFFICULTY, replace(provenance, counts=counts, notes=notes))
 
 
-def _undetermined(label: np.ndarray, seed: int) -> Dynamics:
-    """Return dynamics that say nothing, for a score that needs no reference run: one seed, one epoch."""
-    nothing = np.zeros((1, 1, len(label)), dtype=np.float32)
-    return Dynamics(nothing, nothing, nothing, nothing, nothing, label, seed)
+def _empty(label: np.ndarray, seed: int) -> Dynamics:
+    """Return all-zero dynamics of one seed and epoch, for a score that needs no reference run."""
+    zeros = np.zeros((1, 1, len(label)), dtype=np.float32)
+    return Dynamics(zeros, zeros, zeros, zeros, zeros, label, seed)

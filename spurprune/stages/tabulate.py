@@ -13,7 +13,7 @@ from spurprune.tables.report import Scored, Sources, to_markdown
 
 
 def run(*, inputs: Mapping[str, Sequence[Path]], table: Mapping[str, Any], outputs: Mapping[str, Path]) -> None:
-    """Write the table that ``table`` asks for: its ``kind``, its ``title``, and what that kind takes besides.
+    """Write a table; ``table`` holds its ``kind``, its ``title``, and the options of the kind.
 
     ``inputs`` maps what the kind reads (metrics, difficulty) to files, in any order; ``outputs`` names the paths csv and markdown. Raises
     DataError if an input is missing or damaged.

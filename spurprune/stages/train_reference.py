@@ -1,4 +1,4 @@
-"""train_reference: ERM runs as long as their use needs, recording every training sample's dynamics."""
+"""train_reference: ERM runs that record every training sample's dynamics."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -38,8 +38,8 @@ def run(
 ) -> None:
     """Train ``recipe["seeds"]`` reference runs for every repeat and write their dynamics at the epochs to record.
 
-    ``inputs`` names the paths inputs, manifest and samples, and weights where the network starts from a file. ``setting`` holds what
-    ``config.blocks.reference`` takes from a setting, the recipe's own training merged in; ``recipe`` is one of its reference recipes;
+    ``inputs`` names the paths inputs, manifest and samples, also weights if the network starts from a file. ``setting`` is what
+    ``config.blocks.reference`` returns, with the recipe's own training merged in; ``recipe`` is one of the setting's reference recipes;
     ``repeats_at_once`` runs share a GPU. With ``view: eval`` the samples are evaluated after the epoch without augmentation, with
     ``view: eval_augmented`` augmented as in training (as the paper's code does); with ``view: training`` each sample's logits are those
     of its own training step. Raises TrainingError if a loss is not finite.
@@ -102,7 +102,7 @@ def _start(
 
 
 def _view(bench: Workbench, view: str, stream: Stream, epoch: int) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return what is done to a batch before it is evaluated: nothing, or the recipe's augmentation, drawn from a stream of its own."""
+    """Return the transform of a batch before evaluation: none, or the setting's augmentation with its own random stream."""
     if view == "eval":
         return unchanged
     augmentation = bench.setting["training"]["augmentation"]

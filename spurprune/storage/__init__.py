@@ -1,1 +1,1 @@
-"""What lies between the stages: tables and their schemas, files written whole, tensors in files."""
+"""Storage between the stages: tables and their schemas, atomically written files, tensor files."""

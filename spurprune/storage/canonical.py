@@ -1,4 +1,4 @@
-"""One form for equal configurations: keys sorted, so that reordering them changes nothing."""
+"""One form and one hash for equal configurations: keys are sorted, so that reordering them changes nothing."""
 
 import hashlib
 import json

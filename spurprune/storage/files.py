@@ -1,4 +1,4 @@
-"""Files, written so that a killed job leaves nothing half-written."""
+"""Atomic writing of files: a killed job leaves nothing half-written."""
 
 import os
 import re
@@ -12,22 +12,22 @@ from spurprune.errors import DataError
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn what the system says against writing ``path`` into a DataError that names it."""
+    """Turn an OSError while writing ``path`` into a DataError that names it."""
     try:
         yield
     except OSError as error:
         raise DataError(
-            f"{path} could not be written ({error.strerror or error}); free some space or mend the folder, then rerun."
+            f"{path} could not be written ({error.strerror or error}); free some space or correct the folder's permissions, then rerun."
         ) from error
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` to write to, and rename it when the block ends; raises DataError if that is not possible.
+    """Yield a temporary path beside ``path`` to write to, and rename it to ``path`` when the block ends; raises DataError if that fails.
 
-    A path has one writer at a time, so what killed ones have left beside it is removed first.
+    A path has one writer at a time, so temporary files that killed writers left are removed first.
     """
-    # Nodes that share a file system may run processes of the same number.
+    # Processes on different nodes of a shared file system may have the same id.
     temporary = path.with_name(f".{path.name}.{socket.gethostname().partition('.')[0]}-{os.getpid()}.partial")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,6 +47,6 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _left_behind(path: Path) -> list[Path]:
-    """Return the temporary files of a path, whichever process on whichever node made them."""
+    """Return the temporary files of a path, from any process on any node."""
     name = re.compile(rf"\.{re.escape(path.name)}\.[^.]+\.partial")
     return [found for found in path.parent.iterdir() if name.fullmatch(found.name)]

@@ -1,7 +1,7 @@
-"""The tables between the stages, checked against their schemas when written and when read.
+"""The tables between the stages, checked against their schemas on writing and reading.
 
 Every table is one Parquet file with its provenance in the file's metadata (see ``Provenance``). Files are written to a temporary name
-and renamed, so a killed job leaves nothing half-written; they carry no timestamps, so equal content is equal bytes.
+and renamed, so a killed job leaves nothing half-written; they carry no timestamps, so equal content gives equal bytes.
 """
 
 import json
@@ -30,7 +30,7 @@ class Provenance:
     """Where a table comes from; stored as JSON in the Parquet file's metadata.
 
     ``code_version`` is the package's version and the hash of the stage's code; ``config_hash`` covers the part of the configuration
-    that the stage was given; ``counts`` holds the numbers a reader wants before opening the table. ``method``, ``plan`` and
+    that the stage received; ``counts`` and ``notes`` hold what a reader wants to know before opening the table. ``method``, ``plan`` and
     ``candidate`` are empty where the file does not belong to one.
     """
 
@@ -64,33 +64,36 @@ class Provenance:
 def write(path: Path, table: pa.Table, schema: TableSchema, provenance: Provenance) -> None:
     """Write one table, checked against its schema; raises DataError if it does not conform."""
     table = conform(table, schema, str(path))
-    metadata = {"table": schema.name, "version": schema.version, **asdict(provenance)}
-    table = table.replace_schema_metadata({METADATA_KEY: json.dumps(metadata, sort_keys=True).encode()})
+    table = table.replace_schema_metadata(_metadata(schema, provenance))
     with replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", row_group_size=1 << 20)
 
 
 def write_parts(path: Path, parts: Iterable[pa.Table], schema: TableSchema, provenance: Provenance) -> None:
-    """Write one table from parts that are made one by one, so that never more than one is in memory; raises DataError as ``write`` does.
+    """Write one table part by part, so that at most one is in memory; raises DataError as ``write`` does, ValueError without any part.
 
-    Each part is a row group of its own.
+    Each part becomes one row group.
     """
-    metadata = {"table": schema.name, "version": schema.version, **asdict(provenance)}
     with replacing(path) as temporary, ExitStack() as stack:
         writer = None
         for part in parts:
             table = conform(part, schema, str(path))
-            table = table.replace_schema_metadata({METADATA_KEY: json.dumps(metadata, sort_keys=True).encode()})
+            table = table.replace_schema_metadata(_metadata(schema, provenance))
             writer = writer or stack.enter_context(pq.ParquetWriter(temporary, table.schema, compression="zstd"))
             writer.write_table(table, row_group_size=max(1, len(table)))
         if writer is None:
-            raise ValueError(f"{path}: a table has at least one part")
+            raise ValueError(f"{path}: a table needs at least one part")
+
+
+def _metadata(schema: TableSchema, provenance: Provenance) -> dict[bytes, bytes]:
+    content = {"table": schema.name, "version": schema.version, **asdict(provenance)}
+    return {METADATA_KEY: json.dumps(content, sort_keys=True).encode()}
 
 
 def read(path: Path, schema: TableSchema, columns: Sequence[str] | None = None, rows: pc.Expression | None = None) -> pa.Table:
-    """Read one table, or some of its columns, or only the ``rows`` for which an expression holds; the others never reach the caller.
+    """Read one table, or some of its columns, or only the rows for which the expression ``rows`` holds.
 
-    Raises DataError that names the file and the reason if it is not what it should be.
+    Raises DataError that names the file and the reason if it is missing, damaged or not a table of this schema.
     """
     metadata = read_metadata(path, schema)
     missing = [name for name in columns or () if name not in pq.read_schema(path).names]
@@ -108,7 +111,7 @@ def read(path: Path, schema: TableSchema, columns: Sequence[str] | None = None, 
 def read_metadata(path: Path, schema: TableSchema) -> dict[str, Any]:
     """Return the provenance that ``write`` stored; raises DataError if the file is not a table of this schema."""
     if not path.is_file():
-        raise DataError(f"{path} is missing; rerun the workflow, which makes it.")
+        raise DataError(f"{path} is missing; rerun the workflow to create it.")
     try:
         stored = pq.read_schema(path).metadata or {}
     except (OSError, pa.ArrowException) as error:
@@ -163,24 +166,24 @@ def require_unique(table: pa.Table, schema: TableSchema, where: str) -> None:
 
 
 def to_numpy(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    """Return a column as a NumPy array that may be changed; dictionary columns come as arrays of str."""
+    """Return a column as a writable NumPy array; a dictionary column as an object array of str."""
     if pa.types.is_dictionary(column.type):
         if column.null_count:
             column = column.cast(column.type.value_type)
         else:
             return _words(column.chunks if isinstance(column, pa.ChunkedArray) else [column])
     values = column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
-    return np.require(values, requirements="W")  # a copy only where the column's memory is shared, which torch would warn of
+    return np.require(values, requirements="W")  # copies only read-only memory, of which torch would warn
 
 
 def _words(chunks: Sequence[pa.DictionaryArray]) -> np.ndarray:
-    """Return dictionary-encoded strings as an array of objects that share one str a word: casting makes one a row, ten times slower."""
+    """Return dictionary-encoded strings as an object array with one str per word; casting makes one per row, ten times slower."""
     parts = [np.array(chunk.dictionary.to_pylist(), dtype=object)[chunk.indices.to_numpy(zero_copy_only=False)] for chunk in chunks]
     return np.concatenate(parts) if parts else np.empty(0, dtype=object)
 
 
 def rows_of(table: pa.Table, repeat: int) -> pa.Table:
-    """Return one repeat's rows in their order, without a copy where they stand together, as the stages write them."""
+    """Return one repeat's rows in order, without a copy if they are contiguous, as the stages write them."""
     mine = np.flatnonzero(to_numpy(table.column("repeat")) == repeat)
     if len(mine) and mine[-1] - mine[0] + 1 == len(mine):
         return table.slice(int(mine[0]), len(mine))
@@ -193,16 +196,25 @@ def values_of(table: pa.Table, column: str, repeat: int, sample_id: np.ndarray, 
     found, values = to_numpy(rows.column("sample_id")), to_numpy(rows.column(column))
     if np.array_equal(found, sample_id):
         return values
-    theirs, ours = np.argsort(found), np.argsort(sample_id)
-    if not np.array_equal(found[theirs], sample_id[ours]):
+    position = positions_of(sample_id, found)
+    if position is None:
         raise DataError(f"{where} holds other samples than repeat {repeat}'s training split; delete the file and rerun.")
-    result = np.empty_like(values)
-    result[ours] = values[theirs]
+    result: np.ndarray = values[position]
     return result
 
 
+def positions_of(wanted: np.ndarray, found: np.ndarray) -> np.ndarray | None:
+    """Return where in ``found`` each of the unique ids ``wanted`` is, int64 [N]; None if the two do not hold the same ids."""
+    theirs, ours = np.argsort(found), np.argsort(wanted)
+    if not np.array_equal(found[theirs], wanted[ours]):
+        return None
+    position = np.empty(len(wanted), dtype=np.int64)
+    position[ours] = theirs
+    return position
+
+
 def labels(values: Sequence[str] | np.ndarray, dictionary: Sequence[str]) -> pa.DictionaryArray:
-    """Return a dictionary-encoded string column from values that all stand in ``dictionary``; or from integer codes into it."""
+    """Return a dictionary-encoded string column from values that are all in ``dictionary``, or from integer codes into it."""
     array = np.asarray(values)
     if array.dtype.kind in "iu":
         codes = array.astype(np.int8)
@@ -214,5 +226,5 @@ def labels(values: Sequence[str] | np.ndarray, dictionary: Sequence[str]) -> pa.
 
 def _damaged(path: Path, schema: TableSchema, error: Exception) -> DataError:
     return DataError(
-        f"{path} is damaged or no Parquet file, so no {schema.name} table can be read ({first_sentence(error)}); delete it and rerun."
+        f"{path} is damaged or not a Parquet file, so no {schema.name} table can be read ({first_sentence(error)}); delete it and rerun."
     )

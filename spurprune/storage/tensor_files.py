@@ -1,4 +1,4 @@
-"""Tensors in a file: safetensors, which holds nothing that could be executed, written by rename."""
+"""Tensor files in the safetensors format, which cannot hold executable code, written atomically."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from spurprune.storage.files import replacing
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write tensors of any device by their names, and ``metadata``; raises DataError if the file cannot be written."""
+    """Write tensors on any device by name, and ``metadata``; raises DataError if the file cannot be written."""
     # safetensors refuses tensors that share memory, as tied weights do.
     copies = {name: torch.empty(value.shape, dtype=value.dtype).copy_(value.detach()) for name, value in tensors.items()}
     with replacing(path) as temporary:
@@ -24,12 +24,12 @@ def write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -
 
 
 def read(path: Path, prefix: str = "") -> dict[str, Tensor]:
-    """Return the tensors whose names start with a prefix, on the host, by the rest of their names.
+    """Return the tensors whose names start with a prefix, on the CPU, by the rest of their names.
 
     Raises DataError if the file is missing or damaged.
     """
     if not path.is_file():
-        raise DataError(f"{path} is missing; rerun the workflow, which makes it.")
+        raise DataError(f"{path} is missing; rerun the workflow to create it.")
     try:
         with safe_open(path, framework="pt") as file:
             return {name.removeprefix(prefix): file.get_tensor(name) for name in file.keys() if name.startswith(prefix)}  # noqa: SIM118

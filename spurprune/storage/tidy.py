@@ -13,8 +13,8 @@ from spurprune.evaluation.statistics import Estimate
 def to_csv(rows: Sequence[Any]) -> str:
     """Return dataclass records of one kind as CSV text with a header; empty text for no records.
 
-    A field ``x`` that holds an Estimate becomes the columns x, x_ci_low, x_ci_high and x_repeats. What does not exist (None, NaN) is an
-    empty cell. Equal records give equal text.
+    A field ``x`` that holds an Estimate becomes the columns x, x_ci_low, x_ci_high and x_repeats. Missing values (None, NaN) are
+    empty cells. Equal records give equal text.
     """
     if not rows:
         return ""

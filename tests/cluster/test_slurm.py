@@ -114,7 +114,7 @@ def test_no_device_serves_two_jobs_at_once(on_slurm: Project) -> None:
     for path in logs:
         text = path.read_text(encoding="utf-8")
         (leased,) = re.findall(TIME + r"leased device (\d) of node (n\d)$", text, re.MULTILINE)
-        (ended,) = re.findall(TIME + r"handed back device", text, re.MULTILINE)
+        (ended,) = re.findall(TIME + r"released device", text, re.MULTILINE)
         held.setdefault(leased[1:], []).append((datetime.fromisoformat(leased[0]), datetime.fromisoformat(ended)))
     assert sum(map(len, held.values())) == len(logs) == 6
     assert len(held) > 1, "all jobs ran on one device, so that this shows nothing"

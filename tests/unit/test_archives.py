@@ -1,4 +1,4 @@
-"""Unpacking: what is good is kept, what would be written elsewhere is refused, what is damaged is named."""
+"""Unpacking: good archives are unpacked, members that would land elsewhere are refused, damaged archives are named."""
 
 import io
 import os
@@ -62,7 +62,7 @@ def test_an_archive_is_unpacked(tmp_path: Path, make: Callable[[Path, dict[str, 
     assert names(folder) == ["packed", "set"]
 
 
-def test_files_that_are_there_are_kept_and_remains_of_a_killed_run_go(tmp_path: Path) -> None:
+def test_existing_files_are_kept_and_leftovers_of_a_killed_run_removed(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "a").write_bytes(b"mine")
     (tmp_path / ".packed.unpacked" / "set").mkdir(parents=True)
@@ -76,9 +76,9 @@ def test_files_that_are_there_are_kept_and_remains_of_a_killed_run_go(tmp_path: 
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("../escaped", "climbs out of the folder"),
-        ("set/../../escaped", "climbs out of the folder"),
-        ("set\\..\\..\\escaped", "climbs out of the folder"),
+        ("../escaped", "leads out of the folder"),
+        ("set/../../escaped", "leads out of the folder"),
+        ("set\\..\\..\\escaped", "leads out of the folder"),
         ("/tmp/escaped", "has an absolute path"),
         ("\\escaped", "has an absolute path"),
         ("C:/escaped", "has an absolute path"),
@@ -98,7 +98,7 @@ def test_a_member_that_leaves_the_folder_is_refused(
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(DataError) as error:
         archives.unpack(archive, folder)
-    assert f"{archive} is refused, since its member {name!r} {why}; " in str(error.value)
+    assert f"{archive} is refused because its member {name!r} {why}; " in str(error.value)
     assert_one_sentence(str(error.value))
     assert sorted(tmp_path.rglob("*")) == before, "nothing is written, not even the good members"
 
@@ -145,7 +145,7 @@ def test_a_damaged_archive_is_named(
 
 
 @given(st.lists(st.sampled_from(["..", ".", "a", "b", "", "\\", "C:", "~"]), min_size=1, max_size=6).map("/".join))
-def test_whatever_is_let_through_stays_in_the_folder(name: str) -> None:
+def test_accepted_members_stay_in_the_folder(name: str) -> None:
     folder = "/some/folder"
     try:
         archives._require_harmless(Path("packed"), [(name, True)])

@@ -1,4 +1,4 @@
-"""What decides a stage's result: what must make it stale is in its block, and what must not is not."""
+"""The block that decides a stage's result: it holds all that must make the result stale, and nothing else."""
 
 import copy
 from pathlib import Path

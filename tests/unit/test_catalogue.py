@@ -1,4 +1,4 @@
-"""Declared datasets and the user's own side by side: what is known of them, their schema, their files."""
+"""Declared datasets and the user's own: what is known about them, their schema, their files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -114,11 +114,11 @@ def test_the_schema_names_what_is_wrong(own: dict[str, Any], key: list[str], val
         (changed("birds", vectors="x.npy"), "datasets.birds must have either 'image' or 'vectors'; name the one that holds the samples."),
         (
             changed("genes", split={"validation": 0.5, "test": 0.5}),
-            "datasets.genes.split takes 1 of the samples, which leaves none to train on; lower the shares.",
+            "datasets.genes.split takes 1 of the samples, which leaves none for training; lower the shares.",
         ),
     ],
 )
-def test_what_a_schema_cannot_say(own: dict[str, Any], sentence: str, assert_one_sentence: Callable[[str], None]) -> None:
+def test_mistakes_that_the_schema_cannot_catch(own: dict[str, Any], sentence: str, assert_one_sentence: Callable[[str], None]) -> None:
     with pytest.raises(ConfigError) as error:
         catalogue.check(own)
     assert str(error.value) == sentence

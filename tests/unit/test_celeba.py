@@ -1,4 +1,4 @@
-"""CelebA from its official lists and photos: every variant of the files, coding, counts; the real lists where they are at hand."""
+"""CelebA from its official lists and photos: every variant of the files, coding, counts; the real lists if available."""
 
 import logging
 import os
@@ -32,7 +32,7 @@ HEADER = (
     "Wearing_Earrings Wearing_Hat Wearing_Lipstick Wearing_Necklace Wearing_Necktie Young"
 )
 NAMES = HEADER.split()
-BLOND, EYEGLASSES, MALE = 9, 15, 20  # places in the official order
+BLOND, EYEGLASSES, MALE = 9, 15, 20  # positions in the official order
 SIDE = 16
 PROVENANCE = Provenance("celeba", "", "0+code", "config")
 
@@ -236,12 +236,12 @@ def change(path: Path, old: str, new: str) -> None:
     ("file", "old", "new", "reason"),
     [
         ("list_attr_celeba.txt", "000003.jpg  1", "000003.jpg  1 1", "has 42 values for image 3, but 41 columns"),
-        ("list_attr_celeba.txt", f"{len(PEOPLE)}\n", "999\n", f"says that it lists 999 images, but lists {len(PEOPLE)}"),
-        ("list_attr_celeba.txt", f"{len(PEOPLE)}\n", "", "does not begin with the number of images and 40 attribute names"),
-        ("list_attr_celeba.txt", " Eyeglasses ", " Glasses ", "names no column 'Eyeglasses'"),
+        ("list_attr_celeba.txt", f"{len(PEOPLE)}\n", "999\n", f"announces 999 images, but lists {len(PEOPLE)}"),
+        ("list_attr_celeba.txt", f"{len(PEOPLE)}\n", "", "does not start with the number of images and 40 attribute names"),
+        ("list_attr_celeba.txt", " Eyeglasses ", " Glasses ", "has no column 'Eyeglasses'"),
         ("list_attr_celeba.txt", "000002.jpg", "000001.jpg", "lists an image twice"),
         ("list_attr_celeba.txt", "000002.jpg", "000099.jpg", r"do not list the same images \(such as 000099\.jpg\)"),
-        ("list_eval_partition.txt", "000007.jpg 0", "000007.jpg 3", "has the row '000007.jpg 3', but every image stands once"),
+        ("list_eval_partition.txt", "000007.jpg 0", "000007.jpg 3", "has the row '000007.jpg 3', but must list every image once"),
         ("list_eval_partition.txt", "000007.jpg 0\n", "", r"do not list the same images \(such as 000007\.jpg\)"),
         ("list_eval_partition.txt", "000007.jpg 0\n", "000007.jpg 0\nother.jpg 0\n", r"do not list the same images \(such as other\.jpg\)"),
     ],
@@ -261,13 +261,13 @@ def test_attributes_of_another_coding_are_refused(release: Path, assert_one_sent
     values = lines[6].split()
     values[1 + MALE] = "0"
     path.write_text("\n".join([*lines[:6], " ".join(values), *lines[7:]]))
-    with pytest.raises(DataError, match=r"codes Male of 000005\.jpg as '0', but CelebA as -1 or 1") as error:
+    with pytest.raises(DataError, match=r"codes Male of 000005\.jpg as '0', but CelebA codes it as -1 or 1") as error:
         celeba.read(release, SIDE)
     assert_one_sentence(str(error.value))
 
 
 def test_columns_are_found_by_their_names(release: Path) -> None:
-    """A list whose columns stand in another order means the same."""
+    """The order of a list's columns does not matter."""
     expected = celeba_release.read_lists(release, "celeba")
     path = release / "list_attr_celeba.txt"
     count, head, *rows = path.read_text().rstrip("\n").split("\n")
@@ -303,15 +303,15 @@ def test_a_complete_release_must_have_the_releases_groups(
         celeba.read(release, SIDE)
     assert not caplog.text
     small_release(monkeypatch, test=(3, 1, 2, 2))
-    with pytest.raises(DataError, match=r"\(2, 2, 2, 2\) test images by 2 · Male \+ Eyeglasses, the release \(3, 1, 2, 2\)") as error:
+    with pytest.raises(DataError, match=r"\(2, 2, 2, 2\) test images by 2 · Male \+ Eyeglasses, but the release \(3, 1, 2, 2\)") as error:
         celeba_blond.read(release, SIDE)
     assert_one_sentence(str(error.value))
     small_release(monkeypatch, splits={"train": 21, "validation": 5})
-    with pytest.raises(DataError, match=r"have the splits .*'train': 22.* the release .*'train': 21"):
+    with pytest.raises(DataError, match=r"have the split sizes .*'train': 22.* the release .*'train': 21"):
         celeba.read(release, SIDE)
 
 
-def test_a_missing_or_foreign_photo_is_named_or_left_out(release: Path, tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+def test_a_missing_or_foreign_photo_is_named_or_skipped(release: Path, tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
     photos = release / "img_align_celeba"
     (photos / FILES[2]).unlink()
     Image.new("RGB", (64, 64)).save(photos / FILES[5])
@@ -322,7 +322,7 @@ def test_a_missing_or_foreign_photo_is_named_or_left_out(release: Path, tmp_path
     assert tables.read(files.base, schemas.BASE).column("key").to_pylist() == [name for i, name in enumerate(FILES) if i not in (2, 5)]
     write_again = Image.new("RGB", (178, 218))
     write_again.save(photos / FILES[2])
-    with pytest.raises(DataError, match=r"000006\.jpg is damaged \(it has 64×64 pixels, an aligned photo 178×218\)") as error:
+    with pytest.raises(DataError, match=r"000006\.jpg is damaged \(it has 64×64 pixels, not 178×218 like an aligned photo\)") as error:
         prepare(release, tmp_path / "prepared")
     assert_one_sentence(str(error.value))
 

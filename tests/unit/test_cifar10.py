@@ -1,4 +1,4 @@
-"""CIFAR-10 from its official batches: layout, counts, damaged and hostile files; the real release where it is at hand."""
+"""CIFAR-10 from its official batches: layout, counts, damaged and hostile files; the real release if available."""
 
 import os
 import pickle
@@ -66,7 +66,7 @@ def test_an_incomplete_release_says_what_it_lacks(release: Path, assert_one_sent
         ({b"labels": [0] * BATCH}, "lacks the field 'data'"),
         ({b"labels": [0] * BATCH, b"data": np.zeros((BATCH, 5), dtype=np.uint8)}, "holds uint8"),
         ({b"labels": [12] * BATCH, b"data": np.zeros((BATCH, 3072), dtype=np.uint8)}, "labels"),
-        ([1, 2], "no CIFAR-10 batch"),
+        ([1, 2], "is not a CIFAR-10 batch"),
         ({b"labels": [0] * BATCH, b"data": np.zeros((BATCH, 3072), dtype=np.uint8)}, "images per class"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Scenes composed of CIFAR-10: groups as declared, no picture used twice, the object in the middle; the real release if at hand."""
+"""Scenes composed of CIFAR-10: groups as declared, no picture used twice, the object in the middle; the real release if available."""
 
 import os
 import pickle
@@ -18,7 +18,7 @@ COUNTS = {"train": ((9, 1), (1, 9)), "validation": ((2, 2), (2, 2)), "test": ((2
 
 @pytest.fixture
 def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A miniature of CIFAR-10 in which a picture's red tells its class, its green which picture it is."""
+    """A miniature of CIFAR-10 in which a picture's red gives its class, its green its number."""
     for name, value in (
         ("BATCH", BATCH),
         ("PER_CLASS", {"train": 40, "test": 8}),

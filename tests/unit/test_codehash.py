@@ -1,4 +1,4 @@
-"""The hash of a stage's code: blind to comments, awake to every other edit of what the stage imports."""
+"""The hash of a stage's code: comments do not change it, any other edit of what the stage imports does."""
 
 import json
 import re
@@ -66,7 +66,7 @@ def project(tmp_path: Path) -> Project:
         ("spurprune/pruning/strategies.py", "len(x) + seeds.START", "(len(x)\n            + seeds.START)"),
         ("spurprune/machine/logs.py", "LEVEL = 1", "LEVEL = 2"),  # cannot change a result
         ("spurprune/figures.py", "COLOUR = 1", "COLOUR = 2"),  # not imported
-        ("spurprune/difficulty/scores/el2n.py", "return x", "return 2 * x"),  # imported by name by nobody
+        ("spurprune/difficulty/scores/el2n.py", "return x", "return 2 * x"),  # a plugin that nobody names
     ],
 )
 def test_edits_that_change_nothing(project: Project, name: str, old: str, new: str) -> None:
@@ -92,7 +92,7 @@ def test_edits_that_change_the_hash(project: Project, name: str, old: str, new: 
     assert project.hash() != before
 
 
-def test_strings_that_are_no_docstrings_are_code(project: Project) -> None:
+def test_strings_that_are_not_docstrings_are_code(project: Project) -> None:
     before = project.hash()
     project.replace("spurprune/seeds.py", "START = 1\n", "START = 1\nNAME = 'a'\n")
     first = project.hash()
@@ -112,7 +112,7 @@ def test_plugins_count_where_they_are_named(project: Project) -> None:
 def test_a_new_module_that_is_imported_changes_the_hash(project: Project) -> None:
     before = project.hash()
     project.write("spurprune/seeds/__init__.py", "START = 1\n")
-    assert project.hash() == before  # the module stands before the package of that name
+    assert project.hash() == before  # the module takes precedence over the package of that name
     project.write("spurprune/extra.py", "X = 1\n")
     project.replace("spurprune/seeds.py", "START = 1", "from spurprune import extra\nSTART = 1")
     imported = project.hash()
@@ -120,16 +120,16 @@ def test_a_new_module_that_is_imported_changes_the_hash(project: Project) -> Non
     assert len({before, imported, project.hash()}) == 3
 
 
-def test_imports_may_go_round_in_circles(project: Project) -> None:
+def test_imports_may_be_circular(project: Project) -> None:
     project.replace("spurprune/seeds.py", "START = 1", "from spurprune.pruning import strategies\nSTART = 1")
     assert project.hash() == project.hash()
 
 
-def test_it_does_not_depend_on_where_the_project_lies(tmp_path: Path) -> None:
+def test_it_does_not_depend_on_where_the_project_is(tmp_path: Path) -> None:
     assert Project(tmp_path / "a").hash() == Project(tmp_path / "b").hash()
 
 
-def test_what_a_module_that_is_left_out_imports_is_hashed(project: Project) -> None:
+def test_what_an_excluded_module_imports_is_hashed(project: Project) -> None:
     project.replace("spurprune/machine/logs.py", "LEVEL = 1", "from spurprune import extra\nLEVEL = extra.LEVEL")
     project.write("spurprune/extra.py", "LEVEL = 1\n")
     before = project.hash()
@@ -137,13 +137,13 @@ def test_what_a_module_that_is_left_out_imports_is_hashed(project: Project) -> N
     assert project.hash() != before
 
 
-def test_modules_that_are_left_out_exist(root: Path) -> None:
+def test_excluded_modules_exist(root: Path) -> None:
     for module in CANNOT_CHANGE_RESULTS:
         path = root.joinpath(*module.split("."))
         assert path.with_suffix(".py").is_file() or (path / "__init__.py").is_file(), f"there is no module {module}"
 
 
-# The plugins that a stage loads by name; the workflow's tests hold what really runs against what the rules name.
+# The plugins that a stage loads by name; the workflow's tests compare what is really loaded with what the rules name.
 KINDS = {
     "prepare_inputs": ("datasets",),
     "train_reference": ("models", "overlays"),
@@ -162,7 +162,7 @@ print(json.dumps([name for name in sys.modules if name.split(".")[0] == "spurpru
 
 
 @pytest.mark.parametrize("script", sorted(Path(__file__).parents[2].glob("workflow/scripts/*.py")), ids=lambda path: path.stem)
-def test_what_a_stage_loads_is_hashed_or_left_out_on_purpose(root: Path, script: Path, child_environment: dict[str, str]) -> None:
+def test_what_a_stage_loads_is_hashed_or_excluded(root: Path, script: Path, child_environment: dict[str, str]) -> None:
     named = [module_name(kind, name) for kind in KINDS.get(script.stem, ()) for name in names(kind)]
     modules = json.dumps(["spurprune.machine.logs", f"spurprune.stages.{script.stem}", *named])
     done = subprocess.run([sys.executable, "-c", IMPORT_ALL, modules], env=child_environment, capture_output=True, text=True, check=True)
@@ -171,7 +171,7 @@ def test_what_a_stage_loads_is_hashed_or_left_out_on_purpose(root: Path, script:
     assert loaded - hashed <= CANNOT_CHANGE_RESULTS
 
 
-def test_modules_are_loaded_by_name_as_plugins_alone(root: Path) -> None:
+def test_only_plugins_are_loaded_by_name(root: Path) -> None:
     """Other names would be hidden from the hash."""
     by_name = re.compile(r"\b(?:import_module|__import__|runpy|exec)\b\(")
     found = {path.stem for path in (root / "spurprune").rglob("*.py") if by_name.search(path.read_text(encoding="utf-8"))}

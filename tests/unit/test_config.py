@@ -56,11 +56,11 @@ FIG4 = "studies/digits/figures/fig4"
 FIG6 = "studies/digits/figures/fig6"
 WRONG_MAIN = [
     # unknown keys, with a suggestion where one is close
-    ("slect", ["digits"], "slect is no known key (did you mean 'select'?); allowed are damaged_images, data, datasets, download,"),
+    ("slect", ["digits"], "slect is not a known key (did you mean 'select'?); allowed are damaged_images, data, datasets, download,"),
     ("download", "no", 'download is "no", but must be true or false'),
-    ("colour", 1, "colour is no known key; allowed are damaged_images, data, datasets,"),
-    (f"{FIG4}/sparsitys", ["0.10"], "studies.digits.figures.fig4.sparsitys is no known key (did you mean 'sparsities'?); allowed are"),
-    ("setting_defaults/keep_model", True, "digits.keep_model is no known key (did you mean 'keep_models'?); allowed are"),
+    ("colour", 1, "colour is not a known key; allowed are damaged_images, data, datasets,"),
+    (f"{FIG4}/sparsitys", ["0.10"], "studies.digits.figures.fig4.sparsitys is not a known key (did you mean 'sparsities'?); allowed are"),
+    ("setting_defaults/keep_model", True, "digits.keep_model is not a known key (did you mean 'keep_models'?); allowed are"),
     # wrong types and values
     ("select", "digits", 'select is "digits", but must be a list of different study names'),
     ("select", [], "select is [], but must be a list of different study names, at least one"),
@@ -70,8 +70,8 @@ WRONG_MAIN = [
     ("data/cifar10", 3, "data.cifar10 is 3, but must be a folder"),
     ("studies", REMOVED, "studies is missing; it is required"),
     ("studies/digits/title", 3, "studies.digits.title is 3, but must be text"),
-    ("studies/Digits", {}, "studies.Digits is no allowed name; use lower-case letters, digits, '-' and '_'"),
-    ("studies/digits/figures/Fig9", {"kind": "summary"}, "studies.digits.figures.Fig9 is no allowed name; use lower-case letters"),
+    ("studies/Digits", {}, "studies.Digits is not a valid name; use lower-case letters, digits, '-' and '_'"),
+    ("studies/digits/figures/Fig9", {"kind": "summary"}, "studies.digits.figures.Fig9 is not a valid name; use lower-case letters"),
     (f"{FIG4}/kind", "carriers", 'studies.digits.figures.fig4.kind is "carriers", but must be one of carrier_count,'),
     (f"{FIG4}/orders", ["harder"], 'fig4.orders.0 is "harder", but must be one of hardest, easiest, random'),
     (f"{FIG4}/score", "random", "fig4 prunes by the score 'random', which has no ends; name one order, or another score"),
@@ -91,12 +91,12 @@ WRONG_MAIN = [
     ("studies/digits/blocks", ["000-004", "000-004"], "studies.digits.blocks names '000-004' twice; remove one"),
     # names that must exist
     ("select", ["digit"], "select: 'digit' is not a known study (did you mean 'digits'?); known are digits"),
-    ("setting_files", ["config/none.yaml"], "config/none.yaml does not exist; create it or mend 'setting_files'"),
+    ("setting_files", ["config/none.yaml"], "config/none.yaml does not exist; create it or correct 'setting_files'"),
     ("studies/digits/methods", ["emr"], "studies.digits.methods: 'emr' is not a known method (did you mean 'erm'?); known are erm"),
     ("studies/digits/score", "el3n", "score 'el3n' is not a known score of 'digits-carriers' (did you mean 'el2n'?); known are el2n,"),
     (f"{FIG4}/settings", ["digits-window"], "studies.digits.figures.fig4: 'digits-window' is not a known setting"),
     ("studies/digits/figures/fig2/family", "digits-windows", "is not a known family of settings (a setting with a grid) (did you mean"),
-    ("studies/digits/figures/fig2/family", "digits-count", "fig2.family is 'digits-count', whose grid does not vary one key"),
+    ("studies/digits/figures/fig2/family", "digits-count", "fig2.family is 'digits-count', whose grid does not vary exactly one key"),
     ("studies/digits/tables/stability/scores", ["el2"], "score 'el2' is not a known score of 'digits' (did you mean 'el2n'?)"),
     # what goes with a kind of figure
     (f"{FIG4}/sparsities", REMOVED, "fig4.sparsities is missing; a carrier_pruning needs settings, sparsities"),
@@ -109,18 +109,18 @@ CROP = {"name": "random_resized_crop_flip"}
 TORCHVISION = {"name": "torchvision_cnn", "architecture": "resnet18", "pretrained": None}
 WRONG_SETTINGS = [
     # unknown keys
-    ("digits/dscription", "x", "digits.dscription is no known key (did you mean 'description'?); allowed are aligned,"),
-    (f"{TRAINING}/optimizer/momentun", 0.9, "digits.training.optimizer.momentun is no known key (did you mean 'momentum'?); allowed are"),
-    (f"{TRAINING}/schedule/milestone", [3], "digits.training.schedule.milestone is no known key (did you mean 'milestones'?)"),
-    ("digits/overlay/widht", 2, "digits.overlay.widht is no known key (did you mean 'width'?); allowed are attribute, channel, name,"),
-    ("digits/model/channel", 2, "digits.model.channel is no known key (did you mean 'channels'?); allowed are channels, name"),
-    ("digits/carriers/chose", "all", "digits.carriers.chose is no known key (did you mean 'choose'?)"),
-    ("digits-count/grid", {"carriers.cuont": [3]}, "digits-count.cuont-3.carriers.cuont is no known key (did you mean 'count'?)"),
+    ("digits/dscription", "x", "digits.dscription is not a known key (did you mean 'description'?); allowed are aligned,"),
+    (f"{TRAINING}/optimizer/momentun", 0.9, "digits.training.optimizer.momentun is not a known key (did you mean 'momentum'?);"),
+    (f"{TRAINING}/schedule/milestone", [3], "digits.training.schedule.milestone is not a known key (did you mean 'milestones'?)"),
+    ("digits/overlay/widht", 2, "digits.overlay.widht is not a known key (did you mean 'width'?); allowed are attribute, channel, name,"),
+    ("digits/model/channel", 2, "digits.model.channel is not a known key (did you mean 'channels'?); allowed are channels, name"),
+    ("digits/carriers/chose", "all", "digits.carriers.chose is not a known key (did you mean 'choose'?)"),
+    ("digits-count/grid", {"carriers.cuont": [3]}, "digits-count.cuont-3.carriers.cuont is not a known key (did you mean 'count'?)"),
     # wrong types and values
     ("digits", "x", "the setting 'digits' must be a mapping"),
     ("digits/description", REMOVED, "digits.description is missing; it is required"),
     ("digits/probe/source", 5, "digits.probe.source is 5, but must be a class name, quoted if it is a number"),
-    ("digits/aligned", {5: {"line": "with"}}, 'digits.aligned.5 is a key that YAML does not read as text; write it quoted, as "5"'),
+    ("digits/aligned", {5: {"line": "with"}}, 'digits.aligned.5 is a key that YAML does not read as text; quote it: "5"'),
     (f"{TRAINING}/epochs", "16", 'digits.training.epochs is "16", but must be a whole number'),
     (f"{TRAINING}/epochs", 0, "digits.training.epochs is 0, but must be at least 1"),
     (f"{TRAINING}/optimizer/lr", 0, "digits.training.optimizer.lr is 0, but must be above 0"),
@@ -133,7 +133,7 @@ WRONG_SETTINGS = [
     (f"{TRAINING}/augmentation", CROP | {"scale": [0, 1]}, "digits.training.augmentation.scale.0 is 0, but must be above 0"),
     (f"{TRAINING}/augmentation", CROP | {"scale": [0.5, 1.5]}, "digits.training.augmentation.scale.1 is 1.5, but must be at most 1"),
     (f"{TRAINING}/augmentation", CROP | {"scale": [1]}, "scale is [1], but must be a list of the lowest and the highest share of the area"),
-    (f"{TRAINING}/augmentation", CROP | {"padding": 4}, "digits.training.augmentation.padding is no known key; allowed are name, ratio"),
+    (f"{TRAINING}/augmentation", CROP | {"padding": 4}, "digits.training.augmentation.padding is not a known key; allowed are name, ratio"),
     (f"{TRAINING}/gradient_clip", 1, "digits.training.gradient_clip is 1, but must be null, {norm: above 0} or {value: above 0}"),
     (f"{TRAINING}/label_smoothing", 1, "digits.training.label_smoothing is 1, but must be below 1"),
     (f"{TRAINING}/evaluate_epochs", 3, "digits.training.evaluate_epochs is 3, but must be all or a list of epochs"),
@@ -151,17 +151,17 @@ WRONG_SETTINGS = [
     ("digits/overlay/value", 256, "digits.overlay.value is 256, but must be at most 255"),
     ("digits/validation", 1.0, "digits.validation is 1.0, but must be official, none, or the share of the training split"),
     ("digits/keep_models", "yes", 'digits.keep_models is "yes", but must be true or false'),
-    ("digits/reference/Early", {}, "digits.reference.Early is no allowed name; use lower-case letters"),
+    ("digits/reference/Early", {}, "digits.reference.Early is not a valid name; use lower-case letters"),
     ("digits/normalisation/std", [0], "digits.normalisation.std.0 is 0, but must be above 0"),
-    ("Digits!", {"extends": "digits"}, "The setting 'Digits!' cannot be a folder's name; use letters, digits, '.', '-' and '_'"),
+    ("Digits!", {"extends": "digits"}, "The setting 'Digits!' cannot be a folder name; use letters, digits, '.', '-' and '_'"),
     # names that must exist
     ("digits/dataset", "digit", "digits.dataset: 'digit' is not a known dataset (did you mean 'digits'?); known are digits, cifar10"),
     ("digits/probe/source", "five", "digits.probe.source: 'five' is not a known class of 'digits'; known are 0, 1, 2,"),
     ("digits/aligned", {"x": {"line": "with"}}, "digits.aligned: 'x' is not a known class of 'digits'; known are 0, 1, 2,"),
-    ("digits/extends", "nope", "digits.extends is 'nope', which is no setting; known are digits, digits-carriers"),
-    ("digits/difficulty/el3n", {"reference": "early", "epochs": "all"}, "digits.difficulty.el3n is not a known score (did you mean 'el2n'?)"),
-    ("digits/difficulty/el2n/reference", "late", "digits.difficulty.el2n.reference: 'late' is not a known reference recipe; known are early"),
-    ("digits-window/carriers/base", "nope", "digits-window.start-0.width-1.carriers.base: 'nope' is not a known setting; known are digits,"),
+    ("digits/extends", "nope", "digits.extends is 'nope', which is not a setting; known are digits, digits-carriers"),
+    ("digits/difficulty/el3n", {"reference": "early", "epochs": "all"}, "digits.difficulty.el3n is not a known score"),
+    ("digits/difficulty/el2n/reference", "late", "digits.difficulty.el2n.reference: 'late' is not a known reference recipe;"),
+    ("digits-window/carriers/base", "nope", "digits-window.start-0.width-1.carriers.base: 'nope' is not a known setting;"),
     ("digits-window/carriers/score", "el3n", "carriers.score: 'el3n' is not a known score of 'digits' (did you mean 'el2n'?)"),
     # numbers that must fit each other
     ("digits/probe/target", "5", "digits.probe.target is '5', the source itself; choose another class"),
@@ -183,14 +183,14 @@ WRONG_SETTINGS = [
     # what goes with a way to choose carriers
     ("digits/carriers/start", 3, "digits.carriers.start does not go with 'choose: random', which takes count, draw, class"),
     ("digits/carriers/count", REMOVED, "digits.carriers.count is missing; 'choose: random' takes count, draw"),
-    ("digits/carriers", {"choose": "none"}, "digits.carriers.choose is 'none', but the setting needs a choice of carriers"),
-    ("digits-count/overlay", None, "digits-count.count-0.groups: 'line' is not a known attribute of 'digits', or of an overlay; known are none"),
-    ("digits-window/carriers/base", "digits-window.start-0.width-1", "which is itself derived; name the setting it comes from"),
+    ("digits/carriers", {"choose": "none"}, "digits.carriers.choose is 'none', but the setting has an overlay; choose its carriers"),
+    ("digits-count/overlay", None, "digits-count.count-0.groups: 'line' is not a known attribute of 'digits' or an overlay;"),
+    ("digits-window/carriers/base", "digits-window.start-0.width-1", "which has a base itself; name the setting it is derived from"),
     # inheritance and grids
     ("digits/extends", "digits", "digits.extends leads back to itself (digits → digits); remove one of these"),
     ("digits/extends", "digits-more-carriers", "(digits → digits-more-carriers → digits-carriers → digits); remove one of these"),
     ("digits-count/grid", {"carriers.count": 3}, "digits-count.grid must map dotted keys to lists of values"),
-    ("digits-count/grid", {"carrier.count": [3]}, "digits-count.grid: 'carrier.count' leads nowhere"),
+    ("digits-count/grid", {"carrier.count": [3]}, "digits-count.grid: 'carrier.count' is not a key of the setting, since"),
 ]  # fmt: skip
 
 
@@ -228,7 +228,7 @@ def test_a_shared_reference_needs_a_subset_that_all_repeats_share(load: Callable
 
 
 def test_a_dataset_without_a_folder_is_refused(load: Callable[..., Config], assert_one_sentence: Callable[[str], None]) -> None:
-    with pytest.raises(ConfigError, match=r"^data\.mnist is missing, though 'digits' uses this dataset") as error:
+    with pytest.raises(ConfigError, match=r"^data\.mnist is missing, but 'digits' uses this dataset") as error:
         load(settings={"digits/dataset": "mnist"})
     assert_one_sentence(str(error.value))
 
@@ -241,7 +241,7 @@ def test_overlapping_blocks_of_two_studies_are_refused(load: Callable[..., Confi
     other["blocks"] = ["000-004", "005-009"]
     assert load(main={"studies/other": other, "select": ["digits", "other"]}).select == ["digits", "other"]
     other["blocks"] = ["003-007"]
-    load(main={"studies/other": other})  # a study that is not selected may divide its repeats as it likes
+    load(main={"studies/other": other})  # blocks of unselected studies may overlap
 
 
 @pytest.mark.parametrize(
@@ -250,19 +250,27 @@ def test_overlapping_blocks_of_two_studies_are_refused(load: Callable[..., Confi
         ("digits: {}\ndigits: {}\n", "line 2: 'digits' is declared twice; rename or remove one"),
         ("digits:\n  training: {epochs: 1}\n  dataset: digits\n  training: {epochs: 2}\n", "line 4: 'training' is declared twice"),
         ("digits: {training: {epochs: 1, epochs: 2}}\n", "line 1: 'epochs' is declared twice"),
-        ("digits: [\n", "is no valid YAML"),
+        ("digits: [\n", "is not valid YAML"),
+        (b"digits: {description: \xe9}\n", "cannot be read ('utf-8' codec can't decode byte 0xe9"),
         ("- digits\n", "must hold a mapping from names to blocks"),
         ("", "must hold a mapping from names to blocks"),
     ],
 )
-def test_a_setting_file_that_repeats_a_key_or_is_no_mapping(
-    load: Callable[..., Config], tmp_path: Path, text: str, expected: str, assert_one_sentence: Callable[[str], None]
+def test_a_setting_file_that_repeats_a_key_or_is_not_a_mapping_or_not_text(
+    load: Callable[..., Config], tmp_path: Path, text: str | bytes, expected: str, assert_one_sentence: Callable[[str], None]
 ) -> None:
     file = tmp_path / "mine.yaml"
-    file.write_text(text)
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
     with pytest.raises(ConfigError) as error:
         load(main={"setting_files": [str(file)]})
     assert str(file) in str(error.value) and expected in str(error.value)
+    assert_one_sentence(str(error.value))
+
+
+def test_a_folder_as_setting_file(load: Callable[..., Config], tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(ConfigError, match="cannot be read") as error:
+        load(main={"setting_files": [str(tmp_path)]})
+    assert str(tmp_path) in str(error.value)
     assert_one_sentence(str(error.value))
 
 
@@ -275,7 +283,7 @@ def test_a_setting_declared_in_two_files(load: Callable[..., Config], tmp_path: 
     assert_one_sentence(str(error.value))
 
 
-def test_setting_files_are_looked_up_where_the_user_works_then_in_the_project(
+def test_setting_files_are_looked_up_in_the_working_directory_then_in_the_project(
     load: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "tests/unit/example/settings.yaml"
@@ -311,7 +319,7 @@ def test_every_dataset_that_must_be_placed_has_a_folder(root: Path) -> None:
     assert set(main["data"]) == {name for name, entry in registry().items() if not entry.embedded}
 
 
-def test_settings_inherit_and_families_unfold(load: Callable[..., Config]) -> None:
+def test_settings_inherit_and_families_expand(load: Callable[..., Config]) -> None:
     config = load(settings={"digits-count/grid": {"carriers.count": [0, 7], "overlay.width": [1, 2]}})
     assert config.family("digits-count") == [f"digits-count.count-{count}.width-{width}" for count in (0, 7) for width in (1, 2)]
     member = "digits-count.count-7.width-1"
@@ -320,7 +328,7 @@ def test_settings_inherit_and_families_unfold(load: Callable[..., Config]) -> No
     block = config.settings[member]
     assert block["carriers"] == {"choose": "random", "count": 7, "draw": "per_repeat"}
     assert block["overlay"] == {"name": "line", "attribute": "line", "width": 1, "value": 255, "channel": 0}
-    assert block["training"]["precision"] == "fp32", "a default lies under what is inherited"
+    assert block["training"]["precision"] == "fp32", "inherited values override defaults"
     assert "digits-count" not in config.settings and "extends" not in block and "grid" not in block
     assert config.settings["digits"]["carriers"]["count"] == 0, "a member's values must not leak into its base"
 
@@ -339,7 +347,7 @@ def test_a_variant_changes_what_it_declares_in_all_that_extend_it(load: Callable
     assert "variants" not in member
 
 
-def test_settings_without_variants_take_no_notice_of_them(load: Callable[..., Config]) -> None:
+def test_settings_without_variants_are_unaffected(load: Callable[..., Config]) -> None:
     assert load(main={"setting_defaults/variant": "code"}).settings == load().settings
     assert load().settings["digits"]["variant"] is None
 

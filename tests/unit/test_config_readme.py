@@ -14,7 +14,7 @@ from spurprune.data.registry import registry
 
 @pytest.fixture(scope="module")
 def words(root: Path) -> set[str]:
-    """All words that stand in code spans or code blocks of config/README.md."""
+    """All words in code spans or code blocks of config/README.md."""
     text = (root / "config" / "README.md").read_text(encoding="utf-8")
     spans = re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL)
     return {word for span in spans for word in re.findall(r"\w+", span)}

@@ -1,4 +1,4 @@
-"""The configuration of sentences: what is for images is refused, and the shipped settings are what they say."""
+"""The configuration of sentences: options for images are refused, and the shipped settings are as documented."""
 
 from collections.abc import Callable
 from copy import deepcopy

@@ -27,7 +27,7 @@ with leased_device(poll_seconds=0.05) as device:
 
 
 class Holder:
-    """A process that holds a lease until it is told to let go."""
+    """A process that holds a lease until it is asked to release it."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self.process = subprocess.Popen(
@@ -55,7 +55,7 @@ def environment(tmp_path: Path, child_environment: dict[str, str]) -> dict[str, 
 def holders() -> Iterator[list[Holder]]:
     started: list[Holder] = []
     yield started
-    with ExitStack() as leftovers:  # which goes on to the next if one kill fails
+    with ExitStack() as leftovers:  # which continues with the next if one kill fails
         for holder in started:
             if holder.process.poll() is None:
                 leftovers.callback(holder.kill)
@@ -63,7 +63,7 @@ def holders() -> Iterator[list[Holder]]:
 
 @pytest.fixture
 def outside_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment outside any scheduler's job, where no device is named."""
+    """The environment outside any scheduler's job, with no device named."""
     for name in ("CUDA_VISIBLE_DEVICES", *devices.JOB_VARIABLES):
         monkeypatch.setenv(name, "")  # so that what a lease sets is undone also where nothing was set before
         monkeypatch.delenv(name)
@@ -108,7 +108,7 @@ def test_the_log_names_the_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     with stage_log(str(tmp_path / "log"), "retrain"), devices.leased_device():
         pass
     lines = [line.split(" INFO ")[1] for line in (tmp_path / "log").read_text().splitlines()]
-    assert lines[1:3] == [f"leased device 3 of node {devices.node_name()}", "handed back device 3"]
+    assert lines[1:3] == [f"leased device 3 of node {devices.node_name()}", "released device 3"]
 
 
 def test_the_log_says_that_a_job_waits(
@@ -148,7 +148,7 @@ def test_a_folder_that_takes_no_locks_is_named(monkeypatch: pytest.MonkeyPatch, 
 
 @pytest.mark.usefixtures("outside_jobs")
 @pytest.mark.parametrize("name", devices.JOB_VARIABLES)
-def test_every_job_of_a_scheduler_has_leases_of_its_own(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_job_of_a_scheduler_has_its_own_leases(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert devices.lease_folder().name == f"spurprune-devices-{os.getuid()}-local"
     monkeypatch.setenv(name, "17")
     assert devices.lease_folder().name == f"spurprune-devices-{os.getuid()}-17"

@@ -83,5 +83,5 @@ def test_members_of_a_class_are_divided_at_random() -> None:
 
 
 def test_split_sizes_must_add_up() -> None:
-    with pytest.raises(ValueError, match="10 samples together, the data 9"):
+    with pytest.raises(ValueError, match="10 samples in total, the data 9"):
         stratified_split(np.zeros(9), {"train": 6, "test": 4}, np.random.default_rng(0))

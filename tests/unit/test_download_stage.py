@@ -1,4 +1,4 @@
-"""The stage download: data that are there are left alone, others are fetched, and what cannot be had is said in one sentence."""
+"""The stage download: existing data are left alone, missing data are fetched, and failures are one sentence."""
 
 import hashlib
 import io
@@ -34,7 +34,7 @@ def archive() -> bytes:
 
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """A site that offers CIFAR-10 in the registry's place; its first address leads nowhere."""
+    """A site that offers CIFAR-10 in the registry's place; its first URL does not exist."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
     with serving() as served:
@@ -113,7 +113,7 @@ def test_an_archive_that_a_person_placed_is_unpacked_without_a_network(site: Sit
     assert (tmp_path / "cifar-10-batches-py" / "test_batch").read_bytes() == b"test_batch"
 
 
-def test_what_a_person_placed_of_it_is_kept(site: Site, tmp_path: Path, record: Path) -> None:
+def test_files_that_a_person_placed_are_kept(site: Site, tmp_path: Path, record: Path) -> None:
     place(tmp_path, {"cifar-10-batches-py/data_batch_2": b"mine"})
     download.run("cifar10", tmp_path, True, record)
     assert (tmp_path / "cifar-10-batches-py" / "data_batch_2").read_bytes() == b"mine"

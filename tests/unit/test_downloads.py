@@ -1,4 +1,4 @@
-"""Downloads: what is right, what breaks off, what is forged."""
+"""Downloads: what works, what fails, what is refused."""
 
 import hashlib
 import socket
@@ -84,7 +84,7 @@ def test_a_redirection_to_another_page_is_followed(site: Site, path: Path) -> No
     assert path.read_bytes() == CONTENT
 
 
-def test_an_answer_of_unknown_length_is_fetched(site: Site, path: Path) -> None:
+def test_a_response_of_unknown_length_is_fetched(site: Site, path: Path) -> None:
     site.faults["/data.bin"] = [Fault(unsized=True)]
     downloads.fetch([site.url("/data.bin")], path, MD5)
     assert path.read_bytes() == CONTENT
@@ -95,16 +95,16 @@ def test_the_log_says_what_came_from_where_and_standard_error_nothing(
 ) -> None:
     site.faults["/data.bin"] = [Fault(status=503)]
     downloads.fetch([site.url("/data.bin")], path, MD5)
-    assert messages()[-1] == f"{path} from {site.url('/data.bin')} has the published md5"
+    assert messages()[-1] == f"{path} from {site.url('/data.bin')} matches the published md5"
     assert any("Will attempt the download again" in message for message in messages())
     assert capsys.readouterr() == ("", "")
 
 
-# What breaks off
+# What fails
 
 
 @pytest.mark.parametrize("fault", [Fault(cut=100_000), Fault(status=503), Fault(status=429)])
-def test_a_server_that_fails_is_asked_again(site: Site, path: Path, waits: list[float], fault: Fault) -> None:
+def test_a_server_that_fails_is_retried(site: Site, path: Path, waits: list[float], fault: Fault) -> None:
     site.faults["/data.bin"] = [fault] * downloads.RETRIES
     downloads.fetch([site.url("/data.bin")], path, MD5)
     assert path.read_bytes() == CONTENT
@@ -136,7 +136,7 @@ def test_a_silent_server_is_given_up(path: Path, waits: list[float], monkeypatch
     monkeypatch.setattr(downloads, "TIMEOUT", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/data.bin"
-        with pytest.raises(DownloadError, match=r"/data\.bin: no answer in time\)"):
+        with pytest.raises(DownloadError, match=r"/data\.bin: no response in time\)"):
             downloads.fetch([url], path, MD5)
     assert len(waits) == downloads.RETRIES
 
@@ -165,7 +165,7 @@ def test_an_unknown_name_is_one_sentence(path: Path, monkeypatch: pytest.MonkeyP
         downloads.fetch(["https://example.org/data.bin"], path, MD5)
 
 
-# What is not what it should be
+# What is refused
 
 
 def test_another_checksum_is_refused_and_nothing_stays(site: Site, path: Path, assert_one_sentence: Callable[[str], None]) -> None:
@@ -200,8 +200,8 @@ def test_a_file_of_another_checksum_in_the_way_is_kept(site: Site, path: Path, a
 
 
 @pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://127.0.0.1/data.bin", "doi:10.5281/zenodo.1/data.bin", "/data.bin"])
-def test_only_the_web_is_asked(path: Path, url: str, assert_one_sentence: Callable[[str], None]) -> None:
-    with pytest.raises(DataError, match="is refused, since only http and https") as error:
+def test_only_http_urls_are_downloaded(path: Path, url: str, assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(DataError, match="is refused because only http and https") as error:
         downloads.fetch([url], path, MD5)
     assert_one_sentence(str(error.value))
 
@@ -227,7 +227,7 @@ def test_a_full_disk_is_one_sentence(
     monkeypatch.setattr("pooch.core.temporary_file", lambda path: nullcontext("/dev/full"))
     with pytest.raises(DataError, match=r"data\.bin could not be written \(No space left on device\); free some space") as error:
         downloads.fetch([site.url("/data.bin"), site.url("/mirror.bin")], path, MD5)
-    assert not isinstance(error.value, DownloadError), "another address would not help"
+    assert not isinstance(error.value, DownloadError), "another URL would not help"
     assert_one_sentence(str(error.value))
     assert len(site.requests) == 1
     assert names(path.parent) == []

@@ -154,7 +154,7 @@ def test_logits_are_the_runs_predictions_bit_for_bit(folder: Folder) -> None:
     assert 0 < featured.sum() < len(featured) / 3  # the probe's two classes
 
 
-def test_training_samples_are_seen_as_they_are_trained_on(folder: Folder) -> None:
+def test_training_samples_are_embedded_in_the_natural_view(folder: Folder) -> None:
     kept = load_file(folder.inputs["models"])
     for repeat, one in folder.samples.items():
         seen = embeddings.read(folder.path / "embedding.parquet", repeat)
@@ -177,7 +177,7 @@ def test_training_samples_are_seen_as_they_are_trained_on(folder: Folder) -> Non
 
 def test_the_same_models_give_the_same_bytes(folder: Folder) -> None:
     selection = folder.path / "erm.json"
-    write_text(selection, '{"coordinates": {"training.optimizer.lr": 0.2}}')  # of a rate that embedding has no use for
+    write_text(selection, '{"coordinates": {"training.optimizer.lr": 0.2}}')  # a learning rate, which embedding does not use
     assert folder.embed("again", selection=selection).read_bytes() == (folder.path / "embedding.parquet").read_bytes()
 
 
@@ -256,7 +256,7 @@ class Squares(Network):
 
     def __init__(self) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(0.5)  # which must not act
+        self.dropout = nn.Dropout(0.5)  # which must be inactive
         self.classifier = nn.Linear(3, 2)
 
     def features(self, x: Tensor) -> Tensor:

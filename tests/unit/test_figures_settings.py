@@ -508,7 +508,7 @@ def test_a_baseline_is_run_without_pruning() -> None:
             {"kind": "carrier_difficulty", "family": "cifar10s-window", "baseline": "cifar10s", "published": "never"},
             "is a setting of 'cifar10', but the published values are of 'multinli'",
         ),
-        ({"kind": "difficulty_range", "family": "multinli-never"}, "whose grid does not vary one key that ends in 'carriers.start'; name"),
+        ({"kind": "difficulty_range", "family": "multinli-never"}, "does not vary exactly one key that ends in 'carriers.start'; name"),
     ],
 )
 def test_mistakes_in_comparisons(figure: dict[str, Any], sentence: str, assert_one_sentence: Callable[[str], None]) -> None:

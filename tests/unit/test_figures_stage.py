@@ -47,7 +47,7 @@ def outputs(folder: Path) -> dict[str, Path]:
 
 @pytest.fixture
 def sweep(tmp_path: Path) -> dict[str, list[Path]]:
-    """Metrics of two plans and two repeats; worst-group accuracy does not exist."""
+    """Metrics of two plans and two repeats; worst-group accuracy is undefined."""
     paths = []
     for plan, order, sparsity, taken in (("none", None, None, [0.5, 0.7]), ("carriers-el2n-hardest-0.50", "hardest", "0.50", [0.2, 0.2])):
         rows = [

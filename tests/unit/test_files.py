@@ -1,4 +1,4 @@
-"""Files that are replaced as a whole: what other processes, on this node or another, have left or still write beside them."""
+"""Atomic replacement of files, and temporary files that other processes left, on this node or another."""
 
 import errno
 import os
@@ -23,7 +23,7 @@ def fill_the_disk(path: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_a_file_is_there_only_once_it_is_whole(tmp_path: Path) -> None:
+def test_a_file_appears_only_once_it_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "new" / "table.csv"
     with replacing(path) as temporary:
         temporary.write_text("half", encoding="utf-8")

@@ -49,7 +49,7 @@ def test_groups_are_named_in_words(classes: tuple[str, ...], attributes: tuple[A
 
 
 @given(st.integers(1, 5), st.lists(st.integers(1, 4), max_size=3), st.data())
-def test_every_group_has_a_number_of_its_own(num_classes: int, sizes: list[int], data: st.DataObject) -> None:
+def test_every_group_has_its_own_number(num_classes: int, sizes: list[int], data: st.DataObject) -> None:
     attributes = tuple(Attribute.of(f"a{i}", tuple(f"v{j}" for j in range(size))) for i, size in enumerate(sizes))
     grouping = Grouping(tuple(f"c{i}" for i in range(num_classes)), attributes)
     cells = [grouping.cell(number) for number in range(grouping.num_groups)]

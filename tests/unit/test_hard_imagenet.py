@@ -25,8 +25,8 @@ from spurprune.storage.tables import Provenance, labels, to_numpy
 SIDE = 16
 PROVENANCE = Provenance("hard-imagenet", "", "0+code", "config")
 DOG_SLED, SKI = "n03218198", "n04228054"
-LISTED = (25473, 7321, 230)  # three of the authors' list
-OTHERS = (5, 6)  # Dog Sleds that are not on it
+LISTED = (25473, 7321, 230)  # three from the authors' list
+OTHERS = (5, 6)  # Dog Sleds not on it
 TRAIN = {DOG_SLED: [*LISTED, *OTHERS], SKI: [11, 12, 13, 14]}
 WNIDS = [wnid for _, wnid, _ in hard_imagenet.CLASSES]
 INDEX = {wnid: index for _, wnid, index in hard_imagenet.CLASSES}
@@ -43,8 +43,8 @@ def file(wnid: str, number: int) -> str:
 @pytest.fixture
 def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A miniature of ImageNet's folders with two test images per class; one photo is grey, one wide, one high."""
-    monkeypatch.setattr(hard_imagenet, "TEST_A_CLASS", 2)
-    monkeypatch.setattr(hard_imagenet, "TRAIN_A_CLASS", (2, 5))
+    monkeypatch.setattr(hard_imagenet, "TEST_PER_CLASS", 2)
+    monkeypatch.setattr(hard_imagenet, "TRAIN_PER_CLASS", (2, 5))
     monkeypatch.setattr(hard_imagenet, "MINIMAL", LISTED)
     root = tmp_path / "hard_imagenet"
     for place, wnid in enumerate(WNIDS):
@@ -58,7 +58,7 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write_meta(root: Path, ranked: dict[int, list[str]] | None = None, **changes: Any) -> None:
-    """The release's pickles; by default every class's training images are ranked by falling number."""
+    """The release's pickles; by default every class's training images are ranked by descending number."""
     contents: dict[str, Any] = {
         "idx_to_wnid": {1: "n01443537"} | {index: wnid for wnid, index in INDEX.items()},
         "hard_imagenet_idx": [index for _, _, index in hard_imagenet.CLASSES],
@@ -180,7 +180,7 @@ def split(base: Path, manifest: Path, setting: dict[str, Any], repeats: list[int
 
 @pytest.mark.parametrize(("name", "dog_sleds"), [("hard-imagenet", LISTED), ("hard-imagenet-ranked", (6, 7321, 25473))])
 def test_the_papers_subset(release: Path, tmp_path: Path, root: Path, name: str, dog_sleds: tuple[int, ...]) -> None:
-    """Dog Sleds by the authors' list or the lowest ranks, some Skis at random, the other classes and all test images whole."""
+    """Dog Sleds by the authors' list or the lowest ranks, some Skis at random, all of the other classes and of the test images."""
     ranked = {index: [file(wnid, n) for n in numbers(wnid)] for wnid, index in INDEX.items()}
     ranked[INDEX[DOG_SLED]] = [file(DOG_SLED, n) for n in (6, 7321, 25473, 230)]  # 5 has no rank
     write_meta(release, ranked)
@@ -198,13 +198,13 @@ def test_the_papers_subset(release: Path, tmp_path: Path, root: Path, name: str,
         assert len(chosen) == 2
         skis.add(chosen)
         assert len(train) == 3 + 2 + 13 * 2
-        assert [r["group"] for r in mine if r["split"] == "train"] == [None] * len(train), "nobody has noted the surroundings in training"
+        assert [r["group"] for r in mine if r["split"] == "train"] == [None] * len(train), "surroundings are not annotated in training"
         assert sum(r["split"] == "test" for r in mine) == 30
     assert len(skis) > 1, "every repeat draws its own Skis"
 
 
 def test_every_dog_sled_that_is_tested_counts(release: Path, tmp_path: Path, root: Path) -> None:
-    """Of two Dog Sleds one is taken for a Ski; of two Skis one for a Dog Sled, which is reported apart."""
+    """Of two Dog Sleds one is classified as a Ski; of two Skis one as a Dog Sled, which is reported separately."""
     base, manifest = prepare(release, tmp_path)
     samples, predictions, plan, output = (tmp_path / f"{name}.parquet" for name in ("samples", "predictions", "plan", "metrics"))
     split(base, manifest, setting_of(root, "hard-imagenet"), [0], samples)
@@ -346,8 +346,8 @@ def test_a_pickle_that_would_run_code_is_refused(release: Path, tmp_path: Path, 
         ("hard_imagenet_idx", [537, 795], "has another order of labels than the release"),
         ("idx_to_wnid", {537: SKI}, r"does not map 537 to n03218198 \(dog sled\), as the release does"),
         ("paths_by_rank", [1, 2], r"ranks no images of class 537 \(dog sled\)"),
-        ("paths_by_rank", {537: [file(SKI, 11)]}, f"ranks {file(SKI, 11)} among class 537"),
-        ("paths_by_rank", {537: [file(DOG_SLED, 5)] * 2}, r"ranks .* among class 537 \(n03218198\) or twice"),
+        ("paths_by_rank", {537: [file(SKI, 11)]}, f"ranks {file(SKI, 11)} in class 537"),
+        ("paths_by_rank", {537: [file(DOG_SLED, 5)] * 2}, r"ranks .* in class 537 \(n03218198\) wrongly or twice"),
     ],
 )
 def test_meta_files_that_contradict_the_release_are_refused(release: Path, name: str, content: Any, reason: str) -> None:
@@ -364,11 +364,11 @@ def test_missing_photos_and_foreign_ones_are_named(
     (release / file(DOG_SLED, 230)).unlink()
     with caplog.at_level(logging.WARNING):
         hard_imagenet.read(release, SIDE)
-    assert f"val/{SKI} holds 1 images of class ski, ImageNet 2 or more" in caplog.text
+    assert f"val/{SKI} holds 1 images of class ski, but ImageNet at least 2" in caplog.text
     assert "1 of the authors' 3 Dog Sleds with minimal spurious features are missing" in caplog.text
     for i in range(4):
         Image.new("RGB", (8, 8)).save(release / file(SKI, 100 + i), format="JPEG")
-    with pytest.raises(DataError, match=rf"train/{SKI} holds 8 images of class ski, ImageNet 5 at most") as many:
+    with pytest.raises(DataError, match=rf"train/{SKI} holds 8 images of class ski, but ImageNet at most 5") as many:
         hard_imagenet.read(release, SIDE)
     (release / "val" / WNIDS[-1]).rename(release / "val" / "elsewhere")
     with pytest.raises(DataError, match=rf"photos are not at .*val/{WNIDS[-1]}: place .*data\.hard_imagenet") as none:

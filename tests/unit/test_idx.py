@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST from their idx files: layout, counts, damaged and foreign files; the real release where it is at hand."""
+"""MNIST and Fashion-MNIST from their idx files: layout, counts, damaged and foreign files; the real release if available."""
 
 import gzip
 import hashlib
@@ -46,7 +46,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @pytest.fixture
 def release(monkeypatch: pytest.MonkeyPatch) -> idx.Release:
-    """MNIST in small: its files with fewer images and classes."""
+    """A miniature of MNIST: its files with fewer images and classes."""
     md5 = {name: hashlib.md5(content, usedforsecurity=False).hexdigest() for name, content in contents().items()}
     small = replace(mnist.RELEASE, classes=("0", "1", "2"), class_counts=COUNTS, md5=md5)
     monkeypatch.setattr(mnist, "RELEASE", small)
@@ -71,7 +71,7 @@ def test_images_come_in_the_order_of_the_files(
     assert warnings(caplog) == []
 
 
-def test_unpacked_files_go_before_gzipped_ones(release: idx.Release, tmp_path: Path) -> None:
+def test_unpacked_files_take_precedence_over_gzipped_ones(release: idx.Release, tmp_path: Path) -> None:
     place(tmp_path, contents(), gzipped=True)
     place(tmp_path, {TRAIN_LABELS: contents()[TRAIN_LABELS]})
     assert [path.name for path in mnist.locate(tmp_path)] == [
@@ -114,10 +114,14 @@ IMAGES = contents()[TRAIN_IMAGES]
         (TRAIN_LABELS, LABELS + b"\0", "holds more than the 17 bytes of the release"),
         (TRAIN_LABELS, IMAGES, "has the magic number 2051, but must have 2049"),
         (TRAIN_LABELS, b"<html>", "has the magic number 1013478509, but must have 2049"),
-        (TRAIN_LABELS, contents()["t10k-labels-idx1-ubyte"], "holds 4 values, the release 9"),
-        (TRAIN_IMAGES, IMAGES.replace(struct.pack(">2I", 28, 28), struct.pack(">2I", 14, 56)), "holds 9×14×56 values, the release 9×28×28"),
-        (TRAIN_LABELS, LABELS[:-1] + b"\1", r"holds \(3, 3, 3\) images per class, the release \(3, 2, 4\)"),
-        (TRAIN_LABELS, LABELS[:-1] + b"\3", r"holds \(3, 2, 3, 1\) images per class, the release \(3, 2, 4\)"),
+        (TRAIN_LABELS, contents()["t10k-labels-idx1-ubyte"], "holds 4 values, but the release 9"),
+        (
+            TRAIN_IMAGES,
+            IMAGES.replace(struct.pack(">2I", 28, 28), struct.pack(">2I", 14, 56)),
+            "holds 9×14×56 values, but the release 9×28×28",
+        ),
+        (TRAIN_LABELS, LABELS[:-1] + b"\1", r"holds \(3, 3, 3\) images per class, but the release \(3, 2, 4\)"),
+        (TRAIN_LABELS, LABELS[:-1] + b"\3", r"holds \(3, 2, 3, 1\) images per class, but the release \(3, 2, 4\)"),
     ],
 )
 @pytest.mark.parametrize("gzipped", [False, True])
@@ -131,7 +135,7 @@ def test_a_foreign_file_is_refused(
     assert_one_sentence: Callable[[str], None],
 ) -> None:
     place(tmp_path, contents() | {name: content}, gzipped)
-    with pytest.raises(DataError, match=f"{name}.* {reason}; place an original copy") as error:
+    with pytest.raises(DataError, match=f"{name}.* {reason}; use an original copy") as error:
         mnist.read(tmp_path, 28)
     assert_one_sentence(str(error.value))
 

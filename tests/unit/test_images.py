@@ -1,4 +1,4 @@
-"""Decoding image files: in order, in parallel, resumed where it was, a damaged image named."""
+"""Decoding image files: in order, in parallel, resumed after an interruption, with damaged images named."""
 
 import errno
 import logging
@@ -53,7 +53,7 @@ def test_images_come_in_order_whatever_the_number_of_threads(images: ImageFiles,
 
 
 @pytest.mark.parametrize("harm", ["truncated", "text", "missing"])
-def test_a_damaged_image_is_named_and_the_rest_goes_on_later(
+def test_a_damaged_image_is_named_and_decoding_resumes_later(
     images: ImageFiles, tmp_path: Path, harm: str, assert_one_sentence: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output, victim = tmp_path / "inputs.npy", images.root / "13.png"
@@ -70,11 +70,11 @@ def test_a_damaged_image_is_named_and_the_rest_goes_on_later(
     monkeypatch.setattr(ImageFiles, "read", lambda self, row: (read.append(row), original(self, row))[1])
     decode(images, output, 2, skip_damaged=False)
     assert np.array_equal(np.load(output), target)
-    # The harm changed the file's size and with it the images' identity, so all are decoded again.
+    # The damage changed the file's size and with it the images' identity, so all are decoded again.
     assert sorted(read) == list(range(N))
 
 
-def test_an_interrupted_decoding_goes_on(images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_decoding_resumes(images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output = tmp_path / "inputs.npy"
     original, read = ImageFiles.read, []
 
@@ -92,7 +92,7 @@ def test_an_interrupted_decoding_goes_on(images: ImageFiles, tmp_path: Path, mon
     assert np.array_equal(np.load(output), expected(images))
 
 
-def test_another_preparation_starts_anew(images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_preparation_starts_again(images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = ImageFiles.read
     monkeypatch.setattr(ImageFiles, "read", lambda self, row: original(self, row) if row < 10 else (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
@@ -103,7 +103,7 @@ def test_another_preparation_starts_anew(images: ImageFiles, tmp_path: Path, mon
     assert np.array_equal(np.load(tmp_path / "inputs.npy"), expected(images) // 2)
 
 
-def test_damaged_images_are_left_out_if_asked_for(images: ImageFiles, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_damaged_images_are_skipped_if_asked_for(images: ImageFiles, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     target = np.delete(expected(images), [3, 19], axis=0)
     (images.root / "3.png").write_bytes(b"")
     (images.root / "19.png").unlink()
@@ -113,7 +113,7 @@ def test_damaged_images_are_left_out_if_asked_for(images: ImageFiles, tmp_path: 
     assert "3.png" in caplog.text and "19.png" in caplog.text
 
 
-def test_an_image_left_out_before_stops_a_decoding_that_leaves_none_out(
+def test_an_image_skipped_before_stops_a_decoding_that_skips_none(
     images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (images.root / "3.png").write_bytes(b"")
@@ -126,7 +126,7 @@ def test_an_image_left_out_before_stops_a_decoding_that_leaves_none_out(
         decode(images, tmp_path / "inputs.npy", 1, skip_damaged=False)
 
 
-def test_an_image_that_the_file_system_does_not_give_is_not_left_out(
+def test_an_image_that_the_file_system_fails_to_read_is_not_skipped(
     images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_one_sentence: Callable[[str], None]
 ) -> None:
     def stale(path: Path) -> Image.Image:
@@ -138,9 +138,7 @@ def test_an_image_that_the_file_system_does_not_give_is_not_left_out(
     assert_one_sentence(str(error.value))
 
 
-def test_notes_of_a_decoding_whose_array_is_gone_are_not_believed(
-    images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_progress_of_a_decoding_whose_array_is_gone_is_ignored(images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output, partial = tmp_path / "inputs.npy", tmp_path / ".inputs.npy.decoding"
 
     def interrupt_at(row: int) -> None:
@@ -157,9 +155,7 @@ def test_notes_of_a_decoding_whose_array_is_gone_are_not_believed(
     assert np.array_equal(np.load(output), expected(images))
 
 
-def test_a_decoding_killed_at_its_very_end_leaves_out_nothing_twice(
-    images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_decoding_killed_at_its_very_end_skips_nothing_twice(images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = np.delete(expected(images), [3], axis=0)
     (images.root / "3.png").write_bytes(b"")
     unlink = Path.unlink
@@ -178,8 +174,8 @@ def test_a_decoding_killed_at_its_very_end_leaves_out_nothing_twice(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["inputs.npy", "pictures"]
 
 
-@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot take disk space beforehand")
-def test_a_full_disk_is_told_before_anything_is_decoded(
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot allocate disk space in advance")
+def test_a_full_disk_is_noticed_before_anything_is_decoded(
     images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_one_sentence: Callable[[str], None]
 ) -> None:
     def full(*_: int) -> None:

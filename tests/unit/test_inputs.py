@@ -75,7 +75,7 @@ def test_a_damaged_manifest_is_refused(tmp_path: Path, content: str, assert_one_
     assert f"{path} is not a dataset manifest" in refused(lambda: read_manifest(path), assert_one_sentence)
 
 
-def test_a_manifest_with_a_foreign_key_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+def test_a_manifest_with_an_unknown_key_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
     path = tmp_path / "manifest.json"
     write_manifest(path, MANIFEST)
     path.write_text(json.dumps(json.loads(path.read_text()) | {"colour": 1}))
@@ -98,7 +98,7 @@ def test_inputs_are_opened_memory_mapped_and_read_only(tmp_path: Path) -> None:
 
 
 def test_inputs_are_replaced_at_once(tmp_path: Path) -> None:
-    """Who has the old array mapped keeps it: a rename, not a rewrite."""
+    """A process that has mapped the old array keeps it: a rename, not a rewrite."""
     path = tmp_path / "inputs.npy"
     write_inputs(path, IMAGES)
     mapped = open_inputs(path, MANIFEST)
@@ -122,7 +122,7 @@ def test_an_array_of_objects_is_never_loaded(tmp_path: Path, assert_one_sentence
 
 
 @pytest.mark.parametrize("change", [{"count": 7}, {"shape": (3, 4, 4)}, {"dtype": "int32"}])
-def test_an_array_that_is_not_the_manifests_is_refused(
+def test_an_array_that_does_not_match_its_manifest_is_refused(
     tmp_path: Path, change: dict[str, Any], assert_one_sentence: Callable[[str], None]
 ) -> None:
     path = tmp_path / "inputs.npy"

@@ -62,7 +62,7 @@ def refused(item: dict[str, Any], kind: Kind | None = None, study: Mapping[str, 
     return str(error.value)
 
 
-# A made-up kind, whose one record says all
+# A made-up kind, defined by one record
 
 
 HISTOGRAM = Kind(
@@ -103,11 +103,11 @@ def test_a_made_up_kind_derives_its_runs_and_difficulties() -> None:
         ({"score": "el3n"}, "studies.s.figures.f: score 'el3n' is not a known score of 'fives' (did you mean 'el2n'?); known are"),
         (
             {"settings": ["own"]},
-            "'own' has no probe, but a histogram shows how often one class is taken for another; give the setting its 'probe' or",
+            "'own' has no probe, but a histogram shows how often one class is mistaken for another; set its 'probe' or",
         ),
         (
             {"settings": ["bare"]},
-            "'bare' has no known carriers, but a histogram is about these; give the setting its 'carriers' or name another.",
+            "'bare' has no known carriers, but a histogram shows them; set its 'carriers' or name another.",
         ),
         ({"settings": ["text"]}, "studies.s.figures.f: 'text' holds sentences, but a histogram draws images; name another setting."),
     ],
@@ -130,26 +130,26 @@ def test_a_family_must_vary_what_a_kind_sweeps(assert_one_sentence: Callable[[st
     kinds.check("f", item, STUDY, CONFIG, swept)
     message = refused(item, replace(swept, sweeps=("count",)))
     assert message == (
-        "studies.s.figures.f.family is 'windows', whose grid does not vary one key that ends in 'count'; name a family that does."
+        "studies.s.figures.f.family is 'windows', whose grid does not vary exactly one key that ends in 'count'; name a family that does."
     )
     assert_one_sentence(message)
     both = replace(swept, sweeps=("start", "width"))
-    assert "does not vary one key" in refused(item, both), "two at once cannot be drawn on one axis"
+    assert "does not vary exactly one key" in refused(item, both), "two at once cannot be drawn on one axis"
     assert "not a known family" in refused({**item, "family": "window"}, swept)
 
 
 def test_one_option_cannot_mean_two_things() -> None:
     other = replace(HISTOGRAM, required={"bins": TEXT})
-    with pytest.raises(ValueError, match="the option 'bins' is not what another kind declares it to be"):
+    with pytest.raises(ValueError, match="the option 'bins' is declared differently by another kind"):
         kinds.schema_of({"histogram": HISTOGRAM, "other": other})
 
 
-def test_a_plan_that_cannot_be_is_refused() -> None:
+def test_an_invalid_plan_is_refused() -> None:
     odd = replace(HISTOGRAM, plans=lambda item, study: ["best"])
     assert "'best'" in refused({"kind": "histogram", "settings": ["fives"], "bins": 9}, odd)
 
 
-# The kinds that there are
+# The shipped kinds
 
 
 def test_every_module_has_its_record_and_its_caption(root: Path) -> None:

@@ -68,12 +68,12 @@ def test_progress_is_logged_at_each_tenth(
     path = tmp_path / "stage.log"
     monkeypatch.setattr("spurprune.machine.logs.time.monotonic", lambda: 0.0)
     with stage_log(str(path), "retrain"):
-        progress = Progress(total, "trainings", "epoch")
+        progress = Progress(total, "runs", "epoch")
         for _ in range(total // steps):
             progress.step(steps)
-    lines = [line.split("INFO ")[1] for line in path.read_text().splitlines() if "trainings:" in line]
+    lines = [line.split("INFO ")[1] for line in path.read_text().splitlines() if "runs:" in line]
     assert [int(line.split()[1]) for line in lines] == logged
-    assert all(re.fullmatch(rf"trainings: \d+ of {total} epochs, 0 s gone, about 0 s left", line) for line in lines)
+    assert all(re.fullmatch(rf"runs: \d+ of {total} epochs, 0 s elapsed, about 0 s left", line) for line in lines)
 
 
 def test_the_time_left_is_what_the_work_done_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,17 +81,17 @@ def test_the_time_left_is_what_the_work_done_took(tmp_path: Path, monkeypatch: p
     clock = iter([0.0, 100.0, 120.0, 150.0])  # the stage starts, progress starts, a quarter is done, the stage ends
     monkeypatch.setattr("spurprune.machine.logs.time.monotonic", lambda: next(clock))
     with stage_log(str(path), "retrain"):
-        Progress(4, "trainings", "epoch").step()
-    assert "trainings: 1 of 4 epochs, 20 s gone, about 60 s left" in path.read_text()
+        Progress(4, "runs", "epoch").step()
+    assert "runs: 1 of 4 epochs, 20 s elapsed, about 60 s left" in path.read_text()
 
 
-def test_what_an_interrupted_run_did_says_nothing_of_the_time_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_an_interrupted_run_did_does_not_count_towards_the_time_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "stage.log"
     clock = iter([0.0, 100.0, 120.0, 150.0])  # the stage starts, progress starts, epoch 6 is done, the stage ends
     monkeypatch.setattr("spurprune.machine.logs.time.monotonic", lambda: next(clock))
     with stage_log(str(path), "retrain"):
-        Progress(10, "trainings", "epoch").reach("repeat 0", 6)
-    assert "trainings: 6 of 10 epochs, 20 s gone, about 80 s left" in path.read_text()
+        Progress(10, "runs", "epoch").reach("repeat 0", 6)
+    assert "runs: 6 of 10 epochs, 20 s elapsed, about 80 s left" in path.read_text()
 
 
 def test_a_bar_is_drawn_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,16 +101,16 @@ def test_a_bar_is_drawn_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> N
 
     for stream, drawn in ((Terminal(), True), (io.StringIO(), False)):
         monkeypatch.setattr(sys, "stderr", stream)
-        Progress(5, "trainings", "epoch").step(5)
-        assert ("trainings" in stream.getvalue()) == drawn
+        Progress(5, "runs", "epoch").step(5)
+        assert ("runs" in stream.getvalue()) == drawn
 
 
 def test_parts_that_an_earlier_run_ended_count_as_done(tmp_path: Path) -> None:
     with stage_log(str(tmp_path / "log"), "retrain"):
-        progress = Progress(4, "two trainings", "epoch")
+        progress = Progress(4, "two runs", "epoch")
         progress.end("first", 2)
         progress.reach("second", 1)
         progress.reach("second", 2)
         progress.end("second", 2)
     assert progress.done == 4
-    assert "two trainings: 4 of 4 epochs" in (tmp_path / "log").read_text()
+    assert "two runs: 4 of 4 epochs" in (tmp_path / "log").read_text()

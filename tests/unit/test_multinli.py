@@ -1,4 +1,4 @@
-"""MultiNLI from its jsonl files: a miniature with its fields, splits, negation, foreign files; real pairs where they are at hand."""
+"""MultiNLI from its jsonl files: a miniature with its fields, splits, negation, foreign files; real pairs if available."""
 
 import csv
 import json
@@ -38,7 +38,7 @@ DECIDED = {"train": (2, 2, 3), "dev_matched": (1, 1, 0), "dev_mismatched": (0, 1
 NEGATION = [1, 0, 1, 0, 1, 0, 0, 1, 0, 0, 0]  # of the decided rows; "no-dog" and "nobodys" are other words
 SPLIT = [0, 0, 0, 1, 1, 1, 2, 2, 2, 0, 0]  # of metadata_random.csv, for the decided rows
 LABEL = [0, 1, 2, 0, 1, 2, 2, 0, 1, 2, 1]
-JOINED = [0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 12]  # places of the decided rows in the joined files
+JOINED = [0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 12]  # positions of the decided rows in the joined files
 GROUPS = {"train": (0, 1, 2, 0, 1, 1), "validation": (1, 0, 0, 1, 1, 0), "test": (0, 1, 1, 0, 1, 0)}
 
 
@@ -83,7 +83,7 @@ def column(raw: RawDataset, name: str) -> list[Any]:
         ("never-ending", False),
         ("He said: nothing!", True),
         ("nobody's there", False),  # without its apostrophe, "nobodys" is another word
-        ("nothing\tcame", False),  # words end at spaces alone
+        ("nothing\tcame", False),  # only spaces separate words
         ("He did not come, none did", False),
         ("", False),
     ],
@@ -137,7 +137,7 @@ def test_hugging_faces_order_of_labels_is_refused(release: Path, assert_one_sent
     write_metadata(release, [(2, 0, 1)[label] for label in LABEL])
     assert "in Hugging Face's order (0 entailment, 1 neutral, 2 contradiction) instead of" in refusal(release, assert_one_sentence)
     write(release, "train", [{"label": 0, "premise": "a", "hypothesis": "a"}])
-    assert "line 1, has no text 'gold_label'; place the release's own" in refusal(release, assert_one_sentence)
+    assert "line 1, has no text 'gold_label'; use the release's own" in refusal(release, assert_one_sentence)
 
 
 def test_a_foreign_division_is_refused(release: Path, assert_one_sentence: Callable[[str], None]) -> None:
@@ -153,7 +153,7 @@ def test_a_foreign_division_is_refused(release: Path, assert_one_sentence: Calla
     assert "is damaged, or its columns are not an index" in refusal(release, assert_one_sentence)
     write_metadata(release, LABEL)
     (release / "multinli_1.0_dev_matched.jsonl").unlink()
-    assert "divides the whole release, but the jsonl files beside it are not whole" in refusal(release, assert_one_sentence)
+    assert "divides the whole release, but the jsonl files beside it are incomplete" in refusal(release, assert_one_sentence)
 
 
 def test_the_whole_release_must_have_its_counts(
@@ -161,9 +161,9 @@ def test_the_whole_release_must_have_its_counts(
 ) -> None:
     rows = [fields(i, *row) for i, row in enumerate(ROWS["train"])]
     write(release, "train", [rows[0] | {"sentence2": "A dog."}, *rows[1:]])
-    assert "holds [2, 1, 3, 1, 3, 1] pairs per group (all), the release [1, 2, 3, 1, 3, 1]" in refusal(release, assert_one_sentence)
+    assert "holds [2, 1, 3, 1, 3, 1] pairs per group (all), but the release [1, 2, 3, 1, 3, 1]" in refusal(release, assert_one_sentence)
     write(release, "train", [rows[0] | {"gold_label": "neutral"}, *rows[1:]])
-    assert "holds (1, 2, 4) pairs of contradiction, entailment, neutral, the release (2, 2, 3)" in refusal(release, assert_one_sentence)
+    assert "holds (1, 2, 4) pairs of contradiction, entailment, neutral, but the release (2, 2, 3)" in refusal(release, assert_one_sentence)
     write(release, "train", rows)
     write_metadata(release, LABEL)
     monkeypatch.setitem(multinli.GROUPS, "test", (0, 1, 1, 0, 0, 1))
@@ -184,7 +184,7 @@ def test_a_part_of_the_release_is_read_with_a_warning(release: Path, caplog: pyt
     (release / "multinli_1.0_train.jsonl").unlink()
     with caplog.at_level(logging.WARNING, logger="spurprune"):
         raw = multinli.read(release, 12)
-    assert "is not the whole release: train 0 rows instead of 8" in caplog.text
+    assert "is incomplete: train 0 rows instead of 8" in caplog.text
     assert len(raw.inputs) == 4
 
 

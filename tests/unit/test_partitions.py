@@ -29,7 +29,7 @@ TRAIN = 7  # the first seven samples; the others are tested
 SAMPLE_ID = np.array([14, 11, 12, 13, 10, 15, 16, 17, 18])
 GROUPS = {"kind": "groups"}
 ERRORS = {"kind": "errors", "reference": "early", "epoch": 2}
-# By (seed, epoch): what the reference takes the training samples for, in their order above.
+# By (seed, epoch): the reference's predictions for the training samples, in the order above.
 PREDICTED = {
     (0, 1): [0, 0, 0, 0, 0, 0, 0],
     (0, 2): [0, 0, 1, 0, 1, 1, 0],
@@ -156,9 +156,7 @@ def test_a_sample_of_unknown_group_is_named(tmp_path: Path, assert_one_sentence:
         ({"seed": 1, "epoch": 1}, [1, 1, 1, 1, 0, 0, 0]),
     ],
 )
-def test_errors_are_what_the_reference_takes_for_another_class(
-    samples: Path, dynamics: Path, options: dict[str, int], expected: list[int]
-) -> None:
+def test_errors_are_what_the_reference_misclassifies(samples: Path, dynamics: Path, options: dict[str, int], expected: list[int]) -> None:
     path = divide(samples, ERRORS | options, dynamics)
     assert parts_of(path, 0) == expected
     assert parts_of(path, 1) == [1 - part for part in expected]

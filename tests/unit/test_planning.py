@@ -1,4 +1,4 @@
-"""``make plan``: jobs, trainings and hours of a small study worked out by hand, and agreement with Snakemake's own count."""
+"""``make plan``: jobs, training runs and hours of a small study, calculated by hand, and agreement with Snakemake's count."""
 
 import os
 import re
@@ -74,7 +74,7 @@ studies:
 
 @pytest.fixture(scope="module")
 def configfile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small study of its own, in files."""
+    """The configuration of a small study, in files."""
     folder = tmp_path_factory.mktemp("config")
     (folder / "settings.yaml").write_text(SETTINGS, encoding="utf-8")
     (folder / "study.yaml").write_text(STUDY.replace("SETTINGS", str(folder / "settings.yaml")), encoding="utf-8")
@@ -106,7 +106,7 @@ def test_jobs_by_rule(config: Config) -> None:
     }
 
 
-def test_trainings_and_hours_of_every_setting(config: Config) -> None:
+def test_training_runs_and_hours_of_every_setting(config: Config) -> None:
     # An epoch takes 36 s, a hundredth of an hour.
     clean, drawn, derived, others = planning.rows(planning.jobs(config), config)
     assert (clean.name, clean.jobs, clean.trainings, clean.device) == ("clean", 6, 3, "CPU core")
@@ -118,31 +118,31 @@ def test_trainings_and_hours_of_every_setting(config: Config) -> None:
     assert others == PlanRow("datasets, figures, tables", 7, 0, 0, "")
 
 
-def test_the_printed_plan_has_a_row_a_setting_and_totals(config: Config) -> None:
+def test_the_printed_plan_has_a_row_per_setting_and_totals(config: Config) -> None:
     lines = planning.render(planning.jobs(config), config).splitlines()
     cells = [re.split(r" {2,}", line) for line in lines]
-    assert cells[2] == ["setting", "jobs", "trainings", "hours", "device"]
+    assert cells[2] == ["setting", "jobs", "training runs", "hours", "device"]
     assert cells[5] == ["drawn", "22", "30", "2.100", "H100"]
     assert cells[9] == ["total", "45", "38", "2.720"]
     assert "0.620 hours on one CPU core + 2.100 hours on one H100" in lines[11]
     assert "retrain_keeping_models 2" in lines[12]
 
 
-def test_a_trainings_time_limit_follows_from_its_estimate(config: Config) -> None:
+def test_a_training_jobs_time_limit_follows_from_its_estimate(config: Config) -> None:
     reference = planning.reference_job(Reference("drawn", "early", "002-004"), config)
     assert reference.hours == pytest.approx(3 * 3 * 4 / 100)  # 3 repeats, 3 seeds, 4 epochs
-    assert planning.runtime_minutes(reference) == 65  # 21.6 minutes, three times, rounded up
+    assert planning.runtime_minutes(reference) == 65  # three times 21.6 minutes, rounded up
     run = planning.run_job(Run("drawn", "erm", "none", "000-001"), config)
     assert run.hours == pytest.approx(2 * 10 / 100)
     assert planning.runtime_minutes(run) == 36
     assert planning.run_job(Run("derived", "erm", "none", "000-001"), config).rule == "retrain_keeping_models"
 
 
-def test_a_short_training_still_gets_half_an_hour(config: Config) -> None:
+def test_a_short_job_still_gets_half_an_hour(config: Config) -> None:
     assert planning.runtime_minutes(Job("retrain", "drawn", 1, 0.001)) == 30
 
 
-def test_a_long_training_asks_for_a_day(config: Config) -> None:
+def test_a_long_job_asks_for_a_day(config: Config) -> None:
     assert planning.runtime_minutes(Job("retrain", "drawn", 1, 7.99)) == 1439
     assert planning.runtime_minutes(Job("retrain", "drawn", 1, 100.0)) == 1440
 

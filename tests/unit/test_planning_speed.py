@@ -1,4 +1,4 @@
-"""Planning is faster where Snakemake is the version for which that was written, and works as before where it is another."""
+"""Planning is faster with the locked version of Snakemake, and works as before with others."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import pytest
 from spurprune.dag.planning_speed import parse_each_path_once
 
 
-def test_what_was_parsed_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parsed_paths_are_cached(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed = []
 
     def parse_uri(uri: str) -> list[str]:
@@ -31,7 +31,7 @@ def test_another_version_of_snakemake_is_left_alone(monkeypatch: pytest.MonkeyPa
     assert not parse_each_path_once()
 
 
-def test_the_locked_snakemake_parses_by_what_is_replaced(child_environment: dict[str, str]) -> None:
+def test_the_locked_snakemake_uses_the_patched_function(child_environment: dict[str, str]) -> None:
     code = """
 import gc, smart_open
 from spurprune.dag.planning_speed import speed_up

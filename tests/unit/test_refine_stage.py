@@ -53,7 +53,7 @@ class Folder:
         self.write_plan(np.ones(60))
 
     def write_embedding(self, shuffle: bool = False, leave_out: int = 0) -> None:
-        """Write the features, with logits of nought; featured are the test samples of the first class."""
+        """Write the features, with zero logits; featured are the test samples of the first class."""
         parts: list[pa.Table] = []
         for repeat, one in self.samples.items():
             for split in ("train", "validation", "test"):
@@ -67,7 +67,7 @@ class Folder:
         tables.write_parts(self.inputs["embedding"], parts, schemas.EMBEDDING, PROVENANCE)
 
     def write_plan(self, weight: np.ndarray) -> None:
-        """Write the weights of the training samples, which stand in another order than the samples do."""
+        """Write the weights of the training samples, in another order than the samples."""
         parts = []
         for repeat, one in self.samples.items():
             order = np.random.default_rng(4).permutation(60)

@@ -215,7 +215,7 @@ def test_without_an_overlay_carriers_are_known_but_nothing_is_drawn(images: Site
     assert any(not value.equal(drawn[name]) for name, value in load_file(outputs["models"]).items())
 
 
-def test_a_methods_training_lies_over_the_settings(images: Site) -> None:
+def test_a_methods_training_overrides_the_settings(images: Site) -> None:
     method = ERM | {"training": {"optimizer": {"lr": 0.05}, "epochs": 3}}
     overridden = images.run("overridden", method=method)
     training = SETTING["training"] | {"optimizer": SETTING["training"]["optimizer"] | {"lr": 0.05}, "epochs": 3}
@@ -243,7 +243,7 @@ def test_a_selection_that_cannot_be_read_is_named(images: Site, assert_one_sente
 
 
 def test_a_checkpoint_of_another_method_is_not_resumed(images: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Two entries may share everything but their options; what one left behind is not the other's."""
+    """Two entries may share everything but their options; a checkpoint of one is not the other's."""
     monkeypatch.chdir(tmp_path)
     folders = []
 

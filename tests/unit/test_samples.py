@@ -152,8 +152,8 @@ def test_invariants_hold_or_name_the_repeat(assert_one_sentence: Callable[[str],
     foreign = replace(ONE, split=np.array(["train", "test", "train", "validation", "train", "holdout"]))
     for samples, counts, reason in (
         (twice, declared, "repeat 3 holds a sample twice"),
-        (ONE, declared | {"train": 4}, "repeat 3 has the splits {'train': 3"),
-        (foreign, {"train": 3, "validation": 1, "test": 1}, "repeat 3 has the splits"),
+        (ONE, declared | {"train": 4}, "repeat 3 has the split sizes {'train': 3"),
+        (foreign, {"train": 3, "validation": 1, "test": 1}, "repeat 3 has the split sizes"),
     ):
         with pytest.raises(DataError) as error:
             sampling.check(samples, counts, "here")

@@ -68,7 +68,7 @@ class Dataset(NamedTuple):
 
 
 class Job:
-    """A process that uses a dataset's inputs until it is told to end."""
+    """A process that uses a dataset's inputs until it is asked to end."""
 
     def __init__(self, dataset: Dataset, environment: dict[str, str], before: str = "") -> None:
         command = [sys.executable, "-c", before + HOLD, str(dataset.folder), str(dataset.scratch)]
@@ -76,7 +76,7 @@ class Job:
         self.seen: list[str] = []
 
     def read_to(self, start: str) -> str:
-        """Read what it prints up to a line that begins so; return that line."""
+        """Read its output up to a line that starts with a text; return that line."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.seen.append(line.rstrip("\n"))
@@ -100,7 +100,7 @@ class Job:
 
 @pytest.fixture
 def make(tmp_path: Path) -> Callable[[str], Dataset]:
-    """A function that makes a dataset with content of its own."""
+    """A function that makes datasets of different content."""
 
     def dataset(name: str) -> Dataset:
         array = np.random.default_rng(len(name)).integers(0, 256, (COUNT, *SHAPE), dtype=np.uint8)
@@ -120,7 +120,7 @@ def make(tmp_path: Path) -> Callable[[str], Dataset]:
 def jobs() -> Iterator[list[Job]]:
     started: list[Job] = []
     yield started
-    with ExitStack() as leftovers:  # which goes on to the next if one kill fails
+    with ExitStack() as leftovers:  # which continues with the next if one kill fails
         for job in started:
             if job.process.poll() is None:
                 leftovers.callback(job.kill)
@@ -145,7 +145,7 @@ def refusal(logged: pytest.LogCaptureFixture, assert_one_sentence: Callable[[str
         warnings = [record.getMessage() for record in logged.records if record.levelno == logging.WARNING]
         assert len(warnings) == 1
         assert_one_sentence(warnings[0])
-        assert warnings[0].startswith(f"Inputs are read from {dataset.inputs['inputs']} itself")
+        assert warnings[0].startswith(f"Inputs are read from {dataset.inputs['inputs']} directly")
         return warnings[0]
 
     return ask
@@ -164,7 +164,7 @@ def left(dataset: Dataset) -> set[str]:
 
 
 def room_for(copies: float, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Let a disk have room for some copies in all, the files in ``folder`` among them."""
+    """Give a disk room for a number of copies in total, including the files in ``folder``."""
 
     def disk_usage(path: Path) -> shutil._ntuple_diskusage:
         used = sum(one.stat().st_size for one in folder.rglob("*") if one.is_file())
@@ -240,7 +240,7 @@ def test_inputs_that_are_not_their_manifests_are_not_copied(
             file.write(bytes([last[0] ^ 1]))
         else:
             file.truncate(FILE_BYTES - 1)
-    assert "its content is not what its manifest says" in refusal(dataset)
+    assert "its content does not match its manifest" in refusal(dataset)
     assert left(dataset) == set()
 
 
@@ -254,7 +254,7 @@ def test_the_array_is_hashed_as_in_its_manifest_however_long_the_parts(
         dataset.copy.unlink()
 
 
-def test_a_copy_cut_short_is_made_anew(make: Callable[[str], Dataset]) -> None:
+def test_a_truncated_copy_is_made_again(make: Callable[[str], Dataset]) -> None:
     dataset = make("digits")
     use(dataset)
     with open(dataset.copy, "r+b") as file:
@@ -262,7 +262,7 @@ def test_a_copy_cut_short_is_made_anew(make: Callable[[str], Dataset]) -> None:
     use(dataset)
 
 
-def test_a_copy_deleted_while_it_is_used_is_made_anew_at_once(
+def test_a_copy_deleted_while_in_use_is_made_again_at_once(
     make: Callable[[str], Dataset], child_environment: dict[str, str], jobs: list[Job]
 ) -> None:
     dataset = make("digits")
@@ -272,7 +272,7 @@ def test_a_copy_deleted_while_it_is_used_is_made_anew_at_once(
     jobs[0].end()
 
 
-def test_a_copy_evicted_between_opening_and_locking_is_made_anew(make: Callable[[str], Dataset], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_evicted_between_opening_and_locking_is_made_again(make: Callable[[str], Dataset], monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = make("digits")
     use(dataset)
     lock, evictions = scratch._locked, iter([dataset.copy.unlink])
@@ -303,13 +303,13 @@ def test_the_least_recently_used_copies_go_first(
         monkeypatch.setattr(scratch, "GIGABYTE", 3 * FILE_BYTES)
         use(fourth, limit_gb=1)
     assert left(first) == {dataset.copy.name for dataset in (first, third, fourth)}
-    assert f"removed {second.copy}, the copy that was used least recently" in logged.messages
+    assert f"removed {second.copy}, the least recently used copy" in logged.messages
     fifth = make("eeeee")
     use(fifth) if bound == "disk" else use(fifth, limit_gb=1)
     assert left(first) == {dataset.copy.name for dataset in (third, fourth, fifth)}
 
 
-def test_a_copy_counts_as_used_from_when_a_job_takes_it_up_until_it_lets_go(make: Callable[[str], Dataset]) -> None:
+def test_a_copy_counts_as_used_while_a_job_holds_it(make: Callable[[str], Dataset]) -> None:
     dataset = make("digits")
     use(dataset)
     os.utime(dataset.copy, (1e9, 1e9))
@@ -370,14 +370,12 @@ def test_a_disk_that_fills_up_leaves_no_part(make: Callable[[str], Dataset], chi
     jobs.append(Job(dataset, child_environment, FULL))
     assert jobs[0].path() == dataset.inputs["inputs"]
     assert jobs[0].seen[0].endswith(": File too large).")
-    assert jobs[0].seen[0].startswith(f"Inputs are read from {dataset.inputs['inputs']} itself")
+    assert jobs[0].seen[0].startswith(f"Inputs are read from {dataset.inputs['inputs']} directly")
     jobs[0].end()
     assert left(dataset) == set()
 
 
-def test_a_scratch_that_cannot_be_written_is_done_without(
-    make: Callable[[str], Dataset], tmp_path: Path, refusal: Callable[..., str]
-) -> None:
+def test_a_scratch_that_cannot_be_written_is_not_used(make: Callable[[str], Dataset], tmp_path: Path, refusal: Callable[..., str]) -> None:
     dataset = make("digits")
     blocked = tmp_path / "file"
     blocked.write_text("")
@@ -394,7 +392,7 @@ def test_scratch_is_named_as_the_node_sees_it(
         with local_inputs(dataset.inputs, named) as inputs:
             assert inputs["inputs"] == dataset.copy
     assert "'$NO_SUCH_DISK/x' names a variable that is not set on this node" in refusal(dataset, "$NO_SUCH_DISK/x")
-    assert "'scratch' is no absolute path" in refusal(dataset, "scratch")
+    assert "'scratch' is not an absolute path" in refusal(dataset, "scratch")
 
 
 @pytest.mark.parametrize("kind", ["link", "open to others"])
@@ -410,11 +408,11 @@ def test_a_folder_in_which_others_can_write_is_not_used(
     else:
         folder.mkdir(parents=True)
         folder.chmod(0o777)
-    assert f"{folder} is a link or may be written by other users" in refusal(dataset)
+    assert f"{folder} is a link or writable by other users" in refusal(dataset)
     assert list(folder.iterdir()) == []
 
 
-def test_an_error_of_the_training_passes_through_and_lets_go(make: Callable[[str], Dataset], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_during_training_propagates_and_releases_the_copy(make: Callable[[str], Dataset], monkeypatch: pytest.MonkeyPatch) -> None:
     dataset, other = make("a"), make("bb")
     with pytest.raises(DataError, match="broken"), local_inputs(dataset.inputs, str(dataset.scratch)):
         raise DataError("broken")
@@ -431,7 +429,7 @@ def test_a_missing_manifest_is_an_error(make: Callable[[str], Dataset]) -> None:
         pass
 
 
-def test_a_new_content_gets_a_copy_of_its_own(make: Callable[[str], Dataset]) -> None:
+def test_new_content_gets_its_own_copy(make: Callable[[str], Dataset]) -> None:
     dataset = make("digits")
     use(dataset)
     old = dataset.copy

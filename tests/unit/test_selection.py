@@ -48,7 +48,7 @@ def write_metrics(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 def tuning_runs(folder: Path, validation: Values, test: Callable[[str, int], float] = lambda name, repeat: 0.5) -> dict[str, list[Path]]:
-    """Write the metrics of every candidate's tuning runs: validation as given, and other metrics, splits and groups besides."""
+    """Write the metrics of every candidate's tuning runs: validation as given, with other metrics, splits and groups added."""
     return {
         name: [
             write_metrics(

@@ -69,7 +69,7 @@ RECIPE = {"epochs": 2, "record_epochs": "all", "seeds": 2, "view": "eval", "shar
 
 
 class Folder:
-    """Where the stages of these tests write, and the stages with what stays the same filled in."""
+    """Where the stages of these tests write, and the stages with their constant arguments filled in."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -271,7 +271,7 @@ def test_a_dataset_with_other_counts_is_refused(
     monkeypatch.setattr(digits, "read", lambda *_: replace(whole, split_counts={"train": 1199, "validation": 201, "test": 397}))
     paths = [tmp_path / name for name in ("inputs.npy", "base.parquet", "manifest.json")]
     text = refused(DataError, lambda: prepare_digits(*paths), assert_one_sentence)
-    assert "the splits {'train': 1200" in text and "its release has {'train': 1199" in text
+    assert "the split sizes {'train': 1200" in text and "its release has {'train': 1199" in text
     assert list(tmp_path.iterdir()) == []
 
 
@@ -327,7 +327,7 @@ def test_a_base_without_some_candidates_is_named(folder: Folder, assert_one_sent
     tables.write(few, clean.filter(pc.greater(clean.column("rank"), 600)), schemas.DIFFICULTY, PROVENANCE)
     carriers = {"choose": "easiest", "count": 10, "base": "digits", "score": "el2n"}
     text = refused(DataError, lambda: folder.split("few_ranked", difficulty=few, carriers=carriers), assert_one_sentence)
-    assert text.startswith("carriers.base 'digits' has no difficulty of sample ")
+    assert text.startswith("carriers.base 'digits' has no difficulty for sample ")
 
 
 def test_validation_can_be_held_out_of_training(folder: Folder) -> None:
@@ -349,7 +349,7 @@ def test_a_subset_leaves_the_other_training_samples_out(folder: Folder) -> None:
         expected = np.bincount(whole.label[whole.rows("train")], minlength=10)
         expected[5], expected[9] = 50, 20
         assert counts.tolist() == expected.tolist()
-        assert (one.carrier[train] == 1).sum() == CARRIERS, "carriers are drawn among those taken"
+        assert (one.carrier[train] == 1).sum() == CARRIERS, "carriers are drawn from the samples taken"
         nines = whole.sample_id[whole.rows("train")][whole.label[whole.rows("train")] == 9]
         assert one.sample_id[train][one.label[train] == 9].tolist() == nines[:20].tolist()
         held_out = one.split[np.isin(one.sample_id, nines[20:])]
@@ -464,7 +464,7 @@ def test_the_random_score_needs_no_reference(folder: Folder) -> None:
     assert scores[0].std() == pytest.approx(12**-0.5, abs=0.02) and not np.array_equal(*scores)
 
 
-def test_dynamics_of_other_samples_or_with_holes_are_refused(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:
+def test_dynamics_of_other_samples_or_with_gaps_are_refused(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:
     held_out = folder.split("held_out2", validation=0.25)
     text = refused(DataError, lambda: folder.score("el2n-other", folder.dynamics, held_out), assert_one_sentence)
     assert str(folder.dynamics) in text
@@ -531,7 +531,7 @@ def test_emptying_a_class_is_an_error_that_names_it(folder: Folder, assert_one_s
     assert not folder.at("plans", "per_class-el2n-hardest-0.9999.parquet").exists()
 
 
-def test_a_plan_that_cannot_be_says_where(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:
+def test_an_impossible_plan_says_where(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:
     samples = folder.split(
         "two_tied", aligned={"5": {"line": "with"}, "9": {"line": "without"}}
     )  # 122 fives, 40 of them aligned; 120 nines, all of them
@@ -569,7 +569,7 @@ def test_a_repeats_bytes_do_not_depend_on_its_block_mates(folder: Folder, unprun
         assert of_repeat(alone[kind], schema, 1).equals(of_repeat(unpruned[kind], schema, 1)), kind
 
 
-def test_a_reference_broken_off_between_its_runs_ends_in_the_same_file(
+def test_a_reference_interrupted_between_its_runs_ends_in_the_same_file(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     whole = folder.reference("whole")
@@ -636,7 +636,7 @@ def test_a_plan_changes_the_run(folder: Folder, unpruned: dict[str, Path]) -> No
     assert not of_repeat(pruned["predictions"], schemas.PREDICTIONS, 0).equals(of_repeat(unpruned["predictions"], schemas.PREDICTIONS, 0))
     trained = [row for row in of_repeat(pruned["history"], schemas.HISTORY, 0).to_pylist() if row["split"] == "train"]
     counts = tables.read_metadata(plan, schemas.PLAN)["counts"]["0"]
-    assert counts["pruned"] == 120  # a tenth of 116 to 122 samples a class is twelve, rounded
+    assert counts["pruned"] == 120  # a tenth of 116 to 122 samples per class is twelve, rounded
     assert sum(row["n"] for row in trained) == 1200 - counts["pruned"]
 
 
@@ -670,7 +670,7 @@ def test_a_kept_model_gives_the_predictions(folder: Folder, unpruned: dict[str, 
         np.testing.assert_allclose(logits, np.array(rows.column("logits").to_pylist()), atol=1e-4, rtol=1e-4)
 
 
-def test_a_loss_that_is_not_a_number_names_setting_repeat_and_epoch(
+def test_a_loss_that_is_not_finite_names_setting_repeat_and_epoch(
     folder: Folder, unpruned: dict[str, Path], assert_one_sentence: Callable[[str], None]
 ) -> None:
     optimizer = TRAINING["training"]["optimizer"] | {"lr": 1e30}
@@ -759,7 +759,7 @@ def test_metrics_say_what_was_pruned_and_how(folder: Folder, unpruned: dict[str,
     assert row["value"] == pytest.approx(20 / 1200)
 
 
-def test_predictions_that_are_missing_or_no_numbers_are_refused(
+def test_predictions_that_are_missing_or_not_finite_are_refused(
     folder: Folder, unpruned: dict[str, Path], assert_one_sentence: Callable[[str], None]
 ) -> None:
     table = tables.read(unpruned["predictions"], schemas.PREDICTIONS)

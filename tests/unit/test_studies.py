@@ -7,7 +7,7 @@ import yaml
 
 from spurprune.config import loading
 from spurprune.config.config import Config
-from spurprune.dag import files, kinds, studies
+from spurprune.dag import files, studies
 from spurprune.dag.files import Run
 from spurprune.pruning import plan as plans
 
@@ -24,7 +24,7 @@ def runs(config: Config, figure: str) -> list[str]:
     return [run.folder.removeprefix("settings/") for run in studies.runs_of(study[section][figure], study, config)]
 
 
-def test_a_runs_folder_holds_all_that_tells_it_apart() -> None:
+def test_a_runs_folder_identifies_it() -> None:
     assert Run("digits", "erm", "random-0.10", "000-004").folder == "settings/digits/runs/erm/random-0.10/000-004"
 
 
@@ -63,17 +63,6 @@ def test_runs_are_listed_once_and_their_plans_can_be_parsed(config: Config) -> N
     assert len(every) == len(set(every)) and every == sorted(every)
     for run in every:
         plans.parse(run.plan)
-
-
-def test_a_random_order_prunes_the_same_candidates_by_the_random_score() -> None:
-    figure = {"kind": "carrier_pruning", "orders": ["hardest", "random"], "sparsities": ["0.10", "0.50"]}
-    assert kinds.kind_of(figure).plans(figure, {"score": "el2n"}) == [
-        "none",
-        "carriers-el2n-hardest-0.10",
-        "carriers-el2n-hardest-0.50",
-        "carriers-random-hardest-0.10",
-        "carriers-random-hardest-0.50",
-    ]
 
 
 def test_more_blocks_are_more_runs_and_leave_the_others(config: Config) -> None:

@@ -1,4 +1,4 @@
-"""Subsets: exact counts of every part, the rest where it is said to go, the same held-out samples for every draw."""
+"""Subsets: exact counts of every part, the rest left out or held out, the same held-out samples for every draw."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def groups(split: np.ndarray, label: np.ndarray, attributes: dict[str, np.ndarra
 
 
 @given(st.integers(0, 20), st.sampled_from([0, 1, "fixed"]))
-def test_parts_have_their_counts_and_the_rest_goes_where_it_is_said_to(seed: int, draw: int | str) -> None:
+def test_parts_have_their_counts_and_the_rest_is_left_out_or_held_out(seed: int, draw: int | str) -> None:
     split, label, attributes = people(seed)
     result = take(split, label, attributes, {}, PARTS, draw, "here")
     before, after = (groups(s, label, attributes, "train") for s in (split, result))
@@ -89,7 +89,7 @@ def test_too_few_samples_and_overlapping_parts_are_named(assert_one_sentence: Ca
     split, label, attributes = people()
     with pytest.raises(DataError, match=r"here: the part 'many' takes 900 training samples, but there are only \d+") as few:
         take(split, label, attributes, {}, [part("many", MALE, 1, count=900)], 0, "here")
-    with pytest.raises(DataError, match="here: the part 'again' shares samples") as shared:
+    with pytest.raises(DataError, match="here: the part 'again' overlaps an earlier part") as shared:
         take(split, label, attributes, {}, [part("men", MALE, None, count=1), part("again", MALE, 1, count=1)], 0, "here")
     assert_one_sentence(str(few.value))
     assert_one_sentence(str(shared.value))

@@ -1,4 +1,4 @@
-"""A user's own table: formats, labels, splits, attributes, images and vectors; what is wrong with it is said in one sentence."""
+"""A user's own table: formats, labels, splits, attributes, images and vectors; errors are one sentence."""
 
 import json
 from collections.abc import Callable
@@ -92,7 +92,7 @@ def test_every_format_says_the_same(tmp_path: Path, name: str) -> None:
 
 
 def test_csv_as_spreadsheets_write_it(tmp_path: Path) -> None:
-    """A byte order mark, CRLF, commas and line breaks in quotes, blanks, columns in another order."""
+    """A byte order mark, CRLF, quoted commas and line breaks, blanks, columns in another order."""
     write(tmp_path / "plain.csv")
     expected = table.read(options(tmp_path, "plain.csv", attributes=["place"]), None)
     lines = ['"fold","place",note,bird', 'train,forest,"wet, cold",owl', "Train,shore,,gull", 'val, ,"two\r\nlines",owl ', "dev,barn,,gull"]
@@ -192,7 +192,7 @@ def test_vectors_are_prepared(tmp_path: Path) -> None:
 
 
 def with_images(folder: Path) -> dict[str, Any]:
-    """A table in a folder of its own and pictures below it, of several sizes and modes, of one grey each."""
+    """A table in a folder of its own and pictures below it, of several sizes and modes, each of one grey."""
     write(folder / "birds.csv")
     for i, row in enumerate(ROWS):
         Image.new("RGB", (30 + i, 20), (10 * i, 10 * i, 10 * i)).convert("L" if i == 1 else "RGBA").save(folder / row["file"])
@@ -227,7 +227,9 @@ def test_a_vector_that_is_not_finite_is_named(tmp_path: Path, value: float, show
     vectors = VECTORS.astype(np.float64)
     vectors[4, 2] = value
     np.save(tmp_path / "vectors.npy", vectors)
-    with pytest.raises(DataError, match=rf"'birds' has the value {shown} at place 2 of the vector of sample '4' \(.*birds\.csv\)") as error:
+    with pytest.raises(
+        DataError, match=rf"'birds' has the value {shown} at position 2 of the vector of sample '4' \(.*birds\.csv\)"
+    ) as error:
         prepare(tmp_path, own, None)
     assert_one_sentence(str(error.value))
     assert not (tmp_path / "prepared" / "inputs").exists()
@@ -269,7 +271,7 @@ def test_a_missing_file_or_column_is_named(tmp_path: Path, assert_one_sentence: 
         ("t.parquet", b"no parquet", "is damaged or of another format"),
         ("t.jsonl", b'{"bird": "owl", "fold": "train"}\n{"bird": "gull", ', "line 2: "),
         ("t.jsonl", b'{"bird": "owl", "fold": "train"}\n["gull"]\n', "line 2 is not a JSON object"),
-        ("t.jsonl", b'{"bird": ["owl", "gull"], "fold": "train"}\n', "has in the column 'bird' of row 0 (the first is 0) several values"),
+        ("t.jsonl", b'{"bird": ["owl", "gull"], "fold": "train"}\n', "has several values in the column 'bird' of row 0 (the first is 0)"),
     ],
 )
 def test_a_damaged_table_is_refused(
@@ -300,7 +302,7 @@ def changed(row: int, **values: Any) -> list[dict[str, Any]]:
         ([row | {"place": ""} for row in ROWS], "has no values in the column 'place'"),
         (
             [row | {"bird": f"0{i % 2}" if i > 1 else i} for i, row in enumerate(ROWS)],
-            "has one number as '0' and as '00' in the column 'bird'",
+            "has the same number as '0' and as '00' in the column 'bird'",
         ),
         (ROWS[:5], "holds 6 vectors, but "),
     ],
@@ -317,7 +319,7 @@ def test_too_many_values_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     write(tmp_path / "birds.csv")
     monkeypatch.setattr(table, "MOST_VALUES", 2)
     text = refusal(options(tmp_path, attributes=["place"]), assert_one_sentence)
-    assert "has 3 different values in the column 'place', of which there may be 2" in text
+    assert "has 3 different values in the column 'place', but at most 2 are allowed" in text
 
 
 @pytest.mark.parametrize(

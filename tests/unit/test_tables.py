@@ -1,4 +1,4 @@
-"""The tables between the stages: what is written is what the schema says, and nothing else is read."""
+"""The tables between the stages: only what conforms to its schema is written and read."""
 
 import json
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def test_columns_are_put_into_the_declared_order_and_type() -> None:
     assert table.schema.types == list(schemas.PLAN.columns.values())
 
 
-def test_provenance_lies_in_the_files_metadata(plan_file: Path) -> None:
+def test_provenance_is_in_the_files_metadata(plan_file: Path) -> None:
     assert tables.read_metadata(plan_file, schemas.PLAN) == {
         "table": "plan",
         "version": 2,
@@ -109,7 +109,7 @@ def test_a_failing_write_leaves_the_old_file_and_no_other(
 
 
 def test_a_file_is_replaced_at_once(plan_file: Path) -> None:
-    """Who has the old file open goes on reading it; who opens it gets the whole new one: a rename, not a rewrite."""
+    """A process with the old file open continues to read it, and one that opens it gets the complete new one: a rename, not a rewrite."""
     before = plan_file.read_bytes()
     with plan_file.open("rb") as reader:
         tables.write(plan_file, plan_table(weight=np.zeros(3, dtype=np.float32)), schemas.PLAN, PROVENANCE)
@@ -141,10 +141,10 @@ def test_a_truncated_file_is_refused(plan_file: Path, kept: float, assert_one_se
     content = plan_file.read_bytes()
     plan_file.write_bytes(content[: int(kept * len(content)) if isinstance(kept, float) else kept])
     text = refused(lambda: tables.read(plan_file, schemas.PLAN), assert_one_sentence)
-    assert f"{plan_file} is damaged or no Parquet file" in text and "delete it and rerun" in text
+    assert f"{plan_file} is damaged or not a Parquet file" in text and "delete it and rerun" in text
 
 
-def test_damaged_data_under_a_sound_footer_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+def test_damaged_data_under_an_intact_footer_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
     path = tmp_path / "plan.parquet"
     many = 20_000
     table = plan_table(
@@ -163,7 +163,7 @@ def test_damaged_data_under_a_sound_footer_is_refused(tmp_path: Path, assert_one
 def test_a_text_file_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
     path = tmp_path / "plan.parquet"
     path.write_text("repeat,sample_id\n0,1\n")
-    assert f"{path} is damaged or no Parquet file" in refused(lambda: tables.read(path, schemas.PLAN), assert_one_sentence)
+    assert f"{path} is damaged or not a Parquet file" in refused(lambda: tables.read(path, schemas.PLAN), assert_one_sentence)
 
 
 def test_a_foreign_parquet_file_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:

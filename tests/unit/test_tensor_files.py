@@ -1,4 +1,4 @@
-"""Tensors in files: whatever layout or memory they have, whole or not at all."""
+"""Tensor files: tensors of any layout, written completely or not at all."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -224,6 +224,6 @@ def test_another_vocabulary_is_refused(folder: Path, tmp_path: Path, assert_one_
         assert_one_sentence(str(raised.value))
         return str(raised.value)
 
-    assert "There is no tokenizer at" in refusal(DataError)
+    assert "No tokenizer could be loaded from" in refusal(DataError)
     save(tmp_path, more=("cat",))
     assert "has a different vocabulary from the tokenizer that the dataset was prepared with" in refusal(ConfigError)

@@ -1,4 +1,4 @@
-"""Pairs of sentences as arrays, by a tokenizer whose vocabulary is written out here."""
+"""Pairs of sentences as arrays, by a tokenizer with a small vocabulary."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -73,8 +73,8 @@ def test_the_ids_of_a_phrase_are_its_own(tokenizer: Tokenizer) -> None:
         tokens.ids_of(tokenizer, " ")
 
 
-def test_what_a_file_says_of_padding_and_truncation_does_not_count(tmp_path: Path) -> None:
-    """Sentence encoders are published with a tokenizer that pads all to one length and cuts them to it."""
+def test_padding_and_truncation_in_a_file_are_ignored(tmp_path: Path) -> None:
+    """Sentence encoders are published with tokenizers that pad and truncate to one length."""
     file = save(tmp_path) / "tokenizer.json"
     padding = Tokenizer.from_file(str(file))
     padding.enable_padding(length=6)
@@ -91,6 +91,6 @@ def test_a_folder_without_a_tokenizer(tmp_path: Path, assert_one_sentence: Calla
     for content in (None, "no tokenizer"):
         if content:
             (tmp_path / "tokenizer.json").write_text(content)
-        with pytest.raises(DataError, match=r"no tokenizer at '.*tokenizer\.json") as error:
+        with pytest.raises(DataError, match=r"No tokenizer could be loaded from '.*tokenizer\.json") as error:
             tokens.load(str(tmp_path))
         assert_one_sentence(str(error.value))

@@ -35,7 +35,7 @@ def test_images_follow_their_ids_in_any_order() -> None:
     assert len(data) == 4
 
 
-def test_the_overlay_lies_on_its_carriers_only_and_not_on_the_dataset() -> None:
+def test_the_overlay_is_on_its_carriers_only_and_not_on_the_dataset() -> None:
     before = INPUTS.copy()
     carrier = np.array([True, False, False, True])
     data = loaded(carrier=carrier)

@@ -50,7 +50,7 @@ def metadata() -> list[dict[str, str]]:
 
 @pytest.fixture
 def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A miniature of the archive, and its counts for those of the release."""
+    """A miniature of the archive, and its counts in place of the release's."""
     monkeypatch.setattr(waterbirds, "GROUP_COUNTS", COUNTS)
     folder = tmp_path / "data" / "waterbird_complete95_forest2water2"
     folder.mkdir(parents=True)
@@ -140,7 +140,7 @@ def test_a_subset_is_read_with_a_warning_that_names_the_difference(release: Path
     with caplog.at_level(logging.WARNING):
         raw = waterbirds.read(release, SIDE)
     assert raw.split_counts["train"] == 12
-    assert "is not the whole of Waterbirds, by 2 · y + place: train (6, 2, 0, 4) instead of (6, 2, 1, 4)" in caplog.text
+    assert "is an incomplete copy of Waterbirds, by 2 · y + place: train (6, 2, 0, 4) instead of (6, 2, 1, 4)" in caplog.text
     assert "validation" not in caplog.text
 
 
@@ -158,12 +158,12 @@ def first(**values: str) -> int:
 @pytest.mark.parametrize(
     ("values", "change", "reason"),
     [
-        ({"y": "0"}, {"y": "2"}, "codes y of .*Canada_Warbler.* as '2', the release as 0 or 1"),
-        ({"split": "1"}, {"split": "val"}, "codes split of .* as 'val', the release as 0 or 1 or 2"),
-        ({"y": "1"}, {"y": "0"}, "codes y of 001.Black_footed_Albatross.* as 0, the release as 1"),
-        ({"y": "0"}, {"y": "1"}, "codes y of 162.Canada_Warbler.* as 1, the release as 0"),
-        ({"place": "1"}, {"place": "0"}, "codes place of /o/ocean/.* as 0, the release as 1"),
-        ({"place": "0"}, {"place": "1"}, "codes place of /b/bamboo_forest/.* as 1, the release as 0"),
+        ({"y": "0"}, {"y": "2"}, "codes y of .*Canada_Warbler.* as '2', but the release as 0 or 1"),
+        ({"split": "1"}, {"split": "val"}, "codes split of .* as 'val', but the release as 0 or 1 or 2"),
+        ({"y": "1"}, {"y": "0"}, "codes y of 001.Black_footed_Albatross.* as 0, but the release as 1"),
+        ({"y": "0"}, {"y": "1"}, "codes y of 162.Canada_Warbler.* as 1, but the release as 0"),
+        ({"place": "1"}, {"place": "0"}, "codes place of /o/ocean/.* as 0, but the release as 1"),
+        ({"place": "0"}, {"place": "1"}, "codes place of /b/bamboo_forest/.* as 1, but the release as 0"),
         ({"split": "0"}, {"split": "2"}, "has other images by 2 · y .* than the release: train .* instead of .*; test .* instead of"),
     ],
 )

@@ -81,7 +81,7 @@ def test_four_jobs_fill_four_gpus_and_no_two_share_one(four_gpus: Project) -> No
     for log in logs:
         (device,) = re.findall(r"leased device (\S+) of node ", log)
         assert device in ("0", "1", "2", "3")
-        leases.setdefault(device, []).append(_span(log, f"leased device {device} ", f"handed back device {device}$"))
+        leases.setdefault(device, []).append(_span(log, f"leased device {device} ", f"released device {device}$"))
         used = re.findall(r" device (cpu|cuda), ", log)
         assert used == ["cpu"] or used == ["cuda"]
         assert (f"cannot use GPU {device}, so this job runs on the CPU" in log) == (used == ["cpu"])

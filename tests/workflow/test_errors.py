@@ -12,10 +12,10 @@ FIGURES = "studies/small/figures"
 @pytest.mark.parametrize(
     ("name", "keys", "value", "sentence"),
     [
-        (REDUCED, "slect", ["small"], "slect is no known key (did you mean 'select'?); allowed are "),
+        (REDUCED, "slect", ["small"], "slect is not a known key (did you mean 'select'?); allowed are "),
         (REDUCED, f"{FIGURES}/fig4/sparsities", [0.5], "fig4.sparsities.0 is 0.5, but must be a quoted number in [0, 1)"),
         (REDUCED, "studies/small/blocks", ["000-001", "001-002"], "studies.small.blocks: '001-002' overlaps '000-001'; blocks are never"),
-        (REDUCED, "setting_files", ["config/settings/none.yaml"], "config/settings/none.yaml does not exist; create it or mend"),
+        (REDUCED, "setting_files", ["config/settings/none.yaml"], "config/settings/none.yaml does not exist; create it or correct"),
         (SETTINGS, "small-fives/carriers/count", 123, "small-fives.carriers.count is 123, but class '5' of 'digits' has only 122"),
         (SETTINGS, "small-fives/probe/source", "ten", "small-fives.probe.source: 'ten' is not a known class of 'digits'; known are 0, 1,"),
     ],
@@ -40,7 +40,7 @@ def test_a_damaged_intermediate_file_is_named_and_the_rest_stays(project: Projec
     damaged.write_bytes(before[name][:-100])
     status, text = project.snakemake("--cores", "2")
     assert status != 0
-    reason = f"prune_metadata: results/{name} is damaged or no Parquet file, so no difficulty table can be read"
+    reason = f"prune_metadata: results/{name} is damaged or not a Parquet file, so no difficulty table can be read"
     sentences = [line for line in text.splitlines() if line.startswith(reason)]
     assert sentences and all(line.endswith("delete it and rerun.") for line in sentences)
     assert "Traceback" not in text

@@ -11,5 +11,5 @@ ATTRIBUTES = (Attribute.of("gender", ("female", "male"), ", {value}"),)
 
 
 def read(source: Path | None, image_size: int) -> RawDataset:
-    """Read the aligned photos in the order of the list of attributes, ``image_size`` pixels a side; raises as ``celeba.read``."""
+    """Read the aligned photos in the order of the list of attributes, ``image_size`` pixels per side; raises as ``celeba_release.read``."""
     return celeba_release.read(Path(source or "."), image_size, "celeba_blond", "Blond_Hair", CLASSES, {"Male": ATTRIBUTES[0]})

@@ -50,7 +50,10 @@ def read(source: Path | None, image_size: int) -> RawDataset:
         part_labels = np.concatenate([y for _, y in parts])
         counts = np.bincount(part_labels, minlength=len(CLASSES))
         if (counts != PER_CLASS[name]).any():
-            raise DataError(f"{folder}: the {name} files hold {counts.tolist()} images per class, the release {PER_CLASS[name]} each.")
+            raise DataError(
+                f"{folder}: the {name} files hold {counts.tolist()} images per class, but the release {PER_CLASS[name]} each; use an "
+                "original copy."
+            )
         images.extend(x for x, _ in parts)
         label.append(part_labels)
         split.extend([name] * len(part_labels))
@@ -71,14 +74,14 @@ def _batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return (images uint8 [10000, 3, 32, 32], labels int64 [10000]) of one batch file."""
     content: Any = pickles.load(path, pickles.NUMPY_ARRAYS)
     if not isinstance(content, dict):
-        raise DataError(f"{path} holds no CIFAR-10 batch; place an original copy.")
+        raise DataError(f"{path} is not a CIFAR-10 batch; use an original copy.")
     fields = {key.decode() if isinstance(key, bytes) else key: value for key, value in content.items()}
     try:
         data, label = np.asarray(fields["data"]), np.asarray(fields["labels"], dtype=np.int64)
     except KeyError as error:
-        raise DataError(f"{path} lacks the field {error} of a CIFAR-10 batch; place an original copy.") from error
+        raise DataError(f"{path} lacks the field {error} of a CIFAR-10 batch; use an original copy.") from error
     if label.shape != (BATCH,) or not (label.min() >= 0 and label.max() < len(CLASSES)):
-        raise DataError(f"{path} holds labels that are not {BATCH} numbers from 0 to 9; place an original copy.")
+        raise DataError(f"{path} holds labels that are not {BATCH} numbers from 0 to 9; use an original copy.")
     if data.shape != (BATCH, 3072) or data.dtype != np.uint8:
-        raise DataError(f"{path} holds {data.dtype} {data.shape} images, a CIFAR-10 batch uint8 ({BATCH}, 3072); place an original copy.")
+        raise DataError(f"{path} holds {data.dtype} {data.shape} images, not uint8 ({BATCH}, 3072); use an original copy.")
     return data.reshape(BATCH, 3, 32, 32), label

@@ -1,8 +1,8 @@
-"""Objects on scenes, composed of CIFAR-10's pictures: as in Waterbirds, where the object stands goes with what it is.
+"""Objects on scenes, composed of CIFAR-10's pictures: as in Waterbirds, the background correlates with the object.
 
-An object's picture is pasted in the middle of a larger scene, a picture of another kind: a ship's (water) or a deer's (land). In the
-training split 95% of the dogs are on water and 95% of the horses on land; validation and test hold all four groups alike. The numbers
-and the composition are ours; the share is that of Waterbirds (Sagawa et al. 2020).
+A picture of the object is pasted into the middle of a larger scene: a picture of a ship (water) or a deer (land). In the training split
+95% of the dogs are on water and 95% of the horses on land; in validation and test the four groups are of equal size. The numbers and the
+composition are ours; the share is that of Waterbirds (Sagawa et al. 2020).
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ from spurprune.storage.tables import labels, to_numpy
 
 CLASSES = ("horse", "dog")
 ATTRIBUTES = (Attribute.of("background", ("land", "water"), "on {value}"),)
-SCENES = ("deer", "ship")  # what the picture below the object shows: land, water
+SCENES = ("deer", "ship")  # the class of the background: land, water
 # Objects per class and scene: the training split's are 95% aligned.
 COUNTS = {"train": ((950, 50), (50, 950)), "validation": ((100, 100), (100, 100)), "test": ((250, 250), (250, 250))}
 SPLIT_COUNTS = {name: sum(map(sum, groups)) for name, groups in COUNTS.items()}
@@ -28,17 +28,17 @@ OBJECT_SHARE = 0.5  # of the scene's side
 
 
 def locate(source: Path) -> list[Path]:
-    """Return CIFAR-10's files, which the scenes are composed of."""
+    """Return CIFAR-10's files, of which the scenes are composed."""
     return cifar10.locate(source)
 
 
 def read(source: Path | None, image_size: int) -> RawDataset:
-    """Compose the scenes, ``image_size`` pixels a side, from CIFAR-10 in ``source``; raises DataError as its reader does.
+    """Compose the scenes, ``image_size`` pixels per side, from CIFAR-10 in ``source``; raises DataError as its reader does.
 
-    Training and validation take CIFAR-10's training pictures, test its test pictures; no object and no scene is used twice.
+    Training and validation use CIFAR-10's training pictures, test its test pictures; no picture is used twice.
     """
     if image_size < 64:
-        raise DataError(f"Scenes hold a whole CIFAR-10 picture as their object, so image_size must be at least 64, not {image_size}.")
+        raise DataError(f"Scenes contain a whole CIFAR-10 picture, so image_size must be at least 64, not {image_size}.")
     raw = cifar10.read(source, 32)
     assert isinstance(raw.inputs, np.ndarray)
     label, split = to_numpy(raw.base.column("label")), to_numpy(raw.base.column("split"))
@@ -70,7 +70,7 @@ def read(source: Path | None, image_size: int) -> RawDataset:
 
 
 def compose(picture: np.ndarray, scene: np.ndarray, size: int) -> np.ndarray:
-    """Return a scene of ``size`` pixels a side with a picture of half its side in the middle, uint8 [3, size, size]."""
+    """Return a scene of ``size`` pixels per side with a picture of half that size in the middle, uint8 [3, size, size]."""
     canvas, side = _resized(scene, size), round(size * OBJECT_SHARE)
     start = (size - side) // 2
     canvas[:, start : start + side, start : start + side] = _resized(picture, side)

@@ -11,7 +11,7 @@ from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError
 from spurprune.storage.tables import labels
 
-# The division is ours: the set has none of its own. Validation and test are large enough to see one per cent.
+# The division is ours, since the dataset has none. Validation and test are large enough to resolve one per cent.
 SPLIT_COUNTS = {"train": 1200, "validation": 200, "test": 397}
 CLASS_COUNTS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)  # of the release, sklearn.datasets.load_digits
 BRIGHTEST = 16  # pixels are counts 0..16 of a 4×4 block (UCI, Optical Recognition of Handwritten Digits)

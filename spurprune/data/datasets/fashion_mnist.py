@@ -11,7 +11,7 @@ RELEASE = idx.Release(
     folder="FashionMNIST",
     classes=("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     class_counts={"train": (6000,) * 10, "test": (1000,) * 10},
-    md5={  # of what the gzipped files with the checksums of torchvision's FashionMNIST.resources hold
+    md5={  # of the unpacked files; their archives have the checksums in torchvision's FashionMNIST.resources
         "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
         "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
         "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",

@@ -1,4 +1,4 @@
-"""Hard ImageNet (Moayeri, Singla and Feizi 2022): fifteen classes of ImageNet that come with strong spurious surroundings."""
+"""Hard ImageNet (Moayeri, Singla and Feizi 2022): fifteen classes of ImageNet with strong spurious surroundings."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -36,9 +36,9 @@ CLASSES = (
     ("snorkel", "n04251144", 801),
 )
 ATTRIBUTES = (Attribute.of("surroundings", WITHOUT_WITH),)
-FOLDERS = {"train": "train", "test": "val"}  # ImageNet's validation images are what is tested on
-TEST_A_CLASS = 50
-TRAIN_A_CLASS = (732, 1300)  # images per class in ImageNet's training set, the fewest and the most (Russakovsky et al. 2015)
+FOLDERS = {"train": "train", "test": "val"}  # ImageNet's validation images are the test split
+TEST_PER_CLASS = 50
+TRAIN_PER_CLASS = (732, 1300)  # images per class in ImageNet's training set, minimum and maximum (Russakovsky et al. 2015)
 
 # The Dog Sled training images with minimal spurious features: the numbers in n03218198_<number>.JPEG, as the paper's authors list them.
 MINIMAL = (
@@ -47,18 +47,18 @@ MINIMAL = (
     *(736, 745, 945, 991, 1074, 1244, 1348, 1583, 2088, 2299, 3169, 3264, 3444, 3541, 3937),
     *(4186, 4201, 4603, 5428, 5773, 5963, 6119, 6459, 6663, 7033, 7038, 7188, 7212, 7321),
 )
-MASKS_A_CLASS = 100  # masks that the direction of the ranking is checked by, evenly spaced over the ranks
+MASKS_PER_CLASS = 100  # masks used to check the direction of the ranking, evenly spaced over the ranks
 
 
 def read(source: Path | None, image_size: int) -> RawDataset:
     """Read the photos of the fifteen classes in ``source``/{train,val}/<wnid>, by class and file name.
 
-    Photos get their shorter side resized to ``image_size`` pixels and their central square kept. ``ranking_spurious`` is a training
-    image's place in its class from the least to the most spurious, from ``meta`` where that is placed; ``ranking_minimal`` the place in
-    the authors' list of Dog Sleds with minimal spurious features; both are null elsewhere. The attribute ``surroundings`` is "with" for
-    every test image, since all count as having the surroundings of their class, and null in training, where nobody has noted it.
+    Photos are resized so that their shorter side has ``image_size`` pixels, then cropped to their central square. ``ranking_spurious`` is a
+    training image's rank in its class from least to most spurious, from ``meta`` if present; ``ranking_minimal`` is the position in the
+    authors' list of Dog Sleds with minimal spurious features; both are null elsewhere. The attribute ``surroundings`` is "with" for every
+    test image, since all count as showing the surroundings of their class, and null in training, where it is not annotated.
 
-    Raises DataError if a class is missing, has more images than ImageNet, or if the release's own files contradict the labels or the
+    Raises DataError if a class is missing or has more images than ImageNet, or if the release's own files contradict the labels or the
     ranking's direction; warns if images are missing.
     """
     root = Path(source or ".")
@@ -110,34 +110,34 @@ def _photos_of(root: Path, folder: str, wnid: str) -> list[str]:
 
 
 def _check_counts(found: Mapping[str, list[int]], root: Path) -> None:
-    fewest, most = TRAIN_A_CLASS
-    for split, least, highest in (("train", fewest, most), ("test", TEST_A_CLASS, TEST_A_CLASS)):
+    fewest, most = TRAIN_PER_CLASS
+    for split, least, highest in (("train", fewest, most), ("test", TEST_PER_CLASS, TEST_PER_CLASS)):
         for (name, wnid, _), count in zip(CLASSES, found[split], strict=True):
             place = root / FOLDERS[split] / wnid
             if count > highest:
                 raise DataError(
-                    f"{place} holds {count} images of class {name}, ImageNet {highest} at most; remove what does not belong there."
+                    f"{place} holds {count} images of class {name}, but ImageNet at most {highest}; remove what does not belong there."
                 )
             if count < least:
-                log.warning("%s holds %d images of class %s, ImageNet %d or more", place, count, name, least)
+                log.warning("%s holds %d images of class %s, but ImageNet at least %d", place, count, name, least)
 
 
 def _minimal_ranks(files: list[str]) -> list[int | None]:
-    """Return every file's place in the authors' list, or None; warns if files of the list are missing."""
+    """Return every file's position in the authors' list, or None; warns if listed files are missing."""
     rank_of = {f"train/n03218198/n03218198_{number}.JPEG": rank for rank, number in enumerate(MINIMAL)}
-    lacking = sorted(set(rank_of) - set(files))
-    if lacking:
+    missing = sorted(set(rank_of) - set(files))
+    if missing:
         log.warning(
-            "%d of the authors' %d Dog Sleds with minimal spurious features are missing, such as %s", len(lacking), len(MINIMAL), lacking[0]
+            "%d of the authors' %d Dog Sleds with minimal spurious features are missing, such as %s", len(missing), len(MINIMAL), missing[0]
         )
     return [rank_of.get(name) for name in files]
 
 
 def _spurious_ranks(root: Path, files: list[str]) -> dict[str, int]:
-    """Return the place of the training photos in their class from the least to the most spurious, 0 first; none without ``meta``."""
+    """Return training photos' ranks in their class from least (0) to most spurious; none without ``meta``."""
     meta = root / "meta"
     if not (meta / "paths_by_rank.pkl").is_file():
-        log.info("%s is not there, so no image has a spurious rank", meta / "paths_by_rank.pkl")
+        log.info("%s does not exist, so no image has a spurious rank", meta / "paths_by_rank.pkl")
         return {}
     _check_labels(meta)
     by_class = _paths_by_rank(meta / "paths_by_rank.pkl")
@@ -157,43 +157,43 @@ def _spurious_ranks(root: Path, files: list[str]) -> dict[str, int]:
 
 
 def _check_labels(meta: Path) -> None:
-    """Refuse a release whose own label order or wnids are not those of CLASSES; files that are not placed are not asked."""
+    """Raise DataError if the release's files of label order or wnids, where present, contradict CLASSES."""
     order, wnids = meta / "hard_imagenet_idx.pkl", meta / "idx_to_wnid.pkl"
     if order.is_file():
         found = pickles.load(order)
         if not isinstance(found, list | tuple) or list(found) != [index for _, _, index in CLASSES]:
-            raise DataError(f"{order} has another order of labels than the release; place an original copy.")
+            raise DataError(f"{order} has another order of labels than the release; use an original copy.")
     if wnids.is_file():
         known = pickles.load(wnids)
         for name, wnid, index in CLASSES:
             if not isinstance(known, dict) or _text(known.get(index)) != wnid:
-                raise DataError(f"{wnids} does not map {index} to {wnid} ({name}), as the release does; place an original copy.")
+                raise DataError(f"{wnids} does not map {index} to {wnid} ({name}), as the release does; use an original copy.")
 
 
 def _paths_by_rank(path: Path) -> dict[int, list[str]]:
-    """Return the ranked files of every class of the fifteen, named train/<wnid>/<file>, by ImageNet's class index."""
+    """Return the ranked files of each of the fifteen classes, named train/<wnid>/<file>, by ImageNet's class index."""
     content = pickles.load(path)
     result = {}
     for name, wnid, index in CLASSES:
         paths = content.get(index) if isinstance(content, dict) else None
         if not isinstance(paths, list | tuple) or not paths:
-            raise DataError(f"{path} ranks no images of class {index} ({name}); place an original copy.")
+            raise DataError(f"{path} ranks no images of class {index} ({name}); use an original copy.")
         ranked = ["/".join(("train", *PurePosixPath(_text(one)).parts[-2:])) for one in paths]
         foreign = [one for one in ranked if not one.startswith(f"train/{wnid}/")]
         if foreign or len(set(ranked)) != len(ranked):
-            raise DataError(f"{path} ranks {(foreign or ranked)[0]} among class {index} ({wnid}) or twice; place an original copy.")
+            raise DataError(f"{path} ranks {(foreign or ranked)[0]} in class {index} ({wnid}) wrongly or twice; use an original copy.")
         result[index] = ranked
     return result
 
 
 def _check_direction(masks_path: Path, by_class: Mapping[int, list[str]]) -> None:
-    """Refuse a ranking along which objects grow.
+    """Raise DataError for a ranking along which objects grow.
 
-    That the first rank is the least spurious is inferred, not documented. An image is the more spurious the less of it is the object, so
-    along the ranks the object's share must fall: the rank correlation, mean over the classes, must be negative.
+    That the first rank is the least spurious is inferred, not documented. The smaller the object, the more spurious the image, so the
+    object's share must fall along the ranks: the rank correlation, averaged over classes, must be negative.
     """
     chosen = [
-        [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, MASKS_A_CLASS).round().astype(int))] for paths in by_class.values()
+        [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, MASKS_PER_CLASS).round().astype(int))] for paths in by_class.values()
     ]
     shares = masks.object_shares(masks_path, (name for names in chosen for name in names))
     of_class = [[shares[name] for name in names if name in shares] for names in chosen]
@@ -206,7 +206,7 @@ def _check_direction(masks_path: Path, by_class: Mapping[int, list[str]]) -> Non
     if mean >= 0:
         raise DataError(
             f"Along the ranks of paths_by_rank.pkl the objects in {masks_path} grow (rank correlation {mean:.2f}), so it does not rank "
-            "from the least to the most spurious; place the release's files."
+            "from the least to the most spurious; use the release's files."
         )
 
 
@@ -222,5 +222,5 @@ def _rank_correlation(values: list[float]) -> float:
 
 
 def _text(value: Any) -> str:
-    """Return a text that Python 2 may have pickled as bytes."""
+    """Return a string that Python 2 may have pickled as bytes."""
     return value.decode() if isinstance(value, bytes) else str(value)

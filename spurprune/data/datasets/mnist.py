@@ -14,7 +14,7 @@ RELEASE = idx.Release(
         "train": (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949),
         "test": (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009),
     },
-    md5={  # of what the gzipped files with the checksums of torchvision's MNIST.resources hold
+    md5={  # of the unpacked files; their archives have the checksums in torchvision's MNIST.resources
         "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
         "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
         "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",

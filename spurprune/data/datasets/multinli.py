@@ -1,7 +1,7 @@
 """MultiNLI 1.0 (Williams, Nangia and Bowman 2018): pairs of sentences, tokenised once, with the attribute "negation".
 
 Splits and attribute are those of Sagawa et al. 2020 (group DRO, ``dataset_scripts/generate_multinli.py``): the three files joined, divided
-50/20/30, and negation words looked for in the second sentence. Their division is not seeded, so it needs their file metadata_random.csv.
+50/20/30, and the second sentence searched for negation words. Their division is not seeded, so it needs their file metadata_random.csv.
 """
 
 import csv
@@ -44,13 +44,13 @@ GROUPS = {
     "test": (34_597, 6_655, 40_496, 886, 39_930, 1_148),
 }
 METADATA = "metadata_random.csv"
-TOKENIZER = "google-bert/bert-base-uncased"  # where the dataset's folder holds no tokenizer of its own
-SHORTEST = 8  # tokens per pair, below which next to nothing of the sentences is left
+TOKENIZER = "google-bert/bert-base-uncased"  # if the dataset's folder holds no tokenizer
+SHORTEST = 8  # tokens per pair; fewer leave next to nothing of the sentences
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """All rows of the files that are there, joined: ``part`` and ``line`` (from 0) say where each lies; ``label`` is -1 where undecided."""
+    """All rows of the existing files, joined; ``part`` and ``line`` (from 0) locate each; ``label`` is -1 where undecided."""
 
     part: list[str]
     line: list[int]
@@ -60,21 +60,21 @@ class Pairs:
     label: np.ndarray
 
     def key(self, row: int) -> str:
-        """Return where a row lies in the release, such as "dev_matched[17] 63735n"."""
+        """Return a row's location in the release, such as "dev_matched[17] 63735n"."""
         return f"{self.part[row]}[{self.line[row]}] {self.pair_id[row]}"
 
 
 def read(source: Path | None, image_size: int) -> RawDataset:
-    """Read the release's jsonl files in ``source``, or those of them that are there, as pairs of at most ``image_size`` tokens.
+    """Read those of the release's jsonl files that are in ``source`` as pairs of at most ``image_size`` tokens.
 
     Tokens come from ``source``/tokenizer/tokenizer.json, or else from BERT's (``TOKENIZER``) on Hugging Face's hub. Samples are the pairs
-    with a gold label, in the files' order; the splits those of ``source``/metadata_random.csv if it is there, else our own. A release
-    that is not whole is read with a warning in the log. Raises DataError if there are no files, if one is damaged or codes classes
-    otherwise, if the whole release has not its published counts, or if metadata_random.csv does not belong to the files.
+    with a gold label, in the files' order; the splits are those of ``source``/metadata_random.csv if it exists, else our own. An
+    incomplete release is read with a warning. Raises DataError if there are no files, if one is damaged or codes classes differently, if
+    the complete release does not have its published counts, or if metadata_random.csv does not belong to the files.
     """
     folder = Path(source or ".")
     if image_size < SHORTEST:
-        raise DataError(f"MultiNLI's image_size is a pair's number of tokens, {image_size} here, which must be at least {SHORTEST}.")
+        raise DataError(f"MultiNLI's image_size, the number of tokens per pair, is {image_size}, but must be at least {SHORTEST}.")
     pairs = _read_parts(folder)
     whole = _is_whole(pairs, folder)
     decided = np.flatnonzero(pairs.label >= 0)
@@ -114,7 +114,7 @@ def read(source: Path | None, image_size: int) -> RawDataset:
 
 
 def has_negation(sentence: str) -> bool:
-    """Return whether a sentence has a negation word, by group DRO's rule: punctuation removed, lower case, divided at spaces."""
+    """Return whether a sentence has a negation word, by group DRO's rule: without punctuation, in lower case, split at spaces."""
     return not NEGATIONS.isdisjoint(sentence.translate(_NO_PUNCTUATION).lower().split(" "))
 
 
@@ -149,21 +149,21 @@ def _lines(path: Path) -> Iterator[Mapping[str, str]]:
             for number, line in enumerate(stream, 1):
                 yield _checked(json.loads(line), f"{path}, line {number},")
         except (json.JSONDecodeError, UnicodeDecodeError, OSError):
-            raise DataError(f"{path} is damaged or not a jsonl file; place an original copy.") from None
+            raise DataError(f"{path} is damaged or not a jsonl file; use an original copy.") from None
 
 
 def _checked(fields: object, where: str) -> Mapping[str, str]:
     if not isinstance(fields, dict):
-        raise DataError(f"{where} is not a row of MultiNLI; place an original copy.")
+        raise DataError(f"{where} is not a row of MultiNLI; use an original copy.")
     for name in ("gold_label", "sentence1", "sentence2", "pairID"):
         if not isinstance(fields.get(name), str):
             raise DataError(
-                f"{where} has no text '{name}'; place the release's own jsonl files, since copies with numbered labels may order the "
-                "classes otherwise."
+                f"{where} has no text '{name}'; use the release's own jsonl files, since copies with numbered labels may order the "
+                "classes differently."
             )
     if fields["gold_label"] not in (*CLASSES, UNDECIDED):
         raise DataError(
-            f"{where} has the gold label '{fields['gold_label']}', but it must be one of {', '.join(CLASSES)} and '{UNDECIDED}'; place an "
+            f"{where} has the gold label '{fields['gold_label']}', but it must be one of {', '.join(CLASSES)} and '{UNDECIDED}'; use an "
             "original copy."
         )
     return fields
@@ -178,22 +178,22 @@ def _is_whole(pairs: Pairs, folder: Path) -> bool:
             found = tuple(np.bincount(of_part[of_part >= 0], minlength=len(CLASSES)).tolist())
             if found != DECIDED[part]:
                 raise DataError(
-                    f"{folder}/multinli_1.0_{part}.jsonl holds {found} pairs of {', '.join(CLASSES)}, the release {DECIDED[part]}; place "
-                    "an original copy."
+                    f"{folder}/multinli_1.0_{part}.jsonl holds {found} pairs of {', '.join(CLASSES)}, but the release {DECIDED[part]}; "
+                    "use an original copy."
                 )
         return True
     differing = ", ".join(f"{part} {rows[part]:,} rows instead of {ROWS[part]:,}" for part in PARTS if rows[part] != ROWS[part])
-    log.warning("MultiNLI at %s is not the whole release: %s", folder, differing)
+    log.warning("MultiNLI at %s is incomplete: %s", folder, differing)
     return False
 
 
 def _division(pairs: Pairs, negation: np.ndarray, whole: bool, folder: Path) -> tuple[np.ndarray, str]:
-    """Return (every row's split, str [N], empty where undecided, what divided them)."""
+    """Return (every row's split, str [N], empty where undecided; a description of the division)."""
     path = folder / METADATA
     if not path.is_file():
         return _own_division(len(pairs.label)), "divided 50/20/30 by spurprune's seed"
     if not whole:
-        raise DataError(f"{path} divides the whole release, but the jsonl files beside it are not whole; complete them or remove it.")
+        raise DataError(f"{path} divides the whole release, but the jsonl files beside it are incomplete; complete them or remove it.")
     return _their_division(pairs, negation, path), f"divided by {METADATA} of group DRO"
 
 
@@ -212,9 +212,7 @@ def _own_division(n: int) -> np.ndarray:
 def _their_division(pairs: Pairs, negation: np.ndarray, path: Path) -> np.ndarray:
     row, label, negated, split = _metadata(path)
     if not np.array_equal(row, np.flatnonzero(pairs.label >= 0)):
-        raise DataError(
-            f"{path} lists other rows than those of the jsonl files that have a gold label; place the files that it belongs to."
-        )
+        raise DataError(f"{path} lists other rows than those of the jsonl files that have a gold label; use the files that it belongs to.")
     _require_label_order(label, pairs.label[row], path)
     if (negated != negation[row]).any():
         wrong = int(row[np.flatnonzero(negated != negation[row])[0]])
@@ -241,10 +239,10 @@ def _metadata(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
             )
         row, label, negated, split = table[np.argsort(table[:, 0])].T.astype(np.int64)
     except (ValueError, IndexError, StopIteration, UnicodeDecodeError, csv.Error):
-        raise DataError(f"{path} is damaged, or its columns are not an index, {', '.join(names)}; place an original copy.") from None
+        raise DataError(f"{path} is damaged, or its columns are not an index, {', '.join(names)}; use an original copy.") from None
     for name, column, count in zip(names, (label, negated, split), (len(CLASSES), 2, len(SPLITS)), strict=True):
         if not ((column >= 0) & (column < count)).all():
-            raise DataError(f"{path} holds a {name} that is not one of 0 to {count - 1}; place an original copy.")
+            raise DataError(f"{path} holds a {name} that is not one of 0 to {count - 1}; use an original copy.")
     return row, label, negated, split
 
 
@@ -255,7 +253,7 @@ def _require_label_order(theirs: np.ndarray, ours: np.ndarray, path: Path) -> No
     expected = ", ".join(f"{i} {name}" for i, name in enumerate(CLASSES))
     if np.array_equal(theirs, np.array([HUGGING_FACE.index(name) for name in CLASSES])[ours]):
         order = ", ".join(f"{i} {name}" for i, name in enumerate(HUGGING_FACE))
-        raise DataError(f"{path} codes the classes in Hugging Face's order ({order}) instead of {expected}; place group DRO's own file.")
+        raise DataError(f"{path} codes the classes in Hugging Face's order ({order}) instead of {expected}; use group DRO's own file.")
     wrong = int(np.flatnonzero(theirs != ours)[0])
     raise DataError(
         f"{path} gives gold label {theirs[wrong]} where the jsonl files say '{CLASSES[ours[wrong]]}' (the order must be {expected}); place "
@@ -272,5 +270,5 @@ def _require_counts(split: np.ndarray, group: np.ndarray, official: bool, folder
     for name, counts in expected.items():
         if not np.array_equal(found[name], counts):
             raise DataError(
-                f"{folder} holds {found[name].tolist()} pairs per group ({name}), the release {counts.tolist()}; place original copies."
+                f"{folder} holds {found[name].tolist()} pairs per group ({name}), but the release {counts.tolist()}; use original copies."
             )

@@ -20,17 +20,17 @@ CLASSES = ("landbird", "waterbird")  # the column y: 0, 1
 ATTRIBUTES = (Attribute.of("background", ("land", "water"), "on {value}"),)  # the column place: 0, 1
 SPLITS = ("train", "validation", "test")  # the column split: 0, 1, 2
 COLUMNS = ("img_filename", "y", "split", "place")
-# The release's images by 2 · y + place (Sagawa et al. 2020, for training; all as in metadata.csv).
+# Images per split by 2 · y + place (Sagawa et al. 2020, for training; all as in metadata.csv).
 GROUP_COUNTS = {"train": (3498, 184, 56, 1057), "validation": (467, 466, 133, 133), "test": (2255, 2255, 642, 642)}
-# What shows the coding of the columns y and place, whichever images are there: families of birds, and kinds of background.
+# Bird families and kinds of background that reveal the coding of the columns y and place.
 BIRDS = {"_Albatross/": 1, "_Gull/": 1, "_Warbler/": 0, "_Sparrow/": 0}
 PLACES = {"forest/": 0, "ocean/": 1, "lake/": 1}
 
 
 def read(source: Path | None, image_size: int) -> RawDataset:
-    """Read ``source``/waterbird_complete95_forest2water2 in the order of metadata.csv, resized to ``image_size`` pixels a side.
+    """Read ``source``/waterbird_complete95_forest2water2 in the order of metadata.csv, resized to ``image_size`` pixels per side.
 
-    Raises DataError if metadata.csv is missing or damaged, codes classes or places in another way, or lists all images with other counts
+    Raises DataError if metadata.csv is missing or damaged, codes classes or places differently, or lists all images with other counts
     than the release; warns if it lists fewer.
     """
     folder = _folder(Path(source or "."))
@@ -74,30 +74,32 @@ def _metadata(path: Path) -> list[dict[str, str]]:
     """Return the rows of metadata.csv once their coding is checked."""
     with open(path, encoding="utf-8-sig", newline="") as stream:
         reader = csv.DictReader(stream)
-        lacking = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-        if lacking:
-            raise DataError(f"{path} has no column '{lacking[0]}'; place an original copy.")
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise DataError(f"{path} has no column '{missing[0]}'; use an original copy.")
         rows = list(reader)
     for row in rows:
         for name, allowed in (("y", ("0", "1")), ("place", ("0", "1")), ("split", ("0", "1", "2"))):
             if row[name] not in allowed:
                 raise DataError(
-                    f"{path} codes {name} of {row['img_filename']} as '{row[name]}', the release as {' or '.join(allowed)}; "
-                    "place an original copy."
+                    f"{path} codes {name} of {row['img_filename']} as '{row[name]}', but the release as {' or '.join(allowed)}; "
+                    "use an original copy."
                 )
         for column, filename, known in (("y", row["img_filename"], BIRDS), ("place", row.get("place_filename") or "", PLACES)):
             for part, code in known.items():
                 if part in filename and row[column] != str(code):
-                    raise DataError(f"{path} codes {column} of {filename} as {row[column]}, the release as {code}; place an original copy.")
+                    raise DataError(
+                        f"{path} codes {column} of {filename} as {row[column]}, but the release as {code}; use an original copy."
+                    )
     return rows
 
 
 def _check_counts(split: np.ndarray, group: np.ndarray, folder: Path) -> None:
-    """Check the images of every group against the release: exactly if all are listed, with a warning if fewer are."""
+    """Check the images of every group against the release: exactly if all are listed, with a warning if fewer."""
     found = {name: tuple(np.bincount(group[split == code], minlength=4).tolist()) for code, name in enumerate(SPLITS)}
     if found == GROUP_COUNTS:
         return
     difference = "; ".join(f"{name} {found[name]} instead of {GROUP_COUNTS[name]}" for name in SPLITS if found[name] != GROUP_COUNTS[name])
     if len(split) >= sum(sum(counts) for counts in GROUP_COUNTS.values()):
-        raise DataError(f"{folder / 'metadata.csv'} has other images by 2 · y + place than the release: {difference}; place the original.")
-    log.warning("%s is not the whole of Waterbirds, by 2 · y + place: %s", folder, difference)
+        raise DataError(f"{folder / 'metadata.csv'} has other images by 2 · y + place than the release: {difference}; use the original.")
+    log.warning("%s is an incomplete copy of Waterbirds, by 2 · y + place: %s", folder, difference)

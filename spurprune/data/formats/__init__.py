@@ -1,1 +1,1 @@
-"""File formats of releases, and how their files become arrays."""
+"""File formats of dataset releases, and how their files become arrays."""

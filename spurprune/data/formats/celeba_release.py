@@ -1,4 +1,4 @@
-"""CelebA's release (Liu, Luo, Wang and Tang 2015): its lists of attributes and splits, its aligned photos. Shared by its datasets."""
+"""CelebA's release (Liu, Luo, Wang and Tang 2015): its lists of attributes and splits, and its aligned photos. Shared by its datasets."""
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,8 +23,8 @@ SPLIT_COUNTS = {"train": 162_770, "validation": 19_867, "test": 19_962}
 WIDTH, HEIGHT = 178, 218  # pixels of an aligned photo
 ATTRIBUTES = 40
 
-# The release's images of every split by 2 · first + second attribute. By hair: as the group-robustness literature has them (Sagawa et al.
-# 2020, Liu et al. 2021, for training). By eyeglasses: counted from the official lists.
+# Images per split by 2 · first + second attribute. By hair: as in the group-robustness literature (Sagawa et al. 2020, Liu et al. 2021, for
+# training). By eyeglasses: counted from the official lists.
 GROUP_COUNTS = {
     ("Blond_Hair", "Male"): {
         "train": (71_629, 66_874, 22_880, 1_387),
@@ -38,7 +38,7 @@ GROUP_COUNTS = {
     },
 }
 
-# Where the lists and the photos lie: beside each other, as Kaggle packs them, or as the authors' folders and torchvision's have them.
+# Where the lists and photos are: side by side, as on Kaggle, or in folders as by the authors and torchvision.
 ROOTS = (".", "celeba")
 LIST_FOLDERS = (".", "Anno", "Eval")
 PHOTO_FOLDERS = ("img_align_celeba/img_align_celeba", "img_align_celeba", "Img/img_align_celeba")
@@ -46,7 +46,7 @@ PHOTO_FOLDERS = ("img_align_celeba/img_align_celeba", "img_align_celeba", "Img/i
 
 @dataclass(frozen=True)
 class Lists:
-    """What the lists say of the images, in the order of the list of attributes.
+    """What the lists say about the images, in the order of the list of attributes.
 
     ``names`` are file names, ``split`` positions in SPLITS int8 [N], ``attributes`` maps official names to 0 or 1, int16 [N].
     """
@@ -63,10 +63,10 @@ class Lists:
 def read(
     source: Path, image_size: int, dataset: str, class_attribute: str, classes: tuple[str, str], attributes: Mapping[str, Attribute]
 ) -> RawDataset:
-    """Read the release: photos that are still files, classes by one official attribute (0 or 1).
+    """Read the release: photos still to be decoded, classes by one official attribute (0 or 1).
 
-    ``attributes`` maps official names to ours. Photos become their central square, resized to ``image_size`` pixels. Raises DataError if
-    files are missing or not the release's.
+    ``attributes`` maps official names to ours. Photos are cropped to their central square, resized to ``image_size`` pixels. Raises
+    DataError if files are missing or not the release's.
     """
     lists = read_lists(source, dataset)
     check_counts(lists, source)
@@ -100,31 +100,31 @@ def prepare(picture: Image.Image, side: int) -> Image.Image:
     Raises ValueError if it is not one of the aligned photos, 178 pixels wide and 218 high.
     """
     if picture.size != (WIDTH, HEIGHT):
-        raise ValueError(f"it has {picture.size[0]}×{picture.size[1]} pixels, an aligned photo {WIDTH}×{HEIGHT}")
+        raise ValueError(f"it has {picture.size[0]}×{picture.size[1]} pixels, not {WIDTH}×{HEIGHT} like an aligned photo")
     return photos.square(photos.centre_square(picture, WIDTH), side)
 
 
 def read_lists(source: Path, dataset: str) -> Lists:
-    """Read the lists of attributes and splits, as text or as CSV; no images are needed.
+    """Read the lists of attributes and splits, as text or CSV; needs no images.
 
-    Raises DataError if a list is missing or damaged, if a value is not -1 or 1, or if the lists are not of the same images.
+    Raises DataError if a list is missing or damaged, if a value is not -1 or 1, or if the lists cover different images.
     """
     attribute_list = _find_list(source, dataset, "list_attr_celeba")
     split_list = _find_list(source, dataset, "list_eval_partition")
     names, attributes = _read_attributes(attribute_list)
     split_of = _read_splits(split_list)
-    lacking = next((name for name in names if name not in split_of), None)
-    if lacking is not None or len(split_of) != len(names):
+    unlisted = next((name for name in names if name not in split_of), None)
+    if unlisted is not None or len(split_of) != len(names):
         listed = set(names)
-        extra = lacking or next(name for name in split_of if name not in listed)
-        raise DataError(f"{attribute_list} and {split_list} do not list the same images (such as {extra}); place both of one release.")
+        extra = unlisted or next(name for name in split_of if name not in listed)
+        raise DataError(f"{attribute_list} and {split_list} do not list the same images (such as {extra}); use both from one release.")
     return Lists(names, np.array([split_of[name] for name in names], dtype=np.int8), attributes)
 
 
 def check_counts(lists: Lists, source: Path) -> None:
     """Check the number of images of every split and group against the release.
 
-    Raises DataError if all images are listed but a count differs; warns, with the difference, if fewer are listed. Refuses more.
+    Raises DataError if all images are listed but a count differs; warns, with the difference, if fewer are listed.
     """
     found = lists.split_counts()
     total, expected = len(lists.names), sum(SPLIT_COUNTS.values())
@@ -133,15 +133,15 @@ def check_counts(lists: Lists, source: Path) -> None:
         log.warning("%s lists %d of CelebA's %d images: it lacks %s; counts by group are not checked", source, total, expected, differences)
         return
     if found != SPLIT_COUNTS:
-        raise DataError(f"The lists in {source} have the splits {found}, the release {SPLIT_COUNTS}; place the original lists.")
+        raise DataError(f"The lists in {source} have the split sizes {found}, but the release {SPLIT_COUNTS}; use the original lists.")
     for (first, second), counts in GROUP_COUNTS.items():
         group = 2 * lists.attributes[first] + lists.attributes[second]
         for code, name in enumerate(SPLITS):
             groups = tuple(np.bincount(group[lists.split == code], minlength=4).tolist())
             if groups != counts[name]:
                 raise DataError(
-                    f"The lists in {source} have {groups} {name} images by 2 · {first} + {second}, the release {counts[name]}; "
-                    "place the original lists."
+                    f"The lists in {source} have {groups} {name} images by 2 · {first} + {second}, but the release {counts[name]}; "
+                    "use the original lists."
                 )
 
 
@@ -170,20 +170,20 @@ def _photo_folder(source: Path, dataset: str) -> Path:
 
 
 def _read_attributes(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
-    """Return the file names and the attributes that GROUP_COUNTS are about, found by their names in the list's own header."""
+    """Return the file names and the attributes in GROUP_COUNTS, found by name in the list's header."""
     wanted = sorted({name for pair in GROUP_COUNTS for name in pair})
     rows = _csv_rows(path) if path.suffix == ".csv" else _text_rows(path)
     columns = next(rows, [])
     for name in ("image_id", *wanted):
         if name not in columns:
-            raise DataError(f"{path} names no column '{name}', so it is not a list of CelebA's attributes; place an original copy.")
+            raise DataError(f"{path} has no column '{name}', so it is not a list of CelebA's attributes; use an original copy.")
     places = [columns.index(name) for name in wanted]
     image = columns.index("image_id")
     names: list[str] = []
     values: list[list[str]] = []
     for row in rows:
         if len(row) != len(columns):
-            raise DataError(f"{path} has {len(row)} values for image {len(names) + 1}, but {len(columns)} columns; place an original copy.")
+            raise DataError(f"{path} has {len(row)} values for image {len(names) + 1}, but {len(columns)} columns; use an original copy.")
         names.append(row[image])
         values.append([row[place] for place in places])
     table = np.array(values).reshape(len(names), len(wanted))
@@ -191,9 +191,9 @@ def _read_attributes(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
         wrong = np.flatnonzero((table[:, place] != "1") & (table[:, place] != "-1"))
         if len(wrong):
             found = table[wrong[0], place]
-            raise DataError(f"{path} codes {name} of {names[wrong[0]]} as '{found}', but CelebA as -1 or 1; place an original copy.")
+            raise DataError(f"{path} codes {name} of {names[wrong[0]]} as '{found}', but CelebA codes it as -1 or 1; use an original copy.")
     if len(set(names)) != len(names):
-        raise DataError(f"{path} lists an image twice; place an original copy.")
+        raise DataError(f"{path} lists an image twice; use an original copy.")
     return names, {name: (table[:, place] == "1").astype(np.int16) for place, name in enumerate(wanted)}
 
 
@@ -203,7 +203,7 @@ def _text_rows(path: Path) -> Iterator[list[str]]:
         first, names = stream.readline().split(), stream.readline().split()
         if len(first) != 1 or not first[0].isdigit() or len(names) != ATTRIBUTES:
             raise DataError(
-                f"{path} does not begin with the number of images and {ATTRIBUTES} attribute names; place an original copy, or the CSV "
+                f"{path} does not start with the number of images and {ATTRIBUTES} attribute names; use an original copy, or the CSV "
                 "variant as list_attr_celeba.csv."
             )
         yield ["image_id", *names]
@@ -213,7 +213,7 @@ def _text_rows(path: Path) -> Iterator[list[str]]:
                 count += 1
                 yield line.split()
         if count != int(first[0]):
-            raise DataError(f"{path} says that it lists {first[0]} images, but lists {count}; place an original copy.")
+            raise DataError(f"{path} announces {first[0]} images, but lists {count}; use an original copy.")
 
 
 def _csv_rows(path: Path) -> Iterator[list[str]]:
@@ -227,12 +227,12 @@ def _read_splits(path: Path) -> dict[str, int]:
     columns = list(next(rows, []))
     coded = next((name for name in ("partition", "split") if name in columns), None)
     if "image_id" not in columns or coded is None:
-        raise DataError(f"{path} has no columns 'image_id' and 'partition' (or 'split'); place an original copy.")
+        raise DataError(f"{path} has no columns 'image_id' and 'partition' (or 'split'); use an original copy.")
     image, code = columns.index("image_id"), columns.index(coded)
     result: dict[str, int] = {}
     for row in rows:
         if len(row) != len(columns) or row[code] not in ("0", "1", "2") or row[image] in result:
-            raise DataError(f"{path} has the row '{' '.join(row)}', but every image stands once, with 0, 1 or 2; place an original copy.")
+            raise DataError(f"{path} has the row '{' '.join(row)}', but must list every image once, with 0, 1 or 2; use an original copy.")
         result[row[image]] = int(row[code])
     return result
 

@@ -18,9 +18,9 @@ from spurprune.machine.logs import log
 from spurprune.storage.tables import labels
 
 SIDE = 28  # pixels
-PREFIXES = {"train": "train", "test": "t10k"}  # what the files of a split begin with
+PREFIXES = {"train": "train", "test": "t10k"}  # of the files of each split
 FILES = tuple(f"{prefix}-{part}" for prefix in PREFIXES.values() for part in ("images-idx3-ubyte", "labels-idx1-ubyte"))
-UINT8 = 0x08  # the code of unsigned bytes in the magic number, whose last byte is the number of dimensions
+UINT8 = 0x08  # for unsigned bytes in the magic number, whose last byte is the number of dimensions
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Release:
 
 
 def locate(release: Release, source: Path) -> list[Path]:
-    """Return the four files, in the order of FILES, in ``source`` or as torchvision lays them; raises DataError if any is missing.
+    """Return the four files, in the order of FILES, in ``source`` or in torchvision's layout; raises DataError if any is missing.
 
-    An unpacked file goes before a gzipped one.
+    An unpacked file takes precedence over a gzipped one.
     """
     folders = (source, source / release.folder / "raw")
     found = [[path for name in FILES for path in _either(folder / name)] for folder in folders]
@@ -60,7 +60,7 @@ def locate(release: Release, source: Path) -> list[Path]:
 
 
 def _either(path: Path) -> list[Path]:
-    """Return the file or its gzipped form, whichever is there, or nothing."""
+    """Return the file, else its gzipped form, else nothing."""
     return [one for one in (path, path.with_name(f"{path.name}.gz")) if one.is_file()][:1]
 
 
@@ -68,7 +68,7 @@ def read(release: Release, source: Path, image_size: int) -> RawDataset:
     """Read 70,000 images [N, 1, 28, 28] in the files' order, training then test.
 
     Raises DataError if a file is missing, damaged or not an idx file of the release's size, or if the counts are not the release's. A file
-    of right format and counts with another checksum is read, with a warning in the log.
+    with another checksum but the right format and counts is read with a warning.
     """
     if image_size != SIDE:
         raise DataError(f"{release.title} holds {SIDE}×{SIDE} images, so image_size must be {SIDE}, not {image_size}.")
@@ -89,11 +89,11 @@ def read(release: Release, source: Path, image_size: int) -> RawDataset:
         counts = tuple(np.bincount(classes, minlength=len(release.classes)).tolist())
         if counts != release.class_counts[split]:
             raise DataError(
-                f"{paths[name]} holds {counts} images per class, the release {release.class_counts[split]}; place an original copy."
+                f"{paths[name]} holds {counts} images per class, but the release {release.class_counts[split]}; use an original copy."
             )
     for name, found in md5.items():
         if found != release.md5[name]:
-            what = "%s has the format and the counts of the release, but another content (md5 %s unpacked, published %s)"
+            what = "%s has the format and the counts of the release, but other content (md5 %s unpacked, published %s)"
             log.warning(what, paths[name], found, release.md5[name])
     log.info("%s from %s", release.title, paths[FILES[0]].parent)
     base = pa.table(
@@ -114,17 +114,17 @@ def _values(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, str]:
     expected = len(header) + math.prod(shape)
     content = _content(path, expected + 1)
     if len(content) < expected and content[: len(header)] == header[: len(content)]:
-        raise DataError(f"{path} is cut off after {len(content):,} of {expected:,} bytes; place an original copy.")
+        raise DataError(f"{path} is cut off after {len(content):,} of {expected:,} bytes; use an original copy.")
     if content[:4] != header[:4]:
         raise DataError(
             f"{path} has the magic number {int.from_bytes(content[:4], 'big')}, but must have {int.from_bytes(header[:4], 'big')}; "
-            "place an original copy."
+            "use an original copy."
         )
     if content[: len(header)] != header:
         found = struct.unpack_from(f">{len(shape)}I", content.ljust(len(header), b"\0"), offset=4)
-        raise DataError(f"{path} holds {_product(found)} values, the release {_product(shape)}; place an original copy.")
+        raise DataError(f"{path} holds {_product(found)} values, but the release {_product(shape)}; use an original copy.")
     if len(content) > expected:
-        raise DataError(f"{path} holds more than the {expected:,} bytes of the release; place an original copy.")
+        raise DataError(f"{path} holds more than the {expected:,} bytes of the release; use an original copy.")
     values = np.frombuffer(content, dtype=np.uint8, offset=len(header)).reshape(shape)
     return values, hashlib.md5(content, usedforsecurity=False).hexdigest()
 
@@ -135,7 +135,7 @@ def _content(path: Path, limit: int) -> bytes:
         with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as stream:
             return stream.read(limit)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read or is damaged ({first_sentence(error)}); place an original copy.") from error
+        raise DataError(f"{path} cannot be read or is damaged ({first_sentence(error)}); use an original copy.") from error
 
 
 def _product(shape: tuple[int, ...]) -> str:

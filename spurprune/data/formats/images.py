@@ -1,4 +1,4 @@
-"""Images that are still files: decoded in parallel, once, into one memory-mapped array; an interrupted decoding resumes where it was."""
+"""Image files, decoded once and in parallel into one memory-mapped array; interrupted decoding resumes where it stopped."""
 
 import errno
 import hashlib
@@ -17,8 +17,8 @@ from spurprune.errors import DataError, first_sentence
 from spurprune.machine.logs import Progress, log
 from spurprune.storage.files import write_text, writing
 
-CHUNK = 256  # images between two notes of how far the decoding has come
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # no space; other answers say that the file system cannot tell beforehand
+CHUNK = 256  # images between two records of progress
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # no space; other errors mean that the file system cannot allocate in advance
 
 
 class DamagedImageError(DataError):
@@ -32,8 +32,8 @@ Preparation = Callable[[Image.Image], Image.Image]
 class ImageFiles:
     """Images below ``root`` in the order of the dataset's samples, each to become uint8 [3, size, size].
 
-    ``prepare`` maps an RGB picture to one of ``size`` × ``size`` pixels; ``preparation`` says what it does, so that a decoding that was
-    interrupted resumes only with the same.
+    ``prepare`` maps an RGB picture to one of ``size`` × ``size`` pixels; ``preparation`` describes it, so that interrupted
+    decoding resumes only with the same preparation.
     """
 
     root: Path
@@ -53,34 +53,36 @@ class ImageFiles:
                 pixels = np.asarray(self.prepare(picture.convert("RGB")))
         except FileNotFoundError:
             raise DamagedImageError(
-                f"The image {path} is missing; place a complete copy of the dataset, or set damaged_images to skip."
+                f"The image {path} is missing; use a complete copy of the dataset, or set damaged_images to skip."
             ) from None
         except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            if isinstance(error, OSError) and error.errno is not None:  # the file system's, so it may pass: nothing to be left out for
-                raise DataError(f"The image {path} cannot be read ({error.strerror}); fix that and run again.") from error
+            if (
+                isinstance(error, OSError) and error.errno is not None
+            ):  # from the file system, so it may be temporary: no reason to skip the image
+                raise DataError(f"The image {path} cannot be read ({error.strerror}); fix that and rerun.") from error
             raise DamagedImageError(
-                f"The image {path} is damaged ({first_sentence(error)}); place an original copy, or set damaged_images to skip."
+                f"The image {path} is damaged ({first_sentence(error)}); use an original copy, or set damaged_images to skip."
             ) from error
         if pixels.shape != (self.size, self.size, 3):
-            raise ValueError(f"{path} was prepared to {pixels.shape}, not to {self.size} pixels a side")
+            raise ValueError(f"{path} was prepared to {pixels.shape}, not to {self.size} pixels per side")
         return pixels.transpose(2, 0, 1)
 
     def identity(self) -> str:
-        """Return a hash of what decides the decoded array: files by name, size and time, and what is done to them."""
+        """Return a hash of what decides the decoded array: the files' names, sizes and times, and their preparation."""
         files = [(name, [found.st_size, found.st_mtime_ns] if (found := _stat(self.root / name)) else None) for name in self.names]
         return hashlib.sha256(json.dumps([self.preparation, self.size, files]).encode()).hexdigest()
 
 
 def decode(images: ImageFiles, output: Path, threads: int, skip_damaged: bool) -> list[int]:
-    """Decode all images into ``output`` (.npy, by rename) and return the rows of those left out, empty unless ``skip_damaged``.
+    """Decode all images into ``output`` (.npy, atomically) and return the rows of skipped ones, empty unless ``skip_damaged``.
 
-    What is left out makes the array shorter. While it lasts the work lies beside the output, in ``.NAME.decoding`` files; the same
-    call resumes it. Raises DamagedImageError at the first damaged image otherwise.
+    Skipped images are missing from the array. Unfinished work is kept beside the output, in ``.NAME.decoding`` files, and the same call
+    resumes it. Unless ``skip_damaged``, raises DamagedImageError at the first damaged image.
     """
     partial, notes = output.with_name(f".{output.name}.decoding"), output.with_name(f".{output.name}.decoding.json")
     identity = images.identity()
     done, damaged = _noted(notes, identity) if partial.exists() else (0, [])
-    if damaged and not skip_damaged:  # started while they were to be left out
+    if damaged and not skip_damaged:  # started by a run that skipped them
         done, damaged = 0, []
     if done:
         log.info("decoding resumes after %d images", done)
@@ -116,7 +118,7 @@ def _stat(path: Path) -> os.stat_result | None:
 
 
 def _allocated(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[Any]]":
-    """Return a new memory-mapped array, uint8, whose disk space is taken: written to without, it would kill the process on a full disk.
+    """Return a new memory-mapped array, uint8, with its disk space allocated: else a full disk would kill the process.
 
     Raises DataError if there is no space.
     """
@@ -142,7 +144,7 @@ def _decode_rows(images: ImageFiles, rows: range, array: np.ndarray, pool: Threa
         except DamagedImageError as error:
             if not skip_damaged:
                 raise
-            log.warning("left out: %s", error)
+            log.warning("skipped: %s", error)
             return row
         return None
 
@@ -150,7 +152,7 @@ def _decode_rows(images: ImageFiles, rows: range, array: np.ndarray, pool: Threa
 
 
 def _noted(notes: Path, identity: str) -> tuple[int, list[int]]:
-    """Return (number of images decoded, rows of damaged ones) of an interrupted decoding of the same images, else none."""
+    """Return (number of images decoded, rows of damaged ones) of interrupted decoding of the same images, else (0, [])."""
     try:
         found = json.loads(notes.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -159,7 +161,7 @@ def _noted(notes: Path, identity: str) -> tuple[int, list[int]]:
 
 
 def _shorten(array: np.ndarray, rows: Sequence[int], path: Path) -> None:
-    """Write the array without some rows to ``path``, by rename."""
+    """Write the array without some rows to ``path``, atomically."""
     kept = np.setdiff1d(np.arange(len(array)), rows)
     shorter = path.with_name(f".{path.name}.shorter")
     result = _allocated(shorter, (len(kept), *array.shape[1:]))

@@ -11,7 +11,7 @@ from spurprune.errors import DataError, first_sentence
 
 
 def object_shares(masks: Path, photos: Iterable[str]) -> dict[str, float]:
-    """Return the share of every photo that its object fills, in [0, 1], for those that have a mask.
+    """Return the share of every photo with a mask that its object fills, in [0, 1].
 
     ``photos`` are named ``{split}/{wnid}/{file}``; ``masks`` is a folder or a zip whose members are named ``{split}/{wnid}_{file}``,
     possibly below one more folder. A pixel belongs to the object if any of its channels is above 0. Raises DataError that names a mask
@@ -32,7 +32,7 @@ def object_shares(masks: Path, photos: Iterable[str]) -> dict[str, float]:
                     result[photo] = _share(stream, f"{masks}: {member}")
             return result
     except zipfile.BadZipFile as error:
-        raise DataError(f"{masks} is not a zip file ({first_sentence(error)}); place an original copy.") from error
+        raise DataError(f"{masks} is not a zip file ({first_sentence(error)}); use an original copy.") from error
 
 
 def _mask_name(photo: str) -> str:
@@ -49,5 +49,5 @@ def _share(source: object, name: str) -> float:
         with Image.open(source) as picture:  # type: ignore[arg-type]
             pixels = np.asarray(picture.convert("RGB"))
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-        raise DataError(f"The mask {name} is damaged ({first_sentence(error)}); place an original copy.") from error
+        raise DataError(f"The mask {name} is damaged ({first_sentence(error)}); use an original copy.") from error
     return float((pixels > 0).any(axis=2).mean())

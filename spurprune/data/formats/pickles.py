@@ -1,4 +1,4 @@
-"""Unpickling of published data files by an allow-list, so that a file from the internet cannot run code."""
+"""Unpickling of published data files with an allow-list, so that a file from the internet cannot run code."""
 
 import pickle
 from collections.abc import Collection
@@ -7,7 +7,7 @@ from typing import Any
 
 from spurprune.errors import DataError
 
-# What NumPy arrays are rebuilt from, under the names of old and new releases.
+# What NumPy arrays are rebuilt from, under their names in old and new releases.
 NUMPY_ARRAYS = frozenset(
     {
         ("numpy", "ndarray"),
@@ -31,7 +31,7 @@ class _AllowListUnpickler(pickle.Unpickler):
 def load(path: Path, allowed: Collection[tuple[str, str]] = ()) -> Any:
     """Return the content of a pickle made of built-in containers and the ``allowed`` (module, name) pairs only.
 
-    Strings of Python 2 come as bytes. Raises DataError that names the file if it is missing, damaged, or asks for anything else.
+    Strings of Python 2 are returned as bytes. Raises DataError that names the file if it is missing, damaged, or asks for anything else.
     """
     try:
         with open(path, "rb") as stream:
@@ -41,4 +41,4 @@ def load(path: Path, allowed: Collection[tuple[str, str]] = ()) -> Any:
     except FileNotFoundError:
         raise DataError(f"{path} is missing; place it there.") from None
     except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError, AttributeError, ImportError) as error:
-        raise DataError(f"{path} is refused or damaged ({error}); place an original copy.") from error
+        raise DataError(f"{path} is refused or damaged ({error}); use an original copy.") from error

@@ -1,6 +1,7 @@
 """Readers of a user's own data: one module per kind of source, chosen by ``reader`` in a block of ``datasets``.
 
-A reader has ``OPTIONS``, the JSON schema of its options; ``check(options, where)``, which raises ConfigError for what a schema cannot say;
-``kind(options)``, "images" or "vectors"; ``files(options)``, those of its files that exist and whose edits make the data stale; and
-``read(options, image_size) -> RawDataset``. All but ``read`` touch no data and start light, since the workflow calls them to be parsed.
+A reader has ``OPTIONS``, the JSON schema of its options; ``check(options, where)``, which raises ConfigError for what the schema cannot
+express; ``kind(options)``, "images" or "vectors"; ``files(options)``, its existing files whose edits make the data stale; and
+``read(options, image_size) -> RawDataset``. All but ``read`` need no data and import little, since they are called while the workflow is
+parsed.
 """

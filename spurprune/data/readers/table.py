@@ -47,18 +47,18 @@ OPTIONS: Mapping[str, Any] = {
         "vectors": {"type": "string", "pattern": r"\.npy$", "x-allowed": "a file whose name ends in .npy"},
     },
 }
-# What the values of a split column stand for, in any mixture of upper and lower case.
+# What the values of a split column mean, in upper or lower case.
 SPLIT_NAMES = {"train": "train", "test": "test"} | dict.fromkeys(("validation", "valid", "val", "dev"), "validation")
 MOST_VALUES = np.iinfo(np.int16).max  # of a class or an attribute: base tables hold int16
 
 
 def check(options: Mapping[str, Any], where: str) -> None:
-    """Raise ConfigError, naming the key below ``where``, for options that do not fit each other."""
+    """Raise ConfigError that names the key below ``where`` if options do not fit each other."""
     if ("image" in options) == ("vectors" in options):
         raise ConfigError(f"{where} must have either 'image' or 'vectors'; name the one that holds the samples.")
     shares = options.get("split")
     if isinstance(shares, Mapping) and sum(shares.values()) >= 1:
-        raise ConfigError(f"{where}.split takes {sum(shares.values()):g} of the samples, which leaves none to train on; lower the shares.")
+        raise ConfigError(f"{where}.split takes {sum(shares.values()):g} of the samples, which leaves none for training; lower the shares.")
 
 
 def kind(options: Mapping[str, Any]) -> str:
@@ -67,26 +67,26 @@ def kind(options: Mapping[str, Any]) -> str:
 
 
 def files(options: Mapping[str, Any]) -> list[Path]:
-    """Return the table and the file of vectors, where they exist; image files are not listed."""
+    """Return the table and the file of vectors, if they exist; image files are not listed."""
     named = [_path(options), *([_vectors_path(options)] if "vectors" in options else [])]
     return [path for path in named if path.is_file()]
 
 
 def read(options: Mapping[str, Any], image_size: int | None) -> RawDataset:
-    """Read the table's rows in their order; see ``datasets`` in config/README.md for the options.
+    """Read the table's rows in order; see ``datasets`` in config/README.md for the options.
 
-    Images become RGB, resized to ``image_size`` pixels a side; vectors are kept as they are, and ``image_size`` must be None. A class is a
-    distinct value of the label column, an attribute's value one of its column's, sorted: as numbers if all are. A sample's key is its
-    image's path or its row, counted from 0. Raises DataError that names file, column and row.
+    Images become RGB, resized to ``image_size`` pixels per side; vectors are kept as they are, and ``image_size`` must be None. The
+    classes are the distinct values of the label column, an attribute's values those of its column, sorted, as numbers if all are. A
+    sample's key is its image's path or its row, counted from 0. Raises DataError that names file, column and row.
     """
     path = _path(options)
     frame = _frame(path, _columns(options))
     classes, label = _classes(frame[options["label"]], path)
     split = _split(options.get("split", {}), frame, label, path)
-    lacking = np.setdiff1d(np.arange(len(classes)), label[split == SPLITS.index("train")])
-    if len(lacking):
+    missing = np.setdiff1d(np.arange(len(classes)), label[split == SPLITS.index("train")])
+    if len(missing):
         raise DataError(
-            f"{path} has no training sample of the class '{classes[lacking[0]]}' of the column '{options['label']}'; add some, or "
+            f"{path} has no training sample of the class '{classes[missing[0]]}' of the column '{options['label']}'; add some, or "
             "change the split."
         )
     attributes = {name: _coded(frame[name], path) for name in options.get("attributes", ())}
@@ -132,7 +132,7 @@ def _columns(options: Mapping[str, Any]) -> list[str]:
 
 
 def _frame(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
-    """Return some columns of the table, values as they are in the file, texts in csv and tsv."""
+    """Return some columns of the table, with values as in the file, all texts in csv and tsv."""
     import pandas as pd
 
     if not path.is_file():
@@ -165,7 +165,7 @@ def _separated(path: Path, separator: str) -> "pd.DataFrame":
     """Return the rows of a csv or tsv file as texts; raises ValueError that says what is wrong."""
     import pandas as pd
 
-    try:  # the header is read as a row, so that pandas neither renames its columns nor takes one for an index
+    try:  # the header is read as a row, so that pandas neither renames columns nor takes one as an index
         lines = pd.read_csv(path, sep=separator, header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except pd.errors.ParserError as error:
         raise ValueError(str(error).rpartition("C error: ")[2]) from error
@@ -188,7 +188,7 @@ def _json_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _text(value: Any) -> str | None:
-    """Return a cell as text without blanks around it, None if it is empty; whole numbers without a decimal point."""
+    """Return a cell as text without surrounding blanks, None if it is empty; whole numbers without a decimal point."""
     import pandas as pd
 
     if isinstance(value, (list, dict, np.ndarray)):
@@ -206,7 +206,7 @@ def _texts(column: "pd.Series[Any]", path: Path) -> list[str | None]:
         try:
             texts.append(_text(value))
         except ValueError as error:
-            raise DataError(f"{path} has in the column '{column.name}' of {_row(row)} {error}; give one value per cell.") from None
+            raise DataError(f"{path} has {error} in the column '{column.name}' of {_row(row)}; give one value per cell.") from None
     return texts
 
 
@@ -218,7 +218,7 @@ def _coded(column: "pd.Series[Any]", path: Path) -> tuple[tuple[str, ...], np.nd
         raise DataError(f"{path} has no values in the column '{column.name}'; name another column.")
     if len(values) > MOST_VALUES:
         raise DataError(
-            f"{path} has {len(values):,} different values in the column '{column.name}', of which there may be {MOST_VALUES:,}; name "
+            f"{path} has {len(values):,} different values in the column '{column.name}', but at most {MOST_VALUES:,} are allowed; name "
             "another column."
         )
     code = {value: place for place, value in enumerate(values)}
@@ -226,7 +226,7 @@ def _coded(column: "pd.Series[Any]", path: Path) -> tuple[tuple[str, ...], np.nd
 
 
 def _sorted(values: Sequence[str], path: Path, column: str) -> tuple[str, ...]:
-    """Return distinct values as numbers are sorted if all are numbers, else as texts; refuse one number written in two ways."""
+    """Return distinct values, sorted as numbers if all are numbers, else as texts; raises DataError if a number is written in two ways."""
     try:
         numbers = [float(value) for value in values]
     except ValueError:
@@ -236,7 +236,9 @@ def _sorted(values: Sequence[str], path: Path, column: str) -> tuple[str, ...]:
     seen: dict[float, str] = {}
     for number, value in zip(numbers, values, strict=True):
         if number in seen:
-            raise DataError(f"{path} has one number as '{seen[number]}' and as '{value}' in the column '{column}'; write it in one way.")
+            raise DataError(
+                f"{path} has the same number as '{seen[number]}' and as '{value}' in the column '{column}'; write it in one way."
+            )
         seen[number] = value
     return tuple(seen[number] for number in sorted(seen))
 
@@ -273,7 +275,7 @@ def _named_split(column: "pd.Series[Any]", path: Path) -> np.ndarray:
 
 
 def _drawn_split(label: np.ndarray, shares: Mapping[str, float]) -> np.ndarray:
-    """Return every row's position in SPLITS, int8 [N], drawn by a fixed seed, every class divided in proportion."""
+    """Return every row's position in SPLITS, int8 [N], drawn by a fixed seed, stratified by class."""
     counts = {name: round(shares.get(name, 0) * len(label)) for name in SPLITS[1:]}
     counts = {"train": len(label) - sum(counts.values()), **counts}
     return stratified_split(label, counts, seeds.generator(seeds.SPLIT, "table"))
@@ -288,7 +290,7 @@ def _image_names(column: "pd.Series[Any]", path: Path) -> list[str]:
 
 
 def _images(names: list[str], path: Path, image_size: int | None) -> ImageFiles:
-    """Return the images with these names, which are relative to the table."""
+    """Return the images with these names, relative to the table."""
     if image_size is None:
         raise DataError(f"The images of {path} are brought to one size, so image_size must be a number of pixels, not null.")
     return ImageFiles(path.parent, names, image_size, partial(photos.square, side=image_size), "table: bilinear resize")
@@ -308,7 +310,7 @@ def _vectors(path: Path, table: Path, count: int, image_size: int | None) -> np.
         raise DataError(f"{path} holds {vectors.dtype} {vectors.shape}, but vectors must be float32 or float64 of shape (rows, length).")
     if len(vectors) != count:
         raise DataError(f"{path} holds {len(vectors):,} vectors, but {table} has {count:,} rows; give one vector for every row.")
-    with np.errstate(over="ignore"):  # what float32 cannot hold is refused as infinite
+    with np.errstate(over="ignore"):  # values beyond float32 become infinite, which is refused later
         return np.asarray(vectors, dtype=np.float32)
 
 
