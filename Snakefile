@@ -12,11 +12,6 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
-
-
-planning_speed.speed_up()
-
-
 include: "workflow/rules/training_helpers.smk"
 include: "workflow/rules/resource_helpers.smk"
 include: "workflow/rules/download.smk"

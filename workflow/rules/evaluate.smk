@@ -37,9 +37,7 @@ use rule evaluate as evaluate_candidate with:
 rule select_candidate:
     """Choose one of a tuned method's candidates by validation metrics of its tuning repeats."""
     input:
-        metrics=lambda wildcards: metrics_of(
-            files.tuning_runs(files.Selection(wildcards.setting, wildcards.method), CONFIG.methods)
-        ),
+        metrics=lambda wildcards: metrics_of(files.tuning_runs(files.Selection(wildcards.setting, wildcards.method), CONFIG.methods)),
     output:
         selection="results/settings/{setting}/selection/{method}.json",
     log:

@@ -3,16 +3,6 @@
 from spurprune.data import catalogue
 
 
-def dataset_of(wildcards):
-    """What is known of the wildcards' dataset before it is read."""
-    return CONFIG.datasets[wildcards.dataset]
-
-
-def download_record(wildcards):
-    """The record of the dataset's download, or none where it is embedded, the user's own, or placed by a person."""
-    return f"results/downloads/{wildcards.dataset}.json" if dataset_of(wildcards).downloads else []
-
-
 rule prepare_inputs:
     """Decode a dataset once into a memory-mapped array, with its base table and manifest."""
     input:

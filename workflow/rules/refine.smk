@@ -4,10 +4,9 @@
 rule embed:
     """Compute features and logits of all samples by a run's kept networks."""
     input:
-        unpack(training_inputs),
+        unpack(run_inputs),
         samples="results/settings/{setting}/samples/{block}.parquet",
         models="results/settings/{setting}/runs/{method}/{plan}/{block}/models.safetensors",
-        selection=selection_of,
     output:
         embedding=temp("results/settings/{setting}/runs/{method}/{plan}/{block}/embedding.parquet"),
     log:
@@ -33,10 +32,9 @@ rule embed:
 rule refine:
     """Refine every repeat's network by a method that starts from it; predictions of validation and test."""
     input:
-        embedding=embedding_of,
+        unpack(refinement_inputs),
         samples="results/settings/{setting}/samples/{block}.parquet",
         plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
-        selection=selection_of,
     output:
         predictions="results/settings/{setting}/runs/{method}/{plan}/{block}/predictions.parquet",
         head="results/settings/{setting}/runs/{method}/{plan}/{block}/head.safetensors",

@@ -7,10 +7,9 @@ ruleorder: retrain_keeping_models > retrain
 rule retrain:
     """Train every repeat of a block on one plan; predictions of validation and test, and the history."""
     input:
-        unpack(training_inputs),
+        unpack(run_inputs),
         samples="results/settings/{setting}/samples/{block}.parquet",
         plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
-        selection=selection_of,
     output:
         predictions="results/settings/{setting}/runs/{method}/{plan}/{block}/predictions.parquet",
         history="results/settings/{setting}/runs/{method}/{plan}/{block}/history.parquet",

@@ -31,21 +31,28 @@ def reference_setting(setting, recipe):
     return blocks.reference(block, block["reference"][recipe])
 
 
-def selection_of(wildcards):
-    """The selection that the wildcards' run takes its candidate from, or none."""
-    return path_of(files.selection_of(run_of(wildcards), CONFIG.methods))
-
-
-def embedding_of(wildcards):
-    """The embedding of the run that the wildcards' refinement starts from."""
-    return f"results/{files.source_of(run_of(wildcards), CONFIG.methods).folder}/embedding.parquet"
-
-
 def training_inputs(wildcards):
     """The files that every training job reads."""
     folder = dataset_folder(wildcards)
     weights = blocks.weights_file(setting_of(wildcards))
     return {"inputs": f"{folder}/inputs.npy", "manifest": f"{folder}/manifest.json"} | ({"weights": weights} if weights else {})
+
+
+def selection_of(wildcards):
+    """The selection that the wildcards' run takes its candidate from, if any."""
+    selection = files.selection_of(run_of(wildcards), CONFIG.methods)
+    return {"selection": path_of(selection)} if selection else {}
+
+
+def run_inputs(wildcards):
+    """The files that a run reads, besides samples and plan. One function: Snakemake's planning time grows with their number."""
+    return training_inputs(wildcards) | selection_of(wildcards)
+
+
+def refinement_inputs(wildcards):
+    """The embedding of the run that the wildcards' refinement starts from, and its own selection."""
+    source = files.source_of(run_of(wildcards), CONFIG.methods)
+    return {"embedding": f"results/{source.folder}/embedding.parquet"} | selection_of(wildcards)
 
 
 def network_code(wildcards, stage, *more):

@@ -8,7 +8,7 @@ from spurprune.machine.logs import stage_log
 from spurprune.storage.tables import Provenance
 
 devices.set_threads(snakemake.threads)
-paths = {name: Path(path) for name, path in snakemake.input.items() if path}
+paths = {name: Path(path) for name, path in snakemake.input.items()}
 near = inputs.local_inputs(paths, snakemake.resources.get("scratch"), snakemake.resources.get("scratch_gb"))
 with stage_log(snakemake.log[0], "train_reference"), near as paths, devices.leased_device():
     from spurprune.stages import train_reference
