@@ -26,7 +26,7 @@ include: "workflow/rules/tables.smk"
 
 
 rule all:
-    """Everything the selected studies ask for: figures, tables, and all metrics in one file."""
+    """Everything that the selected studies ask for: figures, tables, and all metrics in one file."""
     default_target: True
     input:
         FIGURES,
@@ -42,7 +42,7 @@ rule figures:
 
 onstart:
     if workflow.local_exec and not visible_devices():
-        print("No GPU is visible, so trainings run on the CPU.", file=sys.stderr)
+        print("No GPU is visible, so training runs on the CPU.", file=sys.stderr)
 
 
 onsuccess:

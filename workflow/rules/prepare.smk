@@ -1,4 +1,4 @@
-"""Datasets and samples: decode once, then every setting's splits, carriers and groups."""
+"""Datasets and samples: datasets are decoded once, then each setting gets its splits, carriers and groups."""
 
 from spurprune.data import catalogue
 
@@ -7,7 +7,7 @@ rule prepare_inputs:
     """Decode a dataset once into a memory-mapped array, with its base table and manifest."""
     input:
         record=download_record,
-        # Of the user's own data only; images are too many to be listed.
+        # Only the user's own data; image files are too many to list.
         files=lambda wildcards: [str(path) for path in catalogue.files(wildcards.dataset, CONFIG.own_datasets)],
     output:
         inputs="results/datasets/{dataset}-{size}/inputs.npy",
@@ -28,7 +28,7 @@ rule prepare_inputs:
 
 
 rule prepare_splits:
-    """A setting's samples for one block: splits, carriers, groups; by its base setting's difficulty where it says so."""
+    """Make a setting's samples for one block: splits, carriers, groups; carriers may be chosen by a base setting's difficulty."""
     input:
         base=lambda wildcards: f"{dataset_folder(wildcards)}/base.parquet",
         manifest=manifest_of,

@@ -2,7 +2,7 @@
 
 
 rule prune_metadata:
-    """Give every training sample its weight by one plan."""
+    """Give every training sample its weight under one plan."""
     input:
         unpack(plan_inputs),
         samples="results/settings/{setting}/samples/{block}.parquet",

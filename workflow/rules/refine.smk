@@ -1,8 +1,8 @@
-"""Refinement: what starts from a kept network, by way of its features and logits of all samples."""
+"""Refinement: methods that start from a kept network, from its features and logits for all samples."""
 
 
 rule embed:
-    """Compute features and logits of all samples by a run's kept networks."""
+    """Compute the features and logits of all samples with a run's kept networks."""
     input:
         unpack(run_inputs),
         samples="results/settings/{setting}/samples/{block}.parquet",
@@ -30,7 +30,7 @@ rule embed:
 
 
 rule refine:
-    """Refine every repeat's network by a method that starts from it; predictions of validation and test."""
+    """Refine every repeat's network by a method that starts from it, and predict validation and test samples."""
     input:
         unpack(refinement_inputs),
         samples="results/settings/{setting}/samples/{block}.parquet",
