@@ -12,11 +12,6 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
-
-
-planning_speed.speed_up()
-
-
 include: "workflow/rules/training_helpers.smk"
 include: "workflow/rules/resource_helpers.smk"
 include: "workflow/rules/download.smk"
@@ -31,7 +26,7 @@ include: "workflow/rules/tables.smk"
 
 
 rule all:
-    """Everything the selected studies ask for: figures, tables, and all metrics in one file."""
+    """Everything that the selected studies ask for: figures, tables, and all metrics in one file."""
     default_target: True
     input:
         FIGURES,
@@ -53,7 +48,7 @@ rule selections:
 
 onstart:
     if workflow.local_exec and not visible_devices():
-        print("No GPU is visible, so trainings run on the CPU.", file=sys.stderr)
+        print("No GPU is visible, so training runs on the CPU.", file=sys.stderr)
 
 
 onsuccess:

@@ -68,7 +68,7 @@ def own_schema() -> dict[str, Any]:
             "allOf": [
                 {
                     "if": {"required": ["reader"], "properties": {"reader": {"const": reader}}},
-                    "then": _with_reader(plugins.load("readers", reader).OPTIONS),
+                    "then": _with_reader(plugins.declared("readers", reader, "OPTIONS")),
                 }
                 for reader in readers
             ],

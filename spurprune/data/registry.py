@@ -10,6 +10,8 @@ import yaml
 
 from spurprune.data.grouping import Attribute
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the latter takes a tenth of the configuration's time
+
 
 @dataclass(frozen=True)
 class Download:
@@ -64,7 +66,7 @@ class DatasetEntry:
 def registry() -> dict[str, DatasetEntry]:
     """Return all declared datasets by name."""
     text = Path(__file__).with_name("registry.yaml").read_text(encoding="utf-8")
-    return {name: _entry(**fields) for name, fields in yaml.safe_load(text).items()}
+    return {name: _entry(**fields) for name, fields in yaml.load(text, Loader=LOADER).items()}  # noqa: S506 - a safe loader
 
 
 def _entry(attributes: Mapping[str, Any], downloads: list[dict[str, Any]] | None = None, **fields: Any) -> DatasetEntry:

@@ -6,12 +6,16 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(workflow.basedir)
-# Snakemake hands its search path on to the jobs' own Python processes.
+# Jobs in Python processes of their own inherit this search path from Snakemake.
 sys.path.insert(0, str(ROOT))
+
+from spurprune.dag import planning_speed
+
+planning_speed.speed_up()  # before anything else is imported or read
 
 from snakemake.exceptions import WorkflowError
 from spurprune.config import blocks, loading, methods
-from spurprune.dag import files, needs, planning_speed, plugins, studies
+from spurprune.dag import files, needs, plugins, studies
 from spurprune.dag.codehash import code_hash
 from spurprune.data.inputs import folder_name
 from spurprune.errors import SpurpruneError
@@ -24,7 +28,7 @@ try:
 except SpurpruneError as error:
     raise WorkflowError(str(error)) from None
 NEEDED = needs.of(CONFIG)
-NOTHING = "(?!)"  # a pattern that nothing matches
+NOTHING = "(?!)"  # a pattern that matches nothing
 
 
 def setting_of(wildcards):
@@ -33,28 +37,28 @@ def setting_of(wildcards):
 
 
 def of_setting(decide):
-    """A parameter function: what ``decide`` takes from the wildcards' setting, one plain value that all its jobs share."""
+    """A parameter function: ``decide`` of the wildcards' setting, computed once per setting."""
     once = cache(lambda name: decide(CONFIG.settings[name]))
     return lambda wildcards: once(wildcards.setting)
 
 
 def part_of(*keys):
-    """A parameter function: some keys of the wildcards' setting, as one plain value."""
+    """A parameter function: some keys of the wildcards' setting."""
     return of_setting(lambda setting: blocks.part(setting, *keys))
 
 
 def path_of(found):
-    """The file of a record below results/, or none where there is none."""
+    """The file of a record, or no file if the record is None."""
     return f"results/{found.path}" if found else []
 
 
 def any_of(names):
-    """A pattern for any of some names."""
+    """A pattern that matches any of these names."""
     return "|".join(re.escape(name) for name in names) or NOTHING
 
 
 def metrics_of(runs):
-    """The metrics files of some runs."""
+    """The metrics files of these runs."""
     return [f"results/{run.folder}/metrics.parquet" for run in runs]
 
 
@@ -63,9 +67,9 @@ def study_of(wildcards):
     return CONFIG.studies[wildcards.study]
 
 
-@cache  # nothing is edited while the jobs are planned
+@cache  # code is not edited while jobs are planned
 def code(stage, *plugin_modules):
-    """The hash of a stage's code: its script, everything that imports, and the plugins that the configuration names."""
+    """The hash of a stage's code: its script, all that the script imports, and the plugins that the configuration names."""
     modules = (plugins.module_name(kind, name) for kind, name in plugin_modules)
     return code_hash(ROOT, ROOT / f"workflow/scripts/{stage}.py", *modules)
 
@@ -73,6 +77,16 @@ def code(stage, *plugin_modules):
 def repeats(wildcards):
     """The repeats of the wildcards' block."""
     return list(files.repeats_of(wildcards.block))
+
+
+def dataset_of(wildcards):
+    """What is known about the wildcards' dataset before it is read."""
+    return CONFIG.datasets[wildcards.dataset]
+
+
+def download_record(wildcards):
+    """The record of the dataset's download, or no file if the workflow does not download it."""
+    return f"results/downloads/{wildcards.dataset}.json" if dataset_of(wildcards).downloads else []
 
 
 def dataset_folder(wildcards):
@@ -86,14 +100,21 @@ def manifest_of(wildcards):
     return f"{dataset_folder(wildcards)}/manifest.json"
 
 
+def plan_inputs(wildcards):
+    """The files that a plan is made from, other than the samples; one function is planned faster than three."""
+    needed = {"difficulty": files.plan_difficulty, "partition": files.plan_partition}
+    found = {name: of_plan(wildcards.setting, wildcards.plan, wildcards.block) for name, of_plan in needed.items()}
+    return {name: path_of(one) for name, one in found.items() if one} | {"manifest": manifest_of(wildcards)}
+
+
 def of_kind(section, kind):
-    """A pattern for the names of the figures or tables of one kind, each in its own study's folder: studies may share names."""
+    """A pattern for the figures or tables of one kind, each after its study's folder: studies may use the same names."""
     items = [(study, *item) for study in CONFIG.select for item in CONFIG.studies[study][section].items()]
     return "|".join(f"(?<=/{study}/){name}" for study, name, item in items if item["kind"] == kind) or NOTHING
 
 
 def items_with_paths(list_paths):
-    """The paths below results/ that a function lists for every selected study."""
+    """The paths that a function lists for each selected study, which it gives below results/."""
     return [f"results/{path}" for name in CONFIG.select for path in list_paths(name, CONFIG.studies[name])]
 
 

@@ -1,8 +1,8 @@
-"""Difficulty and partitions: reference runs that record training dynamics, and what is made of them."""
+"""Difficulty and partitions: reference runs that record training dynamics, and what is derived from them."""
 
 
 rule train_reference:
-    """Train the reference runs of one recipe, only as long as their use needs, and record every sample's dynamics."""
+    """Train the reference runs of one recipe, no longer than needed, and record every sample's training dynamics."""
     input:
         unpack(training_inputs),
         samples="results/settings/{setting}/samples/{block}.parquet",
@@ -30,7 +30,7 @@ rule train_reference:
 
 
 rule score_difficulty:
-    """Turn training dynamics into one number per sample: mean over reference seeds, ranks overall and within the class."""
+    """Turn training dynamics into one score per sample, averaged over reference seeds, with its rank overall and within its class."""
     input:
         samples="results/settings/{setting}/samples/{block}.parquet",
         dynamics=lambda wildcards: path_of(
@@ -51,7 +51,7 @@ rule score_difficulty:
 
 
 rule partition:
-    """Divide the training samples into parts: their groups, the errors of a reference."""
+    """Divide the training samples into parts, such as their groups or what reference runs get wrong."""
     input:
         samples="results/settings/{setting}/samples/{block}.parquet",
         dynamics=lambda wildcards: path_of(

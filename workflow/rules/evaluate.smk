@@ -1,8 +1,8 @@
-"""Evaluation: the metrics of each run, the choice among a method's candidates, all metrics together."""
+"""Evaluation: the metrics of each run, the choice among a method's candidates, all metrics in one file."""
 
 
 rule evaluate:
-    """Compute a run's metrics: accuracies, worst group, spurious misclassification, one row per metric and repeat."""
+    """Compute a run's metrics, such as accuracies and spurious misclassification: one row per metric and repeat."""
     input:
         predictions="results/settings/{setting}/runs/{method}/{plan}/{block}/predictions.parquet",
         samples="results/settings/{setting}/samples/{block}.parquet",
@@ -35,7 +35,7 @@ use rule evaluate as evaluate_candidate with:
 
 
 rule select_candidate:
-    """Choose one of a tuned method's candidates by validation metrics of its tuning repeats."""
+    """Choose one of a method's candidates by the validation metrics of its tuning runs."""
     input:
         metrics=lambda wildcards: metrics_of(files.tuning_runs(files.Selection(wildcards.setting, wildcards.method), CONFIG.methods)),
     output:
@@ -55,7 +55,7 @@ rule select_candidate:
 
 
 rule collect_metrics:
-    """Put the metrics of all runs of the selected studies into one file, for users; nothing depends on it."""
+    """Collect the metrics of all runs of the selected studies in one file, for users; no other rule reads it."""
     input:
         metrics=metrics_of(sorted(NEEDED.runs)),
     output:

@@ -1,4 +1,4 @@
-"""Helpers for the rules of figures and tables: what each reads, writes and is passed. No rules here."""
+"""Helpers for the rules of figures and tables: their inputs, outputs and parameters. No rules here."""
 
 from spurprune.dag import kinds
 from spurprune.figures.kind import NO_PRUNING
@@ -6,36 +6,36 @@ from spurprune.figures.describe import setting_info
 
 
 def item_files(section):
-    """By what a kind may read, the functions from wildcards to these files, for the study's section: figures or tables."""
+    """Input functions for a study's figures or tables (``section``), by the name of what a kind reads."""
 
-    def asked(wildcards):
+    def requested(wildcards):
         """The item's record, its block and its study."""
         study = study_of(wildcards)
         item = study[section][wildcards[section.removesuffix("s")]]
         return kinds.kind_of(item), item, study
 
     def metrics(wildcards):
-        _, item, study = asked(wildcards)
+        _, item, study = requested(wildcards)
         return metrics_of(studies.runs_of(item, study, CONFIG))
 
     def history(wildcards):
-        kind, item, study = asked(wildcards)
+        kind, item, study = requested(wildcards)
         watched = kind.watched(item, kind.settings(item, CONFIG))
         unpruned = [run for run in studies.runs_of(item, study, CONFIG) if run.plan == NO_PRUNING]
         return [f"results/{run.folder}/history.parquet" for run in unpruned if run.setting in watched]
 
     def samples(wildcards):
-        kind, item, study = asked(wildcards)
+        kind, item, study = requested(wildcards)
         settings, blocks = kind.settings(item, CONFIG), kind.blocks(item, study)
         return expand("results/settings/{setting}/samples/{block}.parquet", setting=settings, block=blocks)
 
     def difficulty(wildcards):
-        kind, item, study = asked(wildcards)
+        kind, item, study = requested(wildcards)
         return [f"results/{studies.Difficulty(*one).path}" for one in kind.difficulties(item, study, CONFIG)]
 
     def of_datasets(name):
         def paths(wildcards):
-            kind, item, _ = asked(wildcards)
+            kind, item, _ = requested(wildcards)
             folders = dict.fromkeys(described(setting)["dataset"] for setting in kind.settings(item, CONFIG))
             return [f"results/datasets/{folder}/{name}" for folder in folders]
 
@@ -56,7 +56,7 @@ TABLE_FILES = item_files("tables")
 
 
 def figure_outputs(kind):
-    """A figure's files; the PNG goes into the report with its kind's caption, which includes the findings."""
+    """A figure's files; the report shows the PNG with its kind's caption, which includes the findings."""
     path = "results/figures/{study}/{figure}"
     shown = report(
         f"{path}.png",
@@ -69,7 +69,7 @@ def figure_outputs(kind):
 
 
 def figure_of(wildcards):
-    """The wildcards' figure as the configuration asks for it."""
+    """The block of the wildcards' figure."""
     return study_of(wildcards)["figures"][wildcards.figure]
 
 
@@ -81,7 +81,7 @@ def described(name):
 
 
 def figure_spec(wildcards):
-    """Everything that a figure gets in addition to its files (see spurprune.figures.base.Spec), as one plain canonical value."""
+    """All that a figure is passed besides its files (see spurprune.figures.base.Spec), in canonical order."""
     figure, study = figure_of(wildcards), study_of(wildcards)
     kind = kinds.kind_of(figure)
     return canonical(
@@ -96,7 +96,7 @@ def figure_spec(wildcards):
 
 
 def figure_code(wildcards):
-    """The hash of a figure's code, with the overlays that it lays over images, if it does."""
+    """The hash of a figure's code, with the overlays of the images that it shows, if any."""
     figure = figure_of(wildcards)
     kind = kinds.kind_of(figure)
     drawn = kind.settings(figure, CONFIG) if "images" in kind.reads else []

@@ -1,4 +1,4 @@
-"""Figures: one rule for each kind, from its own runs' files only; its numbers and what is seen in it lie beside it."""
+"""Figures: one rule per kind, which reads only the files of its own runs; numbers and findings are written beside the figure."""
 
 
 include: "figure_helpers.smk"

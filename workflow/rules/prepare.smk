@@ -1,23 +1,13 @@
-"""Datasets and samples: decode once, then every setting's splits, carriers and groups."""
+"""Datasets and samples: datasets are decoded once, then each setting gets its splits, carriers and groups."""
 
 from spurprune.data import catalogue
-
-
-def dataset_of(wildcards):
-    """What is known of the wildcards' dataset before it is read."""
-    return CONFIG.datasets[wildcards.dataset]
-
-
-def download_record(wildcards):
-    """The record of the dataset's download, or none where it is embedded, the user's own, or placed by a person."""
-    return f"results/downloads/{wildcards.dataset}.json" if dataset_of(wildcards).downloads else []
 
 
 rule prepare_inputs:
     """Decode a dataset once into a memory-mapped array, with its base table and manifest."""
     input:
         record=download_record,
-        # Of the user's own data only; images are too many to be listed.
+        # Only the user's own data; image files are too many to list.
         files=lambda wildcards: [str(path) for path in catalogue.files(wildcards.dataset, CONFIG.own_datasets)],
     output:
         inputs="results/datasets/{dataset}-{size}/inputs.npy",
@@ -38,7 +28,7 @@ rule prepare_inputs:
 
 
 rule prepare_splits:
-    """A setting's samples for one block: splits, carriers, groups; by its base setting's difficulty where it says so."""
+    """Make a setting's samples for one block: splits, carriers, groups; carriers may be chosen by a base setting's difficulty."""
     input:
         base=lambda wildcards: f"{dataset_folder(wildcards)}/base.parquet",
         manifest=manifest_of,

@@ -2,12 +2,10 @@
 
 
 rule prune_metadata:
-    """Give every training sample its weight by one plan."""
+    """Give every training sample its weight under one plan."""
     input:
+        unpack(plan_inputs),
         samples="results/settings/{setting}/samples/{block}.parquet",
-        difficulty=lambda wildcards: path_of(files.plan_difficulty(wildcards.setting, wildcards.plan, wildcards.block)),
-        partition=lambda wildcards: path_of(files.plan_partition(wildcards.setting, wildcards.plan, wildcards.block)),
-        manifest=manifest_of,
     output:
         plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
     log:

@@ -1,13 +1,12 @@
-"""Refinement: what starts from a kept network, by way of its features and logits of all samples."""
+"""Refinement: methods that start from a kept network, from its features and logits for all samples."""
 
 
 rule embed:
-    """Compute features and logits of all samples by a run's kept networks."""
+    """Compute the features and logits of all samples with a run's kept networks."""
     input:
-        unpack(training_inputs),
+        unpack(run_inputs),
         samples="results/settings/{setting}/samples/{block}.parquet",
         models="results/settings/{setting}/runs/{method}/{plan}/{block}/models.safetensors",
-        selection=selection_of,
     output:
         embedding=temp("results/settings/{setting}/runs/{method}/{plan}/{block}/embedding.parquet"),
     log:
@@ -31,12 +30,11 @@ rule embed:
 
 
 rule refine:
-    """Refine every repeat's network by a method that starts from it; predictions of validation and test."""
+    """Refine every repeat's network by a method that starts from it, and predict validation and test samples."""
     input:
-        embedding=embedding_of,
+        unpack(refinement_inputs),
         samples="results/settings/{setting}/samples/{block}.parquet",
         plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
-        selection=selection_of,
     output:
         predictions="results/settings/{setting}/runs/{method}/{plan}/{block}/predictions.parquet",
         head="results/settings/{setting}/runs/{method}/{plan}/{block}/head.safetensors",

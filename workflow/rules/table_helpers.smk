@@ -1,4 +1,4 @@
-"""Helpers for the tables' rules. No rules here."""
+"""Helpers for the rules of tables. No rules here."""
 
 
 def table_of(wildcards):
@@ -9,7 +9,7 @@ def table_of(wildcards):
 
 
 def table_outputs(kind):
-    """A table's files; the CSV file goes into the report with its kind's caption."""
+    """A table's files; the report shows the CSV file with its kind's caption."""
     path = "results/tables/{study}/{table}"
     shown = report(f"{path}.csv", caption=f"../report/{kind}.rst", category="{study}", subcategory="Tables", labels={"table": "{table}"})
     return {"csv": shown, "markdown": f"{path}.md"}

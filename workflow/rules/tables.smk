@@ -1,4 +1,4 @@
-"""Tables: one rule for each kind, for every study, as CSV for programs and as Markdown for readers."""
+"""Tables: one rule per kind, as CSV for programs and as Markdown for readers."""
 
 
 include: "table_helpers.smk"

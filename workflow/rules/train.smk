@@ -1,16 +1,15 @@
-"""Training: a run of each method, plan and block; tuning runs; networks kept where something starts from them."""
+"""Training: one job per method, plan and block, tuning runs included; networks are kept where something starts from them."""
 
 
 ruleorder: retrain_keeping_models > retrain
 
 
 rule retrain:
-    """Train every repeat of a block on one plan; predictions of validation and test, and the history."""
+    """Train every repeat of a block on one plan; write predictions for validation and test samples, and the history."""
     input:
-        unpack(training_inputs),
+        unpack(run_inputs),
         samples="results/settings/{setting}/samples/{block}.parquet",
         plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
-        selection=selection_of,
     output:
         predictions="results/settings/{setting}/runs/{method}/{plan}/{block}/predictions.parquet",
         history="results/settings/{setting}/runs/{method}/{plan}/{block}/history.parquet",

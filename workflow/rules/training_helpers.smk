@@ -12,7 +12,7 @@ def run_of(wildcards):
 
 @cache
 def deciding_entry(method, candidate):
-    """What decides a run of a method, with the values of a candidate if one is named."""
+    """The part of a method's entry that determines a run, with the values of a candidate if one is named."""
     entry = CONFIG.methods[method]
     if candidate is not None:
         entry = methods.at(entry, methods.candidates(entry)[candidate])
@@ -20,26 +20,15 @@ def deciding_entry(method, candidate):
 
 
 def entry_of(wildcards):
-    """What decides a run of the wildcards' method, or of its candidate."""
+    """The part of the method's entry that determines the wildcards' run."""
     return deciding_entry(wildcards.method, wildcards.get("candidate"))
 
 
 @cache
 def reference_setting(setting, recipe):
-    """What decides the reference runs of a setting by one recipe."""
+    """The part of a setting that determines its reference runs by one recipe."""
     block = CONFIG.settings[setting]
     return blocks.reference(block, block["reference"][recipe])
-
-
-def selection_of(wildcards):
-    """The choice that the wildcards' run takes its candidate from, or none."""
-    selection = files.selection_of(run_of(wildcards), CONFIG.methods)
-    return f"results/{selection.choice_path}" if selection else []
-
-
-def embedding_of(wildcards):
-    """The embedding of the run that the wildcards' refinement starts from."""
-    return f"results/{files.source_of(run_of(wildcards), CONFIG.methods).folder}/embedding.parquet"
 
 
 def training_inputs(wildcards):
@@ -49,25 +38,42 @@ def training_inputs(wildcards):
     return {"inputs": f"{folder}/inputs.npy", "manifest": f"{folder}/manifest.json"} | ({"weights": weights} if weights else {})
 
 
+def selection_of(wildcards):
+    """The choice from which the wildcards' run takes its candidate, if any."""
+    selection = files.selection_of(run_of(wildcards), CONFIG.methods)
+    return {"selection": f"results/{selection.choice_path}"} if selection else {}
+
+
+def run_inputs(wildcards):
+    """The files that a run reads, other than samples and plan; one function is planned faster than two."""
+    return training_inputs(wildcards) | selection_of(wildcards)
+
+
+def refinement_inputs(wildcards):
+    """The embedding of the run that the wildcards' refinement starts from, and its own selection."""
+    source = files.source_of(run_of(wildcards), CONFIG.methods)
+    return {"embedding": f"results/{source.folder}/embedding.parquet"} | selection_of(wildcards)
+
+
 def network_code(wildcards, stage, *more):
-    """The hash of a stage's code, with the network and the overlay that the setting names."""
+    """The hash of a stage's code, with the network and the overlay of the setting."""
     setting = setting_of(wildcards)
     overlay = [("overlays", setting["overlay"]["name"])] if setting["overlay"] else []
     return code(stage, ("models", setting["model"]["name"]), *overlay, *more)
 
 
 def run_code(wildcards):
-    """The hash of the code that trains by the wildcards' method."""
+    """The hash of the code of the wildcards' method, with that of training."""
     return network_code(wildcards, "retrain", ("methods", CONFIG.methods[wildcards.method]["kind"]))
 
 
 def refinement_code(wildcards):
-    """The hash of the code that refines by the wildcards' method."""
+    """The hash of the code of the wildcards' refinement."""
     return code("refine", ("refinements", CONFIG.methods[wildcards.method]["kind"]))
 
 
 def kept_plans():
-    """A pattern for the plans of runs whose networks are kept, each behind its own setting's and method's folder."""
+    """A pattern for the plans of runs whose networks are kept, each after the folder of its setting and method."""
     everywhere = [(name, method, plans.pattern()) for name, block in CONFIG.settings.items() if block["keep_models"] for method in TRAINED]
     for_refinement = [(*place, re.escape(plan)) for *place, plan in sorted(needs.keeping_models(NEEDED))]
     patterns = [f"(?<=/settings/{setting}/runs/{method}/)(?:{plan})" for setting, method, plan in [*everywhere, *for_refinement]]

@@ -9,7 +9,7 @@ with stage_log(snakemake.log[0], "download"):
     download.run(
         snakemake.wildcards.dataset,
         Path(snakemake.params.source),
-        # From the configuration and not among the parameters: to allow or forbid downloads makes no result stale.
+        # Not a parameter: allowing or forbidding downloads makes no result stale.
         snakemake.config["download"],
         Path(snakemake.output.record),
     )

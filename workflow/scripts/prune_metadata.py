@@ -6,12 +6,13 @@ from spurprune.machine.logs import stage_log
 from spurprune.stages import prune_metadata
 from spurprune.storage.tables import Provenance
 
+paths = {name: Path(path) for name, path in snakemake.input.items()}
 with stage_log(snakemake.log[0], "prune_metadata"):
     prune_metadata.run(
-        samples=Path(snakemake.input.samples),
-        difficulty=Path(snakemake.input.difficulty) if snakemake.input.difficulty else None,
-        partition=Path(snakemake.input.partition) if snakemake.input.partition else None,
-        manifest=Path(snakemake.input.manifest),
+        samples=paths["samples"],
+        difficulty=paths.get("difficulty"),
+        partition=paths.get("partition"),
+        manifest=paths["manifest"],
         plan=snakemake.wildcards.plan,
         setting=snakemake.params.setting,
         repeats=list(snakemake.params.repeats),

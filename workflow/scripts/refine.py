@@ -11,7 +11,7 @@ with stage_log(snakemake.log[0], "refine"):
     from spurprune.storage.tables import Provenance
 
     refine.run(
-        inputs={name: Path(path) for name, path in snakemake.input.items() if path},
+        inputs={name: Path(path) for name, path in snakemake.input.items()},
         method=snakemake.params.method,
         repeats=list(snakemake.params.repeats),
         outputs={name: Path(path) for name, path in snakemake.output.items()},

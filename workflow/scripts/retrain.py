@@ -8,9 +8,9 @@ from spurprune.machine.logs import stage_log
 from spurprune.storage.tables import Provenance
 
 devices.set_threads(snakemake.threads)
-paths = {name: Path(path) for name, path in snakemake.input.items() if path}
-near = inputs.local_inputs(paths, snakemake.resources.get("scratch"), snakemake.resources.get("scratch_gb"))
-with stage_log(snakemake.log[0], "retrain"), near as paths, devices.leased_device():
+paths = {name: Path(path) for name, path in snakemake.input.items()}
+local = inputs.local_inputs(paths, snakemake.resources.get("scratch"), snakemake.resources.get("scratch_gb"))
+with stage_log(snakemake.log[0], "retrain"), local as paths, devices.leased_device():
     from spurprune.stages import retrain
 
     retrain.run(

@@ -9,7 +9,7 @@ from spurprune.storage.tables import Provenance
 
 with stage_log(snakemake.log[0], "select_candidate"):
     method = snakemake.params.method
-    files = [Path(path) for path in snakemake.input.metrics]  # by candidate in grid order, of each one per block
+    files = [Path(path) for path in snakemake.input.metrics]  # candidate by candidate in grid order, one per block
     blocks = len(method["tuning"]["blocks"])
     select_candidate.run(
         metrics={name: files[place * blocks : (place + 1) * blocks] for place, name in enumerate(candidates(method))},

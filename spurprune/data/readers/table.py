@@ -24,7 +24,7 @@ from spurprune.storage.tables import labels
 if TYPE_CHECKING:
     import pandas as pd
 
-_SHARE = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+# A literal: planning reads it without importing this module.
 OPTIONS: Mapping[str, Any] = {
     "type": "object",
     "additionalProperties": False,
@@ -39,7 +39,10 @@ OPTIONS: Mapping[str, Any] = {
         "split": {
             "type": ["string", "object"],
             "additionalProperties": False,
-            "properties": {"validation": _SHARE, "test": _SHARE},
+            "properties": {
+                "validation": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+                "test": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+            },
             "x-allowed": "the name of a column, or shares such as {validation: 0.1, test: 0.2}",
         },
         "attributes": {"type": "array", "uniqueItems": True, "items": {"type": "string"}, "x-allowed": "a list of different columns"},
