@@ -155,7 +155,7 @@ def _sentence(error: ValidationError, where: str) -> str:
             unknown = next(name for name in instance if name not in allowed)
             close = difflib.get_close_matches(unknown, allowed, n=1)
             guess = f" (did you mean '{close[0]}'?)" if close else ""
-            return f"{_join(key, unknown)} is not a known key{guess}; allowed are {', '.join(allowed)}."
+            return f"{_join(key, unknown)} is not a known key{guess}; allowed are {', '.join(allowed) or 'none'}."
         case "required":
             missing = next(name for name in rule if name not in instance)
             return f"{_join(key, missing)} is missing; it is required."

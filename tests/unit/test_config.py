@@ -74,8 +74,8 @@ WRONG_MAIN = [
     ("studies/digits/figures/Fig9", {"kind": "summary"}, "studies.digits.figures.Fig9 is not a valid name; use lower-case letters"),
     (f"{FIG4}/kind", "carriers", 'studies.digits.figures.fig4.kind is "carriers", but must be one of carrier_count,'),
     (f"{FIG4}/orders", ["harder"], 'fig4.orders.0 is "harder", but must be one of hardest, easiest, random'),
-    (f"{FIG4}/score", "random", "fig4 prunes by the score 'random', which has no ends; name one order, or another score"),
-    (f"{FIG6}/orders", ["random"], "fig6.orders names 'random', which a general_pruning always shows; leave it out"),
+    (f"{FIG4}/score", "random", "fig4 prunes by the score 'random', which has no hardest or easiest samples; name one order or"),
+    (f"{FIG6}/orders", ["random"], "fig6.orders names 'random', which a general_pruning always shows; remove it"),
     # sparsities: quoted, in [0, 1), with two to four decimals
     (f"{FIG4}/sparsities", [0.1], "fig4.sparsities.0 is 0.1, but must be a quoted number in [0, 1) with two to four decimals"),
     (f"{FIG4}/sparsities", ["1.00"], 'fig4.sparsities.0 is "1.00", but must be a quoted number in [0, 1)'),
@@ -102,7 +102,7 @@ WRONG_MAIN = [
     (f"{FIG4}/sparsities", REMOVED, "fig4.sparsities is missing; a carrier_pruning needs settings, sparsities"),
     (f"{FIG4}/columns", 3, "fig4.columns does not go with a carrier_pruning, which takes settings, sparsities, orders, score"),
     ("studies/digits/figures/fig8/strategy", "per_class", 'fig8.strategy is "per_class", but must be one of per_group, per_group_equal'),
-    ("studies/digits/figures/fig9/repeat", 7, "fig9.repeat is 7, which is in none of the study's blocks 000-004"),
+    ("studies/digits/figures/fig9/repeat", 7, "fig9.repeat is 7, which is in none of the study's blocks; name one from 000-004"),
 ]
 TRAINING = "digits/training"
 CROP = {"name": "random_resized_crop_flip"}

@@ -89,10 +89,10 @@ def test_a_study_compares_its_methods_on_its_settings_and_plans(load: Callable[.
 
 WRONG = [
     ({"kind": "emr"}, 'methods.mine.kind is "emr", but must be one of erm'),
-    ({"kind": "erm", "form": "erm"}, "methods.mine.form is no known key (did you mean 'from'?)"),
-    ({"kind": "erm", "from": "erm"}, "methods.mine.from does not go with 'erm', which trains from the start; remove it"),
-    ({"kind": "erm", "options": {"C": 1}}, "methods.mine.options.C is no known key"),
-    ({"kind": "erm", "training": {"epoch": 3}}, "methods.mine.training of 'digits-carriers'.epoch is no known key (did you mean 'epochs'?)"),
+    ({"kind": "erm", "form": "erm"}, "methods.mine.form is not a known key (did you mean 'from'?)"),
+    ({"kind": "erm", "from": "erm"}, "methods.mine.from does not go with 'erm', which trains from scratch; remove it"),
+    ({"kind": "erm", "options": {"C": 1}}, "methods.mine.options.C is not a known key"),
+    ({"kind": "erm", "training": {"epoch": 3}}, "methods.mine.training of 'digits-carriers'.epoch is not a known key (did you mean 'epochs'"),
     ({"kind": "erm", "training": {"epochs": 0}}, "methods.mine.training of 'digits-carriers'.epochs is 0, but must be at least 1"),
     ({"kind": "last_layer"}, "methods.mine.from is missing; 'last_layer' starts from the model of another method"),
     ({**REFIT, "from": "ermm"}, "methods.mine.from: 'ermm' is not a known method (did you mean 'erm'?)"),
@@ -102,18 +102,18 @@ WRONG = [
     ({**REFIT, "options": {"balance": "group"}}, 'methods.mine.options.balance is "group", but must be one of groups, classes, none'),
     ({**REFIT_TUNED, "grid": {"options.C": [1.0, -1.0]}}, "methods.mine.options.C is -1.0, but must be a number above 0"),
     ({**REFIT_TUNED, "grid": {"training.epochs": [1]}}, "'training.epochs' does not go with 'last_layer', which trains no network"),
-    ({**REFIT_TUNED, "options": {"fit_on": "validation"}}, "options.fit_on is validation, whose samples would then choose among candidates"),
-    ({**TUNED, "tuning": None}, "methods.mine.tuning is missing; a method is tuned with both"),
-    ({"kind": "erm", "tuning": TUNING}, "methods.mine.grid is missing; a method is tuned with both"),
+    ({**REFIT_TUNED, "options": {"fit_on": "validation"}}, "options.fit_on is validation, whose samples would then choose among"),
+    ({**TUNED, "tuning": None}, "methods.mine.tuning is missing; tuning a method takes both a grid and"),
+    ({"kind": "erm", "tuning": TUNING}, "methods.mine.grid is missing; tuning a method takes both a grid and"),
     ({**TUNED, "grid": {"lr": [1.0]}}, "methods.mine.grid: 'lr' is not a key that can be tuned; write options.KEY or training.KEY"),
-    ({**TUNED, "grid": {"training.schedule.milestones": [[1], [2]]}}, "'milestones-[1]' cannot be a folder's name; tune keys whose values"),
+    ({**TUNED, "grid": {"training.schedule.milestones": [[1], [2]]}}, "'milestones-[1]' cannot be a folder name; tune keys whose values"),
     ({**TUNED, "grid": {"training.epochs": list(range(1, 1002))}}, "methods.mine.grid has 1,001 candidates; name at most 1,000"),
     ({**TUNED, "grid": {"training.epochs": [4, 2, 4]}}, "methods.mine.grid.training.epochs is [4, 2, 4], but must be a list of different"),
     ({**TUNED, "grid": {"training.optimizer.lr": [0.1, -0.1]}}, "candidate lr--0.1.optimizer.lr is -0.1, but must be above 0"),
     ({**TUNED, "tuning": {**TUNING, "plan": "best"}}, "methods.mine.tuning.plan: 'best' is not a plan"),
     ({**TUNED, "tuning": {**TUNING, "by": "test"}}, 'methods.mine.tuning.by is "test", but must be one of worst_group_accuracy,'),
     ({**TUNED, "tuning": {**TUNING, "blocks": ["003-005"]}}, "tuning.blocks: '003-005' overlaps '000-004'; blocks are never regrouped"),
-    ({**TUNED, "tuning": {**TUNING, "blocks": ["000-004"]}}, "tuning.blocks: '000-004' overlaps '000-004', whose repeats are reported; tune on"),
+    ({**TUNED, "tuning": {**TUNING, "blocks": ["000-004"]}}, "tuning.blocks: '000-004' overlaps '000-004', whose repeats are reported"),
 ]  # fmt: skip
 
 

@@ -221,7 +221,7 @@ def without_a_repeat(tensors: dict[str, Tensor]) -> None:
         (lacking, "lacks the parameter 'classifier.bias' of repeat 1"),
         (reshaped, "'classifier.weight' of repeat 1 as torch.float32 (10, 13), but the network has torch.float32 (10, 12)"),
         (retyped, "'classifier.weight' of repeat 0 as torch.float64 (10, 12)"),
-        (foreign, "a parameter 'head.weight' of repeat 0"),
+        (foreign, "holds the parameter 'head.weight' of repeat 0, which the network lacks"),
         (without_a_repeat, "of repeat 1"),
     ],
 )
