@@ -1,1 +1,1 @@
-"""Tables for readers: one module for each kind, with its record and a pure ``report(sources, options)``."""
+"""Tables for readers: what the kinds of tables in ``kinds`` share."""

@@ -1,10 +1,10 @@
-"""What a report is made from and what it comes to: tidy records for the CSV file, sections for reading in Markdown."""
+"""The input and the content of a report: tidy records for the CSV file, sections for the Markdown file."""
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spurprune.evaluation.statistics import Estimate
 
@@ -16,9 +16,17 @@ if TYPE_CHECKING:
 NOT_KNOWN = "–"
 
 
+class Run(NamedTuple):
+    """What identifies a run, with all its blocks."""
+
+    setting: str
+    method: str
+    plan: str
+
+
 @dataclass(frozen=True)
 class Scored:
-    """One file of difficulty: a table, the setting it belongs to and the notes of its provenance."""
+    """One difficulty file: its table, its setting and the notes of its provenance."""
 
     table: "pa.Table"
     setting: str
@@ -27,7 +35,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Sources:
-    """All that a table for readers may be made from; what its kind does not ask for is empty."""
+    """Everything that a report can be made from; what its kind does not read is empty."""
 
     metrics: "Metrics"
     difficulty: Sequence[Scored] = ()
@@ -35,7 +43,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Section:
-    """One Markdown table under its heading; ``rows`` hold as many cells as ``header``, the first one names the row."""
+    """One Markdown table under its heading; every row has as many cells as ``header``, and the first names the row."""
 
     heading: str
     header: Sequence[str]
@@ -44,7 +52,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """``rows`` are dataclass records of one kind, the CSV file's; ``introduction`` and ``sections`` are the Markdown file's."""
+    """``rows`` are dataclass records of one type, for the CSV file; ``introduction`` and ``sections`` are for the Markdown file."""
 
     rows: Sequence[Any]
     introduction: str
@@ -52,7 +60,7 @@ class Report:
 
 
 def to_markdown(title: str, report: Report) -> str:
-    """Return a report as Markdown text below a title."""
+    """Return a report as Markdown text with a title."""
     lines = [f"# {title}", "", report.introduction]
     for section in report.sections:
         ruler = [":--", *["--:"] * (len(section.header) - 1)]
@@ -61,9 +69,9 @@ def to_markdown(title: str, report: Report) -> str:
 
 
 def interval(value: Estimate, scale: float = 1, digits: int = 2, sign: bool = False) -> str:
-    """Return an estimate as text: "41.2 ± 8.3", the mean alone where there is no interval, a dash where there is no value.
+    """Return an estimate as text: "41.2 ± 8.3", only the mean if there is no interval, a dash if there is no value.
 
-    ``sign`` writes a plus before positive means, as suits a difference; what rounds to zero has no sign.
+    With ``sign``, positive means have a plus, as for differences; what rounds to zero has no sign.
     """
     if not value.n:
         return NOT_KNOWN
@@ -72,8 +80,14 @@ def interval(value: Estimate, scale: float = 1, digits: int = 2, sign: bool = Fa
     return mean if math.isnan(value.low) else f"{mean} ± {(value.high - value.mean) * scale:.{digits}f}"
 
 
+def number_of_repeats(counts: Iterable[int]) -> str:
+    """Return the number of repeats in words, "n = 5", or "n = 4 to 5" if it varies; "n = 0" without counts."""
+    found = list(counts)
+    return "n = " + " to ".join(str(count) for count in sorted({min(found, default=0), max(found, default=0)}))
+
+
 def natural_key(name: str) -> list[tuple[int, str]]:
-    """Return a sort key that takes the numbers within a name as numbers: "count-5" comes before "count-10"."""
+    """Return a sort key that compares numbers within names as numbers, so that "count-5" comes before "count-10"."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
 
 

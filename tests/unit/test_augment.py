@@ -1,4 +1,4 @@
-"""Augmentation: each image by its own draw, as torchvision's, in distribution."""
+"""Augmentation: an independent draw for each image, distributed as in torchvision."""
 
 import inspect
 from collections import Counter
@@ -57,7 +57,7 @@ def test_padding_is_pixel_zero() -> None:
     batch = pad_crop_flip(white, PADDING, torch.Generator().manual_seed(0))
     assert batch.unique().tolist() == [0, 255]
     kept = (batch == 255).flatten(1).sum(dim=1)
-    assert kept.min() == 3 * 2 * 2 and kept.max() == 3 * SIZE * SIZE  # the corner's crop keeps 2 × 2 pixels a channel
+    assert kept.min() == 3 * 2 * 2 and kept.max() == 3 * SIZE * SIZE  # the corner's crop keeps 2 × 2 pixels per channel
 
 
 def test_draws_come_from_the_generator_only() -> None:
@@ -69,7 +69,7 @@ def test_draws_come_from_the_generator_only() -> None:
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_images_are_drawn_apart_and_left_alone() -> None:
+def test_images_are_drawn_independently_and_left_unchanged() -> None:
     images = patterned().repeat(64, 1, 1, 1)
     before = images.clone()
     batch = pad_crop_flip(images, PADDING, torch.Generator().manual_seed(0))
@@ -105,7 +105,7 @@ def test_images_need_not_be_square(shape: tuple[int, ...]) -> None:
 
 
 def noise(n: int, size: tuple[int, int], channels: int = 3) -> torch.Tensor:
-    """Images of random pixels, on which an error of one place shows."""
+    """Images of random pixels, on which an error of one position shows."""
     return torch.randint(0, 256, (n, channels, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
 
 
@@ -122,7 +122,7 @@ def test_defaults_are_torchvisions() -> None:
         ((224, 224), SCALE, RATIO),
         ((224, 224), (0.7, 1.0), RATIO),  # the paper's for Waterbirds
         ((32, 32), SCALE, RATIO),
-        ((60, 200), (0.3, 1.0), RATIO),  # a box seldom fits in
+        ((60, 200), (0.3, 1.0), RATIO),  # a box rarely fits
         ((30, 40), (0.5, 0.5), (1.0, 3.0)),
     ],
 )
@@ -150,7 +150,7 @@ def test_boxes_are_distributed_as_torchvisions(size: tuple[int, int], scale: tup
 
 
 def test_the_comparison_of_boxes_can_fail() -> None:
-    """A ratio drawn uniformly and not by its logarithm, a common mistake, is told apart by as many draws."""
+    """A ratio drawn uniformly and not by its logarithm, a common mistake, is detected with as many draws."""
     *_, height, width = random_boxes(4000, (224, 224), (0.2, 0.2), RATIO, torch.Generator().manual_seed(0))
     uniform = torch.empty(4000).uniform_(*RATIO, generator=torch.Generator().manual_seed(0))
     assert stats.ks_2samp((width / height).numpy(), uniform.numpy()).pvalue < 1e-3
@@ -166,7 +166,7 @@ def test_the_comparison_of_boxes_can_fail() -> None:
         ((9, 10), (1e-9, 1e-9), (3 / 4, 4 / 3), (0, 0, 9, 10)),  # every box would be empty
     ],
 )
-def test_a_box_that_fits_in_nowhere_becomes_a_central_one(
+def test_if_no_box_fits_the_central_one_is_used(
     size: tuple[int, int], scale: tuple[float, float], ratio: tuple[float, float], box: tuple[int, ...]
 ) -> None:
     boxes = random_boxes(20, size, scale, ratio, torch.Generator().manual_seed(0))
@@ -202,7 +202,7 @@ def test_pixels_of_a_large_image_are_torchvisions() -> None:
         torch.testing.assert_close(with_antialiasing, expected, rtol=0, atol=0.01)
 
 
-def test_a_box_as_large_as_the_image_leaves_it() -> None:
+def test_a_box_as_large_as_the_image_changes_nothing() -> None:
     images = noise(6, (33, 50))
     whole = tuple(torch.tensor(value).expand(6) for value in (0, 0, 33, 50))
     assert torch.equal(resized_crop(images, whole, torch.zeros(6, dtype=torch.bool), (33, 50)), images)
@@ -214,7 +214,7 @@ def test_a_box_as_large_as_the_image_leaves_it() -> None:
     assert 160 < flipped.sum() < 240, "a flip has probability one half"
 
 
-def test_resized_crops_draw_from_the_generator_only_and_apart() -> None:
+def test_resized_crops_draw_from_the_generator_only_and_independently() -> None:
     images = noise(1, (16, 16)).expand(64, -1, -1, -1)
     before, state = images.clone(), torch.random.get_rng_state()
     one, again, other = (

@@ -73,7 +73,7 @@ def with_their_classifier(model: bert.Bert, theirs: BertForSequenceClassificatio
     return model.eval()
 
 
-ROWS = [(12, 5), (7, 4), (3, 2), (9, 9)]  # the last is one sentence alone
+ROWS = [(12, 5), (7, 4), (3, 2), (9, 9)]  # the last is a single sentence
 
 
 @torch.no_grad()
@@ -114,8 +114,8 @@ def test_the_batch_is_cut_to_its_longest_length(tmp_path: Path, theirs: BertForS
     assert seen == [(2, 7)]
 
 
-def test_long_batches_are_encoded_in_parts_of_like_length(tmp_path: Path, theirs: BertForSequenceClassification) -> None:
-    """The same logits and gradients as from the batch at once, with less padding."""
+def test_long_batches_are_encoded_in_parts_of_similar_length(tmp_path: Path, theirs: BertForSequenceClassification) -> None:
+    """The same logits and gradients as from the whole batch, with less padding."""
     ours = with_their_classifier(bert.build((2 + LENGTH,), CLASSES, str(tmp_path)), theirs)
     seen: list[torch.Size] = []
     ours.encoder.embeddings.register_forward_pre_hook(lambda _, __, options: seen.append(options["input_ids"].shape), with_kwargs=True)
@@ -129,8 +129,8 @@ def test_long_batches_are_encoded_in_parts_of_like_length(tmp_path: Path, theirs
     torch.testing.assert_close(found, theirs.bert.embeddings.word_embeddings.weight.grad, rtol=1e-4, atol=1e-4)
 
 
-def test_training_ends_where_the_textbook_loop_does(tmp_path: Path) -> None:
-    """Parts of like length, cut batches and our optimiser: the losses and weights of transformers' loop with batches padded to the end."""
+def test_training_gives_the_result_of_the_textbook_loop(tmp_path: Path) -> None:
+    """Parts of similar length, cut batches and our optimiser give the losses and weights of transformers' loop with full padding."""
     torch.manual_seed(0)
     config = tiny_config(initializer_range=0.3, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     theirs = BertForSequenceClassification(config)
@@ -210,7 +210,7 @@ def test_gradients_reach_every_parameter(tmp_path: Path, theirs: BertForSequence
     assert [name for name, parameter in model.named_parameters() if parameter.grad is None] == []
 
 
-def test_encoders_that_are_not_there_or_do_not_fit(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+def test_missing_and_unfit_encoders(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
     def refusal(folder: Path, error: type[Exception], tokens: int = LENGTH) -> str:
         with pytest.raises(error) as raised:
             bert.build((2 + tokens,), CLASSES, str(folder))

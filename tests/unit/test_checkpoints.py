@@ -1,4 +1,4 @@
-"""Checkpoints: a killed training run resumes and ends in the same bytes; damaged and foreign checkpoints are not used."""
+"""Checkpoints: a killed training run resumes and ends with the same bytes; damaged and foreign checkpoints are not used."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ from spurprune.training import checkpoints
 from spurprune.training.checkpoints import JobCheckpoints, TrainingState
 
 TRAINING_SCRIPT = '''
-"""A small training with a checkpoint after every epoch; writes its last weights and records."""
+"""A small training run with a checkpoint after every epoch; writes its last weights and records."""
 import sys
 from pathlib import Path
 import numpy as np
@@ -70,7 +70,7 @@ def start(script: Path, optimizer: str, folder: Path, output: Path) -> subproces
 
 
 def train(script: Path, optimizer: str, folder: Path, output: Path, kill_after: float | None = None) -> int:
-    """Run the training, kill it ``kill_after`` seconds after it started to train, and return its exit status."""
+    """Run the training, kill it ``kill_after`` seconds after training started, and return its exit status."""
     with start(script, optimizer, folder, output) as process:
         if kill_after is not None:
             assert process.stdout is not None
@@ -81,7 +81,7 @@ def train(script: Path, optimizer: str, folder: Path, output: Path, kill_after: 
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_a_training_killed_again_and_again_ends_in_the_same_bytes(tmp_path: Path, optimizer: str) -> None:
+def test_a_run_killed_repeatedly_ends_with_the_same_bytes(tmp_path: Path, optimizer: str) -> None:
     script = tmp_path / "train.py"
     script.write_text(TRAINING_SCRIPT)
     whole, broken = tmp_path / "whole.safetensors", tmp_path / "broken.safetensors"
@@ -99,7 +99,7 @@ def state(epoch: int = 2) -> TrainingState:
     return TrainingState(epoch, 7, {"model.w": torch.arange(3.0)}, [{"epoch": 1, "norms": np.array([1.0, 2.0]), "loss": 0.5}])
 
 
-def test_a_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+def test_a_state_is_restored_as_saved(tmp_path: Path) -> None:
     ours = JobCheckpoints(tmp_path / "job")
     ours.save("0", state())
     loaded = ours.load("0", torch.device("cpu"))
@@ -112,7 +112,7 @@ def test_a_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     assert ours.load("1", torch.device("cpu")) is None
 
 
-def test_a_damaged_checkpoint_is_left_aside(tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_ignored(tmp_path: Path) -> None:
     ours = JobCheckpoints(tmp_path / "job")
     ours.save("0", state())
     path = tmp_path / "job" / "0.safetensors"
@@ -137,13 +137,13 @@ def test_checkpoints_of_another_format_are_not_found(tmp_path: Path, monkeypatch
     assert JobCheckpoints.of(tmp_path, {}, []).folder != folder
 
 
-def test_without_space_training_continues(tmp_path: Path) -> None:
+def test_training_continues_without_disk_space(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("a folder cannot be made here")
     JobCheckpoints(blocked / "job").save("0", state())
 
 
-def test_what_killed_writers_left_is_removed(tmp_path: Path) -> None:
+def test_leftovers_of_killed_writers_are_removed(tmp_path: Path) -> None:
     (tmp_path / ".0.safetensors.node-1.partial").write_bytes(b"half")
     JobCheckpoints(tmp_path).save("0", state())
     assert [path.name for path in tmp_path.iterdir()] == ["0.safetensors"]

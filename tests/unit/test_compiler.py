@@ -1,4 +1,4 @@
-"""Compiled networks: the same training up to rounding, and none where there is no compiler."""
+"""Compiled networks: the same results up to rounding, and plain networks without a compiler."""
 
 import logging
 import os
@@ -26,14 +26,14 @@ TRAINING = recipes.TRAINING | {"epochs": 2, "optimizer": {"name": "sgd", "lr": 0
 
 
 class ShortFeatures(Method):
-    """ERM for which long features cost, so that gradients flow through them, too."""
+    """ERM with a penalty on long features, so that gradients flow through them too."""
 
     def loss(self, batch: Batch) -> torch.Tensor:
         return super().loss(batch) + 0.1 * batch.features.square().mean()
 
 
 def weights(compiled: bool) -> torch.Tensor:
-    """All parameters after a small training whose last batch of an epoch is smaller than the others."""
+    """All parameters after a small training run whose epochs end with a smaller batch."""
     images = torch.randint(0, 256, (20, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     data = Data.of(images, torch.arange(20) % 3, torch.zeros(20, dtype=torch.int64))
     model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((0,)), CPU)
@@ -44,7 +44,7 @@ def weights(compiled: bool) -> torch.Tensor:
 
 @pytest.fixture
 def cxx(tmp_path: Path) -> None:
-    """What torch.compile needs on a CPU: a compiler of C++20 and Python's headers. Skips where one is missing."""
+    """What torch.compile needs on a CPU: a compiler of C++20 and Python's headers. Skips if one is missing."""
     source = tmp_path / "needed.cpp"
     source.write_text("#include <Python.h>\n#include <concepts>\n", encoding="utf-8")
     command = [os.environ.get("CXX", "g++"), "-std=c++20", "-I", sysconfig.get_paths()["include"], "-c", str(source), "-o", f"{source}.o"]
@@ -57,7 +57,7 @@ def cxx(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("cxx")
-def test_a_compiled_training_is_the_same_up_to_rounding() -> None:
+def test_compiled_training_is_the_same_up_to_rounding() -> None:
     assert compiler.can_compile(CPU)
     torch.testing.assert_close(weights(compiled=True), weights(compiled=False), rtol=1e-3, atol=1e-5)
 

@@ -22,7 +22,7 @@ DYNAMICS = Dynamics(
 
 
 def correctness(*histories: str) -> Dynamics:
-    """Dynamics of one seed whose samples were right (1) or wrong (0) as the strings say, an epoch a character."""
+    """Dynamics of one seed whose samples were right (1) or wrong (0) as the strings say, with one character per epoch."""
     predicted = np.array([[int(c) for c in history] for history in histories], dtype=np.int16).T[None]
     empty = np.zeros(predicted.shape, dtype=np.float32)
     return Dynamics(empty, empty, empty, predicted, empty, np.ones(len(histories), dtype=np.int16))
@@ -61,7 +61,7 @@ def test_never_learned_is_not_never_forgotten() -> None:
     assert never_learned == 5 > most_forgotten > never_forgotten
 
 
-def test_seeds_are_scored_apart() -> None:
+def test_seeds_are_scored_separately() -> None:
     arrays = {
         "loss": DYNAMICS.loss,
         "error": DYNAMICS.error,

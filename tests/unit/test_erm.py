@@ -12,14 +12,14 @@ from spurprune.training.method import Batch
 from tests.recipes import TRAINING, context
 
 
-def test_exact_weights_are_visits_an_epoch() -> None:
+def test_exact_weights_are_visits_per_epoch() -> None:
     method = Method(context(np.array([1, 0, 3, 1], dtype=np.float32)))
     batches = method.batches(1, np.random.default_rng(0))
     assert sorted(np.concatenate(batches).tolist()) == [0, 2, 2, 2, 3]
     assert all(rows.dtype == np.int64 for rows in batches)
 
 
-def test_fractional_weights_are_drawn_where_the_plan_says_so_and_refused_where_it_does_not() -> None:
+def test_fractional_weights_are_drawn_or_refused_as_the_plan_says() -> None:
     weight = np.array([0.5, 0.0, 5.0])
     with pytest.raises(TrainingError, match=r"one training sample is 0\.5"):
         Method(context(weight))

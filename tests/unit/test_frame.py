@@ -1,4 +1,4 @@
-"""Metrics and histories as frames: what is read is one run's own, and nothing is overwritten."""
+"""Metrics and histories as frames: values belong to one run, and nothing is overwritten."""
 
 import math
 
@@ -37,7 +37,7 @@ def test_two_values_of_one_metric_are_refused() -> None:
         metrics_of(runs, runs)
 
 
-def test_no_files_are_no_runs() -> None:
+def test_without_files_there_are_no_runs() -> None:
     none = read_metrics([])
     assert none.runs == [] and none.plans("s", "erm") == []
     assert none.values("accuracy", setting="s", method="erm", plan="none").empty
@@ -81,7 +81,7 @@ def test_shares_over_epochs_are_of_one_split_and_view_and_of_some_labels() -> No
     assert history.shares("n_correct", split="validation", view="natural") == {}
 
 
-def test_shares_over_epochs_are_of_carriers_or_of_a_group() -> None:
+def test_shares_over_epochs_by_carriers_or_group() -> None:
     history = history_of([(0, 1, "train", "natural", group, 10, right, 0) for group, right in ((10, 1), (11, 8), (19, 4))], GROUPS)
 
     def first(**chosen: object) -> float:

@@ -27,7 +27,7 @@ STUDY = {"blocks": ["000-004", "005-009"], "methods": ["erm"], "score": "el2n"}
 
 @dataclass(frozen=True)
 class Config:
-    """What the records may ask of a configuration."""
+    """What the records look up in a configuration."""
 
     settings: Mapping[str, Mapping[str, Any]]
     families: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
@@ -62,7 +62,7 @@ def refused(item: dict[str, Any], kind: Kind | None = None, study: Mapping[str, 
     return str(error.value)
 
 
-# A made-up kind, defined by one record
+# A made-up kind, defined by its record alone
 
 
 HISTOGRAM = Kind(
@@ -144,12 +144,12 @@ def test_one_option_cannot_mean_two_things() -> None:
         kinds.schema_of({"histogram": HISTOGRAM, "other": other})
 
 
-def test_an_invalid_plan_is_refused() -> None:
+def test_a_kind_with_an_invalid_plan_is_refused() -> None:
     odd = replace(HISTOGRAM, plans=lambda item, study: ["best"])
     assert "'best'" in refused({"kind": "histogram", "settings": ["fives"], "bins": 9}, odd)
 
 
-# The shipped kinds
+# The existing kinds
 
 
 def test_every_module_has_its_record_and_its_caption(root: Path) -> None:
@@ -204,7 +204,7 @@ def test_a_montage_shows_one_block_and_trains_nothing() -> None:
     )
 
 
-def test_only_what_is_learned_is_watched() -> None:
+def test_only_histories_of_learned_settings_are_read() -> None:
     item = {"kind": "carrier_count", "family": "windows", "learned": ["fives"]}
     kind = kinds.kind_of(item)
     assert kind.watched(item, kind.settings(item, CONFIG)) == ["fives"]

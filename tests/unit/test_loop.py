@@ -1,4 +1,4 @@
-"""The training loop: repeats bit for bit, draws from its named streams only, and stops where the loss is not a number."""
+"""The training loop: reproducible to the bit, with draws from its named streams only, and stopped if the loss is not a number."""
 
 import weakref
 from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ def data() -> Data:
 
 
 def train(stream: Stream, weight: np.ndarray | None = None, **changes: Any) -> tuple[State, State, list[int]]:
-    """(first weights, last weights, epochs seen) of a small training."""
+    """(first weights, last weights, epochs seen) of a small training run."""
     training = TRAINING | {key: value for key, value in changes.items() if key != "stop_after"}
     model = initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), stream, CPU)
     first = state(model)
@@ -57,7 +57,7 @@ def same(a: State, b: State) -> bool:
     return all(torch.equal(a[name], b[name]) for name in a)
 
 
-def test_a_repeat_gives_the_same_bytes_whatever_ran_before() -> None:
+def test_a_repeat_gives_the_same_bytes_regardless_of_earlier_runs() -> None:
     first, last, epochs = train(Stream((0,)))
     torch.manual_seed(99)
     train(Stream((1,)))
@@ -101,13 +101,13 @@ def test_another_initialisation_leaves_the_order(monkeypatch: pytest.MonkeyPatch
     assert visited[0] != visited[1], "every epoch has an order of its own"
 
 
-def test_initialisation_leaves_torchs_own_stream_alone() -> None:
+def test_initialisation_does_not_touch_torchs_global_stream() -> None:
     before = torch.random.get_rng_state()
     initialise(lambda: small_cnn.build((1, 8, 8), 3, [2, 2, 4]), Stream((0,)), CPU)
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_a_training_run_that_is_over_is_not_repeated(tmp_path: Path) -> None:
+def test_a_finished_training_run_is_not_repeated(tmp_path: Path) -> None:
     checkpoints = JobCheckpoints(tmp_path / "job", save_every_seconds=3600)
     training = Training(data(), PIXELS, Method(context(np.ones(N))), Recipe.of(TRAINING), Stream((0,)), "digits, repeat 0")
     seen: list[int] = []
@@ -124,14 +124,14 @@ def test_a_training_run_that_is_over_is_not_repeated(tmp_path: Path) -> None:
 
 
 class Killed(BaseException):
-    """What stops a training in a test."""
+    """What stops a training run in a test."""
 
 
 @pytest.mark.parametrize("optimizer", [TRAINING["optimizer"], {"name": "adamw", "lr": 0.013, "weight_decay": 0.01}])
-def test_a_training_run_of_recorded_steps_resumes_to_the_same_bytes(
+def test_a_training_run_of_recorded_steps_resumes_with_the_same_bytes(
     optimizer: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on a GPU, where after a restart the first steps run as they are that had been played; here Python plays them."""
+    """As on a GPU, where the first steps after a restart run unrecorded although they were replayed before; here Python replays them."""
     monkeypatch.setattr(loop, "as_fast_as_possible", lambda step: RecordedStep(step, step.recipe.batch_size, lambda function, _: function))
     training = TRAINING | {"optimizer": optimizer, "epochs": 4, "batch_size": 4}
     task = Training(data(), PIXELS, Method(context(np.ones(N), training)), Recipe.of(training), Stream((0,)), "digits, repeat 0")
@@ -153,7 +153,7 @@ def test_a_training_run_of_recorded_steps_resumes_to_the_same_bytes(
     assert same(whole, train_until(0, broken))
 
 
-def test_what_a_training_run_resumed_from_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_state_that_a_run_resumed_from_is_freed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     training = TRAINING | {"optimizer": {"name": "adamw", "lr": 0.01, "weight_decay": 0.01}}
     task = Training(data(), PIXELS, Method(context(np.ones(N), training)), Recipe.of(training), Stream((0,)), "digits, repeat 0")
     checkpoints = JobCheckpoints(tmp_path, save_every_seconds=0)
@@ -195,7 +195,7 @@ def test_a_checkpoint_of_another_network_names_its_folder(tmp_path: Path, assert
 
 
 def test_pruned_samples_are_never_seen() -> None:
-    """Training on half of the samples is training with the other half weighted 0, and what the pruned ones show does not matter."""
+    """Training with half of the samples weighted 0 equals training without them, whatever they show."""
     weight = np.ones(N, dtype=np.float32)
     weight[::2] = 0
     _, expected, _ = train(Stream((0,)), weight)
@@ -209,7 +209,7 @@ def test_pruned_samples_are_never_seen() -> None:
 
 
 @pytest.mark.parametrize("schedule", [{"name": "linear"}, {"name": "step", "milestones": [1], "factor": 0.1}])
-def test_a_shorter_training_is_the_beginning_of_the_longer_one(schedule: dict[str, Any]) -> None:
+def test_a_shorter_run_is_the_beginning_of_the_longer_one(schedule: dict[str, Any]) -> None:
     """A reference run of two epochs on a recipe of three keeps the recipe's schedule."""
     seen: list[State] = []
     recipe = TRAINING | {"schedule": schedule}
@@ -221,7 +221,7 @@ def test_a_shorter_training_is_the_beginning_of_the_longer_one(schedule: dict[st
     assert same(last, seen[1])
 
 
-def test_recipe_takes_its_length_from_the_training_unless_told_otherwise() -> None:
+def test_a_recipe_trains_all_epochs_unless_it_stops_earlier() -> None:
     assert (Recipe.of(TRAINING).stop_after, Recipe.of(TRAINING, 2).stop_after, Recipe.of(TRAINING, 2).epochs) == (3, 2, 3)
 
 
@@ -241,7 +241,7 @@ def test_bf16_trains_close_to_full_precision() -> None:
 
 
 @pytest.mark.parametrize("bad_epoch", [1, 2])
-def test_a_loss_that_is_not_a_number_stops_the_training(bad_epoch: int, assert_one_sentence: Callable[[str], None]) -> None:
+def test_a_loss_that_is_not_a_number_stops_training(bad_epoch: int, assert_one_sentence: Callable[[str], None]) -> None:
     class Failing(Method):
         def batches(self, epoch: int, rng: np.random.Generator) -> Sequence[np.ndarray]:
             self.epoch = epoch
@@ -279,13 +279,13 @@ def test_a_device_without_memory_is_named(when: str, assert_one_sentence: Callab
     assert_one_sentence(str(error.value))
 
 
-def test_an_exploding_training_is_stopped() -> None:
+def test_exploding_training_is_stopped() -> None:
     optimizer = TRAINING["optimizer"] | {"lr": 1e30}
     with pytest.raises(TrainingError, match=r"digits, repeat 3, epoch [123]: .* lower training\.optimizer\.lr"):
         train(Stream((3,)), optimizer=optimizer)
 
 
-def test_augmentation_is_used_only_where_asked_for() -> None:
+def test_augmentation_is_used_only_if_configured() -> None:
     _, augmented, _ = train(Stream((0,)))
     _, plain, _ = train(Stream((0,)), augmentation={"name": "none"})
     assert not same(augmented, plain)

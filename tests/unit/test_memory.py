@@ -1,4 +1,4 @@
-"""A dataset larger than what a training may hold: inputs are read as batches ask for them and never kept."""
+"""A dataset larger than memory: inputs are read batch by batch and never kept."""
 
 import subprocess
 import sys
@@ -39,7 +39,7 @@ class Watching(Method):
 
 
 class Average(torch.nn.Module):
-    # The cheapest network that sees every pixel: this is about memory, not learning.
+    # The cheapest network that sees every pixel, since this is about memory only.
     def __init__(self):
         super().__init__()
         self.classifier = torch.nn.Linear(SHAPE[0], 2)

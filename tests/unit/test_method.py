@@ -1,4 +1,4 @@
-"""What methods other than ERM may do: batches of their own making, a state, losses on groups and features."""
+"""What methods other than ERM can do: make their own batches, keep a state, use groups and features in the loss."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,7 +45,7 @@ class Growing(Method):
 
 
 class GroupWeights(Method):
-    """Groups of high loss weigh more, by weights that it learns; long features cost."""
+    """Learns larger weights for groups of high loss, and penalises long features."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -68,7 +68,7 @@ class GroupWeights(Method):
 
 
 class Forgetful(GroupWeights):
-    """One that loses what it has learned when it resumes."""
+    """A method that loses its state when it resumes."""
 
     def restore(self, state: dict[str, torch.Tensor]) -> None:
         pass
@@ -109,7 +109,7 @@ def die_after(epoch_of_death: int) -> Any:
 
 
 def rates(monkeypatch: pytest.MonkeyPatch, training: Training, checkpoints: JobCheckpoints | None = None, dies: int = 0) -> list[float]:
-    """The learning rates of a training run's steps, which are taken."""
+    """Do a training run and return the learning rates of its steps."""
     found: list[float] = []
 
     def watched(step: Step) -> StepFunction:
@@ -128,7 +128,7 @@ def rates(monkeypatch: pytest.MonkeyPatch, training: Training, checkpoints: JobC
 
 
 def test_a_linear_schedule_counts_the_batches_of_all_epochs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Epochs of one, two, three and four batches: ten steps, at the tenth a tenth of the rate is left."""
+    """Epochs of one, two, three and four batches: ten steps, the last at a tenth of the rate."""
     expected = [0.1 * (1 - step / 10) for step in range(10)]
     assert rates(monkeypatch, task(Growing(seen()))) == pytest.approx(expected)
     assert rates(monkeypatch, task(Growing(seen()), stop_after=2)) == pytest.approx(expected[:3])
@@ -137,7 +137,7 @@ def test_a_linear_schedule_counts_the_batches_of_all_epochs(monkeypatch: pytest.
     assert rates(monkeypatch, task(Growing(seen())), checkpoints) == pytest.approx(expected[3:]), "the third epoch is done again"
 
 
-def test_batches_that_were_not_announced_are_refused() -> None:
+def test_an_unexpected_number_of_batches_is_refused() -> None:
     class Miscounting(Growing):
         def num_batches(self, epoch: int) -> int:
             return 1
@@ -210,7 +210,7 @@ def test_weights_that_are_drawn_train_on_their_draws() -> None:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_the_loss_sees_what_the_network_made_of_its_rows(precision: str) -> None:
+def test_the_loss_sees_the_networks_outputs_for_its_rows(precision: str) -> None:
     batches: list[Batch] = []
 
     class Watching(Method):
@@ -232,7 +232,7 @@ def test_the_loss_sees_what_the_network_made_of_its_rows(precision: str) -> None
 
 
 @pytest.mark.parametrize("recorded", [False, True])
-def test_a_method_with_a_state_resumes_to_the_same_bytes(recorded: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_method_with_a_state_resumes_with_the_same_bytes(recorded: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if recorded:
         monkeypatch.setattr(loop, "as_fast_as_possible", lambda step: RecordedStep(step, 8, lambda function, _: function))
 
@@ -253,7 +253,7 @@ def test_a_method_with_a_state_resumes_to_the_same_bytes(recorded: bool, tmp_pat
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_method_with_a_state_is_recorded_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a GPU sums may be taken in another order, so weights agree within 1e-4 after these few steps."""
+    """A GPU may sum in another order, so weights agree within 1e-4 after these few steps."""
     device = torch.device("cuda")
     pixels = Pixels.of([0.5], [0.25], device)
 
@@ -271,7 +271,7 @@ def test_a_method_with_a_state_is_recorded_on_a_gpu(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("hidden", [[], [16]])
-def test_an_mlp_learns_from_vectors_as_they_are(hidden: list[int]) -> None:
+def test_an_mlp_learns_from_unchanged_vectors(hidden: list[int]) -> None:
     generator = torch.Generator().manual_seed(0)
     label = torch.arange(200) % 2
     values = torch.randn(200, 5, generator=generator) + 2.0 * label[:, None]

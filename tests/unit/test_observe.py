@@ -1,4 +1,4 @@
-"""Evaluating a network: dynamics by hand, and the network as it was."""
+"""Evaluating a network: dynamics by hand, and an unchanged network."""
 
 import math
 
@@ -22,7 +22,7 @@ def data(n: int = 10) -> Data:
 def test_dynamics_by_hand() -> None:
     logits = torch.tensor([[0.0, 0.0], [math.log(3), 0.0], [0.0, math.log(3)]])
     found = dynamics_of(logits, torch.tensor([0, 0, 0]))
-    # The true class's probabilities are 1/2, 3/4 and 1/4; with two classes the error is √2 times what is missing.
+    # The true class's probabilities are 1/2, 3/4 and 1/4; with two classes the error is √2 times one minus these.
     np.testing.assert_allclose(found["loss"], [math.log(2), math.log(4 / 3), math.log(4)], rtol=1e-6)
     np.testing.assert_allclose(found["error"], [math.sqrt(2) / 2, math.sqrt(2) / 4, 3 * math.sqrt(2) / 4], rtol=1e-6)
     np.testing.assert_allclose(found["margin"], [0, math.log(3), -math.log(3)], rtol=1e-6, atol=1e-7)
@@ -49,7 +49,7 @@ def test_dynamics_stay_finite_for_extreme_logits() -> None:
     assert found["loss"].tolist() == pytest.approx([0, 2e4])
 
 
-def test_dynamics_leave_the_logits_alone() -> None:
+def test_dynamics_do_not_change_the_logits() -> None:
     logits = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
     before = logits.clone()
     dynamics_of(logits, torch.tensor([0, 1, 2, 0]))
@@ -57,7 +57,7 @@ def test_dynamics_leave_the_logits_alone() -> None:
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_the_network_is_seen_in_eval_mode_and_left_as_it_was(training: bool) -> None:
+def test_the_network_is_evaluated_in_eval_mode_and_keeps_its_own(training: bool) -> None:
     model = small_cnn.build((1, 8, 8), 3, [2, 2, 4]).train(training)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     seen = observe(model, data(), PIXELS, batch_size=4)
@@ -71,7 +71,7 @@ def test_the_network_is_seen_in_eval_mode_and_left_as_it_was(training: bool) -> 
     assert not seen.logits.requires_grad
 
 
-def test_a_sample_is_seen_alike_in_any_batch() -> None:
+def test_a_samples_outputs_do_not_depend_on_its_batch() -> None:
     model = small_cnn.build((1, 8, 8), 3, [2, 2, 4])
     whole, parts = (observe(model, data(), PIXELS, batch_size).logits for batch_size in (10, 3))
     torch.testing.assert_close(whole, parts)

@@ -18,7 +18,7 @@ def network() -> small_cnn.SmallCNN:
 
 
 def trained(model: nn.Module, step: Any) -> list[torch.Tensor]:
-    """The parameters after four steps on fixed batches, ``step(rate)`` being the optimiser's."""
+    """The parameters after four optimiser steps ``step(rate)`` on fixed batches."""
     generator = torch.Generator().manual_seed(1)
     for rate in RATES:
         x, y = torch.randn(6, 1, 8, 8, generator=generator), torch.randint(0, 3, (6,), generator=generator)
@@ -90,7 +90,7 @@ def test_kernels_are_decayed_and_biases_and_normalisation_are_not() -> None:
     ]
 
 
-def test_frozen_parameters_are_left_alone() -> None:
+def test_frozen_parameters_are_not_changed() -> None:
     for name in ("sgd", "adam", "adamw"):
         model = network()
         model.classifier.weight.requires_grad_(False)

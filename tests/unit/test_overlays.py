@@ -22,7 +22,7 @@ def test_the_line_covers_exactly_its_columns(size: int, width: int, kind: str) -
     assert result.dtype == np.uint8
 
 
-def test_it_is_drawn_in_place_with_the_value_asked_for() -> None:
+def test_it_is_drawn_in_place_with_the_given_value() -> None:
     images = np.zeros((1, 1, 8, 8), dtype=np.uint8)
     assert line.apply_(images, width=1, value=7, channel=0) is images
     assert images.sum() == 8 * 7

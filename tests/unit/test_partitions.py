@@ -1,4 +1,4 @@
-"""Partitions: which part each training sample is in, and plans by them."""
+"""Partitions: the part of each training sample, and plans that use partitions."""
 
 import logging
 from collections.abc import Callable
@@ -50,7 +50,7 @@ def write_samples(path: Path, background: np.ndarray = BACKGROUND, label: np.nda
 
 
 def write_dynamics(path: Path, repeats: list[int], predicted: dict[tuple[int, int], list[int]] = PREDICTED) -> Path:
-    """Dynamics of every repeat, its rows in any order; repeat 1's predictions are the others' opposite."""
+    """Dynamics of every repeat, with rows in arbitrary order; in repeat 1, predictions are the opposite."""
     rows = [
         {"repeat": repeat, "reference_seed": seed, "epoch": epoch, "sample_id": sample_id, "predicted": 1 - label if repeat == 1 else label}
         for repeat in repeats
@@ -138,7 +138,7 @@ def test_groups_are_the_settings(samples: Path) -> None:
 
 def test_a_sample_of_unknown_group_is_named(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
     background = BACKGROUND.copy()
-    background[[1, 3, 8]] = -1  # the last is tested, not trained on
+    background[[1, 3, 8]] = -1  # the last is a test sample
     with pytest.raises(
         DataError, match="The groups of 2 training samples in repeat 0 are unknown, among them that of sample 11; "
     ) as error:
@@ -150,7 +150,7 @@ def test_a_sample_of_unknown_group_is_named(tmp_path: Path, assert_one_sentence:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({}, [0, 0, 1, 0, 0, 0, 1]),  # by default of the first seed
+        ({}, [0, 0, 1, 0, 0, 0, 1]),  # by default, the first seed
         ({"epoch": 1}, [0, 0, 0, 0, 1, 1, 1]),
         ({"seed": 1}, [1, 0, 0, 0, 0, 0, 0]),
         ({"seed": 1, "epoch": 1}, [1, 1, 1, 1, 0, 0, 0]),
@@ -165,7 +165,7 @@ def test_errors_are_what_the_reference_misclassifies(samples: Path, dynamics: Pa
     assert metadata["counts"]["0"] == {"right": TRAIN - sum(expected), "wrong": sum(expected)}
 
 
-def test_errors_of_a_shared_reference_are_every_repeats(samples: Path, tmp_path: Path) -> None:
+def test_errors_of_a_shared_reference_apply_to_every_repeat(samples: Path, tmp_path: Path) -> None:
     path = divide(samples, ERRORS, write_dynamics(tmp_path / "shared.parquet", [SHARED_REPEAT]))
     assert parts_of(path, 0) == parts_of(path, 1) == [0, 0, 1, 0, 0, 0, 1]
 
@@ -182,7 +182,7 @@ def test_errors_that_were_not_recorded_are_refused(
     assert_one_sentence(str(error.value))
 
 
-# Plans by a partition
+# Plans that use a partition
 
 
 def test_balancing_by_groups_writes_weights_and_how_they_become_visits(samples: Path) -> None:

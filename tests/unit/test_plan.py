@@ -88,7 +88,7 @@ def test_other_names_are_refused(name: str, assert_one_sentence: Callable[[str],
         assert_one_sentence(str(error.value))
 
 
-def test_an_invalid_name_of_a_known_strategy_shows_its_form() -> None:
+def test_messages_show_how_a_strategys_plans_are_written() -> None:
     with pytest.raises(PlanError, match=r"^'upweight-errors' is not a plan; .* written upweight-PARTITION-FACTOR.$"):
         plans.parse("upweight-errors")
     with pytest.raises(

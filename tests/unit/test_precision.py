@@ -1,4 +1,4 @@
-"""bf16 on real digits: accuracy and the ranking by EL2N differ from full precision no more than from seed to seed."""
+"""bf16 on real digits: accuracy and the ranking by EL2N differ from full precision no more than between seeds."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Published values: read whole, kept apart, and the same wherever the project prints them."""
+"""Published values: complete, and the same wherever the project prints them."""
 
 import re
 from pathlib import Path
@@ -10,13 +10,13 @@ from spurprune.evaluation.published import Accuracy, _accuracy, comparison, publ
 
 
 def table_of(page: str, heading: str) -> list[list[str]]:
-    """The cells of the first Markdown table below a heading, its header and ruler left out."""
+    """The cells of the first Markdown table below a heading, without its header and ruler."""
     section = page.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
-def test_table_1_of_the_documentation_is_what_is_kept_here(root: Path) -> None:
+def test_table_1_of_the_documentation_agrees(root: Path) -> None:
     rows = table_of((root / "docs/reproduction.md").read_text(encoding="utf-8"), "Table 1")
     kept = []
     for method in published().methods:
@@ -26,7 +26,7 @@ def test_table_1_of_the_documentation_is_what_is_kept_here(root: Path) -> None:
     assert [row[:7] for row in rows] == kept and len(kept) == 7
 
 
-def test_single_values_of_the_documentation_are_what_is_kept_here(root: Path) -> None:
+def test_single_values_of_the_documentation_agree(root: Path) -> None:
     claims = (root / "docs/reproduction.md").read_text(encoding="utf-8").split("\n## Claims\n")[1].split("\n## ")[0]
     values = [f"{value.value:g}" if value.value != 58 else "58.0" for value in published().values.values()]
     assert len(values) == 5
@@ -40,12 +40,12 @@ def test_an_accuracy_as_printed(printed: str, value: float, spread: float | None
 
 
 @pytest.mark.parametrize("printed", ["", "86,7", "86.7 0.3", "–"])
-def test_what_is_no_accuracy_is_refused(printed: str) -> None:
+def test_anything_but_an_accuracy_is_refused(printed: str) -> None:
     with pytest.raises(ValueError, match="is not an accuracy"):
         _accuracy(printed)
 
 
-def test_shares_have_no_digits_that_were_not_printed() -> None:
+def test_shares_have_only_the_printed_digits() -> None:
     for method in published().methods:
         for result in method.results.values():
             for accuracy in (result.worst, result.mean):
@@ -71,7 +71,7 @@ def test_a_comparison_of_carriers() -> None:
     assert {(line["metric"], line["source"]) for line in lines} == {("worst_group_accuracy", "Mulchandani and Kim 2025, App. A.4")}
 
 
-def test_what_shows_no_published_values_is_told_nothing() -> None:
+def test_kinds_without_published_values_get_none() -> None:
     for kind in {**kinds.figure_kinds(), **kinds.table_kinds()}.values():
         shown = kind.published({"kind": "any"})
         assert shown == ({"published": table_1()} if "benchmarks" in kind.required else {})

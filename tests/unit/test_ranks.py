@@ -1,4 +1,4 @@
-"""Ranks: a strict order, ties broken by seed, within the class as overall."""
+"""Ranks: a strict order with ties broken by seed, overall and within the class."""
 
 import numpy as np
 from hypothesis import given

@@ -26,7 +26,7 @@ LINED = Grouping(("cat", "dog"), (LINE,))
 
 
 def request(features: Any, label: Any, grouping: Grouping = TWO, group: Any = None, repeat: int = 0, **options: Any) -> Request:
-    """A request on validation samples alone; the groups are the classes unless given."""
+    """A request with validation samples only; groups are classes unless given."""
     features, label = np.asarray(features, dtype=np.float32), np.asarray(label, dtype=np.int64)
     n = len(label)
     return Request(
@@ -104,7 +104,7 @@ def test_pruned_samples_and_the_other_split_are_not_fitted_on() -> None:
 def test_standardisation_is_folded_in(penalty: str) -> None:
     x, y = blobs([[5, 100, -3], [6, 140, -3]], 40)
     x = np.float32(x)
-    x[:, 2] = 0.1  # a constant feature stays as it is
+    x[:, 2] = 0.1  # a constant feature is not scaled
     one = request(x, y, balance="none", penalty=penalty, C=0.3)
     wide = x.astype(np.float64)
     standard = (wide - wide.mean(axis=0)) / np.array([*wide[:, :2].std(axis=0), 1.0])
@@ -148,7 +148,7 @@ def test_the_scale_of_features_does_not_matter(scale: list[float], shift: list[f
     np.testing.assert_allclose(last_layer.refine(request(changed, y, C=0.1)).logits(changed), logits, atol=2e-3)
 
 
-def test_several_classes_are_told_apart() -> None:
+def test_several_classes_are_distinguished() -> None:
     centres = [[4, 0], [-4, 4], [-4, -4]]
     x, y = blobs(centres, 30)
     head = last_layer.refine(request(x, y, THREE, redraws=2))
@@ -174,7 +174,7 @@ def test_balanced_groups_weaken_a_spurious_feature() -> None:
     assert worst(fitted["groups"]) > worst(fitted["none"]) + 0.2
 
 
-def test_a_repeat_gives_the_same_head_again_and_another_one_another() -> None:
+def test_repeats_differ_but_are_reproducible() -> None:
     x, y = blobs([[0, 0], [1, 1]], 30)
     first, again, other = (last_layer.refine(request(x[:45], y[:45], repeat=repeat, redraws=2)) for repeat in (0, 0, 1))
     np.testing.assert_array_equal(first.weight, again.weight)
@@ -182,7 +182,7 @@ def test_a_repeat_gives_the_same_head_again_and_another_one_another() -> None:
     assert not np.array_equal(first.weight, other.weight)
 
 
-def test_samples_of_unknown_group_count_only_where_groups_do_not() -> None:
+def test_samples_of_unknown_group_count_unless_groups_are_balanced() -> None:
     x, label, group = spurious((30, 10, 10, 30), seed=0)
     strange = 50 * np.random.default_rng(1).normal(size=(20, 2))
     more = np.concatenate([x, strange]), np.concatenate([label, np.tile([0, 1], 10)]), np.concatenate([group, np.full(20, -1)])

@@ -1,4 +1,4 @@
-"""The choice of a candidate: by validation metrics alone, the same bytes for the same metrics."""
+"""The selection of a candidate: by validation metrics only, with equal bytes for equal metrics."""
 
 import json
 import math
@@ -48,7 +48,7 @@ def write_metrics(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 def tuning_runs(folder: Path, validation: Values, test: Callable[[str, int], float] = lambda name, repeat: 0.5) -> dict[str, list[Path]]:
-    """Write the metrics of every candidate's tuning runs: validation as given, with other metrics, splits and groups added."""
+    """Write the metrics of every candidate's tuning runs: validation as given, along with other metrics, splits and groups."""
     return {
         name: [
             write_metrics(
@@ -105,7 +105,7 @@ def test_the_first_of_equals_wins(means: list[float]) -> None:
     assert choose(candidates).name == str(means.index(max(means)))
 
 
-def test_the_file_says_what_was_chosen_among_what(tmp_path: Path) -> None:
+def test_the_file_names_the_choice_and_the_candidates(tmp_path: Path) -> None:
     assert CANDIDATES == ["C-1.0.penalty-l1", "C-1.0.penalty-l2", "C-0.1.penalty-l1", "C-0.1.penalty-l2"]
     output = tmp_path / "selection" / "dfr.json"
     content = select(tuning_runs(tmp_path, values(0.5, 0.7, 0.7, 0.2)), output)
@@ -135,7 +135,7 @@ def test_the_choice_alone_says_nothing_of_what_was_not_chosen(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("by", RULES)
-def test_each_rule_goes_by_its_own_metric(tmp_path: Path, by: str) -> None:
+def test_each_rule_uses_its_own_metric(tmp_path: Path, by: str) -> None:
     best = {rule: CANDIDATES[place] for place, rule in enumerate(RULES)}
     metrics = {
         name: [

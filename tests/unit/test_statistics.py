@@ -54,10 +54,10 @@ def test_differences_are_paired_by_repeat() -> None:
     assert statistics.paired_difference({0: 1.0}, {1: 1.0}).n == 0
 
 
-def test_equal_repeats_claim_no_interval() -> None:
+def test_equal_repeats_have_no_interval() -> None:
     fifth = statistics.estimate(np.array([0.2, 0.2, 0.2]))
     assert (fifth.mean, fifth.n) == (pytest.approx(0.2), 3) and math.isnan(fifth.low) and math.isnan(fifth.high)
-    # Each repeat differs by one of 40 images, but the differences as they are computed by up to 1e-17.
+    # Each repeat differs by one of 40 images, but the computed differences vary by up to 1e-17.
     one_image = statistics.paired_difference({0: 9 / 40, 1: 10 / 40, 2: 13 / 40}, {0: 10 / 40, 1: 11 / 40, 2: 14 / 40})
     assert (one_image.mean, one_image.n) == (pytest.approx(-1 / 40), 3) and math.isnan(one_image.low)
 

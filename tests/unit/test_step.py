@@ -1,4 +1,4 @@
-"""Steps that are recorded and played, and training runs that alternate: the same bytes as a plain run. CUDA graphs need a GPU."""
+"""Recorded steps and alternating training runs give the same bytes as a plain run. CUDA graphs need a GPU."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -59,8 +59,8 @@ OPTIMIZERS = [
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_recorded_training_ends_in_the_same_bytes(optimizer: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is played is the step on fixed memory into which each batch and rate are copied; here Python plays it."""
+def test_recorded_training_ends_with_the_same_bytes(optimizer: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is replayed is the step on fixed memory, into which each batch and rate are copied; here Python replays it."""
     expected = trained(0, optimizer=optimizer)
     recordings: list[int] = []
 
@@ -73,7 +73,7 @@ def test_a_recorded_training_ends_in_the_same_bytes(optimizer: dict[str, Any], m
     assert recordings == [1], "a training is recorded once"
 
 
-def test_first_and_smaller_batches_run_as_they_are() -> None:
+def test_first_and_smaller_batches_run_unrecorded() -> None:
     model, training = prepared(0)
     step = Step(model, training.data, training.preparation, training.method, training.recipe, optim.build(model, training.recipe.optimizer))
     played: list[list[int]] = []
@@ -86,7 +86,7 @@ def test_first_and_smaller_batches_run_as_they_are() -> None:
 
 
 def test_steps_on_a_gpu_are_recorded_unless_batches_differ_in_shape() -> None:
-    """A stand-in says that it lies on a GPU; nothing is run."""
+    """A stand-in claims to be on a GPU; nothing is run."""
     model, training = prepared(0)
     on_gpu: Any = SimpleNamespace(is_cuda=True)
     data = replace(training.data, inputs=ResidentInputs(on_gpu))
@@ -100,7 +100,7 @@ def test_steps_on_a_gpu_are_recorded_unless_batches_differ_in_shape() -> None:
     assert isinstance(step(training.data, training.preparation), Step)
 
 
-def test_a_step_that_cannot_be_recorded_runs_as_it_is(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_cannot_be_recorded_runs_unrecorded(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     def record(function: Callable[[], None], generator: torch.Generator) -> Callable[[], None]:
         raise RuntimeError("operation not permitted when stream is capturing")
 
@@ -113,7 +113,7 @@ def test_a_step_that_cannot_be_recorded_runs_as_it_is(caplog: pytest.LogCaptureF
 def test_a_recording_that_fails_halfway_leaves_no_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
     def record(function: Callable[[], None], generator: torch.Generator) -> Callable[[], None]:
         for parameter in started[0].parameters():
-            parameter.grad = torch.full_like(parameter, 9.0)  # of a backward pass that was recorded in part, and never ran
+            parameter.grad = torch.full_like(parameter, 9.0)  # of a backward pass that was recorded in part but never ran
         raise RuntimeError("operation not permitted when stream is capturing")
 
     expected = trained(0)
@@ -125,7 +125,7 @@ def test_a_recording_that_fails_halfway_leaves_no_gradients(monkeypatch: pytest.
     assert torch.equal(weights(model), expected)
 
 
-def test_a_device_without_memory_for_recording_ends_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_out_of_memory_while_recording_ends_training(monkeypatch: pytest.MonkeyPatch) -> None:
     def record(function: Callable[[], None], generator: torch.Generator) -> Callable[[], None]:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
@@ -135,7 +135,7 @@ def test_a_device_without_memory_for_recording_ends_the_training(monkeypatch: py
 
 
 def test_training_runs_that_alternate_do_not_touch_each_other() -> None:
-    """The second is longer, so that it finishes alone."""
+    """The second is longer, so it finishes alone."""
     alone = [trained(0), trained(1, epochs=6), trained(2)]
     jobs = [prepared(0), prepared(1, epochs=6), prepared(2)]
     seen: list[tuple[int, int]] = []
@@ -176,7 +176,7 @@ def test_a_failed_cuda_recording_leaves_random_numbers_usable() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_cuda_graphs_train_as_plain_steps_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a GPU sums may be taken in another order, so weights agree within 1e-4 after these few steps."""
+    """A GPU may sum in another order, so weights agree within 1e-4 after these few steps."""
     device = torch.device("cuda")
     graphed = trained(0, device)
     jobs = [prepared(seed, device) for seed in range(2)]

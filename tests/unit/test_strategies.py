@@ -1,4 +1,4 @@
-"""Strategies: exact counts, from the right end, among the right candidates; balanced parts; and what cannot be done is refused."""
+"""Strategies: exact counts from the right end of the right candidates, balanced parts, and refusals."""
 
 import math
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def training_sets(draw: st.DrawFn) -> Data:
 
 
 def request(plan: str, data: Data, **changes: Any) -> Request:
-    """What is asked of a plan's strategy, in a setting of two groups per class."""
+    """The request for a plan in a setting with two groups per class."""
     label, carrier, aligned, rank = data
     values: dict[str, Any] = {"group": label * 2 + carrier, "rank": rank, "source": SOURCE} | changes
     return Request(plan=plans.parse(plan), repeat=0, label=label, carrier=carrier, aligned=aligned, **values)
@@ -57,7 +57,7 @@ def pruned_by(plan: str, data: Data) -> np.ndarray:
 
 
 def balanced(plan: str, part: np.ndarray, parts: int, repeat: int = 0) -> Weights:
-    """The weights by a partition alone: nothing else is known of the samples."""
+    """The weights by a partition, when nothing else is known about the samples."""
     unknown = np.full(len(part), -1)
     names = tuple(f"part {k}" for k in range(parts))
     asked = Request(plans.parse(plan), repeat, np.zeros(len(part), np.int16), unknown, unknown, unknown, part=part, parts=names)
@@ -184,7 +184,7 @@ def test_what_goes_first_is_hardest_or_easiest(data: Data, strategy: str, sparsi
 
 
 @given(training_sets(), SPARSITY)
-def test_random_pruning_goes_by_the_repeats_random_order_alone(data: Data, sparsity: str) -> None:
+def test_random_pruning_uses_only_the_repeats_random_order(data: Data, sparsity: str) -> None:
     label = data[0]
     asked = request(f"random-{sparsity}", data, rank=None, source=None)
     order = seeds.generator(seeds.PRUNING, 0).permutation(len(label))
@@ -223,7 +223,7 @@ def _can_end_equal(label: np.ndarray, candidates: np.ndarray, sparsity: str) -> 
 
 
 @given(training_sets(), st.sampled_from(["hardest", "easiest"]), SPARSITY)
-def test_per_group_equal_ends_with_classes_of_equal_size_or_says_why_not(data: Data, order: str, sparsity: str) -> None:
+def test_per_group_equal_makes_classes_equal_or_says_why_not(data: Data, order: str, sparsity: str) -> None:
     label, _, aligned, rank = data
     candidates = aligned == 1
     classes = np.unique(label[candidates])
@@ -270,7 +270,7 @@ def test_per_group_equal_by_hand(assert_one_sentence: Callable[[str], None]) -> 
         assert_one_sentence(reason)
 
 
-@pytest.mark.parametrize("sparsity", ["0.10", "0.90"])  # no sparsity helps, so none is advised
+@pytest.mark.parametrize("sparsity", ["0.10", "0.90"])  # no sparsity helps, so none is suggested
 def test_per_group_equal_names_the_class_with_too_few_candidates(sparsity: str, assert_one_sentence: Callable[[str], None]) -> None:
     label = np.repeat([0, 1], [10, 4])
     aligned = np.concatenate([np.repeat([1, 0], [3, 7]), np.repeat([1, 0], [4, 0])])
@@ -295,7 +295,7 @@ def test_samples_of_unknown_group_are_not_pruned_by_group() -> None:
         ("per_group_equal-el2n-hardest-0.10", {"aligned": np.full(4, -1)}, "no training sample is aligned"),
     ],
 )
-def test_what_the_setting_does_not_have_is_refused(
+def test_plans_need_what_the_setting_must_have(
     plan: str, changes: dict[str, Any], reason: str, assert_one_sentence: Callable[[str], None]
 ) -> None:
     label, unknown = np.array([0, 0, 1, 1]), np.full(4, -1)
@@ -306,7 +306,7 @@ def test_what_the_setting_does_not_have_is_refused(
 
 
 def test_balancing_by_hand() -> None:
-    part = np.array([0, 0, 0, 0, 0, 2, 2, 2, 3, 3])  # nothing in part 1
+    part = np.array([0, 0, 0, 0, 0, 2, 2, 2, 3, 3])  # part 1 is empty
     subsampled = balanced("balance_subsample-groups", part, 4)
     assert np.bincount(part, subsampled.weight).tolist() == [2, 0, 2, 2] and set(subsampled.weight) == {0.0, 1.0}
     assert subsampled.visits == EXACT and subsampled.candidates.all()
@@ -335,7 +335,7 @@ def test_subsampling_is_random_and_even() -> None:
 
 
 @given(PARTITIONS)
-def test_reweighting_expects_equal_draws_of_every_part_and_as_many_as_samples(part: np.ndarray) -> None:
+def test_reweighting_draws_parts_equally_and_as_often_as_there_are_samples(part: np.ndarray) -> None:
     weight = balanced("balance_reweight-groups", part, 6).weight
     assert weight.sum() == pytest.approx(len(part), rel=1e-12)
     expected = np.bincount(part, weight)[np.bincount(part) > 0]

@@ -1,4 +1,4 @@
-"""The benchmark table: published and measured values apart, on metrics worked out by hand; which runs it needs."""
+"""The benchmark table on metrics worked out by hand: published and measured values, and the runs it needs."""
 
 import csv
 import math
@@ -89,7 +89,7 @@ def make_among(monkeypatch: pytest.MonkeyPatch, test: dict[str, float], validati
 
 
 @pytest.mark.parametrize("test", [{SOME: 0.1, MORE: 0.2, PLAN: 0.9}, {SOME: 0.9, MORE: 0.2, PLAN: 0.1}])
-def test_a_plan_is_chosen_by_the_validation_split_whatever_the_test_split_says(
+def test_a_plan_is_chosen_by_the_validation_split_regardless_of_the_test_split(
     monkeypatch: pytest.MonkeyPatch, test: dict[str, float]
 ) -> None:
     report = make_among(monkeypatch, test, {SOME: [0.9, 0.1], MORE: [0.6, 0.7], PLAN: [0.5, None]})  # means .5, .65 and .5
@@ -103,7 +103,7 @@ def test_a_plan_is_chosen_by_the_validation_split_whatever_the_test_split_says(
     assert [(cells[0], cells[2]) for cells in choice.rows] == [(SOME, "no"), (MORE, "yes"), (PLAN, "no")]
 
 
-def test_of_equal_plans_the_first_named_is_taken_and_what_was_not_measured_never(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_equal_plans_the_first_is_chosen_and_unmeasured_ones_never(monkeypatch: pytest.MonkeyPatch) -> None:
     equal = make_among(monkeypatch, {SOME: 0.1, MORE: 0.2, PLAN: 0.3}, {SOME: [None, None], MORE: [0.5, 0.5], PLAN: [0.5, 0.5]})
     assert row_of(equal, "waterbirds", "Pruning", "accuracy").plan == MORE
 
@@ -111,12 +111,12 @@ def test_of_equal_plans_the_first_named_is_taken_and_what_was_not_measured_never
 def test_without_a_validation_split_nothing_can_be_chosen(
     monkeypatch: pytest.MonkeyPatch, assert_one_sentence: Callable[[str], None]
 ) -> None:
-    with pytest.raises(DataError, match="No pruning plan of 'birds' has a worst group on the validation split") as error:
+    with pytest.raises(DataError, match="No pruning plan of 'birds' has a worst-group accuracy on the validation split") as error:
         make_among(monkeypatch, {SOME: 0.1, MORE: 0.2}, {plan: [None, None] for plan in (SOME, MORE, PLAN)})
     assert_one_sentence(str(error.value))
 
 
-def test_published_and_measured_values_stand_apart() -> None:
+def test_published_and_measured_values_are_separate() -> None:
     report = make()
     erm = row_of(report, "waterbirds", "ERM", "worst_group_accuracy")
     assert (erm.published, erm.published_spread, erm.printed) == (0.7481, 0.007, "74.81 (0.7)")
@@ -211,7 +211,7 @@ def check(config: Config) -> None:
     kinds.check("studies.one.tables.table1", study["tables"]["table1"], study, config)
 
 
-def test_a_benchmark_needs_erm_and_its_own_plans_and_no_more(config: Config) -> None:
+def test_a_benchmark_needs_only_erm_and_its_own_plans(config: Config) -> None:
     table = {"kind": "benchmark", "benchmarks": {"waterbirds": {"setting": "waterbirds", "plans": [SOME, PLAN]}}}
     one = study_of(config, table)
     check(one)
@@ -238,7 +238,7 @@ def test_a_benchmark_needs_erm_and_its_own_plans_and_no_more(config: Config) -> 
             {"setting": "waterbirds", "plans": [PLAN], "rivals": {"jtt": {"method": "emr"}}},
             "benchmarks.waterbirds.rivals.jtt.method: 'emr' is not a known method (did you mean 'erm'?)",
         ),
-        ({"setting": "waterbirds", "plans": [PLAN, "none"]}, "plans names 'none', which is measured in any case"),
+        ({"setting": "waterbirds", "plans": [PLAN, "none"]}, "plans names 'none', which is always measured"),
         ({"setting": "waterbirds", "plans": ["per_group-el3n-hardest-0.90"]}, "score 'el3n' is not a known score of 'waterbirds'"),
     ],
 )
@@ -254,7 +254,7 @@ def test_without_validation_samples_one_plan_must_be_named(config: Config, asser
     benchmarks = {"waterbirds": {"setting": "waterbirds", "plans": [SOME, PLAN]}}
     with pytest.raises(ConfigError) as error:
         check(replace(study_of(config, {"kind": "benchmark", "benchmarks": benchmarks}), settings=settings))
-    assert "plans names 2 plans, but 'waterbirds' has no validation samples to choose by; name one" in str(error.value)
+    assert "plans names 2 plans, but 'waterbirds' has no validation samples to choose one by; name only one" in str(error.value)
     assert_one_sentence(str(error.value))
 
 

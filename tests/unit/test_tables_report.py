@@ -1,4 +1,4 @@
-"""What all reports share: tidy CSV at full precision, readable Markdown, files that are written whole."""
+"""What all reports share: tidy CSV at full precision, readable Markdown, files that are written completely or not at all."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from spurprune.errors import DataError
 from spurprune.evaluation.statistics import Estimate
 from spurprune.storage.files import write_text
 from spurprune.storage.tidy import to_csv
-from spurprune.tables.report import NOT_KNOWN, Report, Section, interval, natural_key, to_markdown
+from spurprune.tables.report import NOT_KNOWN, Report, Section, interval, natural_key, number_of_repeats, to_markdown
 
 NOTHING = Estimate(math.nan, math.nan, math.nan, 0)
 
@@ -30,7 +30,7 @@ class Record:
     share: Estimate
 
 
-def test_csv_spreads_an_estimate_over_four_columns_and_leaves_out_what_does_not_exist() -> None:
+def test_csv_spreads_an_estimate_over_four_columns_and_leaves_undefined_cells_empty() -> None:
     rows = [Record("a", None, 3, 0.1 + 0.2, Estimate(0.5, 0.25, 0.75, 5)), Record('b, "c"', "el2n", 4, math.nan, NOTHING)]
     assert to_csv(rows) == (
         "name,score,count,value,share,share_ci_low,share_ci_high,share_repeats\n"
@@ -58,6 +58,11 @@ def test_intervals_in_words() -> None:
     assert interval(Estimate(-0.0001, -0.02, 0.0198, 5), 100, 1, sign=True) == "0.0 ± 2.0"
     assert interval(Estimate(0.412, math.nan, math.nan, 1), 100, 1) == "41.2"
     assert interval(NOTHING) == NOT_KNOWN
+
+
+@pytest.mark.parametrize(("counts", "text"), [([5, 5], "n = 5"), ([5, 3, 4], "n = 3 to 5"), ([], "n = 0")])
+def test_the_number_of_repeats_in_words(counts: list[int], text: str) -> None:
+    assert number_of_repeats(counts) == text
 
 
 def test_names_sort_by_the_numbers_in_them() -> None:

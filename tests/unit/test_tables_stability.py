@@ -111,7 +111,7 @@ def test_scores_are_compared_by_their_means() -> None:
     assert matrix.rows == [["el2n", "–", "0.99", "−1.00"], ["aum", "0.00", "–", "−0.99"], ["loss", "0.00", "0.00", "–"]]
 
 
-def test_settings_and_scores_stand_in_the_order_asked_for() -> None:
+def test_settings_and_scores_keep_the_configured_order() -> None:
     found = [source(setting, score, {0: [UP, UP]}) for setting in ("a", "b") for score in ("aum", "el2n")]
     made = report(found, options("el2n", "aum", settings=("b", "a")))
     assert [(row.setting, row.score) for row in rows_of(made, "seeds")] == [("b", "el2n"), ("b", "aum"), ("a", "el2n"), ("a", "aum")]
@@ -147,11 +147,11 @@ def test_pairs_are_disjoint_distinct_and_use_every_seed_equally(seeds: int, data
 
 
 def test_too_few_seeds_are_refused() -> None:
-    with pytest.raises(ValueError, match="5 seeds hold no two disjoint sets of 3"):
+    with pytest.raises(ValueError, match="5 seeds do not contain two disjoint sets of 3"):
         stability.disjoint_pairs(5, 3)
 
 
-def test_ties_at_the_edge_count_with_their_chance() -> None:
+def test_ties_at_the_threshold_count_with_their_probability() -> None:
     # The hardest two of four: the 9 in both; then one of three zeros in each, the same one with a chance of one third.
     tied = np.array([9.0, 0, 0, 0])
     assert top_overlap(tied, tied, 0.5) == pytest.approx((1 + 1 / 3) / 2)

@@ -80,7 +80,7 @@ def row_of(report: Report, setting: str, plan: str, metric: str) -> summary.Summ
     return row
 
 
-def test_one_row_a_run_and_metric_in_a_readable_order(report: Report) -> None:
+def test_one_row_per_run_and_metric_in_a_readable_order(report: Report) -> None:
     runs = [("s", "none"), ("s", HARDEST), ("s.count-5", "none"), ("s.count-10", "none")]
     assert [(row.setting, row.plan, row.metric) for row in report.rows] == [(*run, metric) for run in runs for metric in summary.METRICS]
     assert {row.split for row in report.rows} == {"test"}
@@ -108,7 +108,7 @@ def test_a_metric_that_does_not_exist_in_a_repeat_is_left_out(report: Report) ->
     assert difference.mean == pytest.approx(0.2) and difference.n == 1
 
 
-def test_what_the_plan_did_stands_in_every_row(report: Report) -> None:
+def test_every_row_says_what_the_plan_did(report: Report) -> None:
     row = row_of(report, "s", HARDEST, "accuracy")
     assert (row.strategy, row.score, row.order, row.sparsity) == ("carriers", "el2n", "hardest", "0.25")
     assert (row.candidates, row.pruned, row.pruned_carriers) == (40.5, 10, 10)
@@ -133,7 +133,7 @@ def test_markdown_shows_per_cent_with_intervals_and_marks_clear_differences(repo
     assert "n = 1 to 2" in report.introduction
 
 
-def test_a_plan_by_the_random_score_is_told_so() -> None:
+def test_a_plan_by_the_random_score_is_named_so() -> None:
     runs = [("s", "none", 0), ("s", HARDEST, 0)]
     table = metrics_table(*runs)
     plan = pc.replace_substring(table.column("plan"), "el2n", "random")
@@ -146,7 +146,7 @@ def renamed(table: pa.Table, column: str, old: str, new: str) -> pa.Table:
     return table.set_column(table.column_names.index(column), column, values)
 
 
-def test_methods_have_rows_and_sections_of_their_own() -> None:
+def test_methods_have_separate_rows_and_sections() -> None:
     erm = metrics_table(("s", "none", 0), ("s", HARDEST, 0))
     other = renamed(metrics_table(("s", "none", 1), ("s", HARDEST, 1)), "method", "erm", "group_dro")
     other = other.set_column(other.column_names.index("repeat"), "repeat", pa.array([0] * len(other), pa.int16()))
@@ -179,7 +179,7 @@ def test_plans_that_do_not_prune_by_a_score_in_words(plan: str, words: str) -> N
     assert {row[0] for row in report.sections[0].rows} == {"no pruning", words}
 
 
-def test_carriers_that_are_not_known_are_told_so() -> None:
+def test_unknown_carriers_are_a_dash() -> None:
     table = metrics_table(("s", "none", 0), ("s", HARDEST, 0))
     unknown = pc.equal(table.column("metric"), "pruned_carriers_samples")
     value = pc.if_else(unknown, None, table.column("value"))

@@ -1,4 +1,4 @@
-"""torchvision's networks as ours: the same bodies, a linear classifier, pretrained weights that must fit."""
+"""torchvision's networks: the same bodies, a linear classifier, and pretrained weights that must fit."""
 
 import os
 import pickle
@@ -31,7 +31,7 @@ def build(architecture: str = SMALL, pretrained: str | None = None, seed: int = 
 
 
 def their_network(architecture: str = SMALL, classes: int = 5) -> nn.Module:
-    """A network of torchvision with fresh weights, and batch normalisation's statistics away from their start."""
+    """A network of torchvision with fresh weights, and batch normalisation statistics other than the initial ones."""
     torch.manual_seed(7)
     model: nn.Module = THEIRS[architecture](weights=None, num_classes=classes).eval()
     for module in model.modules():
@@ -90,7 +90,7 @@ def test_a_squeezenet_with_the_same_weights_gives_torchvisions_logits_where_its_
     without_relu = convolution(theirs.features(x)).mean(dim=(2, 3))
     torch.testing.assert_close(ours(x), without_relu)
     assert (ours(x) < 0).any() and not (theirs(x) < 0).any(), "the ReLU would change nothing in this test"
-    with torch.no_grad():  # lift all places above 0, and both agree
+    with torch.no_grad():  # with all positions lifted above 0, both agree
         ours.classifier.bias.add_(100)
         convolution.bias.add_(100)
     torch.testing.assert_close(ours(x), theirs(x))
@@ -123,7 +123,9 @@ def test_dropout_of_a_squeezenet_comes_before_the_features_and_only_in_training(
 
 @pytest.mark.parametrize("architecture", ["resnet18", SMALL])
 @pytest.mark.parametrize("name", ["weights.safetensors", "weights.pth"])
-def test_pretrained_bodies_are_the_files_and_classifiers_the_seeds(architecture: str, name: str, saved: Callable[..., str]) -> None:
+def test_pretrained_bodies_come_from_the_file_and_classifiers_from_the_seed(
+    architecture: str, name: str, saved: Callable[..., str]
+) -> None:
     theirs = their_network(architecture).state_dict()
     path = saved(theirs, name)
     one, other = (build(architecture, path, seed).state_dict() for seed in (1, 2))
@@ -136,7 +138,7 @@ def test_pretrained_bodies_are_the_files_and_classifiers_the_seeds(architecture:
     assert one["classifier.weight"].shape == (2, 512)
 
 
-def test_a_file_without_classifier_or_without_step_counters_will_do(saved: Callable[..., str]) -> None:
+def test_a_file_may_lack_the_classifier_and_the_step_counters(saved: Callable[..., str]) -> None:
     weights = their_network("resnet18").state_dict()
     kept = {key: value for key, value in weights.items() if not key.startswith("fc.") and "num_batches_tracked" not in key}
     model = build("resnet18", saved(kept, "old.pth"))
@@ -160,7 +162,7 @@ def test_weights_that_do_not_fit(saved: Callable[..., str], assert_one_sentence:
         assert_one_sentence(message)
 
 
-def test_files_that_are_missing_damaged_or_no_weights(
+def test_files_that_are_missing_damaged_or_not_weights(
     saved: Callable[..., str], tmp_path: Path, assert_one_sentence: Callable[[str], None]
 ) -> None:
     for name in ("damaged.safetensors", "damaged.pth"):
@@ -206,12 +208,12 @@ def test_torchvisions_own_weights_come_from_its_cache(tmp_path: Path, monkeypatc
     assert model.classifier.weight.shape == (2, 512)
 
 
-def test_torchvisions_own_weights_cannot_be_had(
+def test_torchvisions_own_weights_may_be_unavailable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_one_sentence: Callable[[str], None]
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     for name in ("http_proxy", "https_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nothing listens
     message = refusal("imagenet")
     assert message.startswith(
         "torchvision could not load its weights from https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth ("

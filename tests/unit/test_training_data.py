@@ -35,7 +35,7 @@ def test_images_follow_their_ids_in_any_order() -> None:
     assert len(data) == 4
 
 
-def test_the_overlay_is_on_its_carriers_only_and_not_on_the_dataset() -> None:
+def test_the_overlay_changes_its_carriers_only_and_not_the_dataset() -> None:
     before = INPUTS.copy()
     carrier = np.array([True, False, False, True])
     data = loaded(carrier=carrier)
@@ -45,7 +45,7 @@ def test_the_overlay_is_on_its_carriers_only_and_not_on_the_dataset() -> None:
     assert np.array_equal(INPUTS, before)
 
 
-def test_carriers_without_an_overlay_stay_as_they_are() -> None:
+def test_carriers_without_an_overlay_are_unchanged() -> None:
     data = loaded(carrier=np.ones(4, dtype=bool), overlay=None)
     assert np.array_equal(everything(data), INPUTS[IDS])
 
@@ -60,7 +60,7 @@ def test_a_subset_keeps_its_samples_together_without_copying_inputs() -> None:
 
 
 def test_inputs_copied_to_the_device_in_parts_are_the_mapped_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a GPU holds, made on the CPU: chunks of two images, the last one smaller."""
+    """What a GPU would hold, made on the CPU, in chunks of two images of which the last is smaller."""
     monkeypatch.setattr("spurprune.training.data.CHUNK_BYTES", 2 * INPUTS[0].nbytes)
     ids = np.array([4, 0, 2, 0, 1])
     mapped = loaded(ids=ids, carrier=np.array([True, False, True, True, False])).inputs
@@ -71,14 +71,14 @@ def test_inputs_copied_to_the_device_in_parts_are_the_mapped_ones(monkeypatch: p
     assert torch.equal(resident, mapped.batch(rows))
 
 
-def test_tokens_stay_whole_numbers() -> None:
+def test_tokens_stay_integers() -> None:
     tokens = np.arange(12, dtype=np.int32).reshape(4, 3)
     data = loaded(tokens, np.array([2, 0]), NOBODY[:2], overlay=None)
     assert data.batch(torch.tensor([1, 0])).tolist() == [[0, 1, 2], [6, 7, 8]]
     assert isinstance(data.inputs, MappedInputs) and data.inputs.resident().values.dtype == torch.int32
 
 
-def test_vectors_reach_the_network_as_they_are() -> None:
+def test_vectors_reach_the_network_unchanged() -> None:
     vectors = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
     data = loaded(vectors, overlay=None)
     batch = Vectors().prepare(data.batch(torch.tensor([2, 0, 2])))

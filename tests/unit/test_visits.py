@@ -25,7 +25,7 @@ def test_exact_visits_by_hand() -> None:
 
 
 def test_drawn_visits_by_hand() -> None:
-    """Weights of 0.5 and 1.5 make two draws, of which the second sample gets three quarters."""
+    """Weights of 0.5 and 1.5 make two draws, three quarters of which are of the second sample."""
     weight = np.array([0.5, 0.0, 1.5])
     epochs = [epoch_rows(weight, DRAWN, rng(seed)) for seed in range(4000)]
     assert {len(rows) for rows in epochs} == {2} and {rows.dtype for rows in epochs} == {np.dtype(np.int64)}

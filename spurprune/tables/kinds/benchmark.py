@@ -1,9 +1,9 @@
-"""The benchmark: Table 1 of the paper, what was measured here beside what is published, and which group labels each method needs."""
+"""The benchmark: the paper's Table 1 with published and measured values, and the group labels that each method needs."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from spurprune.config.known import require_known
 from spurprune.errors import ConfigError, DataError, PlanError
@@ -12,17 +12,17 @@ from spurprune.evaluation.series import UNKNOWN, mean_of
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures.kind import NAMES, NO_PRUNING, TEXT, Configuration, Item, Kind, Runs, Schema, Study, require_dataset
 from spurprune.pruning import plan as plans
-from spurprune.tables.report import NOT_KNOWN, Report, Section, Sources, interval
+from spurprune.tables.report import NOT_KNOWN, Report, Run, Section, Sources, interval, number_of_repeats
 
 if TYPE_CHECKING:
     from spurprune.evaluation.frame import Metrics
 
-ERM = "erm"  # the method entry from which the rows of ERM and pruning are measured
-PRUNING = "pruning"  # the row of the paper's own method: ERM on what a plan leaves
+ERM = "erm"  # the method entry behind the rows ERM and Pruning
+PRUNING = "pruning"  # the row of the paper's own method: ERM on the samples that a plan keeps
 METRICS = ("worst_group_accuracy", "accuracy_weighted", "accuracy")  # the last one is not published
-CHOICE = METRICS[0]  # what a plan is chosen by, on the validation split
+CHOICE = METRICS[0]  # the metric by which a plan is chosen, on the validation split
 NOT_MEASURED = "not measured"
-CANDIDATES = ("Pruning plan", "Worst, validation", "Taken")
+CANDIDATES = ("Pruning plan", "Worst, validation", "Chosen")
 HEADER = (
     "Method",
     "Group labels, train",
@@ -34,21 +34,13 @@ HEADER = (
     "Raw mean, measured",
 )
 INTRODUCTION = (
-    "Accuracies on the test split in per cent. Published: Table 1 of Mulchandani and Kim (ICLR 2025), with what it prints in brackets; "
-    "the group labels that a method needs are the paper's, too. Measured: here, mean ± half of the 95% confidence interval over repeats "
-    "({repeats}), after the last epoch; of three repeats that half is 2.5 standard deviations, so do not compare it with the brackets. "
-    "Among several pruning plans, the one with the highest worst-group accuracy on the validation split is taken, mean over repeats, for "
-    "all repeats; test metrics choose nothing. Worst: the worst group's accuracy. Mean: the groups' accuracies weighted by their shares of "
-    "the training split; raw mean: the share of all test samples that are predicted correctly."
+    "Accuracies on the test split in per cent. Published: Table 1 of Mulchandani and Kim (ICLR 2025), including the numbers in brackets "
+    "and the group labels that a method needs. Measured: by this workflow, mean ± half of the 95% confidence interval over repeats "
+    "({repeats}), after the last epoch; with three repeats this half is 2.5 standard deviations, so it cannot be compared with the numbers "
+    "in brackets. Of several pruning plans, the one with the highest worst-group accuracy on the validation split (mean over repeats) is "
+    "used for all repeats; test metrics are never used for choices. Worst: the accuracy of the worst group. Mean: the group accuracies "
+    "weighted by the groups' shares of the training split; raw mean: the share of all test samples that are predicted correctly."
 )
-
-
-class Run(NamedTuple):
-    """What names a run, all its blocks together."""
-
-    setting: str
-    method: str
-    plan: str
 
 
 BENCHMARK: Schema = {
@@ -73,7 +65,7 @@ BENCHMARK: Schema = {
 
 
 def rivals_of(asked: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Return by which (method entry, plan) rows of Table 1 are measured, besides ERM and pruning, by the row's key."""
+    """Return the (method entry, plan) by which rows of Table 1 other than ERM and Pruning are measured, by the row's key."""
     return {key: (rival["method"], rival.get("plan", NO_PRUNING)) for key, rival in asked.get("rivals", {}).items()}
 
 
@@ -104,10 +96,10 @@ def _check_one(key: str, dataset: str, asked: Mapping[str, Any], config: Configu
         except PlanError as error:
             raise ConfigError(f"{key}.plans: {error}") from None
     if NO_PRUNING in asked["plans"]:
-        raise ConfigError(f"{key}.plans names 'none', which is measured in any case; name plans that prune.")
+        raise ConfigError(f"{key}.plans names 'none', which is always measured; name only plans that prune.")
     if len(asked["plans"]) > 1 and config.settings[setting]["validation"] == "none":
         raise ConfigError(
-            f"{key}.plans names {len(asked['plans'])} plans, but '{setting}' has no validation samples to choose by; name one."
+            f"{key}.plans names {len(asked['plans'])} plans, but '{setting}' has no validation samples to choose one by; name only one."
         )
     require_known(ERM, config.methods, f"{key}: '{ERM}', by which pruning is measured,", "method")
     rows = [method.key for method in published().methods if method.key not in OURS]
@@ -117,12 +109,12 @@ def _check_one(key: str, dataset: str, asked: Mapping[str, Any], config: Configu
 
 
 def table_1_of(item: Item) -> dict[str, Any]:
-    """Return all of Table 1."""
+    """Return Table 1."""
     return {"published": table_1()}
 
 
 KIND = Kind(
-    "The paper's Table 1, published and measured values apart.",
+    "The paper's Table 1, with published and measured values side by side.",
     reads=("metrics",),
     required={
         "benchmarks": {
@@ -141,11 +133,11 @@ KIND = Kind(
 
 @dataclass(frozen=True)
 class BenchmarkRow:
-    """One metric of one method on one dataset, all as shares in [0, 1].
+    """One metric of one method on one dataset, as shares in [0, 1].
 
-    ``split`` is "test", or "validation" in the rows of the plans that pruning was chosen among. ``published``, its spread and ``printed``
-    (how it stands in the paper, in per cent) are None where the paper has no value; ``measured`` has no repeats, and ``setting``,
-    ``entry`` (of the configuration's methods) and ``plan`` are None, where the method was not measured here.
+    ``split`` is "test", or "validation" in rows of the plans to choose from. ``published``, its spread and ``printed`` (as in the paper, in
+    per cent) are None if the paper has no value. If the method was not measured here, ``measured`` has no repeats, and ``setting``,
+    ``entry`` (of the configuration's methods) and ``plan`` are None.
     """
 
     benchmark: str
@@ -164,11 +156,11 @@ class BenchmarkRow:
 
 
 def report(sources: Sources, options: Mapping[str, Any]) -> Report:
-    """Return the table of the options' ``benchmarks``, a setting and pruning plans by dataset.
+    """Return the report on the options' ``benchmarks``: for every dataset, a setting, pruning plans and possibly rivals.
 
-    ``published`` lists the rows of Table 1 as plain values (see ``spurprune.evaluation.published.table_1``). ERM and pruning are measured
-    from the setting's runs without pruning and by the plan that ``chosen`` takes; every other method from the runs that ``rivals`` names,
-    if it names any. Raises DataError if a run is missing.
+    ``published`` lists the rows of Table 1 as plain values (see ``spurprune.evaluation.published.table_1``). ERM is measured from the
+    setting's runs without pruning, Pruning from those on the plan that ``chosen`` returns, and other methods from the runs that ``rivals``
+    names, if any. Raises DataError if a run is missing.
     """
     metrics = sources.metrics
     rows, sections = [], []
@@ -179,15 +171,14 @@ def report(sources: Sources, options: Mapping[str, Any]) -> Report:
         sections.append(_section(name, asked["setting"], plan, found))
         sections += [_choice(name, plan, candidates)] if candidates else []
         rows += [*found, *candidates]
-    counts = sorted({row.measured.n for row in rows if row.measured.n})
-    repeats = f"n = {' to '.join(str(count) for count in sorted({counts[0], counts[-1]}))}" if counts else "n = 0"
+    repeats = number_of_repeats(row.measured.n for row in rows if row.measured.n)
     return Report(rows, INTRODUCTION.format(repeats=repeats), sections)
 
 
 def chosen(asked: Mapping[str, Any], metrics: "Metrics") -> str:
-    """Return the plan that stands for pruning: the only one asked for, else the one with the best worst group on the validation split.
+    """Return the plan for the row Pruning: the only one named, or else the one with the highest worst-group accuracy on validation samples.
 
-    What counts is the mean over repeats; of equal ones, the plan named first is taken. Raises DataError if no plan has any.
+    Means over repeats are compared; of equal plans, the first is chosen. Raises DataError if no plan has a value.
     """
     names: list[str] = asked["plans"]
     if len(names) == 1:
@@ -195,7 +186,7 @@ def chosen(asked: Mapping[str, Any], metrics: "Metrics") -> str:
     worst = {plan: _validated(metrics, asked["setting"], plan) for plan in names}
     measured = [plan for plan in names if worst[plan].n]
     if not measured:
-        raise DataError(f"No pruning plan of '{asked['setting']}' has a worst group on the validation split to choose by; name one plan.")
+        raise DataError(f"No pruning plan of '{asked['setting']}' has a worst-group accuracy on the validation split; name only one plan.")
     return max(measured, key=lambda plan: worst[plan].mean)
 
 
@@ -210,7 +201,7 @@ def _rows(
     for method in rows_of_paper:
         run = run_of(method["key"], asked, plan)
         if run is not None and run not in metrics.runs:
-            raise DataError(f"There are no metrics of '{run.setting}' with the plan '{run.plan}' to tabulate; rerun the workflow.")
+            raise DataError(f"There are no metrics of '{run.setting}' with the plan '{run.plan}'; rerun the workflow to make them.")
         printed = method["results"].get(benchmark, {})
         for metric in METRICS:
             paper = printed.get(metric, {})
@@ -237,7 +228,7 @@ def _rows(
 def _candidate_rows(
     benchmark: str, asked: Mapping[str, Any], rows_of_paper: Sequence[Mapping[str, Any]], metrics: "Metrics"
 ) -> list[BenchmarkRow]:
-    """Return what the plans were chosen by, one row for each; none where there was nothing to choose."""
+    """Return one row per plan with the metric that it was chosen by; none if there is only one plan."""
     (pruning,) = [method for method in rows_of_paper if method["key"] == PRUNING]
     head = (benchmark, pruning["name"], pruning["labels_train"], pruning["labels_validation"], "validation", CHOICE, None, None, None)
     setting, names = asked["setting"], asked["plans"] if len(asked["plans"]) > 1 else []
@@ -245,7 +236,7 @@ def _candidate_rows(
 
 
 def run_of(key: str, asked: Mapping[str, Any], plan: str) -> Run | None:
-    """Return the run from which a row of Table 1 is measured: pruning by the plan, a rival by what is asked; None if it is not measured."""
+    """Return the run from which a row of Table 1 is measured, None if it is not; Pruning is measured on ``plan``."""
     runs = {ERM: (ERM, NO_PRUNING), PRUNING: (ERM, plan), **rivals_of(asked)}
     return Run(asked["setting"], *runs[key]) if key in runs else None
 
@@ -259,7 +250,7 @@ def _section(benchmark: str, setting: str, plan: str, rows: Sequence[BenchmarkRo
 
 
 def _choice(benchmark: str, plan: str, rows: Sequence[BenchmarkRow]) -> Section:
-    """Return the section that shows by what the plan was chosen."""
+    """Return the section on the choice of the plan."""
     cells = [[str(row.plan), interval(row.measured, 100, 1), "yes" if row.plan == plan else "no"] for row in rows]
     return Section(f"{benchmark}: how the pruning plan was chosen", CANDIDATES, cells)
 

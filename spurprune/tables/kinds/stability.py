@@ -1,4 +1,4 @@
-"""Stability: how far the ranking by difficulty depends on the reference runs it was made from, and on the score."""
+"""Stability: how much rankings by difficulty depend on the reference runs and on the score."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,24 +19,24 @@ def scores_of(item: Item, study: Study) -> list[str]:
 
 
 KIND = Kind(
-    "How far rankings by difficulty agree between reference runs, and between scores.",
+    "How well rankings by difficulty agree between reference runs and between scores.",
     reads=("difficulty",),
     required={"settings": NAMES, "scores": NAMES},
     plans=nothing,
     scores=scores_of,
 )
-TOP_SHARE = 0.10  # the share of samples, the hardest, whose overlap is reported
+TOP_SHARE = 0.10  # the share of hardest samples whose overlap is reported
 INTRODUCTION = (
     "How stable the ranking of training samples by difficulty is; mean ± half of the 95% confidence interval over repeats. Between "
-    "reference runs: two rankings, each by the mean score of k reference runs that the other does not use. Overlap: the part of the "
-    "hardest 10% of samples that both rankings share; by chance it is 0.10. Between scores, each the mean over all its reference runs: "
-    "Spearman's rank correlation above the diagonal, the overlap of the hardest 10% below it."
+    "reference runs: two rankings, each by the mean score of k reference runs that the other does not use. Overlap: the share of the "
+    "hardest 10% of samples that the two rankings have in common, 0.10 by chance. Between scores, each averaged over all its reference "
+    "runs: Spearman's rank correlation above the diagonal, the overlap of the hardest 10% below."
 )
 
 
 @dataclass(frozen=True)
 class RepeatScores:
-    """One repeat's difficulty by one score: ``sample_id`` int64 [N], ascending; ``mean`` float64 [N]; ``seeds`` float64 [S, N]."""
+    """One repeat's values of one score: ``sample_id`` int64 [N], ascending; ``mean`` float64 [N]; ``seeds`` float64 [S, N]."""
 
     sample_id: np.ndarray
     mean: np.ndarray
@@ -45,7 +45,7 @@ class RepeatScores:
 
 @dataclass(frozen=True)
 class Scores:
-    """One setting's difficulty by one score, by repeat; ``shared`` where all repeats have it from the same reference runs."""
+    """One setting's values of one score, by repeat; ``shared`` if all repeats have the same reference runs."""
 
     by_repeat: Mapping[int, RepeatScores]
     shared: bool
@@ -53,7 +53,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far rankings agree, over repeats; ``pairs`` of rankings were compared in each."""
+    """The agreement of rankings over repeats; ``pairs`` is the number of pairs of rankings in each repeat."""
 
     pairs: int
     rank_correlation: Estimate
@@ -64,7 +64,7 @@ class Agreement:
 class StabilityRow:
     """The agreement of two rankings of a setting's training samples.
 
-    ``comparison`` is "seeds": two disjoint sets of ``seeds_averaged`` reference runs of one score; or "scores": two scores.
+    ``comparison`` is "seeds" (two disjoint sets of ``seeds_averaged`` reference runs of one score) or "scores" (two scores).
     """
 
     setting: str
@@ -78,9 +78,9 @@ class StabilityRow:
 
 
 def report(sources: Sources, options: Mapping[str, Any]) -> Report:
-    """Return the stability of the options' ``scores`` in each of their ``settings``.
+    """Return the report on the stability of the options' ``scores`` in each of their ``settings``.
 
-    Repeats that share their reference runs are one observation. Raises DataError if a setting's difficulty is missing.
+    Repeats that share their reference runs count as one observation. Raises DataError if a setting's difficulty is missing.
     """
     rows: list[StabilityRow] = []
     sections: list[Section] = []
@@ -95,7 +95,7 @@ def report(sources: Sources, options: Mapping[str, Any]) -> Report:
 
 
 def seed_agreement(scores: Scores) -> dict[int, Agreement]:
-    """Return the agreement of means over k disjoint reference seeds, by k = 1, …, half the number of seeds; k = 1: single seeds."""
+    """Return the agreement of means over k reference seeds with means over k others, for k = 1, …, half the number of seeds."""
     repeats = [scores.by_repeat[repeat] for repeat in _observed(scores)]
     count = min(len(one.seeds) for one in repeats)
     result = {}
@@ -106,7 +106,7 @@ def seed_agreement(scores: Scores) -> dict[int, Agreement]:
 
 
 def score_agreement(a: Scores, b: Scores) -> Agreement:
-    """Return the agreement of two scores, each the mean of all its reference seeds; raises DataError if their samples differ."""
+    """Return the agreement of two scores, each averaged over all its reference seeds; raises DataError if their samples differ."""
     compared = []
     for repeat in _observed(a, b):
         first, second = a.by_repeat[repeat], b.by_repeat[repeat]
@@ -117,23 +117,23 @@ def score_agreement(a: Scores, b: Scores) -> Agreement:
 
 
 def disjoint_pairs(seeds: int, k: int) -> list[tuple[list[int], list[int]]]:
-    """Return pairs of disjoint sets of k out of ``seeds`` reference seeds: all pairs for k = 1.
+    """Return pairs of disjoint sets of k out of ``seeds`` reference seeds; all pairs for k = 1.
 
-    For larger k there are too many. The seeds then stand in a circle and each k neighbours are paired with the k that follow, so that
-    every seed is used equally often. Raises ValueError if there are fewer than 2k seeds.
+    For larger k there are too many: with the seeds arranged in a circle, each k neighbours are paired with the next k, so that every seed
+    is used equally often. Raises ValueError if there are fewer than 2k seeds.
     """
     if 2 * k > seeds:
-        raise ValueError(f"{seeds} seeds hold no two disjoint sets of {k}")
+        raise ValueError(f"{seeds} seeds do not contain two disjoint sets of {k}")
     if k == 1:
         return [([a], [b]) for a, b in combinations(range(seeds), 2)]
-    starts = k if 2 * k == seeds else seeds  # of two halves, the second half of the circle would repeat every pair
+    starts = k if 2 * k == seeds else seeds  # with two halves, the second half of the circle would repeat every pair
     return [([(start + i) % seeds for i in range(k)], [(start + k + i) % seeds for i in range(k)]) for start in range(starts)]
 
 
 def _agreement(compared: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]]) -> Agreement:
     """Return the agreement of pairs of scores, listed by repeat: the mean over a repeat's pairs, then the estimate over repeats.
 
-    A pair with a score that is the same for all samples has no rank correlation and is left out of that mean.
+    A pair with a constant score has no rank correlation and is left out of the mean.
     """
     correlations = [estimate(np.array([rank_correlation(a, b) for a, b in pairs])).mean for pairs in compared]
     overlaps = [estimate(np.array([top_overlap(a, b, TOP_SHARE) for a, b in pairs])).mean for pairs in compared]
@@ -141,16 +141,16 @@ def _agreement(compared: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]]) -> A
 
 
 def _observed(*scores: Scores) -> list[int]:
-    """Return the repeats that count as separate observations: those that all scores have; one, if all are shared among repeats."""
+    """Return the repeats that count as separate observations: those that all scores have, only one if all scores are shared."""
     repeats = sorted(set.intersection(*(set(one.by_repeat) for one in scores)))
     return repeats[:1] if all(one.shared for one in scores) else repeats
 
 
 def _scores(sources: Sequence[Scored], setting: str, score: str) -> Scores:
-    """Return one setting's difficulty by one score, all blocks together; raises DataError if there is none."""
+    """Return one setting's values of one score in all blocks; raises DataError if there are none."""
     mine = [source for source in sources if source.setting == setting and source.notes["score"] == score]
     if not mine:
-        raise DataError(f"There is no difficulty of '{setting}' by '{score}' to tabulate; rerun the workflow, which makes it.")
+        raise DataError(f"There is no difficulty of '{setting}' by '{score}'; rerun the workflow to make it.")
     by_repeat = {}
     for frame in (source.table.to_pandas() for source in mine):
         seeds = [name for name in frame.columns if name.startswith("seed_")]

@@ -1,23 +1,23 @@
-"""The summary: every run of a study with its metrics on the test split, and how they differ from no pruning."""
+"""The summary: every run of a study with its metrics on the test split, and their differences from no pruning."""
 
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from spurprune.errors import DataError
 from spurprune.evaluation.series import UNKNOWN, difference_of, mean_of
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures.kind import NO_PRUNING, Kind
 from spurprune.pruning import plan as plans
-from spurprune.tables.report import NOT_KNOWN, Report, Section, Sources, interval, natural_key
+from spurprune.tables.report import NOT_KNOWN, Report, Run, Section, Sources, interval, natural_key, number_of_repeats
 
 if TYPE_CHECKING:
     from spurprune.evaluation.frame import Metrics
 
 KIND = Kind(
-    "Every run of a study with its metrics on the test split, and how they differ from no pruning.",
+    "Every run of a study with its metrics on the test split, and their differences from no pruning.",
     reads=("metrics",),
     shows_all_runs=True,
 )
@@ -28,31 +28,23 @@ METRICS = {
     "worst_group_accuracy": "Worst-group accuracy",
     "spurious_misclassification": "Spurious misclassification",
 }
-# The metrics whose difference to no pruning the Markdown file shows.
+# The metrics whose differences from no pruning are in the Markdown file.
 COMPARED = ("accuracy", "worst_group_accuracy", "spurious_misclassification")
-HEADER = ("Plan", "Candidates", "Pruned", "of which carriers", "Share pruned", *METRICS.values())
+HEADER = ("Plan", "Candidates", "Pruned", "Carriers pruned", "Share pruned", *METRICS.values())
 INTRODUCTION = (
     "Metrics on the test split in per cent, mean ± half of the 95% confidence interval over repeats ({repeats}). "
-    "Δ is the difference to no pruning in percentage points, paired by repeat; bold where its interval excludes zero. "
-    "Candidates and pruned: samples of the training split, means over repeats; the share is that of all its samples. "
-    "Weighted accuracy: the groups' accuracies weighted by their shares of the training split. Spurious misclassification: the share "
-    "of the target's test samples with the feature that are predicted as the source class; a setting without a probe has none."
+    "Δ is the difference from no pruning in percentage points, paired by repeat, in bold if its interval excludes zero. "
+    "Candidates and pruned: numbers of training samples, means over repeats; share pruned: of all training samples. "
+    "Weighted accuracy: the group accuracies weighted by the groups' shares of the training split. Spurious misclassification: the share "
+    "of the target's test samples with the feature that are predicted as the source class; undefined without a probe."
 )
-
-
-class Run(NamedTuple):
-    """What names a run, all its blocks together."""
-
-    setting: str
-    method: str
-    plan: str
 
 
 @dataclass(frozen=True)
 class SummaryRow:
-    """One metric of one run on one split; the four counts of the training split are means over repeats.
+    """One metric of one run on one split; ``candidates``, ``pruned``, ``pruned_carriers`` and ``pruned_share`` are means over repeats.
 
-    ``pruned_carriers`` is NaN where it is not known which training samples are carriers.
+    ``pruned_carriers`` is NaN if it is not known which training samples are carriers.
     """
 
     setting: str
@@ -73,30 +65,29 @@ class SummaryRow:
 
 
 def report(sources: Sources, options: Mapping[str, Any]) -> Report:
-    """Return the summary of all runs in the sources.
+    """Return the report on all runs in the sources.
 
-    The CSV file has a row for every run and metric. The Markdown file has a section for every setting and method that compares plans, and
-    one for all settings that were trained without pruning only. Raises DataError if there are no runs.
+    The CSV file has a row for every run and metric. The Markdown file has a section for every setting and method with several plans, and
+    one for all that were trained only without pruning. Raises DataError if there are no runs.
     """
     metrics = sources.metrics
     if not metrics.runs:
-        raise DataError("There are no runs to summarise; give the study figures that compare some, or remove its summary.")
+        raise DataError("There are no runs to summarise; add figures or other tables to the study, or remove its summary.")
     runs = sorted((Run(*run) for run in metrics.runs), key=_order)
     rows = {run: _rows(run, metrics) for run in runs}
-    counts = {len(metrics.values("accuracy", **run._asdict())) for run in runs}
-    repeats = "n = " + " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
+    repeats = number_of_repeats(len(metrics.values("accuracy", **run._asdict())) for run in runs)
     return Report([row for run in runs for row in rows[run]], INTRODUCTION.format(repeats=repeats), _sections(rows))
 
 
 def _order(run: Run) -> tuple[Any, ...]:
-    """Sort by setting and method; within these no pruning comes first, then by strategy, score, order (hardest first) and sparsity."""
+    """Return a sort key: by setting and method, then no pruning first, then by strategy, score, order (hardest first) and sparsity."""
     plan = plans.parse(run.plan)
     place = (plan.strategy != NO_PRUNING, plan.strategy, plan.score or "", plan.order != "hardest", float(plan.sparsity or 0))
     return natural_key(run.setting), run.method, place
 
 
 def _rows(run: Run, metrics: "Metrics") -> list[SummaryRow]:
-    """Return a run's rows; what was not pruned is not compared with itself."""
+    """Return a run's rows; a run without pruning has no difference."""
     plan = plans.parse(run.plan)
     unpruned = run._replace(plan=NO_PRUNING)
     candidates, pruned, pruned_carriers, pruned_share = (
@@ -138,7 +129,7 @@ def _sections(rows: Mapping[Run, Sequence[SummaryRow]]) -> list[Section]:
             cells = [[*_plan_cells(run[0]), *_value_cells(run), *_difference_cells(run)] for run in runs]
             sections.append(Section(f"{setting} ({method})", header, cells))
     if unpruned:
-        sections.append(Section("Settings trained without pruning only", ["Setting", "Method", *METRICS.values()], unpruned))
+        sections.append(Section("Settings trained only without pruning", ["Setting", "Method", *METRICS.values()], unpruned))
     return sections
 
 
@@ -150,10 +141,10 @@ def _plan_cells(row: SummaryRow) -> list[str]:
 
 
 def _in_words(row: SummaryRow) -> str:
-    """Return a plan in words: "carriers, hardest 25% by el2n"."""
+    """Return a plan in words, such as "carriers, hardest 25% by el2n"."""
     if row.plan == NO_PRUNING:
         return "no pruning"
-    if row.sparsity is None:  # a plan that weights or balances: its name says all
+    if row.sparsity is None:  # a plan that upweights or balances, whose name says everything
         return f"{row.strategy}, {row.plan.removeprefix(row.strategy).lstrip('-')}".removesuffix(", ").replace("_", " ")
     share = f"{float(row.sparsity) * 100:g}%"
     if row.score is None:
