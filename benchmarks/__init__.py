@@ -1,1 +1,1 @@
-"""Measurements of speed and memory; see benchmarks/README.md. Nothing here is a test, and nothing of the package depends on it."""
+"""Measurements of speed and memory; see benchmarks/README.md. Nothing here is a test, and the package does not depend on it."""

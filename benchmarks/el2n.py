@@ -1,4 +1,4 @@
-"""EL2N of many images: by the package in batches, beside one image at a time in a Python loop, in interleaved rounds."""
+"""EL2N of many images: the package in batches compared with one image at a time in a Python loop, in interleaved rounds."""
 
 import tempfile
 from contextlib import ExitStack
@@ -11,15 +11,15 @@ from benchmarks.common import Result, add_images_option, cores, finish, load_ima
 from benchmarks.worker import Task, Worker, once, together
 
 PACKAGE = "package, in batches"
-ONE_BY_ONE = {"one by one": None, "one by one, one thread": 1}  # and the threads: as torch sets them; without coordination
-TOLERANCE = 1e-5  # of scores in [0, √2]: float32 sums in another order
+ONE_BY_ONE = {"one by one": None, "one by one, one thread": 1}  # threads: as torch sets them; one, which needs no coordination
+TOLERANCE = 1e-5  # of scores in [0, √2]: float32 sums are taken in different orders
 
 
 def main() -> None:
     """Measure EL2N."""
     options = parser(__doc__ or "", rounds=5)
-    options.add_argument("--images", type=int, default=50_000, help="images that the package scores (default %(default)s)")
-    options.add_argument("--subset", type=int, default=2_000, help="images that are scored one by one (default %(default)s)")
+    options.add_argument("--images", type=int, default=50_000, help="images scored by the package (default %(default)s)")
+    options.add_argument("--subset", type=int, default=2_000, help="images scored one by one (default %(default)s)")
     options.add_argument("--threads", type=int, default=cores(), help="numeric threads (default: all cores)")
     add_images_option(options)
     given = options.parse_args()
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def measure(cifar10: str | None, images: int, subset: int, rounds: int, threads: int) -> Result:
-    """Return the result of some rounds; raises SystemExit if the ways disagree by more than the tolerance."""
+    """Return the result of ``rounds`` rounds; raises SystemExit if the scores differ by more than the tolerance."""
     flop = once(image_tasks.flop_per_image, 1)["forward"]
     speeds: dict[str, list[float]] = {name: [] for name in (PACKAGE, *ONE_BY_ONE)}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -37,11 +37,11 @@ def measure(cifar10: str | None, images: int, subset: int, rounds: int, threads:
         scores = {name: Path(folder) / f"{name}.npy" for name in speeds}
         once(image_tasks.trained_network, threads, cifar10=cifar10, images=min(images, 6400), path=network)
 
-        def start(name: str, task: Task, its_threads: int | None, n: int) -> Worker:
-            return stack.enter_context(Worker(task, its_threads, cifar10=cifar10, images=n, network=network, scores=scores[name]))
+        def start(name: str, task: Task, task_threads: int | None, n: int) -> Worker:
+            return stack.enter_context(Worker(task, task_threads, cifar10=cifar10, images=n, network=network, scores=scores[name]))
 
         workers = {PACKAGE: start(PACKAGE, image_tasks.el2n, threads, images)}
-        workers |= {name: start(name, image_tasks.el2n_one_by_one, its_threads, subset) for name, its_threads in ONE_BY_ONE.items()}
+        workers |= {name: start(name, image_tasks.el2n_one_by_one, count, subset) for name, count in ONE_BY_ONE.items()}
         for number in range(rounds):
             for name, worker in workers.items():
                 done = together([worker])
@@ -50,7 +50,7 @@ def measure(cifar10: str | None, images: int, subset: int, rounds: int, threads:
         ours = np.load(scores[PACKAGE])[:subset]
         difference = max(float(np.abs(ours - np.load(scores[name])).max()) for name in ONE_BY_ONE)
     if not difference <= TOLERANCE:
-        raise SystemExit(f"the ways differ by {difference:.2g} on some image, more than {TOLERANCE:.0e}")
+        raise SystemExit(f"The scores of some image differ by {difference:.2g}, more than {TOLERANCE:.0e}.")
     return {
         "benchmark": "el2n",
         "machine": machine("torch", "torchvision", "numpy"),

@@ -1,4 +1,4 @@
-"""What the measured processes do; torch is imported only once a process has set its threads."""
+"""What the measured processes do with images; they import torch after setting their threads."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,12 +10,12 @@ import numpy as np
 from benchmarks.common import MEAN, STD, load_images
 from benchmarks.worker import Turn, UnavailableError
 
-FOREVER = 1_000_000  # epochs; the process ends when it is told to
-UNTIMED_BATCHES = 5  # of the textbook loop: its data workers start and fill their queue before the clock does
+FOREVER = 1_000_000  # epochs: until the process is ended
+UNTIMED_BATCHES = 5  # of the textbook loop, whose data workers start and fill their queue meanwhile
 
 
 class Timed:
-    """Batches that note when the first of them that counts was handed out, and when the last was done with."""
+    """Batches that record when the first timed one was handed out and when the last was finished."""
 
     def __init__(self, batches: Iterable[Any], untimed: int) -> None:
         self.batches = batches
@@ -31,7 +31,7 @@ class Timed:
 
 
 def textbook(turn: Turn, cifar10: str | None, images: int) -> None:
-    """Train by the textbook loop, ``images`` a turn."""
+    """Train with the textbook loop on ``images`` images per turn."""
     from benchmarks import textbook as loop
 
     loader = loop.training_loader(load_images(cifar10, images + UNTIMED_BATCHES * loop.BATCH_SIZE))
@@ -43,7 +43,7 @@ def textbook(turn: Turn, cifar10: str | None, images: int) -> None:
 
 
 def engine(turn: Turn, cifar10: str | None, images: int, changes: Mapping[str, Any]) -> None:
-    """Train by the package's loop, ``images`` a turn, with some values of the recipe changed."""
+    """Train with the package's loop on ``images`` images per turn, with ``changes`` to the recipe."""
     from benchmarks import training_engine
 
     reason = training_engine.why_not(changes)
@@ -60,7 +60,7 @@ def engine(turn: Turn, cifar10: str | None, images: int, changes: Mapping[str, A
 
 
 def peak(turn: Turn, repeats: int) -> None:
-    """Measure what the machine can do: GFLOP/s of matrix products and convolutions, by precision; the best of some repeats."""
+    """Measure the machine's limits: GFLOP/s of matrix products and convolutions by precision, the best of ``repeats``."""
     import torch
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -70,7 +70,7 @@ def peak(turn: Turn, repeats: int) -> None:
         for _ in range(repeats):
             start = time.perf_counter()
             result = operation()
-            result[(0,) * result.ndim].item()  # a GPU is done when a value has arrived
+            result[(0,) * result.ndim].item()  # waits for a GPU
             seconds.append(time.perf_counter() - start)
         return flop / min(seconds) / 1e9
 
@@ -85,18 +85,18 @@ def peak(turn: Turn, repeats: int) -> None:
 
     with torch.inference_mode():
         while True:
-            report = {}
+            limits = {}
             for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-                report[name] = {
+                limits[name] = {
                     "matrix product, 2048 × 2048": product(2048, dtype),
                     "3×3 convolution, 64 channels, 32×32": convolution(64, 32, dtype),
                     "3×3 convolution, 16 channels, 32×32": convolution(16, 32, dtype),
                 }
-            turn(report)
+            turn(limits)
 
 
 def flop_per_image(turn: Turn) -> None:
-    """Count ResNet-20's operations an image, forward and with the backward pass; a multiplication and an addition are two."""
+    """Count ResNet-20's operations per image, forward and in training; a multiplication and an addition are two."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -111,7 +111,7 @@ def flop_per_image(turn: Turn) -> None:
 
 
 def trained_network(turn: Turn, cifar10: str | None, images: int, path: Path) -> None:
-    """Write a network that was trained for one epoch, so that its errors differ between images."""
+    """Write a network trained for one epoch, so that its errors differ between images."""
     from benchmarks import training_engine
 
     training_engine.save(training_engine.train(training_engine.data_of(load_images(cifar10, images)), 1, lambda: None, {}), path)
@@ -119,7 +119,7 @@ def trained_network(turn: Turn, cifar10: str | None, images: int, path: Path) ->
 
 
 def el2n(turn: Turn, cifar10: str | None, images: int, network: Path, scores: Path) -> None:
-    """Score images by the package, and write the scores."""
+    """Score images with the package, and write the scores."""
     from benchmarks import training_engine
 
     model, data = training_engine.restore(network), training_engine.data_of(load_images(cifar10, images))

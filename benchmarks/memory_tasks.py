@@ -15,14 +15,14 @@ BATCH = 4096  # of the pass over all images
 
 
 def make_inputs(turn: Turn, path: Path, gigabytes: float) -> None:
-    """Write an array of images as a sparse file: it reads as zeros, fills the page cache like any other, and is made at once."""
+    """Write an array of images as a sparse file, which takes no time, reads as zeros and fills the page cache like any other."""
     n = int(gigabytes * 1e9) // int(np.prod(SHAPE))
     array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(n, *SHAPE))
     turn({"bytes": array.nbytes})
 
 
 def load_whole(turn: Turn, path: Path, allowed: float) -> None:
-    """Try to load the array whole under the limit, which must fail for the benchmark to mean anything."""
+    """Try to load the whole array under the limit; the benchmark is meaningless unless this fails."""
     _limit(allowed)
     try:
         np.load(path)
@@ -33,7 +33,7 @@ def load_whole(turn: Turn, path: Path, allowed: float) -> None:
 
 
 def train(turn: Turn, path: Path, allowed: float, images: int) -> None:
-    """Under the limit, read all images in random order as batches, then train on some from all over the file."""
+    """Under the limit, read all images in batches in random order, then train on a random sample of them."""
     _limit(allowed)
     import torch
 
@@ -55,23 +55,23 @@ def train(turn: Turn, path: Path, allowed: float, images: int) -> None:
 
 
 def _limit(gigabytes: float) -> None:
-    """Let this process allocate so much; pages of files that it maps read-only do not count, since the system can drop them."""
+    """Limit what this process may allocate; mapped read-only pages of files do not count, since the system can drop them."""
     if not STATUS.exists():
-        raise UnavailableError("the limit and the account of a process's own memory are Linux's")
+        raise UnavailableError("limiting and measuring a process's own memory needs Linux")
     allowed = int(gigabytes * 1e9)
     resource.setrlimit(resource.RLIMIT_DATA, (allowed, allowed))
 
 
 def _own_mb() -> float:
-    """Return the resident memory of this process that is no file's."""
+    """Return the resident memory of this process that no file backs."""
     for line in STATUS.read_text(encoding="ascii").splitlines():
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) * 1024 / 1e6
-    raise UnavailableError("this kernel does not tell RssAnon")
+    raise UnavailableError("this kernel does not report RssAnon")
 
 
 class _Watch:
-    """Looks at the process's own memory every few milliseconds and keeps the largest value, ``peak``."""
+    """Samples the process's own memory every few milliseconds and keeps the largest value, ``peak``."""
 
     def __init__(self) -> None:
         self.peak = 0.0

@@ -1,4 +1,4 @@
-"""MultiNLI's pairs of sentences, and the values by which both loops train on them."""
+"""MultiNLI's pairs of sentences, and the recipe with which both loops train on them."""
 
 import json
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from spurprune.data import tokens
 from spurprune.data.datasets.multinli import CLASSES
 
 BATCH_SIZE = 32  # the paper's, for MultiNLI
-LENGTH = 128  # tokens a pair at most
+LENGTH = 128  # the most tokens of a pair
 LEARNING_RATE = 2e-5
-CLIP = 1.0  # norm of the gradient
-LOOKED_AT_ONCE = 128  # as config/config.yaml has it
+CLIP = 1.0  # the largest norm of the gradient
+EVALUATION_BATCH = 128  # as in config/config.yaml
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Pairs:
 
 
 def load_pairs(multinli: str, encoder: str, n: int) -> Pairs:
-    """Return the first ``n`` matched development pairs with a gold label, by the encoder's tokenizer."""
+    """Return the first ``n`` matched development pairs with a gold label, encoded by the encoder's tokenizer."""
     path = Path(multinli, "multinli_1.0_dev_matched.jsonl")
     with open(path, encoding="utf-8") as stream:
         rows = list(islice((row for row in map(json.loads, stream) if row["gold_label"] in CLASSES), n))
     if len(rows) < n:
-        raise SystemExit(f"{path} holds only {len(rows)} pairs; ask for at most as many with --pairs.")
+        raise SystemExit(f"{path} holds only {len(rows)} pairs; lower --pairs.")
     inputs = tokens.encode_pairs(tokens.load(encoder), [r["sentence1"] for r in rows], [r["sentence2"] for r in rows], LENGTH)
     return Pairs(inputs, np.array([CLASSES.index(r["gold_label"]) for r in rows]))

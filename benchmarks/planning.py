@@ -1,4 +1,4 @@
-"""Planning: what Snakemake takes to plan thousands of jobs, to find that nothing is to be done, to read the rules, to start a job."""
+"""Planning: time and memory that Snakemake needs to plan thousands of jobs, find nothing to do, read the rules, start a job."""
 
 import os
 import shutil
@@ -19,8 +19,12 @@ QUIET = ("--dry-run", "--quiet", "all")
 def main() -> None:
     """Measure planning."""
     options = parser(__doc__ or "", rounds=3)
-    options.add_argument("--jobs", type=int, nargs="+", default=[1_000, 10_000, 50_000], help="sizes to plan (default %(default)s)")
-    options.add_argument("--complete", type=int, nargs="+", default=[1_000, 10_000], help="sizes to find complete (default %(default)s)")
+    options.add_argument(
+        "--jobs", type=int, nargs="+", default=[1_000, 10_000, 50_000], help="numbers of jobs to plan (default %(default)s)"
+    )
+    options.add_argument(
+        "--complete", type=int, nargs="+", default=[1_000, 10_000], help="numbers of finished jobs to check (default %(default)s)"
+    )
     given = options.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     result = measure([600], [600], 1) if given.quick else measure(given.jobs, given.complete, given.rounds)
@@ -28,7 +32,7 @@ def main() -> None:
 
 
 def measure(sizes: Sequence[int], complete: Sequence[int], rounds: int) -> Result:
-    """Return the result of some rounds; the largest of several sizes is planned in the first one only."""
+    """Return the result of ``rounds`` rounds; the largest of several sizes is planned once only."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         once = max(sizes) if len(sizes) > 1 else 0
@@ -46,7 +50,7 @@ def measure(sizes: Sequence[int], complete: Sequence[int], rounds: int) -> Resul
 
 
 def _parsing(folder: Path, rounds: int) -> Result:
-    """Return what it takes to read the rules, beside an empty Snakefile."""
+    """Return the cost of reading the rules, compared with an empty Snakefile."""
     ours = workflow_runs.copy(folder / "ours")
     empty = folder / "empty"
     empty.mkdir()
@@ -55,7 +59,7 @@ def _parsing(folder: Path, rounds: int) -> Result:
     for number in range(rounds + 1):
         for name, place in (("empty", empty), ("spurprune", ours)):
             used = workflow_runs.run(place, "--list-rules")[0]
-            if number:  # the first one fills caches of compiled code
+            if number:  # the first fills caches of compiled code
                 runs[name].append(used)
     beyond = [
         {key: ours[key] - theirs[key] for key in ("seconds", "cpu_seconds")}
@@ -65,7 +69,7 @@ def _parsing(folder: Path, rounds: int) -> Result:
 
 
 def _stages(folder: Path) -> Result:
-    """Return what jobs take beyond their stage's own time, from a small run, one job at a time."""
+    """Return the overhead of jobs beyond their stage's own time, from a small run, one job at a time."""
     workflow_runs.copy(folder)
     overlay = workflow_runs.write(folder / "overlay.yaml", workflow_runs.SMALL)
     used, _ = workflow_runs.run(folder, "--configfile", str(overlay), "--cores", "1", "--quiet", "all")
@@ -91,7 +95,7 @@ def _stages(folder: Path) -> Result:
 
 
 def _planned(folder: Path, wanted: int, rounds: int) -> tuple[Result, Result]:
-    """Return what it takes to plan about so many jobs, by the real rules and by trivial ones: until the first starts, and as a dry run."""
+    """Return the cost of planning about ``wanted`` jobs, until the first starts and as a dry run, by the real rules and by trivial ones."""
     place, arguments, jobs = _real(folder / "real", wanted)
     floor = workflow_runs.trivial(folder / "trivial", jobs)
     first: dict[str, Runs] = {"real": [], "trivial": []}
@@ -106,7 +110,7 @@ def _planned(folder: Path, wanted: int, rounds: int) -> tuple[Result, Result]:
 
 
 def _complete(folder: Path, wanted: int, rounds: int) -> Result:
-    """Return what it takes to find nothing to do where about so many jobs are done, by the real rules and by trivial ones."""
+    """Return the cost of finding nothing to do where about ``wanted`` jobs are complete, by the real rules and by trivial ones."""
     place, arguments, jobs = _real(folder / "real", wanted)
     floor = workflow_runs.trivial(folder / "trivial", jobs)
     workflow_runs.complete(place, *arguments)
@@ -120,7 +124,7 @@ def _complete(folder: Path, wanted: int, rounds: int) -> Result:
 
 
 def _real(folder: Path, wanted: int) -> tuple[Path, tuple[str, ...], int]:
-    """Return (folder of a copy, arguments that select the digits' full study with enough repeats, its jobs)."""
+    """Return (folder of a copy, arguments that select the digits' full study with enough repeats, number of jobs)."""
     workflow_runs.copy(folder)
     path = folder / "overlay.yaml"
     one, two = (workflow_runs.count_jobs(workflow_runs.write(path, workflow_runs.with_repeats(count))) for count in (1, 2))

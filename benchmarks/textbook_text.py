@@ -13,7 +13,7 @@ from benchmarks.pairs import LEARNING_RATE, LENGTH, Pairs
 
 
 class Encoded(Dataset[dict[str, Any]]):
-    """Pairs as a tokenised dataset holds them: lists of whole numbers, padded to 128 tokens or not at all."""
+    """Pairs as a tokenised dataset holds them: lists of integers, padded to 128 tokens or not at all."""
 
     def __init__(self, pairs: Pairs, padded: bool) -> None:
         self.rows = [_fields(row, label, padded) for row, label in zip(pairs.inputs.tolist(), pairs.label.tolist(), strict=True)]
@@ -37,7 +37,7 @@ def _fields(row: list[int], label: int, padded: bool) -> dict[str, Any]:
 
 
 def loader(pairs: Pairs, encoder: str, dynamic: bool, batch_size: int, shuffle: bool) -> DataLoader[dict[str, Any]]:
-    """Return batches of tensors by the names that transformers' models take."""
+    """Return batches of tensors, named as transformers' models expect."""
     collate: Any = DataCollatorWithPadding(AutoTokenizer.from_pretrained(encoder)) if dynamic else default_data_collator
     return DataLoader(Encoded(pairs, padded=not dynamic), batch_size=batch_size, shuffle=shuffle, collate_fn=collate)
 

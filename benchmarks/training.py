@@ -1,4 +1,4 @@
-"""Training speed: images a second of the package's loop, in several ways, beside the textbook loop, in interleaved rounds."""
+"""Training speed: images per second of variants of the package's loop and of the textbook loop, in interleaved rounds."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -14,10 +14,10 @@ TEXTBOOK = "textbook"
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to train: ``processes`` at the same time with ``threads`` each, by one of the loops.
+    """One way to train: ``processes`` at the same time with ``threads`` each, with one of the loops.
 
     ``threads`` None leaves the process as torch sets it up; a number also lets idle threads sleep, as the package's jobs do. ``changes``
-    are values of the recipe that the package's loop takes otherwise.
+    to the recipe are for the package's loop.
     """
 
     name: str
@@ -27,13 +27,13 @@ class Variant:
     changes: Mapping[str, Any] = field(default_factory=dict)
 
     def start(self, cifar10: str | None, images: int) -> Worker:
-        """Start and warm up one of the processes; raises UnavailableError if the machine or the engine cannot do it."""
+        """Start and warm up one of the processes; raises UnavailableError if the machine or the engine cannot run it."""
         options = {"changes": dict(self.changes)} if self.task is image_tasks.engine else {}
         return Worker(self.task, self.threads, cifar10=cifar10, images=images, **options)
 
 
 def variants(threads: int) -> list[Variant]:
-    """Return what is measured with so many threads together."""
+    """Return what is measured; the processes of a variant share ``threads`` threads."""
     ways: dict[str, dict[str, Any]] = {
         "eager": {},
         "compiled": {"compile": True},
@@ -49,9 +49,9 @@ def variants(threads: int) -> list[Variant]:
 def main() -> None:
     """Measure training speed."""
     options = parser(__doc__ or "", rounds=7)
-    options.add_argument("--images", type=int, default=6400, help="images of a variant and round, in batches of 64 (default %(default)s)")
-    options.add_argument("--threads", type=int, default=cores(), help="numeric threads of a variant together (default: all cores)")
-    options.add_argument("--only", nargs="+", metavar="NAME", help="measure these variants and the textbook loop only")
+    options.add_argument("--images", type=int, default=6400, help="images per variant and round, in batches of 64 (default %(default)s)")
+    options.add_argument("--threads", type=int, default=cores(), help="numeric threads per variant (default: all cores)")
+    options.add_argument("--only", nargs="+", metavar="NAME", help="measure only these variants and the textbook loop")
     add_images_option(options)
     given = options.parse_args()
     images, rounds = (256, 1) if given.quick else (given.images, given.rounds)
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def measure(chosen: list[Variant], cifar10: str | None, images: int, rounds: int, threads: int) -> Result:
-    """Return the result of some rounds, each of which trains every variant on ``images`` images; the order turns round every round."""
+    """Return the result of ``rounds`` rounds, in each of which every variant trains on ``images`` images; the order alternates."""
     flop = once(image_tasks.flop_per_image, 1)["training"]
     running: dict[str, list[Worker]] = {}
     skipped: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""The package's training engine as the benchmarks drive it. Whatever of its interface may change is met in this file alone."""
+"""The package's training engine as the benchmarks use it; only this file depends on the engine's interface."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -30,7 +30,7 @@ TRAINING: dict[str, Any] = {  # the textbook loop's recipe, as a setting's `trai
     "gradient_clip": None,
     "label_smoothing": 0.0,
 }
-EVALUATION_BATCH = 128  # as config/config.yaml has it
+EVALUATION_BATCH = 128  # as in config/config.yaml
 
 
 def device() -> torch.device:
@@ -63,9 +63,9 @@ def why_not(changes: Mapping[str, Any]) -> str | None:
 def train(
     data: Data, epochs: int, after_epoch: Callable[[], None], changes: Mapping[str, Any], weight: np.ndarray | None = None
 ) -> Network:
-    """Train ResNet-20 by the engine's loop, calling ``after_epoch`` after each epoch; return the network.
+    """Train ResNet-20 with the engine's loop, calling ``after_epoch`` after each epoch; return the network.
 
-    ``weight`` [N] says how often an epoch visits each image, once by default.
+    ``weight`` [N] is how often an epoch visits each image, once by default.
     """
     training = TRAINING | dict(changes) | {"epochs": epochs}
     exact = training["precision"] == "fp32"  # as the training stages do
@@ -92,7 +92,7 @@ def _context(data: Data, weight: np.ndarray, training: Mapping[str, Any], stream
 
 
 def train_bert(pairs: Pairs, encoder: str, epochs: int, after_epoch: Callable[[], None], training: Mapping[str, Any]) -> None:
-    """Fine-tune a BERT by the engine's loop, calling ``after_epoch`` after each epoch; ``training`` is a setting's block."""
+    """Fine-tune a BERT with the engine's loop, calling ``after_epoch`` after each epoch; ``training`` is a setting's block."""
     torch.set_float32_matmul_precision("highest" if training["precision"] == "fp32" else "high")
     data, model = load_array(pairs.inputs, pairs.label), _bert(pairs, encoder)
 
@@ -106,8 +106,8 @@ def train_bert(pairs: Pairs, encoder: str, epochs: int, after_epoch: Callable[[]
     fit(model, Training(data, Tokens(), method, recipe, stream, "benchmark"), observe_epoch)
 
 
-def looking_by_bert(pairs: Pairs, encoder: str, batch_size: int) -> Callable[[], np.ndarray]:
-    """Return a function that looks at all pairs and returns their EL2N scores, float32 [N]."""
+def evaluation_by_bert(pairs: Pairs, encoder: str, batch_size: int) -> Callable[[], np.ndarray]:
+    """Return a function that evaluates all pairs and returns their EL2N scores, float32 [N]."""
     data, model = load_array(pairs.inputs, pairs.label), _bert(pairs, encoder)
     return lambda: dynamics_of(observe(model, data, Tokens(), batch_size).logits, data.label)["error"]
 

@@ -1,7 +1,7 @@
-"""Measured processes: each does its task once to warm up, then again whenever it is told to, and sleeps in between.
+"""Measured processes: each runs its task once to warm up, then again on request, and sleeps in between.
 
-A process of its own gives every task its own threads, compiler caches and peak memory. Since all of them stay alive, one round can
-measure everything in turn, and a machine that slows down slows down all alike.
+In a process of its own, every task has its own threads, compiler caches and peak memory. As all processes stay alive, each round can
+measure all tasks, so that a machine that slows down affects them alike.
 """
 
 import multiprocessing
@@ -14,8 +14,8 @@ from spurprune.machine import devices
 
 Report = dict[str, Any]
 Turn = Callable[[Report], None]
-# What a process does over and over: task(turn, **options) calls turn with a report each time it is done; turn returns when the task is
-# to be done again, or not at all. Its module imports torch only when it is called.
+# What a process does repeatedly: task(turn, **options) calls turn with a report after each run; turn returns when the task is to run
+# again, or never. The task's module must not import torch at its top level.
 Task = Callable[..., None]
 
 
@@ -24,12 +24,12 @@ class UnavailableError(SpurpruneError):
 
 
 class Worker:
-    """A process that does a task; ``first`` is its report of the warm-up."""
+    """A process that runs a task; ``first`` is its report of the warm-up."""
 
     def __init__(self, task: Task, threads: int | None, **options: Any) -> None:
-        """Start the process and wait until it is warm; ``threads`` are its numeric threads, None leaves them as they come.
+        """Start the process and wait for the warm-up; ``threads`` is its number of numeric threads, None leaves the default.
 
-        Raises UnavailableError if the task says that it cannot be done.
+        Raises UnavailableError if the task does.
         """
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
@@ -42,20 +42,20 @@ class Worker:
             raise UnavailableError(self.first["unavailable"])
 
     def go(self) -> None:
-        """Have the task done once more."""
+        """Start the task once more."""
         self._pipe.send(None)
 
     def report(self) -> Report:
-        """Wait until the task is done and return what it reports; raises RuntimeError if the process died."""
+        """Wait for the task and return its report; raises RuntimeError if the process died."""
         try:
             report: Report = self._pipe.recv()
         except EOFError:
             self._process.join()
-            raise RuntimeError(f"a measured process died (exit code {self._process.exitcode}); its own message is above") from None
+            raise RuntimeError(f"A measured process died with exit code {self._process.exitcode}; see its message above.") from None
         return report
 
     def close(self) -> None:
-        """End the process once it has done what it is doing."""
+        """End the process after its current task."""
         self._pipe.close()
         self._process.join()
 
@@ -67,13 +67,13 @@ class Worker:
 
 
 def once(task: Task, threads: int | None, **options: Any) -> Report:
-    """Return the report of a task done once, in a fresh process."""
+    """Return the report of a task run once, in a fresh process."""
     with Worker(task, threads, **options) as worker:
         return worker.first
 
 
 def together(workers: Sequence[Worker]) -> Report:
-    """Have several processes do their tasks at the same time; return {images, seconds} of all of them."""
+    """Run the tasks of several processes at the same time; return {images, seconds} of all of them."""
     for worker in workers:
         worker.go()
     reports = [worker.report() for worker in workers]

@@ -1,4 +1,4 @@
-"""A copy of the workflow for the benchmark of planning: its configurations, complete trees of placeholders, what a run's records say."""
+"""Copies of the workflow for the benchmark of planning: configurations, complete trees of placeholders, records of runs."""
 
 import json
 import os
@@ -24,13 +24,13 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("Snakefile", "workflow", "spurprune", "config", "profiles", "envs")
 STUDY = "digits-full"
 CONFIGFILE = f"config/{STUDY}.yaml"
-# Snakemake's own touch, without the tenth of a second that it sleeps before each job.
+# Snakemake's own touch, without the 0.1 s that it sleeps before each job.
 TOUCH = (
     "import sys; from snakemake.executors.touch import Executor; Executor.SLEEPING_TIME = 0; "
     "from snakemake.cli import main; main(sys.argv[1:])"
 )
 STARTED = re.compile(r"^(local)?rule \w+:$", re.MULTILINE)  # what Snakemake prints when it starts a job
-# Rules that say nothing but what makes what, in the shape of the real ones: a plan, a training and its metrics for every run.
+# Rules with inputs and outputs only, in the shape of the real ones: a plan, training and metrics for every run.
 TRIVIAL_RULES = """
 rule all:
     input: [f"results/{{number}}/metrics" for number in range({runs})]
@@ -54,14 +54,14 @@ rule evaluate:
     output: "results/{{run}}/metrics"
     shell: "touch {{output}}"
 """
-# A small run of the real digits: every stage, in blocks of one repeat.
+# A small run on the digits: every stage, in blocks of one repeat.
 SMALL = {
     "select": ["small"],
     "studies": {
         "small": {
             "title": "Digits, a part",
             "blocks": ["000-000", "001-001"],
-            "method": "erm",
+            "methods": ["erm"],
             "score": "el2n",
             "figures": {
                 "fig4": {"kind": "carrier_pruning", "settings": ["digits-unidentifiable"], "sparsities": ["0.25", "0.50"]},
@@ -77,7 +77,7 @@ SMALL = {
 
 
 def with_repeats(count: int) -> dict[str, Any]:
-    """Return what is merged over the digits' full study to give it ``count`` repeats in blocks of one."""
+    """Return the overlay that gives the digits' full study ``count`` repeats in blocks of one."""
     return {"studies": {STUDY: {"blocks": [f"{number:03d}-{number:03d}" for number in range(count)]}}}
 
 
@@ -87,12 +87,12 @@ def count_jobs(overlay: Path) -> int:
 
 
 def fewest(wanted: int, one: int, two: int) -> int:
-    """Return the fewest repeats that need at least ``wanted`` jobs, where one repeat needs ``one`` of them and two need ``two``."""
+    """Return the fewest repeats that need at least ``wanted`` jobs, if one repeat needs ``one`` and two need ``two``."""
     return max(1, 1 + -(-(wanted - one) // (two - one)))
 
 
 def copy(folder: Path) -> Path:
-    """Copy what the workflow consists of, without results; return the folder."""
+    """Copy the workflow's sources, without results; return the folder."""
     for name in SOURCES:
         source, target = ROOT / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -104,7 +104,7 @@ def copy(folder: Path) -> Path:
 
 
 def trivial(folder: Path, jobs: int) -> Path:
-    """Write a workflow of trivial rules with about so many jobs, three a run; return its folder."""
+    """Write a workflow of trivial rules with about ``jobs`` jobs, three per run; return its folder."""
     folder.mkdir(parents=True)
     (folder / "Snakefile").write_text(TRIVIAL_RULES.format(runs=(jobs - 2) // 3), encoding="utf-8")
     shutil.copytree(ROOT / "profiles", folder / "profiles")
@@ -120,7 +120,7 @@ def write(path: Path, overlay: dict[str, Any]) -> Path:
 def run(folder: Path, *arguments: str, program: Sequence[str] = ("-m", "snakemake")) -> tuple[dict[str, float], str]:
     """Run Snakemake in a folder to its end; return (seconds, processor seconds, peak megabytes; what it printed).
 
-    Raises RuntimeError with its output if it fails. The measures are the process's own and those of its children.
+    Raises RuntimeError with its output if it fails. The measures include the children of the process.
     """
     output = folder / "printed.txt"
     with open(output, "w", encoding="utf-8") as printed:
@@ -139,7 +139,7 @@ def run(folder: Path, *arguments: str, program: Sequence[str] = ("-m", "snakemak
 
 
 def until_first_job(folder: Path, *arguments: str) -> dict[str, float]:
-    """Run Snakemake in a folder until it starts its first job, then kill both; return the master's measures until then as ``run`` does.
+    """Run Snakemake in a folder until it starts its first job, then kill both; return its measures until then as ``run`` does.
 
     Raises RuntimeError with what it printed if it ends without starting a job.
     """
@@ -160,7 +160,7 @@ def until_first_job(folder: Path, *arguments: str) -> dict[str, float]:
                 if process.poll() is not None:
                     raise RuntimeError(f"snakemake {' '.join(arguments)} started no job in {folder}:\n{output.read_text(encoding='utf-8')}")
                 time.sleep(0.01)
-        except BaseException:  # in a session of its own, it would run on
+        except BaseException:  # it would continue, in a session of its own
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -183,7 +183,7 @@ def _measures(seconds: float, usage: resource.struct_rusage, load: float) -> dic
 
 
 def planned(text: str) -> int:
-    """Return how many jobs a dry run announces; 0 if there is nothing to be done. Raises ValueError if it says neither."""
+    """Return how many jobs a dry run announces, 0 if there is nothing to do; raises ValueError if it says neither."""
     total = re.search(r"^total +(\d+)$", text, re.MULTILINE)
     if total:
         return int(total[1])
@@ -201,7 +201,7 @@ def outputs(summary: str) -> list[str]:
 
 
 def complete(folder: Path, *arguments: str) -> None:
-    """Put a placeholder where each output belongs and have Snakemake record them all as made by the jobs of now."""
+    """Write a placeholder for each output and have Snakemake record all of them as made by the current jobs."""
     for name in outputs(run(folder, "--summary", *arguments)[1]):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -210,7 +210,7 @@ def complete(folder: Path, *arguments: str) -> None:
 
 
 def jobs_of(folder: Path) -> list[dict[str, Any]]:
-    """Return the finished jobs of a folder: rule, seconds from its start to its last output, seconds of its stage as it logged them."""
+    """Return a folder's finished jobs: rule, seconds from start to last output, seconds that the stage itself logged."""
     ends: dict[str, dict[str, Any]] = {}
     for path in (folder / ".snakemake/metadata").rglob("*"):
         if path.is_file():

@@ -12,7 +12,7 @@ import pytest
 from spurprune.machine.devices import JOB_VARIABLES
 from tests.workflow.project import Project
 
-NO_GPU = "No GPU is visible, so trainings run on the CPU."
+NO_GPU = "No GPU is visible, so training runs on the CPU."
 
 
 class Span(NamedTuple):
