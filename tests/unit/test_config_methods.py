@@ -92,7 +92,7 @@ WRONG = [
     ({"kind": "erm", "form": "erm"}, "methods.mine.form is not a known key (did you mean 'from'?)"),
     ({"kind": "erm", "from": "erm"}, "methods.mine.from does not go with 'erm', which trains from scratch; remove it"),
     ({"kind": "erm", "options": {"C": 1}}, "methods.mine.options.C is not a known key"),
-    ({"kind": "erm", "training": {"epoch": 3}}, "methods.mine.training of 'digits-carriers'.epoch is not a known key (did you mean 'epochs'"),
+    ({"kind": "erm", "training": {"epoch": 3}}, "methods.mine.training of 'digits-carriers'.epoch is not a known key (did you mean"),
     ({"kind": "erm", "training": {"epochs": 0}}, "methods.mine.training of 'digits-carriers'.epochs is 0, but must be at least 1"),
     ({"kind": "last_layer"}, "methods.mine.from is missing; 'last_layer' starts from the model of another method"),
     ({**REFIT, "from": "ermm"}, "methods.mine.from: 'ermm' is not a known method (did you mean 'erm'?)"),
