@@ -26,7 +26,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="module")
 def own_working_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A working directory for a module's tests alone: trainings in it keep their checkpoints there, and those of tests may be alike."""
+    """A working directory for a module's tests alone: training runs in it keep their checkpoints there, and those of tests may be alike."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("working_directory")
         patch.chdir(folder)

@@ -34,7 +34,7 @@ class Job:
 
     rule: str
     setting: str | None = None
-    trainings: int = 0
+    training_runs: int = 0
     hours: float = 0.0
 
 
@@ -44,7 +44,7 @@ class PlanRow:
 
     name: str
     jobs: int
-    trainings: int
+    training_runs: int
     hours: float
     device: str
 
@@ -123,7 +123,7 @@ def render(all_jobs: Sequence[Job], config: Config) -> str:
     listed = rows(all_jobs, config)
     total = _row("total", all_jobs, "")
     header = ("setting", "jobs", "training runs", "hours", "device")
-    cells = [header, *((row.name, f"{row.jobs:,}", f"{row.trainings:,}", _hours(row.hours), row.device) for row in (*listed, total))]
+    cells = [header, *((row.name, f"{row.jobs:,}", f"{row.training_runs:,}", _hours(row.hours), row.device) for row in (*listed, total))]
     widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
     lines = [
         "  ".join(
@@ -175,13 +175,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _training_job(rule: str, setting: str, trainings: int, epochs: int, config: Config) -> Job:
+def _training_job(rule: str, setting: str, training_runs: int, epochs: int, config: Config) -> Job:
     epoch_seconds = config.settings[setting]["estimate"]["epoch_seconds"]
-    return Job(rule, setting, trainings, trainings * epochs * epoch_seconds / SECONDS_PER_HOUR)
+    return Job(rule, setting, training_runs, training_runs * epochs * epoch_seconds / SECONDS_PER_HOUR)
 
 
 def _row(name: str, of_row: Sequence[Job], device: str) -> PlanRow:
-    return PlanRow(name, len(of_row), sum(job.trainings for job in of_row), sum(job.hours for job in of_row), device)
+    return PlanRow(name, len(of_row), sum(job.training_runs for job in of_row), sum(job.hours for job in of_row), device)
 
 
 def _hours(hours: float) -> str:

@@ -68,19 +68,19 @@ def test_results_that_are_named_belong_to_the_default_study(root: Path, config: 
     assert set(re.findall(r"(?<![\d-])(000-\d{3})(?=[./`])", (root / "README.md").read_text(encoding="utf-8"))) == {block}
 
 
-def test_the_trainings_of_the_default_run_are_those_planned(root: Path, jobs: list[Job]) -> None:
+def test_the_training_runs_of_the_default_run_are_those_planned(root: Path, jobs: list[Job]) -> None:
     text = " ".join((root / "docs/digits.md").read_text(encoding="utf-8").split())
-    references, runs = (sum(job.trainings for job in jobs if job.rule == rule) for rule in ("train_reference", "retrain"))
+    references, runs = (sum(job.training_runs for job in jobs if job.rule == rule) for rule in ("train_reference", "retrain"))
     assert f"`make` trains {references + runs} networks: {references} reference runs and {runs} runs." in text
     assert f"trains {references + runs} small networks" in " ".join((root / "README.md").read_text(encoding="utf-8").split())
 
 
 @pytest.mark.parametrize(("name", "page"), [("digits-full", "README.md"), ("paper", "docs/reproduction.md")])
-def test_the_trainings_of_other_configurations_are_those_planned(root: Path, name: str, page: str) -> None:
+def test_the_training_runs_of_other_configurations_are_those_planned(root: Path, name: str, page: str) -> None:
     config = planning.load([root / "config" / f"{name}.yaml"])
     jobs = planning.jobs(config)
     text = " ".join((root / page).read_text(encoding="utf-8").split())
-    assert f"{sum(job.trainings for job in jobs):,} training runs" in text
+    assert f"{sum(job.training_runs for job in jobs):,} training runs" in text
     if name == "paper":
         assert f"{len(jobs)} jobs" in text
         for device in ("CPU core", "GPU"):

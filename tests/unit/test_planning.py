@@ -109,11 +109,11 @@ def test_jobs_by_rule(config: Config) -> None:
 def test_training_runs_and_hours_of_every_setting(config: Config) -> None:
     # An epoch takes 36 s, a hundredth of an hour.
     clean, drawn, derived, others = planning.rows(planning.jobs(config), config)
-    assert (clean.name, clean.jobs, clean.trainings, clean.device) == ("clean", 6, 3, "CPU core")
+    assert (clean.name, clean.jobs, clean.training_runs, clean.device) == ("clean", 6, 3, "CPU core")
     assert clean.hours == pytest.approx(3 * 4 / 100)  # 3 seeds, once for all repeats, of 4 epochs
-    assert (drawn.name, drawn.jobs, drawn.trainings, drawn.device) == ("drawn", 22, 30, "H100")
+    assert (drawn.name, drawn.jobs, drawn.training_runs, drawn.device) == ("drawn", 22, 30, "H100")
     assert drawn.hours == pytest.approx((10 * 10 + 15 * 4 + 5 * 10) / 100)  # 5 repeats: 2 plans, 3 early seeds, 1 full one
-    assert (derived.name, derived.jobs, derived.trainings) == ("derived", 10, 5)
+    assert (derived.name, derived.jobs, derived.training_runs) == ("derived", 10, 5)
     assert derived.hours == pytest.approx(5 * 10 / 100)
     assert others == PlanRow("datasets, figures, tables", 7, 0, 0, "")
 

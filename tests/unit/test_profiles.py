@@ -14,8 +14,8 @@ from spurprune.dag import planning
 from spurprune.dag.planning import Job
 
 CLUSTERS = ("slurm", "cluster-generic", "kubernetes")
-TRAININGS = {"train_reference", "retrain", "retrain_keeping_models", "retrain_candidate", "embed"}
-ALONE = TRAININGS | {"download", "prepare_inputs", "collect_metrics"}  # as are figures and tables; submitted one by one, or not at all
+TRAINING_RULES = {"train_reference", "retrain", "retrain_keeping_models", "retrain_candidate", "embed"}
+ALONE = TRAINING_RULES | {"download", "prepare_inputs", "collect_metrics"}  # as are figures and tables; submitted one by one, or not at all
 NEVER_SUBMITTED = {"download", "all"}  # done where Snakemake was started
 
 
@@ -40,7 +40,7 @@ def test_every_short_job_has_a_group(root: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
-def test_no_group_waits_for_other_settings_trainings(root: Path, name: str) -> None:
+def test_no_group_waits_for_training_in_other_settings(root: Path, name: str) -> None:
     """A group starts once all that its jobs need is there, so one of several settings would stop with any of them."""
     for group in profile(root, name)["groups"]:
         assert "-{setting}" in group
@@ -57,8 +57,8 @@ def submissions(jobs: list[Job], profile: dict[str, Any]) -> int:
 
 def counted(jobs: list[Job], profile: dict[str, Any]) -> str:
     """Return what the documentation says of some jobs."""
-    trainings = sum(job.rule in TRAININGS for job in jobs)
-    return f"{len(jobs)} jobs in {submissions(jobs, profile)} submissions, {trainings} of them training jobs."
+    training = sum(job.rule in TRAINING_RULES for job in jobs)
+    return f"{len(jobs)} jobs in {submissions(jobs, profile)} submissions, {training} of them training jobs."
 
 
 def test_the_documentation_says_how_many_submissions_a_configuration_is(root: Path) -> None:
@@ -83,13 +83,13 @@ def test_what_fails_is_tried_again_with_more_memory(root: Path, name: str) -> No
 def test_a_gpu_is_never_set_to_none(root: Path, name: str) -> None:
     found = profile(root, name)
     assert "gpu" not in found["default-resources"] and "gpu" not in str(found.get("resources", ""))
-    assert found.get("set-resources", {}).keys() <= TRAININGS
+    assert found.get("set-resources", {}).keys() <= TRAINING_RULES
     assert 0 not in [resources.get("gpu") for resources in found.get("set-resources", {}).values()]
 
 
 def test_on_kubernetes_every_training_names_its_gpus_manufacturer(root: Path) -> None:
     found = profile(root, "kubernetes")["set-resources"]
-    assert {rule: resources["gpu_manufacturer"] for rule, resources in found.items()} == dict.fromkeys(TRAININGS, "nvidia")
+    assert {rule: resources["gpu_manufacturer"] for rule, resources in found.items()} == dict.fromkeys(TRAINING_RULES, "nvidia")
 
 
 def test_one_machine_asks_for_no_executor(root: Path) -> None:

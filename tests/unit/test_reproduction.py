@@ -23,14 +23,14 @@ def text(root: Path) -> str:
 
 
 def cost_of(config: Config, study: str, **sections: Mapping[str, Any]) -> tuple[int, dict[str, float]]:
-    """The planned trainings of a study, and their hours by device, from nothing; with some of its figures and tables only."""
+    """The planned training runs of a study, and their hours by device, from nothing; with some of its figures and tables only."""
     one = replace(config, select=[study], studies={study: config.studies[study] | sections})
-    jobs = [job for job in planning.jobs(one) if job.setting is not None and job.trainings]
+    jobs = [job for job in planning.jobs(one) if job.setting is not None and job.training_runs]
     hours: dict[str, float] = {}
     for job in jobs:
         device = config.settings[str(job.setting)]["estimate"]["device"]
         hours[device] = hours.get(device, 0.0) + job.hours
-    return sum(job.trainings for job in jobs), hours
+    return sum(job.training_runs for job in jobs), hours
 
 
 def test_the_hours_of_every_claim_are_those_planned(config: Config, text: str) -> None:
@@ -52,6 +52,6 @@ def test_the_hours_of_every_claim_are_those_planned(config: Config, text: str) -
 def test_the_hours_of_every_study_are_those_planned(config: Config, text: str) -> None:
     rows = re.findall(r"^\| `([\w-]+)` \| (\d+) \| ([\d.]+) \| one (GPU|CPU core) \|$", text, re.MULTILINE)
     assert [row[0] for row in rows] == config.select
-    for study, trainings, hours, device in rows:
+    for study, training_runs, hours, device in rows:
         count, planned = cost_of(config, study)
-        assert (str(count), {name: f"{value:.1f}" for name, value in planned.items()}) == (trainings, {device: hours}), study
+        assert (str(count), {name: f"{value:.1f}" for name, value in planned.items()}) == (training_runs, {device: hours}), study
