@@ -1,9 +1,9 @@
-# `make` runs the whole workflow on the embedded data, `make test` runs the tests, `make help` lists all targets.
+# `make` runs the whole workflow on the embedded data, `make test` the tests; `make help` lists all targets.
 #
 #   make CONFIG=config/digits-full.yaml           another configuration (for `make` and `make plan`)
 #   make OPTIONS="--resources gpu=4" CORES=16     options for Snakemake
-#   make LOGGER=                                  Snakemake's plain log, also on a terminal
-#   make PYTHON=/path/to/python3                  another Python than the newest that is found
+#   make LOGGER=                                  Snakemake's plain log, even on a terminal
+#   make PYTHON=/path/to/python3                  this Python instead of the newest found
 
 CONFIG ?=
 CORES ?= all
@@ -16,7 +16,7 @@ SIDE_BY_SIDE := --numprocesses logical --maxprocesses 8
 BIN := .venv/bin/python -m
 SNAKEMAKE = $(BIN) snakemake $(if $(CONFIG),--configfile $(CONFIG))
 REPORT := results/report.html
-# A progress bar, only on a terminal (elsewhere it does not list the jobs) and not on a cluster (it says nothing of a group that fails).
+# A progress bar, but only on a terminal (it does not list jobs elsewhere) and not on a cluster (it does not report failed groups).
 ELSEWHERE = $(filter --profile% --executor% -e,$(OPTIONS))$(SNAKEMAKE_PROFILE)
 PROGRESS = $(if $(LOGGER),$(if $(ELSEWHERE),,$$([ ! -t 2 ] || echo --logger $(LOGGER))))
 
@@ -36,10 +36,10 @@ test: environment ## Run all tests, the quick ones first (TESTS="tests/unit -k n
 	@$(BIN) pytest $(or $(TESTS),tests/unit $(SIDE_BY_SIDE))
 	$(if $(TESTS),,@$(BIN) pytest tests/workflow $(SIDE_BY_SIDE) --dist worksteal)
 
-test-cluster: cluster ## Run the workflow on a throw-away Slurm of two nodes on this machine (Debian, Ubuntu; as root or with sudo)
+test-cluster: cluster ## Test the workflow on a throw-away Slurm of two nodes on this machine (Debian, Ubuntu; as root or with sudo)
 	@$(BIN) pytest -rs $(or $(TESTS),tests/cluster)
 
-benchmarks: environment ## Measure speed and memory on a machine that does nothing else (see benchmarks/README.md)
+benchmarks: environment ## Measure speed and memory on an otherwise idle machine (see benchmarks/README.md)
 	$(BIN) benchmarks.training
 	$(BIN) benchmarks.el2n
 	$(BIN) benchmarks.tables
@@ -47,7 +47,7 @@ benchmarks: environment ## Measure speed and memory on a machine that does nothi
 	$(BIN) benchmarks.planning
 	$(BIN) benchmarks.report
 
-plan: environment ## Print jobs, trainings and estimated hours of every setting; needs no data
+plan: environment ## Print the jobs, training runs and estimated hours of every setting; needs no data
 	@$(BIN) spurprune.dag.planning $(if $(CONFIG),--configfile $(CONFIG))
 
 lint: environment ## Check style, formatting, types and rules
@@ -62,10 +62,10 @@ format: environment ## Format the code and the rules
 	$(BIN) ruff format .
 	$(BIN) snakefmt Snakefile workflow
 
-environment: ## Set up .venv from requirements.lock, if that or Python changed
+environment: ## Set up .venv from requirements.lock, unless it is up to date
 	@sh envs/venv.sh "$(PYTHON)"
 
-cluster: environment ## Add Snakemake's executors for clusters to .venv, from requirements-cluster.lock
+cluster: environment ## Add Snakemake's cluster executors to .venv, from requirements-cluster.lock
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
 		--requirement requirements-cluster.lock --constraint requirements.lock
 
@@ -80,7 +80,7 @@ lock: environment ## Pin the newest versions that requirements*.in allow
 	mv .venv/requirements-cluster.lock requirements-cluster.lock
 	rm -rf .venv/lock
 
-clean: ## Remove the environment and all caches; results, logs and Snakemake's records of them stay
+clean: ## Remove the environment and all caches, but not results, logs or Snakemake's records of them
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find spurprune benchmarks tests workflow -name __pycache__ -type d -prune -exec rm -rf {} +
 

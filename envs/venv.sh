@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up .venv from requirements.lock with the newest Python found, or the one that is named; does nothing if it is set up already.
+# Sets up .venv from requirements.lock with the newest Python found, or the one given; does nothing if that is done already.
 set -eu
 
 fail() {
@@ -8,14 +8,14 @@ fail() {
 }
 
 case "$PWD" in
-*[[:space:]]*) fail "The path of this folder ($PWD) holds a space, with which Snakemake cannot start its jobs; move it elsewhere." ;;
+*[[:space:]]*) fail "The path of this folder ($PWD) contains a space, so Snakemake cannot start its jobs; move the folder elsewhere." ;;
 esac
 
 named=${1:-}
 if [ -z "$named" ]; then
     set -- python3.14 python3.13 python3.12 python3.11 python3
 fi
-# The first that is recent enough and can make virtual environments; Debian's cannot without a package of its own.
+# The first that is recent enough and can create virtual environments, for which Debian's needs another package.
 chosen='' old='' bare=''
 for python in "$@"; do
     "$python" -c '' 2> /dev/null || continue
@@ -29,11 +29,11 @@ for python in "$@"; do
     fi
 done
 if [ -z "$chosen" ] && [ -n "$bare" ]; then
-    fail "$("$bare" --version) ($bare) cannot make virtual environments; on Debian or Ubuntu, install its package python3-venv."
+    fail "$("$bare" --version) ($bare) cannot create virtual environments; on Debian or Ubuntu, install the package python3-venv."
 elif [ -z "$chosen" ] && [ -n "$old" ]; then
-    fail "Python 3.11 or newer is needed, but $old is $("$old" --version); install a newer one, or name it: make PYTHON=/path/to/python3."
+    fail "Python 3.11 or newer is needed, but $old is $("$old" --version); install a newer one, or give its path: make PYTHON=/path/to/python3."
 elif [ -z "$chosen" ]; then
-    fail "Python 3.11 or newer is needed, but no ${named:-python3} was found; install it, or name it: make PYTHON=/path/to/python3."
+    fail "Python 3.11 or newer is needed, but no ${named:-python3} was found; install it, or give its path: make PYTHON=/path/to/python3."
 fi
 
 wanted="$("$chosen" --version), requirements.lock $(cksum < requirements.lock)"
@@ -44,5 +44,5 @@ echo "Setting up .venv with $("$chosen" --version) from requirements.lock (a few
 rm -rf .venv
 "$chosen" -m venv .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock ||
-    fail "The packages of requirements.lock could not be installed; mend what pip says above and run make again."
+    fail "The packages in requirements.lock could not be installed; fix what pip reports above and run make again."
 echo "$wanted" > .venv/set-up

@@ -1,4 +1,4 @@
-"""What all tests share: where the project lies, and property tests that are the same on every run."""
+"""What all tests share: the project's folder, and property tests that are the same on every run."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -11,9 +11,9 @@ from spurprune.machine import devices
 
 ROOT = Path(__file__).resolve().parents[1]
 
-devices.set_threads(1)  # as a training job does: idle threads that spin slow down tests, too
+devices.set_threads(1)  # as in training jobs: idle threads that spin slow tests down
 
-# Derandomised, so that a failure is the same everywhere; no deadline, since the first call of a test may import much.
+# Derandomised, so that failures can be reproduced; no deadline, since the first call in a test may import a lot.
 settings.register_profile("reproducible", derandomize=True, deadline=None, database=None, max_examples=60)
 settings.load_profile("reproducible")
 
@@ -26,7 +26,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="module")
 def own_working_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A working directory for a module's tests alone: training runs in it keep their checkpoints there, and those of tests may be alike."""
+    """A working directory for one module's tests: training writes its checkpoints there, and tests may train the same network."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("working_directory")
         patch.chdir(folder)

@@ -1,4 +1,4 @@
-"""The paper's datasets in miniature: their folders, files and formats, few and small samples. Readers take them for incomplete releases."""
+"""The paper's datasets in miniature: their folders, files and formats, with few, small samples. Readers report them as incomplete."""
 
 import csv
 import json
@@ -20,11 +20,11 @@ CELEBA_NAMES = CELEBA_HEADER.split()
 # Images of every split by (class, attribute): training, validation, test.
 CELEBA = {(0, 0): (20, 3, 6), (0, 1): (4, 2, 6), (1, 0): (20, 3, 6), (1, 1): (12, 2, 6)}
 WATERBIRDS = {(0, 0): (24, 3, 6), (0, 1): (4, 3, 6), (1, 0): (4, 3, 6), (1, 1): (20, 3, 6)}
-PAIRS = {"contradiction": "run", "entailment": "dog", "neutral": "a"}  # a word of the hypothesis that goes with the class
+PAIRS = {"contradiction": "run", "entailment": "dog", "neutral": "a"}  # the word of the hypothesis that goes with each class
 
 
 def paint(path: Path, size: tuple[int, int], ground: int, thing: int, rng: np.random.Generator) -> None:
-    """Save a JPEG whose ground and whose middle tell what it shows, with noise."""
+    """Save a noisy JPEG whose background is redder for ``ground`` 1 and whose middle is greener for ``thing`` 1."""
     pixels = rng.integers(0, 60, (size[1], size[0], 3))
     pixels[..., 0] += 150 * ground
     pixels[size[1] // 4 : -size[1] // 4, size[0] // 4 : -size[0] // 4, 1] += 150 * thing
@@ -65,7 +65,7 @@ def waterbirds(folder: Path) -> None:
 
 
 def hard_photos(folder: Path) -> None:
-    """Write ImageNet's folders of the fifteen classes of Hard ImageNet; the dog sleds are of the authors' list."""
+    """Write ImageNet's folders of the fifteen classes of Hard ImageNet; the dog sleds are from the authors' list."""
     rng = np.random.default_rng(2)
     for place, (name, wnid, _) in enumerate(hard_imagenet.CLASSES):
         numbers = hard_imagenet.MINIMAL[:8] if name == "dog sled" else range(1, 9)
@@ -76,7 +76,7 @@ def hard_photos(folder: Path) -> None:
 
 
 def multinli(folder: Path) -> None:
-    """Write the three jsonl files and a tokenizer; every class has its word, contradictions more often a negation."""
+    """Write the three jsonl files and a tokenizer; each class has its own word, and contradictions are negated more often."""
     rng = np.random.default_rng(3)
     save(folder / "tokenizer")
     for part, n in (("train", 72), ("dev_matched", 24), ("dev_mismatched", 24)):
@@ -89,7 +89,7 @@ def multinli(folder: Path) -> None:
 
 
 def encoder(folder: Path) -> None:
-    """Write a small encoder of BERT's type with random weights, whose vocabulary is the tokenizer's."""
+    """Write a small BERT with random weights and the tokenizer's vocabulary."""
     import torch
     from transformers import BertConfig, BertModel
 

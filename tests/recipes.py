@@ -1,4 +1,4 @@
-"""A small training block, as a setting has it, and what a method sees, which tests of the engine change where they need to."""
+"""A small training block of a setting and a method's context, for tests of the engine to modify."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,16 +22,16 @@ TRAINING: dict[str, Any] = {
 
 
 def context(weight: np.ndarray, training: Mapping[str, Any] = TRAINING, **changes: Any) -> Context:
-    """Return what a method sees of samples of one class and group, with some of it changed."""
-    nothing = np.zeros(len(weight), dtype=np.int64)
-    seen = Context(
+    """Return a method's context for samples of one class and group, with ``changes``."""
+    zeros = np.zeros(len(weight), dtype=np.int64)
+    found = Context(
         weight=weight.astype(np.float64),
         visits="exact",
-        label=nothing,
-        group=nothing,
+        label=zeros,
+        group=zeros,
         num_groups=1,
         options={},
         training=training,
         stream=Stream((0,)),
     )
-    return replace(seen, **changes)
+    return replace(found, **changes)

@@ -12,11 +12,11 @@ from spurprune.evaluation.frame import History, Metrics
 from spurprune.storage import schemas, tables
 from spurprune.storage.tables import labels
 
-Values = Mapping[str, Sequence[float | None]]  # of every repeat by metric, None where the metric does not exist
+Values = Mapping[str, Sequence[float | None]]  # one per repeat, by metric; None where a metric is undefined
 
 
 def metrics_table(runs: Mapping[tuple[str, ...], Values], split: str = "test") -> pa.Table:
-    """Return metrics of whole splits from those of runs, (setting, plan) by ERM or (setting, method, plan)."""
+    """Return the metrics of whole splits from values by run: (setting, plan), trained by ERM, or (setting, method, plan)."""
     rows = []
     for run, metrics in runs.items():
         setting, method, plan = run if len(run) == 3 else (run[0], "erm", run[1])
@@ -30,19 +30,19 @@ def metrics_table(runs: Mapping[tuple[str, ...], Values], split: str = "test") -
 
 
 def metrics_of(*tables_: Mapping[tuple[str, ...], Values]) -> Metrics:
-    """Return the metrics of runs as figures get them."""
+    """Return the metrics of runs as figures receive them."""
     return Metrics.of(pa.concat_tables(metrics_table(runs) for runs in tables_))
 
 
 def grouping(*classes: str, attribute: Attribute | None = None) -> Grouping:
-    """Return the groups of classes by an attribute, a line unless another is given."""
+    """Return the groups of classes by an attribute, by default a line."""
     return Grouping(classes, (attribute or Attribute.of("line", ("without", "with")),))
 
 
 def history_of(records: Sequence[tuple[int, int, str, str, int, int, int, int]], groups: Grouping) -> History:
     """Return a history from (repeat, epoch, split, view, group, n, n_correct, n_as_source).
 
-    Samples of a group with the last value of the first attribute are carriers, and so are all in the featured view.
+    Samples with the last value of the first attribute are carriers, as are all samples in the featured view.
     """
     names = ("repeat", "epoch", "split", "view", "group", "n", "n_correct", "n_as_source")
     columns: dict[str, Any] = {name: list(values) for name, values in zip(names, zip(*records, strict=True), strict=True)}
@@ -59,7 +59,7 @@ def history_of(records: Sequence[tuple[int, int, str, str, int, int, int, int]],
 
 
 def training_samples(carrier: Sequence[int], label: int, repeat: int = 0) -> Samples:
-    """Return training samples of one class, with the ids 0, 1, ...; of each, whether it is a carrier (1), is none (0), is unknown (-1)."""
+    """Return training samples of one class with the ids 0, 1, ...; ``carrier`` says of each: carrier (1), none (0) or unknown (-1)."""
     n = len(carrier)
     known = np.array(carrier, np.int8)
     group = np.where(known < 0, -1, label * 2 + known).astype(np.int32)

@@ -1,4 +1,4 @@
-"""A web site of a test's own, in a thread: it plays the internet and its faults."""
+"""A web server in a thread, which simulates the internet and its faults."""
 
 import threading
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Fault:
-    """What a request meets with: a status other than 200, a connection cut after ``cut`` bytes of the answer, headers of its own.
+    """How a request fails: with a status other than 200, a connection cut after ``cut`` bytes of the response, or extra headers.
 
-    ``unsized`` does not say how long the answer is.
+    With ``unsized``, the response does not state its length.
     """
 
     status: int = 200
@@ -23,9 +23,9 @@ class Fault:
 
 @dataclass
 class Site:
-    """The files by path, such as "/a.gz", and the faults that the next requests for a path meet with.
+    """The files by path, such as "/a.gz", and the faults of the next requests for a path.
 
-    ``requests`` keeps the path of every request, ``headers`` its headers.
+    ``requests`` lists the path of every request so far, ``headers`` its headers.
     """
 
     root: str

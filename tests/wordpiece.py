@@ -1,4 +1,4 @@
-"""A tokenizer of BERT's kind with a vocabulary of a few words, saved as transformers saves one."""
+"""A tokenizer like BERT's with a vocabulary of a few words, saved as transformers does."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ VOCABULARY = (*SPECIAL, "a", "dog", "he", "nobody", "never", "no", "run", "##s",
 
 
 def save(folder: Path, more: tuple[str, ...] = ()) -> Path:
-    """Write tokenizer.json with VOCABULARY and ``more`` words into a folder, which is made, and return it."""
+    """Write tokenizer.json with VOCABULARY and ``more`` words into a folder, created if missing; return the folder."""
     vocabulary = {word: i for i, word in enumerate((*VOCABULARY, *more))}
     tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = BertNormalizer(lowercase=True)

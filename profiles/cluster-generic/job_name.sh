@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints the name of this folder's jobs, which no other clone's have: the folder's own name and a checksum of its whole path.
+# Prints the name of this folder's jobs, unique to this clone: the folder's name and a checksum of its path.
 set -eu
 folder=$(pwd -P)
 echo "${folder##*/}-$(printf %s "$folder" | cksum | cut -d ' ' -f 1)"

@@ -4,8 +4,8 @@ set -eu
 threads=$1 megabytes=$2 minutes=$3 script=$4
 name=$("${0%/*}/job_name.sh")
 
-# Snakemake writes a job's properties into its script, as JSON in one line; trainings ask for "gpu": 1, other jobs do not name it. Escapes
-# and strings are emptied first, since they may hold braces and quotes. The last "resources" are the job's own: params come before them.
+# Snakemake writes a job's properties into its script, as one line of JSON; training jobs request "gpu": 1, other jobs do not mention it.
+# Escapes and strings are emptied first, since they may hold braces and quotes. The last "resources" are the job's: params come before them.
 gpus=$(sed -n '/^# properties = /{
     s/\\.//g
     s/: "[^"]*"/: ""/g

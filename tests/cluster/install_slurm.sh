@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs Debian's Slurm where that is possible without a question; exit status 1 and one sentence where it is not.
+# Installs Debian's Slurm if that needs no password; otherwise prints one sentence and exits with status 1.
 set -u
 PATH=/usr/bin:/usr/sbin:$PATH
 
@@ -14,5 +14,5 @@ if command -v apt-get > /dev/null && $as_root true 2> /dev/null; then
         apt-get install -y -qq --no-install-recommends slurmctld slurmd slurm-client munge > /dev/null 2>&1
     installed && exit 0
 fi
-echo "Slurm is not installed, and cannot be by this user with apt-get."
+echo "Slurm is not installed, and this user cannot install it with apt-get."
 exit 1

@@ -1,4 +1,4 @@
-"""A throw-away Slurm of two nodes, and what the tests do to it."""
+"""A throw-away Slurm of two nodes, and what tests do to it."""
 
 import os
 import signal
@@ -9,44 +9,44 @@ from contextlib import suppress
 from pathlib import Path
 
 HERE = Path(__file__).parent
-Job = dict[str, str]  # a job's fields as scontrol names them
+Job = dict[str, str]  # a job's fields, named as by scontrol
 
 
 class Cluster:
-    """The Slurm that slurm_up.sh brings up in a folder."""
+    """The Slurm that slurm_up.sh starts in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Bring it up; raises RuntimeError with what went wrong."""
+        """Start Slurm; raises RuntimeError with its error message."""
         self.folder = folder
         try:
             done = subprocess.run([HERE / "slurm_up.sh", folder], capture_output=True, text=True, timeout=120)
             if done.returncode != 0:
                 raise RuntimeError(done.stderr)
         except BaseException:
-            self.close()  # whichever of its daemons came up
+            self.close()  # those daemons that started
             raise
 
     def close(self) -> None:
-        """Stop it and remove its folder."""
+        """Stop Slurm and remove its folder."""
         subprocess.run([HERE / "slurm_down.sh", self.folder], check=True, timeout=120)
 
     def environment(self) -> dict[str, str]:
-        """Return the variables by which commands find it."""
+        """Return the variables through which commands find this Slurm."""
         return {"SLURM_CONF": str(self.folder / "slurm.conf"), "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"}
 
     def jobs(self) -> list[Job]:
-        """Return all jobs so far, finished ones included, in the order of their submission."""
+        """Return all jobs so far, including finished ones, in the order of submission."""
         lines = command("scontrol", "show", "job", "--oneliner").splitlines()
         found = [dict(part.split("=", 1) for part in line.split() if "=" in part) for line in lines if line.startswith("JobId=")]
         return sorted(found, key=lambda job: int(job["JobId"]))
 
     def job_of(self, name: str, state: str = "RUNNING") -> Job:
-        """Return the one job in a state whose comment, which the executor plugin writes, or whose command holds ``name``."""
+        """Return the one job in ``state`` whose comment, written by the executor plugin, or whose command contains ``name``."""
         (found,) = [job for job in self.jobs() if job["JobState"] == state and name in job.get("Comment", "") + job["Command"]]
         return found
 
     def crash(self, node: str) -> None:
-        """Kill a node's daemon and everything that runs on the node, as a loss of power would."""
+        """Kill a node's daemon and everything that runs on the node, as a power failure would."""
         os.kill(int((self.folder / f"run/slurmd.{node}.pid").read_text()), signal.SIGKILL)
         jobs = command("squeue", "--noheader", "--states=RUNNING", f"--nodelist={node}", "--format=%A").split()
         for pid in processes():
@@ -55,7 +55,7 @@ class Cluster:
                     os.kill(pid, signal.SIGKILL)
 
     def reach_time_limit(self, job: str) -> None:
-        """Move a job's time limit to the present and let it make no progress until Slurm, which looks twice a minute, ends it for that."""
+        """Move a job's time limit to now and pause the job until Slurm, which checks twice a minute, ends it."""
         command("scontrol", "update", f"JobId={job}", "EndTime=now")
         for pid in processes():
             with suppress(OSError):  # it has ended
@@ -79,7 +79,7 @@ class Cluster:
 
 
 def processes() -> list[int]:
-    """Return the numbers of all processes."""
+    """Return the ids of all processes."""
     return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
 
 
@@ -89,9 +89,9 @@ def command(*arguments: str) -> str:
 
 
 def wait_until(ready: Callable[[], bool], seconds: float) -> None:
-    """Wait until something is so; raises TimeoutError after ``seconds``."""
+    """Wait until ``ready`` returns true; raises TimeoutError after ``seconds``."""
     end = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > end:
-            raise TimeoutError(f"not so after {seconds:.0f} seconds")
+            raise TimeoutError(f"not ready after {seconds:.0f} seconds")
         time.sleep(0.1)

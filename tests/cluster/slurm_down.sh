@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Stops the Slurm that slurm_up.sh brought up in a folder, with all its jobs, and removes the folder.
+# Stops the Slurm that slurm_up.sh started in a folder, with all its jobs, and removes the folder.
 # Usage: slurm_down.sh FOLDER
 set -uo pipefail
 PATH=/usr/bin:/usr/sbin:$PATH

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings up a throw-away Slurm of two nodes on the loopback interface, as whoever calls it, with everything it writes below one folder.
+# Starts a throw-away Slurm of two nodes on the loopback interface, as the current user; it writes only below one folder.
 # Usage: slurm_up.sh FOLDER        then: source FOLDER/environment; stop it with slurm_down.sh FOLDER
 # Needs Debian's packages slurmctld, slurmd, slurm-client and munge (`install_slurm.sh` installs them).
 set -euo pipefail
@@ -7,7 +7,7 @@ PATH=/usr/bin:/usr/sbin:$PATH
 umask 022
 
 folder=$1
-cpus=8 memory_mb=20000 gpus=2 # of each node; Slurm counts them and does not look whether they exist
+cpus=8 memory_mb=20000 gpus=2 # per node; Slurm does not check that they exist
 host=$(hostname -s)
 user=$(id -un)
 mkdir "$folder" "$folder"/{munge,state,spool,spool/n1,spool/n2,log,run,dev,bin}
@@ -18,7 +18,7 @@ mkdir "$folder" "$folder"/{munge,state,spool,spool/n1,spool/n2,log,run,dev,bin}
 for ((i = 0; i < gpus; i++)); do ln -s /dev/null "$folder/dev/gpu$i"; done
 echo "Name=gpu File=$folder/dev/gpu[0-$((gpus - 1))]" > "$folder/gres.conf"
 
-# Listening on the loopback interface alone is possible where the host's name leads there; elsewhere munge still keeps strangers out.
+# Slurm listens on the loopback interface only if the host's name resolves to it; otherwise munge still keeps strangers out.
 communication=
 case "$(getent ahostsv4 "$host" | head -n 1)" in
 127.*) communication="CommunicationParameters=NoInAddrAny,NoCtldInAddrAny" ;;
@@ -32,7 +32,7 @@ SlurmUser=$user
 SlurmdUser=$user
 AuthType=auth/munge
 CredType=cred/munge
-# A job that is requeued waits as long as a credential lasts, two minutes by default.
+# A requeued job waits until its credential expires, two minutes by default.
 AuthInfo=socket=$folder/munge/socket,cred_expire=15
 $communication
 StateSaveLocation=$folder/state
@@ -46,7 +46,7 @@ TaskPlugin=task/none
 SwitchType=switch/none
 MpiDefault=none
 AccountingStorageType=accounting_storage/none
-# Jobs that use more memory than they asked for are killed, as control groups do where they exist.
+# Kill jobs that exceed their memory, as control groups would.
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill
@@ -55,10 +55,10 @@ SelectTypeParameters=CR_CPU_Memory
 SlurmdParameters=config_overrides
 SchedulerParameters=batch_sched_delay=0,sched_min_interval=50000,bf_interval=5
 GresTypes=gpu
-# A finished job is kept for a day: the tests ask what it was given.
+# Finished jobs are kept for a day, since the tests query them.
 MinJobAge=86400
 KillWait=5
-# A node that is silent for twenty seconds is down, and is back as soon as it answers.
+# A node that does not answer for twenty seconds is down until it answers again.
 SlurmdTimeout=20
 ReturnToService=2
 NodeName=n[1-2] NodeHostname=$host NodeAddr=127.0.0.1 Port=16921-16922 CPUs=$cpus RealMemory=$memory_mb Gres=gpu:$gpus
@@ -66,7 +66,7 @@ PartitionName=main Nodes=ALL Default=YES State=UP
 END
 export SLURM_CONF=$folder/slurm.conf
 
-# Inside a job, the executor plugin drops every variable that begins with SLURM_ before it calls srun, SLURM_CONF among them.
+# Inside a job, the executor plugin drops all variables that begin with SLURM_ before it calls srun, including SLURM_CONF.
 cat > "$folder/bin/srun" << END
 #!/bin/sh
 export SLURM_CONF=$SLURM_CONF
@@ -85,6 +85,6 @@ for ((end = SECONDS + 30; SECONDS < end; )); do
     if [ "$(timeout 5 sinfo --noheader --Node --format=%T 2> /dev/null | grep -c '^idle$')" = 2 ]; then exit 0; fi
     sleep 0.2
 done
-echo "Slurm did not come up within 30 seconds; its logs are in $folder/log." >&2
+echo "Slurm did not start within 30 seconds; its logs are in $folder/log." >&2
 tail -n 5 "$folder"/log/*.log >&2
 exit 1

@@ -1,4 +1,4 @@
-"""The workflow on a real Slurm: what jobs are given, what they make, what is left to do after jobs, nodes or Snakemake have died."""
+"""The workflow on a real Slurm: what jobs are allotted, what they produce, what is left to do after jobs, nodes or Snakemake die."""
 
 import re
 import shutil
@@ -14,20 +14,20 @@ from tests.cluster.conftest import CONFIG, GENERIC, LONG_RUNS, PLANS, SLURM, Run
 from tests.cluster.slurm import Cluster, Job, command
 from tests.workflow.project import Project, job_counts
 
-pytestmark = pytest.mark.timeout(1800)  # a test may wait for two runs, and the first one for the cluster and for two more
+pytestmark = pytest.mark.timeout(1800)  # a test may wait for two runs, the first one also for the cluster and two more
 TRAINING_RULES = ("train_reference", "retrain")
-LEFT = {"retrain": 2, "evaluate": 2, "plot_carrier_pruning": 1, "figures": 1}  # to do in an unfinished project
+LEFT = {"retrain": 2, "evaluate": 2, "plot_carrier_pruning": 1, "figures": 1}  # jobs of an unfinished project
 TIME = r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) INFO "
 
 
 @pytest.fixture(scope="module")
 def jobs(on_slurm: Project, cluster: Cluster) -> list[Job]:
-    """The jobs of the whole run, before any other test submits its own."""
+    """The jobs of the whole run, before other tests submit theirs."""
     return cluster.jobs()
 
 
 def stage_of(job: Job) -> str:
-    """The rule of a job, or the group and its rules, from the comment that the executor plugin gives it."""
+    """The rule of a job, or its group and rules, from the comment that the executor plugin writes."""
     return job["Comment"].removeprefix("rule_").partition("_wildcards_")[0]
 
 
@@ -42,14 +42,14 @@ def both_have_checkpoints(project: Project) -> bool:
 
 
 def left_to_do(project: Project, *arguments: str, targets: tuple[str, ...] = ("figures", *LONG_RUNS)) -> dict[str, int]:
-    """The jobs of each rule that are left, to the figures and the long runs, or to other targets."""
+    """The number of jobs left to do per rule, by default for the figures and the long runs."""
     status, text = project.snakemake(*targets, "--dry-run", *arguments, *CONFIG, configured=False)
     assert status == 0, text
     return job_counts(text)
 
 
 def assert_same_results(project: Project, local: Project) -> None:
-    """All files are those of the run on one machine, byte for byte, and nothing is left to do."""
+    """Check that all files equal those of the run on one machine, and that nothing is left to do."""
     expected, found = local.files(), project.files()
     assert set(found) == set(expected)
     assert [name for name in expected if found[name] != expected[name]] == []
@@ -58,7 +58,7 @@ def assert_same_results(project: Project, local: Project) -> None:
 
 
 def assert_resumed(project: Project, plan: str) -> None:
-    """A run's last start, whose log alone Snakemake keeps, resumed where a checkpoint stood."""
+    """Check that the last attempt of a run, the only one whose log Snakemake keeps, resumed from a checkpoint."""
     text = log_of(project, plan)
     (epoch,) = re.findall(r"resumes after epoch (\d+)", text)
     assert 0 < int(epoch) < 200 and text.count("retrain finished") == 1, text
@@ -74,7 +74,7 @@ def test_results_are_those_of_one_machine(on_slurm: Project, local: Project, job
     assert_same_results(on_slurm, local)
 
 
-def test_the_profile_agrees_that_nothing_is_left(on_slurm: Project, jobs: list[Job]) -> None:
+def test_nothing_is_left_to_do_under_the_profile(on_slurm: Project, jobs: list[Job]) -> None:
     assert left_to_do(on_slurm, *SLURM) == {}
 
 
@@ -95,7 +95,7 @@ def test_short_jobs_share_their_submissions(jobs: list[Job]) -> None:
     }
 
 
-def test_training_jobs_alone_are_given_a_gpu(jobs: list[Job]) -> None:
+def test_only_training_jobs_get_a_gpu(jobs: list[Job]) -> None:
     given = {stage_of(job): job.get("TresPerJob", "").replace("gres/", "gres:") for job in jobs}
     assert {stage for stage, gpus in given.items() if gpus} == set(TRAINING_RULES)
     assert {given[stage] for stage in TRAINING_RULES} == {"gres:gpu:1"}
@@ -105,10 +105,10 @@ def test_memory_and_time_are_those_declared(jobs: list[Job]) -> None:
     given = {stage_of(job): (job["MinMemoryNode"], job["TimeLimit"]) for job in jobs}
     assert {given[stage] for stage in TRAINING_RULES} == {("8000M", "00:30:00")}
     assert given["prepare_inputs"] == ("2000M", "00:30:00")
-    assert given["metrics-small-fives_evaluate"] == ("6000M", "00:30:00")  # three side by side
+    assert given["metrics-small-fives_evaluate"] == ("6000M", "00:30:00")  # three in parallel
 
 
-def test_no_device_serves_two_jobs_at_once(on_slurm: Project) -> None:
+def test_no_device_serves_two_training_jobs_at_once(on_slurm: Project) -> None:
     held: dict[tuple[str, str], list[tuple[datetime, datetime]]] = {}
     logs = [path for stage in TRAINING_RULES for path in (on_slurm.path / "logs" / stage).rglob("*.log")]
     for path in logs:
@@ -117,7 +117,7 @@ def test_no_device_serves_two_jobs_at_once(on_slurm: Project) -> None:
         (ended,) = re.findall(TIME + r"released device", text, re.MULTILINE)
         held.setdefault(leased[1:], []).append((datetime.fromisoformat(leased[0]), datetime.fromisoformat(ended)))
     assert sum(map(len, held.values())) == len(logs) == 6
-    assert len(held) > 1, "all jobs ran on one device, so that this shows nothing"
+    assert len(held) > 1, "all training jobs ran on one device, so this shows nothing"
     for times in held.values():
         assert all(end <= start for (_, end), (start, _) in pairwise(sorted(times))), held
 
@@ -162,8 +162,8 @@ def test_a_cancelled_job_and_one_at_its_time_limit_are_retried_and_resume(unfini
     assert_same_results(unfinished, local)
 
 
-def assert_slurm_started_again(jobs: list[Job], cluster: Cluster) -> list[Job]:
-    """Slurm itself ran these jobs twice, without a new submission; return them as they ended."""
+def assert_restarted_by_slurm(jobs: list[Job], cluster: Cluster) -> list[Job]:
+    """Check that Slurm itself restarted these jobs, without a new submission; return their final state."""
     ended = [job for job in cluster.jobs() if job["JobId"] in {one["JobId"] for one in jobs}]
     assert [(job["JobState"], job["Restarts"]) for job in ended] == [("COMPLETED", "1")] * len(jobs)
     return ended
@@ -177,8 +177,8 @@ def test_preempted_jobs_resume(unfinished: Project, local: Project, cluster: Clu
     for job in preempted:
         command("scontrol", "requeue", job["JobId"])  # as preemption does
     run.finish()
-    assert_slurm_started_again(preempted, cluster)
-    assert len(cluster.jobs()) == before + len(preempted), "nothing else may be submitted"
+    assert_restarted_by_slurm(preempted, cluster)
+    assert len(cluster.jobs()) == before + len(preempted), "something else was submitted"
     for plan in PLANS:
         assert_resumed(unfinished, plan)
     assert_same_results(unfinished, local)
@@ -196,16 +196,16 @@ def test_jobs_of_a_crashed_node_resume_elsewhere(unfinished: Project, local: Pro
         run.finish()
     finally:
         cluster.revive(node)
-    for job in assert_slurm_started_again([running[plan] for plan in struck], cluster):
+    for job in assert_restarted_by_slurm([running[plan] for plan in struck], cluster):
         assert job["NodeList"] != node
-    assert len(cluster.jobs()) == before + len(running), "nothing else may be submitted"
+    assert len(cluster.jobs()) == before + len(running), "something else was submitted"
     for plan in struck:
         assert_resumed(unfinished, plan)
     assert_same_results(unfinished, local)
 
 
 def cancel_and_unlock(project: Project) -> None:
-    """Do what docs/cluster.md says after a project's only run on Slurm was killed: cancel its jobs, unlock."""
+    """Follow docs/cluster.md after a project's only run on Slurm was killed: cancel its jobs, unlock."""
     (log,) = (path for path in (project.path / ".snakemake/log").iterdir() if "SLURM run ID" in path.read_text(encoding="utf-8"))
     (run_id,) = re.findall(r"SLURM run ID: (\S+)", log.read_text(encoding="utf-8"))
     command("scancel", f"--name={run_id}")
@@ -213,7 +213,7 @@ def cancel_and_unlock(project: Project) -> None:
     assert status == 0, text
 
 
-def test_a_group_that_is_cut_off_with_its_snakemake_alone_is_made_again(local: Project, cluster: Cluster, tmp_path: Path) -> None:
+def test_only_a_group_that_was_cut_off_with_its_snakemake_is_repeated(local: Project, cluster: Cluster, tmp_path: Path) -> None:
     project = local.copy(tmp_path / "project")
     metrics = tuple(path.replace("predictions", "metrics") for path in LONG_RUNS)
     for path in metrics:
@@ -243,12 +243,14 @@ def test_a_killed_snakemake_leaves_only_unfinished_jobs_to_do(unfinished: Projec
     assert_same_results(unfinished, local)
 
 
-def test_the_generic_profile_ends_in_the_same_after_its_snakemake_was_killed(unfinished: Project, local: Project, cluster: Cluster) -> None:
+def test_the_generic_profile_gives_the_same_results_after_its_snakemake_was_killed(
+    unfinished: Project, local: Project, cluster: Cluster
+) -> None:
     before = len(cluster.jobs())
     run = Run(unfinished, *LONG_RUNS, *GENERIC)
     run.wait_until(lambda: both_have_checkpoints(unfinished))
     run.kill()
-    # What docs/cluster.md says: submit.sh names its jobs after the project's folder.
+    # As docs/cluster.md says: submit.sh names its jobs after the project's folder.
     name = subprocess.run(["profiles/cluster-generic/job_name.sh"], cwd=unfinished.path, check=True, capture_output=True, text=True).stdout
     command("scancel", f"--name={name.strip()}")
     status, text = unfinished.snakemake("--unlock", *CONFIG, configured=False)

@@ -10,12 +10,18 @@ from typing import Any
 import pytest
 import yaml
 
+from benchmarks import workflow_runs
 from spurprune.dag import planning
 from spurprune.dag.planning import Job
 
 CLUSTERS = ("slurm", "cluster-generic", "kubernetes")
 TRAINING_RULES = {"train_reference", "retrain", "retrain_keeping_models", "retrain_candidate", "embed"}
-ALONE = TRAINING_RULES | {"download", "prepare_inputs", "collect_metrics"}  # as are figures and tables; submitted one by one, or not at all
+ALONE = TRAINING_RULES | {
+    "download",
+    "prepare_inputs",
+    "select_candidate",
+    "collect_metrics",
+}  # as are figures and tables; submitted one by one, or not at all
 NEVER_SUBMITTED = {"download", "all"}  # done where Snakemake was started
 
 
@@ -44,6 +50,37 @@ def test_no_group_waits_for_training_in_other_settings(root: Path, name: str) ->
     """A group starts once all that its jobs need is there, so one of several settings would stop with any of them."""
     for group in profile(root, name)["groups"]:
         assert "-{setting}" in group
+
+
+@pytest.fixture(scope="module")
+def tuned_refinement(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, ...]]:
+    """A copy of the project, and the arguments that select a study with a tuned refinement of a tuned method."""
+    folder = tmp_path_factory.mktemp("project")
+    workflow_runs.copy(folder)
+    tuning = {"plan": "none", "blocks": ["001-001", "002-002"], "by": "accuracy"}
+    methods = {
+        "tuned": {"kind": "erm", "grid": {"training.optimizer.lr": [0.05, 0.1]}, "tuning": tuning},
+        "refined": {
+            "kind": "last_layer",
+            "from": "tuned",
+            "options": {"fit_on": "train"},
+            "grid": {"options.C": [0.1, 1.0]},
+            "tuning": tuning,
+        },
+    }
+    study = {"title": "Tuned", "blocks": ["000-000"], "methods": ["refined"], "score": "el2n", "figures": {}, "tables": {}}
+    study |= {"settings": ["digits-unidentifiable", "digits-identifiable"], "plans": ["none", "random-0.10"]}
+    overlay = workflow_runs.write(folder / "overlay.yaml", {"select": ["tuned"], "methods": methods, "studies": {"tuned": study}})
+    return folder, ("--configfile", str(overlay))
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_no_group_depends_on_itself(root: Path, tuned_refinement: tuple[Path, tuple[str, ...]], name: str) -> None:
+    folder, arguments = tuned_refinement
+    found = profile(root, name)
+    groups = ("--groups", *found["groups"], "--group-components", *found["group-components"])
+    _, text = workflow_runs.run(folder, "--dry-run", "--quiet", "rules", *groups, *arguments)
+    assert re.search(r"^select_candidate +4$", text, re.MULTILINE), text
 
 
 def submissions(jobs: list[Job], profile: dict[str, Any]) -> int:

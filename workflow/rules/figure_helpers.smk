@@ -81,7 +81,7 @@ def described(name):
 
 
 def figure_spec(wildcards):
-    """All that a figure is passed besides its files (see spurprune.figures.base.Spec), in canonical order."""
+    """All that a figure is passed in addition to its files (see spurprune.figures.base.Spec), in canonical order."""
     figure, study = figure_of(wildcards), study_of(wildcards)
     kind = kinds.kind_of(figure)
     return canonical(
