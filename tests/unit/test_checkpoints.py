@@ -89,7 +89,7 @@ def test_a_run_killed_repeatedly_ends_with_the_same_bytes(tmp_path: Path, optimi
     rng = random.Random(0)
     ends = [train(script, optimizer, tmp_path / "b", broken, kill_after=rng.uniform(0.0, 0.4)) for _ in range(3)]
     assert -signal.SIGKILL in ends, "the training was never interrupted"
-    if not broken.exists():
+    if ends[-1] != 0:  # it may have been killed between writing its output and removing its checkpoints
         assert train(script, optimizer, tmp_path / "b", broken) == 0
     assert hashlib.sha256(broken.read_bytes()).digest() == hashlib.sha256(whole.read_bytes()).digest()
     assert not (tmp_path / "b").exists(), "checkpoints vanish on success"
