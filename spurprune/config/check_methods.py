@@ -33,6 +33,10 @@ def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
             raise ConfigError(f"{key}.grid: '{dotted}' is not a key that can be tuned; write options.KEY or training.KEY.")
         if refines and section == "training":
             raise ConfigError(f"{key}.grid: '{dotted}' does not go with '{entry['kind']}', which trains no network; tune its options.")
+    for dotted in entry["grid"]:
+        above = next((other for other in entry["grid"] if dotted.startswith(f"{other}.")), None)
+        if above is not None:
+            raise ConfigError(f"{key}.grid: '{dotted}' is part of '{above}', which is tuned, too; remove one.")
     candidates = methods.candidates(entry)
     if len(candidates) > MOST_CANDIDATES:
         raise ConfigError(f"{key}.grid has {len(candidates):,} candidates; name at most {MOST_CANDIDATES:,}.")

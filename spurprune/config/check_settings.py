@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from spurprune.config import schema
 from spurprune.config.config import Config
 from spurprune.config.known import require_known
+from spurprune.config.merging import merge
 from spurprune.dag import plugins
 from spurprune.data.grouping import WITHOUT_WITH, Attribute
 from spurprune.data.probe import OTHERS
@@ -202,6 +204,11 @@ def _check_carriers(name: str, setting: Setting, config: Config, entry: DatasetE
 def _check_drawn(name: str, setting: Setting, config: Config, entry: DatasetEntry) -> None:
     """Check an overlay's carriers: their class must have enough samples, and the base setting must provide the ranks."""
     carriers = setting["carriers"]
+    if setting["probe"] is not None and carriers.get("class", setting["probe"]["source"]) != setting["probe"]["source"]:
+        raise ConfigError(
+            f"{name}.carriers.class is '{carriers['class']}', but the probe's source is '{setting['probe']['source']}'; "
+            "the overlay goes with one class, so remove carriers.class."
+        )
     if "class" not in carriers and setting["probe"] is None:
         raise ConfigError(f"{name}.carriers.class is missing, and there is no probe to take it from; name a class.")
     label = carriers.get("class") or setting["probe"]["source"]
@@ -242,7 +249,10 @@ def _check_training(name: str, setting: Setting) -> None:
     check_recipe(f"{name}.training", setting["training"])
     for recipe_name, recipe in setting["reference"].items():
         key = f"{name}.reference.{recipe_name}"
-        longest = {**setting["training"], **recipe.get("training", {})}["epochs"]
+        training = merge(setting["training"], recipe.get("training", {}))
+        schema.validate(training, "setting", where=f"{key}.training", part="training")
+        check_recipe(f"{key}.training", training)
+        longest = training["epochs"]
         if recipe["epochs"] > longest:
             raise ConfigError(f"{key}.epochs is {recipe['epochs']}, but training has only {longest} epochs; choose at most that.")
         _within(f"{key}.record_epochs", recipe["record_epochs"], recipe["epochs"])

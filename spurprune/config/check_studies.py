@@ -1,6 +1,6 @@
 """Checks of the selected studies that go beyond the schema."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spurprune.config import check_settings, methods, schema
@@ -18,11 +18,13 @@ def check(config: Config) -> None:
         require_known(name, config.studies, f"select: '{name}'", "study")
         for method in config.studies[name]["methods"]:
             require_known(method, config.methods, f"studies.{name}.methods: '{method}'", "method")
-    _check_blocks(config)
+    ranges = _check_blocks(config)
     for name in config.select:
         _check_study(name, config.studies[name], config)
+    needed = needs.runs_of(config)
+    _check_tuning_blocks(sorted({selection.method for selection in needed.selections}), ranges, config)
     trained: set[tuple[str, str]] = set()
-    for run in sorted(needs.of(config).all_runs):
+    for run in sorted(needed.all_runs):
         _check_plan(f"{run.setting}, plan '{run.plan}'", run.plan, run.setting, config)
         if (run.setting, run.method) not in trained:
             trained.add((run.setting, run.method))
@@ -65,13 +67,14 @@ def _check_recipes(setting: str, method: str, config: Config) -> None:
         over = methods.at(entry, coordinates)["training"]
         if not over:
             continue
-        where = f"methods.{method}.training of '{setting}'" + (f", candidate {name}" if name else "")
+        where = f"{setting} with methods.{method}" + (f", candidate {name}:" if name else ":") + " training"
         recipe = merge(block["training"], over)
         schema.validate(recipe, "setting", where=where, part="training")
         check_settings.check_recipe(where, recipe)
 
 
-def _check_blocks(config: Config) -> None:
+def _check_blocks(config: Config) -> dict[str, tuple[int, int]]:
+    """Check the studies' blocks and return the first and last repeat of each."""
     ranges: dict[str, tuple[int, int]] = {}
     for name in config.select:
         blocks = config.studies[name]["blocks"]
@@ -79,10 +82,14 @@ def _check_blocks(config: Config) -> None:
             _check_block(f"studies.{name}.blocks", block, ranges)
             if blocks.count(block) > 1:
                 raise ConfigError(f"studies.{name}.blocks names '{block}' twice; remove one.")
-    reported = dict(ranges)
-    for method in sorted({method for name in config.select for method in config.studies[name]["methods"]}):
-        tuning = config.methods[method]["tuning"]
-        for block in tuning["blocks"] if tuning else ():
+    return ranges
+
+
+def _check_tuning_blocks(tuned: Sequence[str], reported: Mapping[str, tuple[int, int]], config: Config) -> None:
+    """Check that no method is tuned on repeats that a study reports, however the study comes to need the method."""
+    ranges = dict(reported)
+    for method in tuned:
+        for block in config.methods[method]["tuning"]["blocks"]:
             first, last = _check_block(f"methods.{method}.tuning.blocks", block, ranges)
             for other, (low, high) in reported.items():
                 if first <= high and low <= last:

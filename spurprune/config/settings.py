@@ -77,9 +77,14 @@ def resolve(
             continue
         if not isinstance(grid, dict) or not all(isinstance(v, list) and v for v in grid.values()):
             raise ConfigError(f"{name}.grid must map dotted keys to lists of values, such as 'carriers.count: [10, 20]'.")
+        for key, values in grid.items():
+            if any(value in values[:place] for place, value in enumerate(values)):
+                raise ConfigError(f"{name}.grid.{key} is {values}, which names a value twice; remove one.")
         families[name] = {}
         for point, coordinates in points(grid).items():
             member = f"{name}.{point}" if point else name
+            if member in settings or (member in declared and member != name):
+                raise ConfigError(f"The setting '{member}' is also a member of the family '{name}'; rename one.")
             settings[member] = put(block, coordinates, name)
             families[name][member] = coordinates
     return settings, families

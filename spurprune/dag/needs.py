@@ -8,6 +8,21 @@ from spurprune.dag.files import Difficulty, Partition, Reference, Run, Selection
 
 
 @dataclass(frozen=True)
+class NeededRuns:
+    """The runs ``shown`` in figures and tables, tuning runs, the runs that refinements start from, and the selections."""
+
+    shown: frozenset[Run]
+    candidates: frozenset[Run]
+    sources: frozenset[Run]
+    selections: frozenset[Selection]
+
+    @property
+    def all_runs(self) -> frozenset[Run]:
+        """All runs, each once."""
+        return self.shown | self.candidates | self.sources
+
+
+@dataclass(frozen=True)
 class Needs:
     """The files of the selected studies.
 
@@ -34,9 +49,8 @@ class Needs:
 
 def of(config: Config) -> Needs:
     """Return the files needed to build the selected studies from scratch."""
-    shown = frozenset(studies.all_runs(config))
-    candidates, sources, selections = _runs_behind(shown, config)
-    everything = shown | candidates | sources
+    needed = runs_of(config)
+    everything = needed.all_runs
     plans = {(run.setting, run.plan, run.block) for run in everything}
     partitions = {one for plan in plans if (one := files.plan_partition(*plan))}
     difficulties = {score for plan in plans if (score := files.plan_difficulty(*plan))} | set(studies.all_difficulties(config))
@@ -50,10 +64,10 @@ def of(config: Config) -> Needs:
     samples |= {(base.setting, base.block) for base in bases} | {(found.setting, found.block) for found in references}
     datasets = {(config.settings[setting]["dataset"], config.settings[setting]["image_size"]) for setting, _ in samples}
     return Needs(
-        runs=shown,
-        candidates=candidates,
-        sources=sources,
-        selections=selections,
+        runs=needed.shown,
+        candidates=needed.candidates,
+        sources=needed.sources,
+        selections=needed.selections,
         plans=frozenset(plans),
         partitions=frozenset(partitions),
         difficulties=frozenset(difficulties),
@@ -66,6 +80,12 @@ def of(config: Config) -> Needs:
 def keeping_models(needed: Needs) -> set[tuple[str, str, str]]:
     """Return (setting, method, plan) of the runs whose models are kept because a refinement starts from them."""
     return {(run.setting, run.method, run.plan) for run in needed.sources}
+
+
+def runs_of(config: Config) -> NeededRuns:
+    """Return the runs of the selected studies, and those behind them."""
+    shown = frozenset(studies.all_runs(config))
+    return NeededRuns(shown, *_runs_behind(shown, config))
 
 
 def _runs_behind(shown: frozenset[Run], config: Config) -> tuple[frozenset[Run], frozenset[Run], frozenset[Selection]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from spurprune.errors import DataError
 
+MOST_GROUPS = 100_000
 WITHOUT_WITH = ("without", "with")  # the values of an attribute that a sample has or lacks, such as an overlay's
 
 
@@ -27,7 +28,7 @@ class Attribute:
     def of(cls, name: str, values: Sequence[str], phrase: str | None = None) -> "Attribute":
         """Return an attribute; its default phrase reads "with eyeglasses" for the values ``WITHOUT_WITH``, else ", hospital A"."""
         if phrase is None:
-            phrase = f"{{value}} {name}" if tuple(values) == WITHOUT_WITH else f", {name} {{value}}"
+            phrase = f"{{value}} {name}" if set(values) == set(WITHOUT_WITH) else f", {name} {{value}}"
         return cls(name, tuple(values), phrase)
 
     @classmethod
@@ -52,6 +53,15 @@ class Grouping:
 
     classes: tuple[str, ...]
     attributes: tuple[Attribute, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise DataError if there are more groups than can be counted and named."""
+        if self.num_groups > MOST_GROUPS:
+            names = ", ".join(f"{one.name} ({len(one.values):,} values)" for one in self.attributes)
+            raise DataError(
+                f"{len(self.classes):,} classes and {names} make {self.num_groups:,} groups; name fewer attributes in 'groups', or bin "
+                f"their values, so that there are at most {MOST_GROUPS:,}."
+            )
 
     @property
     def num_groups(self) -> int:

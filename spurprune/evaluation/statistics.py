@@ -55,7 +55,7 @@ def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def top_overlap(a: np.ndarray, b: np.ndarray, share: float) -> float:
-    """Return which part of the hardest ``share`` of samples by one score is also among the hardest by the other; ``share`` by chance.
+    """Return what fraction of the hardest ``share`` of samples by one score is also among the hardest by the other; ``share`` by chance.
 
     If samples of equal score straddle the threshold, this is the expected overlap when each ranking breaks its ties at random.
     """

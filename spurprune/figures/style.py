@@ -31,6 +31,7 @@ _RC: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with Matplotlib, so figures are the same on every machine
     "font.size": 7.5,
+    "text.parse_math": False,  # a dollar in a name is a dollar
     "axes.titlesize": 7.5,
     "axes.labelsize": 7.5,
     "xtick.labelsize": 7,
@@ -201,7 +202,8 @@ def panel_title(axes: Axes, letter: str, text: str, inches: float) -> None:
     """Title a panel with its letter and a text, left-aligned and wrapped to a width in inches."""
     room = int((inches - 0.4) / CHARACTER)  # without the numbers and label of the vertical axis
     first, *others = (textwrap.fill(one, room, initial_indent="" if number else "  ") for number, one in enumerate(text.split("\n")))
-    axes.set_title("\n".join([f"$\\bf{{{letter}}}${first}", *others]), loc="left")
+    plain = [line.replace("$", r"\$") for line in (first, *others)]  # only the letter is mathematical text
+    axes.set_title("\n".join([f"$\\bf{{{letter}}}${plain[0]}", *plain[1:]]), loc="left").set_parse_math(True)
 
 
 def bars(axes: Axes, names: Sequence[str], shares: Sequence[Estimate], look: Look) -> None:

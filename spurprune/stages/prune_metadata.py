@@ -72,6 +72,8 @@ def run(
             raise PlanError(f"{where}: {error}") from error
         if weights.notice:
             log.warning("%s: %s", where, weights.notice)
+        if plans.parse(plan).sparsity is not None and not weights.candidates.any():
+            log.warning("%s: no training sample may be pruned by this plan, so it prunes nothing", where)
         visits = weights.visits
         counts[str(repeat)] = _counts(weights, request.carrier)
         parts.append(

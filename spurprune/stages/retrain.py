@@ -75,7 +75,7 @@ def run(
             predicted.extend(predict(bench, model, bench.samples[repeat]))
         if "models" in outputs:
             weights |= kept.weights(repeat, model)
-    counts = {"repeats": len(repeats), "train": int(to_numpy(plan.weights.column("weight")).sum()) // len(repeats)}
+    counts = {"repeats": len(repeats), "visits": round(float(to_numpy(plan.weights.column("weight")).sum()) / len(repeats))}
     provenance = replace(provenance, counts=counts, notes={"method": method} | bench.notes())
     tables.write(outputs["predictions"], pa.concat_tables(predicted), schemas.PREDICTIONS, provenance)
     described = replace(provenance, notes={**provenance.notes, "grouping": bench.grouping.to_plain()})

@@ -303,7 +303,9 @@ def test_a_complete_release_must_have_the_releases_groups(
         celeba.read(release, SIDE)
     assert not caplog.text
     small_release(monkeypatch, test=(3, 1, 2, 2))
-    with pytest.raises(DataError, match=r"\(2, 2, 2, 2\) test images by 2 · Male \+ Eyeglasses, but the release \(3, 1, 2, 2\)") as error:
+    with pytest.raises(
+        DataError, match=r"\(2, 2, 2, 2\) test images by Male and Eyeglasses \(00, 01, 10, 11\), but the release \(3, 1, 2, 2\)"
+    ) as error:
         celeba_blond.read(release, SIDE)
     assert_one_sentence(str(error.value))
     small_release(monkeypatch, splits={"train": 21, "validation": 5})

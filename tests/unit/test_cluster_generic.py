@@ -25,7 +25,7 @@ ENDS = {
     "REQUEUED": "running",
     "SUSPENDED": "running",
 }
-# Unless it is told to be parsable, sacct prints a column of ten characters and marks with a plus what it cut.
+# Without --parsable2, sacct prints a column of ten characters and marks with a plus what it cut.
 SACCT = """case " $* " in
 *" --parsable2 "*) echo "$STATE" ;;
 *) if [ ${#STATE} -gt 10 ]; then printf '%.9s+ \\n' "$STATE"; else printf '%10s \\n' "$STATE"; fi ;;

@@ -190,6 +190,12 @@ WRONG_SETTINGS = [
     ("digits/extends", "digits", "digits.extends leads back to itself (digits → digits); remove one of these"),
     ("digits/extends", "digits-more-carriers", "(digits → digits-more-carriers → digits-carriers → digits); remove one of these"),
     ("digits-count/grid", {"carriers.count": 3}, "digits-count.grid must map dotted keys to lists of values"),
+    ("digits-count/grid", {"carriers.count": [3, 7, 3]}, "digits-count.grid.carriers.count is [3, 7, 3], which names a value twice"),
+    ("digits-count.count-10", {"extends": "digits"}, "The setting 'digits-count.count-10' is also a member of the family 'digits-count'"),
+    ("digits/reference/early/training", {"lr": 0.1}, "digits.reference.early.training.lr is not a known key; allowed are"),
+    ("digits/reference/early/training", {"epochs": "x"}, 'digits.reference.early.training.epochs is "x", but must be a whole number'),
+    ("digits/reference/early/training", {"optimizer": {"lr": -5}}, "digits.reference.early.training.optimizer.lr is -5, but must be above"),
+    ("digits/carriers/class", "3", "digits.carriers.class is '3', but the probe's source is '5'; the overlay goes with one class"),
     ("digits-count/grid", {"carrier.count": [3]}, "digits-count.grid: 'carrier.count' is not a key of the setting, since"),
 ]  # fmt: skip
 

@@ -92,8 +92,8 @@ WRONG = [
     ({"kind": "erm", "form": "erm"}, "methods.mine.form is not a known key (did you mean 'from'?)"),
     ({"kind": "erm", "from": "erm"}, "methods.mine.from does not go with 'erm', which trains from scratch; remove it"),
     ({"kind": "erm", "options": {"C": 1}}, "methods.mine.options.C is not a known key"),
-    ({"kind": "erm", "training": {"epoch": 3}}, "methods.mine.training of 'digits-carriers'.epoch is not a known key (did you mean"),
-    ({"kind": "erm", "training": {"epochs": 0}}, "methods.mine.training of 'digits-carriers'.epochs is 0, but must be at least 1"),
+    ({"kind": "erm", "training": {"epoch": 3}}, "digits-carriers with methods.mine: training.epoch is not a known key (did you mean"),
+    ({"kind": "erm", "training": {"epochs": 0}}, "digits-carriers with methods.mine: training.epochs is 0, but must be at least 1"),
     ({"kind": "last_layer"}, "methods.mine.from is missing; 'last_layer' starts from the model of another method"),
     ({**REFIT, "from": "ermm"}, "methods.mine.from: 'ermm' is not a known method (did you mean 'erm'?)"),
     ({**REFIT, "from": "mine"}, "methods.mine.from is 'mine', which is itself a refinement"),
@@ -105,11 +105,14 @@ WRONG = [
     ({**REFIT_TUNED, "options": {"fit_on": "validation"}}, "options.fit_on is validation, whose samples would then choose among"),
     ({**TUNED, "tuning": None}, "methods.mine.tuning is missing; tuning a method takes both a grid and"),
     ({"kind": "erm", "tuning": TUNING}, "methods.mine.grid is missing; tuning a method takes both a grid and"),
+    ({**TUNED, "grid": {"training.epochs": [5], "training.epochs.x": [1]}}, "'training.epochs.x' is part of 'training.epochs', which"),
+    ({**TUNED, "tuning": {**TUNING, "plan": "per_class-nope-hardest-0.10"}}, "score 'nope' is not a known score of 'digits-carriers'"),
+    ({**TUNED, "tuning": {**TUNING, "plan": "balance_subsample-nope"}}, "partition 'nope' is not a known partition of 'digits-carriers'"),
     ({**TUNED, "grid": {"lr": [1.0]}}, "methods.mine.grid: 'lr' is not a key that can be tuned; write options.KEY or training.KEY"),
     ({**TUNED, "grid": {"training.schedule.milestones": [[1], [2]]}}, "'milestones-[1]' cannot be a folder name; tune keys whose values"),
     ({**TUNED, "grid": {"training.epochs": list(range(1, 1002))}}, "methods.mine.grid has 1,001 candidates; name at most 1,000"),
     ({**TUNED, "grid": {"training.epochs": [4, 2, 4]}}, "methods.mine.grid.training.epochs is [4, 2, 4], but must be a list of different"),
-    ({**TUNED, "grid": {"training.optimizer.lr": [0.1, -0.1]}}, "candidate lr--0.1.optimizer.lr is -0.1, but must be above 0"),
+    ({**TUNED, "grid": {"training.optimizer.lr": [0.1, -0.1]}}, "candidate lr--0.1: training.optimizer.lr is -0.1, but must be above 0"),
     ({**TUNED, "tuning": {**TUNING, "plan": "best"}}, "methods.mine.tuning.plan: 'best' is not a plan"),
     ({**TUNED, "tuning": {**TUNING, "by": "test"}}, 'methods.mine.tuning.by is "test", but must be one of worst_group_accuracy,'),
     ({**TUNED, "tuning": {**TUNING, "blocks": ["003-005"]}}, "tuning.blocks: '003-005' overlaps '000-004'; blocks are never regrouped"),
@@ -143,6 +146,26 @@ def test_mistakes_in_what_a_study_compares(
         load({"slow": SLOW}, **study)
     assert expected in str(error.value)
     assert_one_sentence(str(error.value))
+
+
+@pytest.mark.parametrize("block", ["000-004", "003-007"])
+def test_no_method_is_tuned_on_reported_repeats_however_it_is_reached(
+    load: Callable[..., Config], block: str, assert_one_sentence: Callable[[str], None]
+) -> None:
+    tuned = {**TUNED, "tuning": {**TUNING, "blocks": [block]}}
+    figures = {"fig6": {"kind": "general_pruning", "settings": ["digits-carriers"], "sparsities": ["0.10"], "methods": ["tuned"]}}
+    with pytest.raises(ConfigError, match=rf"methods\.tuned\.tuning\.blocks: '{block}' overlaps '000-004'") as error:
+        load({"tuned": tuned, "refit": {**REFIT, "from": "tuned"}}, ["refit"])
+    assert_one_sentence(str(error.value))
+    with pytest.raises(ConfigError, match=rf"methods\.tuned\.tuning\.blocks: '{block}' overlaps '000-004'"):
+        load({"tuned": tuned}, ["erm"], figures=figures)
+
+
+def test_blocks_of_two_tuned_methods_may_be_equal_but_not_overlap(load: Callable[..., Config]) -> None:
+    other = {**TUNED, "tuning": {**TUNING, "blocks": ["901-903"]}}
+    with pytest.raises(ConfigError, match=r"'900-901' overlaps '901-903'|'901-903' overlaps '900-901'"):
+        load({"tuned": TUNED, "other": other})
+    load({"tuned": TUNED, "other": TUNED})
 
 
 def test_a_history_is_not_drawn_of_a_refinement(load: Callable[..., Config], assert_one_sentence: Callable[[str], None]) -> None:

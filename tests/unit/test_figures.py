@@ -5,6 +5,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -467,3 +468,13 @@ def test_carriers_are_counted_over_all_groups_of_the_source_class() -> None:
     material = replace(material, history={("fives", "erm"): history_of(records, GROUPS)})
     rows = carrier_count.learning_of(material, FIVES, "fives", "erm").rows
     assert [(row.of, row.share.mean) for row in rows] == [("carriers", 0.75), ("others", 0.25)]
+
+
+def test_a_dollar_in_a_title_is_a_dollar(tmp_path: Path) -> None:
+    with style.house_style():
+        figure = style.new_figure(3, 2)
+        axes = figure.subplots()
+        style.panel_title(axes, "a", "Income $_$ test, 5$ or $^2", 3)
+        axes.set_xlabel("$\\frac$ pruned (%)")
+        style.save(figure, tmp_path / "a.pdf", tmp_path / "a.png", "Title", "Subject")
+    assert axes.get_title(loc="left").endswith("\\$_\\$ test, 5\\$ or \\$^2")

@@ -160,6 +160,9 @@ def test_without_a_probe_all_groups_are_shown_or_the_largest() -> None:
     drawing = group_learning.make(material, Spec("T", {}, {"own": own}))
     assert list(dict.fromkeys(row.group for row in drawing.numbers)) == list("cdefghij")
     assert drawing.findings[0].endswith("; 2 smaller groups are not shown.") and {row.difference.n for row in drawing.numbers} == {0}
+    probed = replace(own, source="a", target="others", carriers="with line")
+    shown = dict.fromkeys(row.group for row in group_learning.make(material, Spec("T", {}, {"own": probed})).numbers)
+    assert list(shown) == list("adefghij"), "the source class is shown, however small"
     few = Material(history={("own", "erm"): history_of(records[:6], groups)}, manifests=material.manifests)
     assert [row.group for row in group_learning.make(few, Spec("T", {}, {"own": own})).numbers] == [*"aabbcc"]
 

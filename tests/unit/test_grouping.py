@@ -65,3 +65,18 @@ def test_an_unknown_value_is_named(assert_one_sentence: Callable[[str], None]) -
     with pytest.raises(DataError, match="'hospital' has no value 'D'; its values are A, B, C") as error:
         HOSPITAL.code("D")
     assert_one_sentence(str(error.value))
+
+
+def test_more_groups_than_can_be_named_are_refused(assert_one_sentence: Callable[[str], None]) -> None:
+    many = tuple(Attribute.of(name, tuple(str(value) for value in range(2000))) for name in ("city", "street", "house"))
+    with pytest.raises(DataError, match=r"city \(2,000 values\).* make 16,000,000,000 groups; name fewer attributes") as error:
+        Grouping(("yes", "no"), many)
+    assert_one_sentence(str(error.value))
+    assert Grouping(("yes", "no"), many[:1]).num_groups == 4000
+
+
+def test_with_and_without_read_well_in_any_order() -> None:
+    assert [Grouping(("cat",), (Attribute.of("hat", ("with", "without")),)).name(group) for group in (0, 1)] == [
+        "cat with hat",
+        "cat without hat",
+    ]

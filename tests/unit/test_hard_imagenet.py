@@ -42,7 +42,7 @@ def file(wnid: str, number: int) -> str:
 
 @pytest.fixture
 def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A miniature of ImageNet's folders with two test images per class; one photo is grey, one wide, one high."""
+    """A miniature of ImageNet's folders with two test images per class; one photo is grey, one wide, one tall."""
     monkeypatch.setattr(hard_imagenet, "TEST_PER_CLASS", 2)
     monkeypatch.setattr(hard_imagenet, "TRAIN_PER_CLASS", (2, 5))
     monkeypatch.setattr(hard_imagenet, "MINIMAL", LISTED)

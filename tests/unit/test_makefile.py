@@ -1,4 +1,4 @@
-"""What `make` asks of Snakemake: a progress bar where it is of use, the plain log elsewhere."""
+"""What `make` asks of Snakemake: a progress bar on a terminal, the plain log elsewhere."""
 
 import os
 import pty

@@ -86,7 +86,7 @@ def test_first_and_smaller_batches_run_unrecorded() -> None:
 
 
 def test_steps_on_a_gpu_are_recorded_unless_batches_differ_in_shape() -> None:
-    """A stand-in claims to be on a GPU; nothing is run."""
+    """A stand-in pretends to be on a GPU; nothing runs."""
     model, training = prepared(0)
     on_gpu: Any = SimpleNamespace(is_cuda=True)
     data = replace(training.data, inputs=ResidentInputs(on_gpu))

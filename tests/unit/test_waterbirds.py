@@ -25,7 +25,7 @@ PROVENANCE = Provenance("waterbirds", "", "0+code", "config")
 COLUMNS = ("img_id", "img_filename", "y", "split", "place", "place_filename")
 SPECIES = ("162.Canada_Warbler/Canada_Warbler", "001.Black_footed_Albatross/Black_Footed_Albatross")  # of class 0 and 1
 BACKGROUNDS = ("/b/bamboo_forest/", "/o/ocean/")  # of place 0 and 1
-# Images of every split by 2 · y + place.
+# Images of every split by y, within it by place.
 COUNTS = {"train": (6, 2, 1, 4), "validation": (1, 1, 1, 1), "test": (3, 3, 2, 2)}
 GROUPS = [(code, group) for code, counts in enumerate(COUNTS.values()) for group, count in enumerate(counts) for _ in range(count)]
 
@@ -93,7 +93,7 @@ def test_images_and_groups_come_in_the_order_of_the_table(release: Path, tmp_pat
 
 
 def test_the_samples_of_the_setting(release: Path, tmp_path: Path, root: Path) -> None:
-    """Landbirds on land and waterbirds on water are aligned; groups are 2 · y + place, as in the literature."""
+    """Landbirds on land and waterbirds on water are aligned; groups are numbered as in the literature."""
     main = yaml.safe_load((root / "config/config.yaml").read_text())
     main["setting_files"].append("config/settings/waterbirds.yaml")
     setting = blocks.samples(loading.load(main, root).settings["waterbirds"])
@@ -140,7 +140,7 @@ def test_a_subset_is_read_with_a_warning_that_names_the_difference(release: Path
     with caplog.at_level(logging.WARNING):
         raw = waterbirds.read(release, SIDE)
     assert raw.split_counts["train"] == 12
-    assert "is an incomplete copy of Waterbirds, by 2 · y + place: train (6, 2, 0, 4) instead of (6, 2, 1, 4)" in caplog.text
+    assert "is an incomplete copy of Waterbirds, by y and place: train (6, 2, 0, 4) instead of (6, 2, 1, 4)" in caplog.text
     assert "validation" not in caplog.text
 
 
@@ -164,7 +164,7 @@ def first(**values: str) -> int:
         ({"y": "0"}, {"y": "1"}, "codes y of 162.Canada_Warbler.* as 1, but the release as 0"),
         ({"place": "1"}, {"place": "0"}, "codes place of /o/ocean/.* as 0, but the release as 1"),
         ({"place": "0"}, {"place": "1"}, "codes place of /b/bamboo_forest/.* as 1, but the release as 0"),
-        ({"split": "0"}, {"split": "2"}, "has other images by 2 · y .* than the release: train .* instead of .*; test .* instead of"),
+        ({"split": "0"}, {"split": "2"}, "has other images by y and place than the release: train .* instead of .*; test .* instead of"),
     ],
 )
 def test_other_codings_and_counts_are_refused(

@@ -19,7 +19,7 @@ RunOnce = Callable[..., Project]
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
-    """Makes a folder by a name and a function that fills it; the process that asks first does, and the others wait for it."""
+    """A function that fills a named folder once per test run: the first process to ask fills it, the others wait."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 

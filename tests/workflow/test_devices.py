@@ -35,7 +35,7 @@ def _log(project: Project, run: str) -> Path:
 
 
 def _train(project: Project, runs: list[str], *arguments: str) -> tuple[str, list[str]]:
-    """Train some runs again, four at a time if nothing else bounds them; return what snakemake printed and every job's log."""
+    """Train some runs again, four at a time unless something else limits them; return what snakemake printed and every job's log."""
     for run in runs:
         _log(project, run).unlink()
     status, text = project.snakemake(*runs, "--force", "--cores", "4", *arguments)

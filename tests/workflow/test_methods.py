@@ -183,7 +183,7 @@ def test_an_edit_of_embedding_reruns_what_is_made_of_embeddings_once_one_is_need
 
 
 def test_a_tuned_refinement_of_a_tuned_method_fits_the_groups_of_a_cluster(project: Project) -> None:
-    """What chooses among a method's candidates waits for the choice among another's: in one group, it would wait for itself."""
+    """Its selection needs that of the other method, so the two must not share a submission."""
     project.configure(METHODS, "methods/tuned_layer/from", "tuned")
     profile = yaml.safe_load((project.path / "profiles/slurm/profile.yaml").read_text(encoding="utf-8"))
     groups = ("--groups", *profile["groups"], "--group-components", *profile["group-components"])

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from spurprune import seeds
 from spurprune.data import tokens
-from spurprune.data.grouping import WITHOUT_WITH, Attribute
+from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
 from spurprune.data.raw import RawDataset
 from spurprune.data.samples import SPLITS
 from spurprune.errors import DataError
@@ -26,6 +26,7 @@ from spurprune.storage.tables import labels
 
 CLASSES = ("contradiction", "entailment", "neutral")  # the order of labels in group DRO's code; Hugging Face's is another
 ATTRIBUTES = (Attribute.of("negation", WITHOUT_WITH),)  # whether a negation word is in the second sentence
+GROUPING = Grouping(CLASSES, ATTRIBUTES)
 HUGGING_FACE = ("entailment", "neutral", "contradiction")
 UNDECIDED = "-"  # the gold label of pairs whose annotators did not agree
 PARTS = ("train", "dev_matched", "dev_mismatched")  # in the order in which they are joined
@@ -37,7 +38,7 @@ DECIDED = {  # pairs per class, in the order of CLASSES
 }
 SHARES = {"validation": 0.2, "test": 0.3}  # of all rows; the rest trains
 NEGATIONS = frozenset({"nobody", "no", "never", "nothing"})  # Sagawa et al. 2020, after Gururangan et al. 2018
-# Pairs per group, in the order of 2 · label + negation, by the division of metadata_random.csv; their sums are those of the release.
+# Pairs per group, by class without and with negation, by the division of metadata_random.csv; their sums are those of the release.
 GROUPS = {
     "train": (57_498, 11_158, 67_376, 1_521, 66_630, 1_992),
     "validation": (22_814, 4_634, 26_949, 613, 26_655, 797),
@@ -80,7 +81,7 @@ def read(source: Path | None, image_size: int) -> RawDataset:
     decided = np.flatnonzero(pairs.label >= 0)
     negation = np.array([has_negation(sentence) for sentence in pairs.second], dtype=np.int16)
     split, division = _division(pairs, negation, whole, folder)
-    group = 2 * pairs.label + negation
+    group = GROUPING.numbers(pairs.label, {"negation": negation})
     official = whole and (folder / METADATA).is_file()
     if whole:
         _require_counts(split[decided], group[decided], official, folder)
@@ -264,7 +265,7 @@ def _require_label_order(theirs: np.ndarray, ours: np.ndarray, path: Path) -> No
 def _require_counts(split: np.ndarray, group: np.ndarray, official: bool, folder: Path) -> None:
     """Raise DataError unless the whole release has its published number of pairs per group, by split if the division is group DRO's."""
     expected = {name: np.array(counts) for name, counts in GROUPS.items()}
-    found = {name: np.bincount(group[split == name], minlength=2 * len(CLASSES)) for name in SPLITS}
+    found = {name: np.bincount(group[split == name], minlength=GROUPING.num_groups) for name in SPLITS}
     if not official:
         expected, found = {"all": sum(expected.values(), np.zeros(6, dtype=int))}, {"all": sum(found.values(), np.zeros(6, dtype=int))}
     for name, counts in expected.items():

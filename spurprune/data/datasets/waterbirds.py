@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from spurprune.data.formats import photos
 from spurprune.data.formats.images import ImageFiles
-from spurprune.data.grouping import Attribute
+from spurprune.data.grouping import Attribute, Grouping
 from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError
 from spurprune.machine.logs import log
@@ -20,7 +20,7 @@ CLASSES = ("landbird", "waterbird")  # the column y: 0, 1
 ATTRIBUTES = (Attribute.of("background", ("land", "water"), "on {value}"),)  # the column place: 0, 1
 SPLITS = ("train", "validation", "test")  # the column split: 0, 1, 2
 COLUMNS = ("img_filename", "y", "split", "place")
-# Images per split by 2 · y + place (Sagawa et al. 2020, for training; all as in metadata.csv).
+# Images per split by y, within it by place (Sagawa et al. 2020, for training; all as in metadata.csv).
 GROUP_COUNTS = {"train": (3498, 184, 56, 1057), "validation": (467, 466, 133, 133), "test": (2255, 2255, 642, 642)}
 # Bird families and kinds of background that reveal the coding of the columns y and place.
 BIRDS = {"_Albatross/": 1, "_Gull/": 1, "_Warbler/": 0, "_Sparrow/": 0}
@@ -38,7 +38,7 @@ def read(source: Path | None, image_size: int) -> RawDataset:
     names = [row["img_filename"] for row in rows]
     label, split, place = (np.array([int(row[name]) for row in rows], dtype=np.int16) for name in ("y", "split", "place"))
     counts = {name: int((split == code).sum()) for code, name in enumerate(SPLITS)}
-    _check_counts(split, 2 * label + place, folder)
+    _check_counts(split, Grouping(CLASSES, ATTRIBUTES).numbers(label, {"background": place}), folder)
     base = pa.table(
         {
             "sample_id": np.arange(len(rows), dtype=np.int64),
@@ -101,5 +101,5 @@ def _check_counts(split: np.ndarray, group: np.ndarray, folder: Path) -> None:
         return
     difference = "; ".join(f"{name} {found[name]} instead of {GROUP_COUNTS[name]}" for name in SPLITS if found[name] != GROUP_COUNTS[name])
     if len(split) >= sum(sum(counts) for counts in GROUP_COUNTS.values()):
-        raise DataError(f"{folder / 'metadata.csv'} has other images by 2 · y + place than the release: {difference}; use the original.")
-    log.warning("%s is an incomplete copy of Waterbirds, by 2 · y + place: %s", folder, difference)
+        raise DataError(f"{folder / 'metadata.csv'} has other images by y and place than the release: {difference}; use the original.")
+    log.warning("%s is an incomplete copy of Waterbirds, by y and place: %s", folder, difference)

@@ -57,7 +57,7 @@ def draw(rows: Mapping[str, Sequence[WindowRow]], spec: Spec) -> Figure:
 
 
 def findings(rows: Sequence[WindowRow]) -> list[str]:
-    """Return sentences on the misclassification at both ends of the range, and on the part of a clear rise in the harder half."""
+    """Return sentences on the misclassification at both ends of the range, and on how much of a clear rise is in the harder half."""
     found = []
     for strength, line in by_strength(rows).items():
         first, last = line[0], line[-1]

@@ -92,7 +92,7 @@ def learning_of(material: Material, info: SettingInfo, setting: str, method: str
     if info.source is not None:
         source, targets = material.labels(info)
         labels = [source, *targets]
-    looks, hidden = looks_of(history, labels)
+    looks, hidden = looks_of(history, labels, source)
     feature = {
         with_feature: {} if source is None else learned(history, labels=[source], carrier=with_feature) for with_feature in (True, False)
     }
@@ -114,10 +114,11 @@ def learned(
     return history.shares("n_correct", split="train", view="natural", labels=labels, group=group, carrier=carrier)
 
 
-def looks_of(history: History, labels: list[int]) -> tuple[dict[int, style.Look], int]:
+def looks_of(history: History, labels: list[int], source: int | None) -> tuple[dict[int, style.Look], int]:
     """Return the looks of the groups shown, by group number, and how many groups with training samples are not shown.
 
-    Classes are in the order of ``labels``, their groups in reverse order of their numbers, so that "with" precedes "without".
+    Classes are in the order of ``labels``, their groups in reverse order of their numbers, so that "with" precedes "without". If not all
+    can be shown, the source class's are, and the largest of the others.
     """
     trained = history.frame[(history.frame["split"] == "train") & (history.frame["view"] == "natural")]
     largest_n = trained[trained["group"] >= 0].groupby("group")["n"].max()
@@ -126,8 +127,8 @@ def looks_of(history: History, labels: list[int]) -> tuple[dict[int, style.Look]
     if len(cells) <= len(LOOKS):  # so that a group has the same look if another is missing
         return {group: look for group, look in zip(cells, LOOKS, strict=False) if group in sizes}, 0
     present = [group for group in cells if group in sizes]
-    largest = sorted(present, key=lambda group: -sizes[group])[: len(LOOKS)]
-    shown = [group for group in present if group in largest]
+    chosen = sorted(present, key=lambda group: (history.grouping.cell(group)[0] != source, -sizes[group]))[: len(LOOKS)]
+    shown = [group for group in present if group in chosen]
     return dict(zip(shown, LOOKS, strict=False)), len(present) - len(shown)
 
 
