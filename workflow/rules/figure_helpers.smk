@@ -55,12 +55,18 @@ FIGURE_FILES = item_files("figures")
 TABLE_FILES = item_files("tables")
 
 
+def caption(kind, section):
+    """The caption of a kind in the report: its own file, or else the one for all figures or tables."""
+    own = ROOT / f"workflow/report/{kind}.rst"
+    return f"../report/{own.name if own.is_file() else f'{section}.rst'}"
+
+
 def figure_outputs(kind):
     """A figure's files; the report shows the PNG with its kind's caption, which includes the findings."""
     path = "results/figures/{study}/{figure}"
     shown = report(
         f"{path}.png",
-        caption=f"../report/{kind}.rst",
+        caption=caption(kind, "figure"),
         category="{study}",
         subcategory="Figures",
         labels={"figure": "{figure}", "shows": kind.replace("_", " ")},

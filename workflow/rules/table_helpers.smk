@@ -11,5 +11,5 @@ def table_of(wildcards):
 def table_outputs(kind):
     """A table's files; the report shows the CSV file with its kind's caption."""
     path = "results/tables/{study}/{table}"
-    shown = report(f"{path}.csv", caption=f"../report/{kind}.rst", category="{study}", subcategory="Tables", labels={"table": "{table}"})
+    shown = report(f"{path}.csv", caption=caption(kind, "table"), category="{study}", subcategory="Tables", labels={"table": "{table}"})
     return {"csv": shown, "markdown": f"{path}.md"}
