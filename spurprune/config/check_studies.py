@@ -7,7 +7,7 @@ from spurprune.config import check_settings, methods, schema
 from spurprune.config.config import Config
 from spurprune.config.known import require_known
 from spurprune.config.merging import merge
-from spurprune.dag import kinds, needs
+from spurprune.dag import kinds, needs, plugins
 from spurprune.errors import ConfigError, PlanError
 from spurprune.pruning import plan as plans
 
@@ -52,6 +52,10 @@ def _check_plan(key: str, name: str, setting: str, config: Config) -> None:
     except PlanError as error:
         raise ConfigError(f"{key}: {error}") from None
     block = config.settings[setting]
+    for need in plugins.declared("strategies", plan.strategy, "NEEDS", ()):
+        is_met, missing, _ = kinds.NEEDS[need]
+        if not is_met(block):
+            raise ConfigError(f"{key}: '{setting}' has {missing}, which '{plan.strategy}' prunes by; give the setting its '{need}'.")
     if plan.score is not None:
         require_known(plan.score, block["difficulty"], f"{key}: score '{plan.score}'", f"score of '{setting}'")
     if plan.partition is not None and plan.partition != plans.CLASS:

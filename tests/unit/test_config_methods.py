@@ -22,11 +22,15 @@ REFIT_TUNED = {**REFIT, "options": {"fit_on": "train", "balance": "classes"}, "g
 STUDY = {"settings": ["digits-carriers"], "plans": ["none"], "figures": {}, "tables": {"summary": {"kind": "summary"}}}
 
 
+PLAIN = {"extends": "digits", "groups": [], "probe": None, "aligned": {}, "overlay": None, "carriers": {"choose": "none"}}
+
+
 @pytest.fixture
-def load(root: Path) -> Callable[..., Config]:
-    """Load the example configuration with more methods, which one study compares on one setting."""
+def load(root: Path, tmp_path: Path) -> Callable[..., Config]:
+    """Load the example configuration with more methods, which one study compares on one setting, and with a setting without a feature."""
     raw = yaml.safe_load((root / "tests/unit/example/config.yaml").read_text())
-    raw["setting_files"] = ["tests/unit/example/settings.yaml"]
+    (tmp_path / "plain.yaml").write_text(yaml.safe_dump({"plain": PLAIN}))
+    raw["setting_files"] = ["tests/unit/example/settings.yaml", str(tmp_path / "plain.yaml")]
 
     def loader(entries: dict[str, Any], compared: list[str] | None = None, **study: Any) -> Config:
         main = deepcopy(raw)
@@ -136,6 +140,8 @@ def test_mistakes_in_an_entry(
         ({"plans": ["none"], "settings": ["digitz"]}, "studies.digits.settings: 'digitz' is not a known setting"),
         ({"plans": ["half"]}, "studies.digits.plans: 'half' is not a plan"),
         ({"plans": ["per_class-el3n-hardest-0.10"]}, "score 'el3n' is not a known score of 'digits-carriers'"),
+        ({"plans": ["per_group-el2n-hardest-0.10"], "settings": ["plain"]}, "'plain' has no aligned groups, which 'per_group' prunes by"),
+        ({"plans": ["carriers-el2n-hardest-0.10"], "settings": ["plain"]}, "'plain' has no probe, which 'carriers' prunes by"),
         ({"plans": ["upweight-errors-3"]}, "partition 'errors' is not a known partition of 'digits-carriers'; known are groups"),
     ],
 )

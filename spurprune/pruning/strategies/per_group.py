@@ -5,6 +5,7 @@ from spurprune.pruning.thinning import thin
 from spurprune.pruning.weights import Request, Weights
 
 FIELDS = ("score", "order", "sparsity")
+NEEDS = ("aligned",)  # what a setting must have
 
 
 def weigh(request: Request) -> Weights:

@@ -10,6 +10,7 @@ from spurprune.pruning.thinning import by_difficulty, foremost, pruned_count, wi
 from spurprune.pruning.weights import Request, Weights
 
 FIELDS = ("score", "order", "sparsity")
+NEEDS = ("aligned",)  # what a setting must have
 
 
 def weigh(request: Request) -> Weights:
