@@ -3,7 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -54,6 +54,19 @@ def set_precision(precision: str) -> None:
 
 
 @contextmanager
+def side_stream() -> Iterator[None]:
+    """Work on a stream of its own while the block lasts, as training runs do: the default stream cannot be recorded."""
+    if not torch.cuda.is_available():
+        yield
+        return
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        yield
+    torch.cuda.synchronize()
+
+
+@contextmanager
 def unrecorded() -> Iterator[None]:
     """Have every step run by Python while the block lasts."""
     with mock.patch.object(loop, "as_fast_as_possible", lambda step: step):
@@ -94,11 +107,8 @@ def train(work: Workload, epochs: int, networks: int = 1, recorded: bool = True)
 
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
-    if recorded:
+    with nullcontext() if recorded else unrecorded():
         go()
-    else:
-        with unrecorded():
-            go()
     whole = [max(times) for times in zip(*ends, strict=True)]  # when the last network ended each epoch
     steps = -(-len(work.data) // work.training["batch_size"])
     seconds = [(b - a) / steps for a, b in pairwise(whole)]
@@ -136,11 +146,8 @@ def kernels(work: Workload, recorded: bool = True) -> Line:
             synchronize()
         return profile
 
-    if recorded:
+    with side_stream(), nullcontext() if recorded else unrecorded():
         profile = go()
-    else:
-        with unrecorded():
-            profile = go()
     rows = profile.key_averages()
     spent = [(row.self_device_time_total if gpu else row.self_cpu_time_total, row.count, row.key) for row in rows]
     spent = sorted((one for one in spent if one[0] > 0), reverse=True)

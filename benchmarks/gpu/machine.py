@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.common import cores, machine
 from benchmarks.gpu import sizes
-from benchmarks.gpu.engine import device, set_precision, synchronize
+from benchmarks.gpu.engine import device, set_precision, side_stream, synchronize
 from benchmarks.gpu.record import Line, Record
 
 LAUNCHES = 1000
@@ -66,12 +66,10 @@ def launches() -> Line:
 
     found: Line = {"eager_us": 1e6 * median_seconds(tiny, 5) / LAUNCHES}
     if device().type == "cuda":
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
+        with side_stream():
             tiny()
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, stream=stream):
+            with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
                 tiny()
             found["graph_us"] = 1e6 * median_seconds(graph.replay, 10) / LAUNCHES
     return found

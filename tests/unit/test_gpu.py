@@ -50,6 +50,19 @@ TRAINING = recipes.TRAINING | {"batch_size": BATCH, "epochs": 9, "optimizer": OP
 
 
 @pytest.fixture(autouse=True)
+def own_stream() -> Any:
+    """Work on a stream of its own, as training runs do: the default stream cannot be recorded."""
+    if not GPU:
+        yield
+        return
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        yield
+    torch.cuda.synchronize()
+
+
+@pytest.fixture(autouse=True)
 def exact_float32() -> Any:
     """Switch TF32 off, as the stages do for fp32, and restore what was set."""
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32

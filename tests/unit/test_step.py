@@ -169,7 +169,7 @@ def test_a_failed_cuda_recording_leaves_random_numbers_usable() -> None:
         torch.rand(4, device=device, generator=generator)
         torch.rand(4, device=device).sum().item()
 
-    with pytest.raises(RuntimeError):
+    with torch.cuda.stream(torch.cuda.Stream()), pytest.raises(RuntimeError):  # the default stream cannot be recorded at all
         cuda_graph(function, generator)
     assert torch.equal(torch.rand(4, device=device, generator=generator), expected)
     torch.rand(4, device=device)
