@@ -1,6 +1,7 @@
 """Tests, times and trains on a machine with a GPU, in steps of falling value; every result is on the disk the moment it is known."""
 
 import argparse
+import logging
 import sys
 import tempfile
 from pathlib import Path
@@ -45,6 +46,7 @@ def main() -> None:
     for folder in (given.out, given.work):
         folder.mkdir(parents=True, exist_ok=True)
     if given.run_step:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")  # the stages' progress
         devices.set_threads(1 if given.quick else THREADS)  # before torch is imported
         BY_NAME[given.run_step].load()(Record(given.out, given.run_step), given)
         return

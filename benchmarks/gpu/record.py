@@ -28,15 +28,16 @@ class Record:
             os.fsync(file.fileno())
         print(line, end="", flush=True)
 
-    def attempt(self, name: str, measure: Callable[[], Line]) -> None:
-        """Write what ``measure`` returns as the result ``name``, or why it failed, and continue either way."""
+    def attempt(self, name: str, measure: Callable[[], Line]) -> bool:
+        """Write what ``measure`` returns as the result ``name``, or why it failed; return whether it succeeded."""
         started = time.perf_counter()
         try:
             found = measure()
         except Exception as error:
             self.write("failed", name=name, error=f"{type(error).__name__}: {error}"[:2000])
-        else:
-            self.write("result", name=name, **found, took_seconds=round(time.perf_counter() - started, 2))
+            return False
+        self.write("result", name=name, **found, took_seconds=round(time.perf_counter() - started, 2))
+        return True
 
 
 def _plain(value: Any) -> Any:

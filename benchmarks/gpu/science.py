@@ -32,7 +32,8 @@ def run(record: Record, given: Namespace) -> None:
     results = given.work / f"results/{'quick' if given.quick else given.precision}"
     os.chdir(given.work)  # for checkpoints/
     flow = workflow(results, given.precision, given.quick)
-    record.attempt("data", lambda: prepare(flow, given))
+    if not record.attempt("data", lambda: prepare(flow, given)):
+        raise SystemExit(1)
     for number in range(1 if given.quick else MOST_BLOCKS):
         first = number * given.repeats
         block = f"{first:03}-{first + given.repeats - 1:03}"

@@ -134,6 +134,17 @@ def test_without_data_science_says_so(tmp_path: Path) -> None:
     assert record.read(given.out)[0]["why"] == "no --data"
 
 
+def test_science_ends_if_a_part_of_the_data_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/parts.json").write_text('{"parts": [{"name": "cifar10-0.parquet"}]}')
+    given = options(tmp_path, quick=False, data=tmp_path / "data")
+    with pytest.raises(SystemExit):
+        science.run(Record(given.out, "science"), given)
+    (line,) = record.read(given.out)
+    assert line["event"] == "failed" and "lacks cifar10-0.parquet" in line["error"]
+
+
 def test_nothing_is_imported_that_the_machine_lacks(root: Path, child_environment: dict[str, str]) -> None:
     code = f"import sys; sys.modules.update(dict.fromkeys({ABSENT!r})); from benchmarks.gpu import steps; [s.load() for s in steps.STEPS]"
     done = subprocess.run([sys.executable, "-c", code], cwd=root, env=child_environment, capture_output=True, text=True, check=False)
