@@ -57,8 +57,8 @@ class Pixels:
         """Return float32 images [N, C, H, W] from uint8 images, which may be larger than ``crop_size``."""
         if self.crop_size is not None and self.crop_size != images.shape[-1]:
             images = _centre(images, self.crop_size)
-        x = images.to(torch.float32).div_(255).sub_(self.mean).div_(self.std)
-        return x.contiguous(memory_format=self.memory_format)
+        x = images.to(torch.float32, memory_format=self.memory_format)  # one pass converts and arranges
+        return x.div_(255).sub_(self.mean).div_(self.std)
 
     def order(self, data: "Data") -> Tensor:
         """Return the positions in their own order: all images have one size."""

@@ -251,6 +251,7 @@ def test_a_method_with_a_state_resumes_with_the_same_bytes(recorded: bool, tmp_p
     assert not torch.equal(trained(Forgetful, "forgetful")[0], whole), "the state must matter"
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_method_with_a_state_is_recorded_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """A GPU may sum in another order, so weights agree within 1e-4 after these few steps."""

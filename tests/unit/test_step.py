@@ -157,6 +157,7 @@ def test_networks_that_draw_random_numbers_are_recognised() -> None:
     assert not draws_in_forward(nn.Sequential(nn.Dropout(0.0)))
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_failed_cuda_recording_leaves_random_numbers_usable() -> None:
     """Reading a value back is not permitted while a stream is recorded; random numbers are drawn before it."""
@@ -168,12 +169,13 @@ def test_a_failed_cuda_recording_leaves_random_numbers_usable() -> None:
         torch.rand(4, device=device, generator=generator)
         torch.rand(4, device=device).sum().item()
 
-    with pytest.raises(RuntimeError):
+    with torch.cuda.stream(torch.cuda.Stream()), pytest.raises(RuntimeError):  # the default stream cannot be recorded at all
         cuda_graph(function, generator)
     assert torch.equal(torch.rand(4, device=device, generator=generator), expected)
     torch.rand(4, device=device)
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_cuda_graphs_train_as_plain_steps_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """A GPU may sum in another order, so weights agree within 1e-4 after these few steps."""

@@ -1,0 +1,44 @@
+"""A look-alike of the prepared CIFAR-10, small enough to train on within seconds."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from spurprune.data.datasets.cifar10 import CLASSES
+from spurprune.data.inputs import Manifest, write_inputs, write_manifest
+from spurprune.storage import schemas, tables
+from spurprune.storage.tables import Provenance
+
+PER_CLASS = {"train": 20, "validation": 0, "test": 4}
+
+
+def images(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (pixels uint8 [N, 3, 32, 32], labels int16 [N], splits [N]): noise around each class's own brightness."""
+    rng = np.random.default_rng(seed)
+    split = np.repeat(list(PER_CLASS), [10 * n for n in PER_CLASS.values()])
+    label = np.concatenate([np.tile(np.arange(10, dtype=np.int16), n) for n in PER_CLASS.values()])
+    pixels = rng.normal(30 + 20 * label[:, None, None, None], 25, (len(label), 3, 32, 32))
+    return pixels.clip(0, 255).astype(np.uint8), label, split
+
+
+def write(folder: Path) -> None:
+    """Write inputs.npy, base.parquet and manifest.json, as the stage prepare_inputs would."""
+    pixels, label, split = images()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_inputs(folder / "inputs.npy", pixels)
+    base = pa.table(
+        {
+            "sample_id": np.arange(len(pixels), dtype=np.int64),
+            "split": tables.labels(split.tolist(), ("train", "validation", "test")),
+            "label": label,
+            "key": [f"image {i}" for i in range(len(pixels))],
+        }
+    )
+    tables.write(folder / "base.parquet", base, schemas.BASE, Provenance("cifar10", "", "", ""))
+    counts = {name: 10 * n for name, n in PER_CLASS.items()}
+    digest = hashlib.sha256(pixels.data).hexdigest()
+    of = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
+    manifest = Manifest("cifar10", 32, len(pixels), (3, 32, 32), "uint8", CLASSES, (), counts, *of, digest, "a look-alike", "none")
+    write_manifest(folder / "manifest.json", manifest)
