@@ -18,6 +18,7 @@ from spurprune.training.data import Data, Pixels, Tokens, load
 from spurprune.training.loop import Training, fit, initialise
 from spurprune.training.method import Context
 from spurprune.training.observe import dynamics_of, observe
+from spurprune.training.precision import set_precision
 from spurprune.training.recipe import Recipe, Stream
 
 TRAINING: dict[str, Any] = {  # the textbook loop's recipe, as a setting's `training` block
@@ -68,9 +69,7 @@ def train(
     ``weight`` [N] is how often an epoch visits each image, once by default.
     """
     training = TRAINING | dict(changes) | {"epochs": epochs}
-    exact = training["precision"] == "fp32"  # as the training stages do
-    torch.set_float32_matmul_precision("highest" if exact else "high")
-    torch.backends.cudnn.allow_tf32 = not exact
+    set_precision(training["precision"])
     stream = Stream(("benchmark",))
     model = initialise(lambda: resnet_cifar.build((3, 32, 32), 10, depth=20), stream, data.device)
 
@@ -93,7 +92,7 @@ def _context(data: Data, weight: np.ndarray, training: Mapping[str, Any], stream
 
 def train_bert(pairs: Pairs, encoder: str, epochs: int, after_epoch: Callable[[], None], training: Mapping[str, Any]) -> None:
     """Fine-tune a BERT with the engine's loop, calling ``after_epoch`` after each epoch; ``training`` is a setting's block."""
-    torch.set_float32_matmul_precision("highest" if training["precision"] == "fp32" else "high")
+    set_precision(training["precision"])
     data, model = load_array(pairs.inputs, pairs.label), _bert(pairs, encoder)
 
     def observe_epoch(epoch: int, model: torch.nn.Module) -> list[dict[str, Any]]:

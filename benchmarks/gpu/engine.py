@@ -20,6 +20,7 @@ from spurprune.training import loop
 from spurprune.training.data import Data, Preparation
 from spurprune.training.loop import Fit, Training, fit_stepwise, initialise, together
 from spurprune.training.method import Context
+from spurprune.training.precision import set_precision
 from spurprune.training.recipe import Recipe, Stream
 
 PROFILED = 20  # steps
@@ -45,12 +46,6 @@ def synchronize() -> None:
     """Wait for the GPU, if there is one."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-
-
-def set_precision(precision: str) -> None:
-    """Set the arithmetic of float32 as the training stages do: exact for fp32, TF32 otherwise."""
-    torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
-    torch.backends.cudnn.allow_tf32 = precision != "fp32"
 
 
 @contextmanager

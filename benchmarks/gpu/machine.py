@@ -9,8 +9,9 @@ import torch
 
 from benchmarks.common import cores, machine
 from benchmarks.gpu import sizes
-from benchmarks.gpu.engine import device, set_precision, side_stream, synchronize
+from benchmarks.gpu.engine import device, side_stream, synchronize
 from benchmarks.gpu.record import Line, Record
+from spurprune.training.precision import set_precision
 
 LAUNCHES = 1000
 

@@ -20,6 +20,7 @@ from spurprune.training.compiler import can_compile
 from spurprune.training.data import Pixels
 from spurprune.training.loop import initialise
 from spurprune.training.observe import dynamics_of, observe
+from spurprune.training.precision import set_precision
 from spurprune.training.recipe import Stream
 
 STEPS_OF_160_EPOCHS = 160 * 782  # of 50,000 images in batches of 64
@@ -123,7 +124,7 @@ def el2n(lines: Record, given: Namespace) -> None:
         for batch in (128, 1024, 4096):
 
             def measured(precision: str = precision, batch: int = batch) -> Line:
-                engine.set_precision(precision)
+                set_precision(precision)
                 seconds = []
                 scores: Any = ()
                 for _ in range(3):

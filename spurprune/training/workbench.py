@@ -24,6 +24,7 @@ from spurprune.training.compiler import can_compile
 from spurprune.training.data import Data, Pixels, Preparation, Tokens, Vectors, load
 from spurprune.training.loop import Fit, draws_in_forward, together
 from spurprune.training.method import Context
+from spurprune.training.precision import set_precision
 from spurprune.training.recipe import Recipe, Stream
 
 Started = tuple[Network, Fit]  # a network and its training run, before the first step
@@ -120,8 +121,7 @@ def open_workbench(inputs: Path, manifest: Path, samples: Path, setting: Mapping
     torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     precision = setting["training"]["precision"]
-    torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
-    torch.backends.cudnn.allow_tf32 = precision != "fp32"
+    set_precision(precision)
     log.info("device %s, %d numeric threads, precision %s", device, threads, precision)
     if device.type == "cpu" and (unused := visible_devices()):
         log.warning("torch %s cannot use GPU %s, so this job runs on the CPU", torch.__version__, ",".join(unused))

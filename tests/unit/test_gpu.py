@@ -27,6 +27,7 @@ from spurprune.training.checkpoints import JobCheckpoints
 from spurprune.training.data import Data, MappedInputs, Pixels, ResidentInputs, Tokens, load
 from spurprune.training.loop import Training, fit, fit_stepwise, initialise, together
 from spurprune.training.observe import dynamics_of, observe
+from spurprune.training.precision import set_precision
 from spurprune.training.recipe import Recipe, Stream
 from spurprune.training.step import RecordedStep, Step, StepFunction, as_fast_as_possible
 from tests import recipes
@@ -66,15 +67,10 @@ def own_stream() -> Any:
 def exact_float32() -> Any:
     """Switch TF32 off, as the stages do for fp32, and restore what was set."""
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    precision("fp32")
+    set_precision("fp32")
     yield
     torch.set_float32_matmul_precision(before[0])
     torch.backends.cudnn.allow_tf32 = before[1]
-
-
-def precision(name: str) -> None:
-    torch.set_float32_matmul_precision("highest" if name == "fp32" else "high")
-    torch.backends.cudnn.allow_tf32 = name != "fp32"
 
 
 def images(device: torch.device = DEVICE) -> Data:
@@ -283,7 +279,7 @@ def test_a_lease_makes_one_device_visible_and_others_wait(tmp_path: Path, child_
 @pytest.mark.parametrize("name", ["bf16", "tf32"])
 def test_lower_precision_learns_like_full_precision(name: str) -> None:
     full, expected = stepped(as_fast_as_possible)
-    precision(name)
+    set_precision(name)
     losses, weights = stepped(as_fast_as_possible, precision=name)
     plain, _ = stepped(lambda step: step, precision=name)
     np.testing.assert_allclose(losses, plain, atol=0.1)  # both in the lower precision
@@ -300,7 +296,7 @@ def test_tf32_is_used_only_if_asked_for() -> None:
     exact = a.double() @ b.double()
     error = {}
     for name in ("fp32", "tf32"):
-        precision(name)
+        set_precision(name)
         error[name] = distance((a.to(DEVICE) @ b.to(DEVICE)).double().cpu(), exact)
     assert error["fp32"] < 2e-6 and 5e-5 < error["tf32"] < 2e-3
 
