@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertModel
 
+from benchmarks.gpu.engine import side_stream
 from spurprune.errors import TrainingError
 from spurprune.methods.erm import Method
 from spurprune.models.networks import resnet_cifar
@@ -53,14 +54,8 @@ TRAINING = recipes.TRAINING | {"batch_size": BATCH, "epochs": 9, "optimizer": OP
 @pytest.fixture(autouse=True)
 def own_stream() -> Any:
     """Work on a stream of its own, as training runs do: the default stream cannot be recorded."""
-    if not GPU:
+    with side_stream():
         yield
-        return
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        yield
-    torch.cuda.synchronize()
 
 
 @pytest.fixture(autouse=True)
