@@ -174,7 +174,7 @@ class Drawing:
 def repeats_note(estimates: Iterable[Estimate]) -> str:
     """Return a figure's note on repeats, such as "n = 5 repeats, 95% CI", with a range if the numbers of repeats differ.
 
-    Axes of shares end at 0 and 100%, so the note says if an interval is cut there.
+    Intervals of shares are drawn within 0 and 100%, and the note says if one is cut there.
     """
     shown = list(estimates)
     counts = {e.n for e in shown if e.n}

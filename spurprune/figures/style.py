@@ -152,9 +152,9 @@ def line(axes: Axes, x: Sequence[float], shares: Sequence[Estimate], look: Look)
     """Draw mean shares in per cent, joined by a line, with 95% intervals as a band; unmeasured ones are left out."""
     shown = [(position, share) for position, share in zip(x, shares, strict=True) if share.n]
     where = [position for position, _ in shown]
-    means, low, high = ([100 * getattr(share, end) for _, share in shown] for end in ("mean", "low", "high"))
+    low, high = ([within(getattr(share, end)) for _, share in shown] for end in ("low", "high"))
     axes.fill_between(where, low, high, color=look.colour, alpha=0.16, linewidth=0)
-    axes.plot(where, means, color=look.colour, marker=look.marker, linestyle=look.dashes)
+    axes.plot(where, [100 * share.mean for _, share in shown], color=look.colour, marker=look.marker, linestyle=look.dashes)
 
 
 def barred_line(axes: Axes, x: Sequence[float], shares: Sequence[Estimate], look: Look) -> None:
@@ -168,8 +168,14 @@ def barred_line(axes: Axes, x: Sequence[float], shares: Sequence[Estimate], look
 def point(axes: Axes, x: float, share: Estimate, look: Look) -> None:
     """Draw one mean share in per cent with its 95% interval as a bar, if it was measured."""
     if share.n:
-        half = None if math.isnan(share.high) else 100 * (share.high - share.mean)
-        axes.errorbar(x, 100 * share.mean, half, color=look.colour, marker=look.marker, elinewidth=1, capsize=2)
+        mean = 100 * share.mean
+        ends = None if math.isnan(share.high) else [[mean - within(share.low)], [within(share.high) - mean]]
+        axes.errorbar(x, mean, ends, color=look.colour, marker=look.marker, elinewidth=1, capsize=2)
+
+
+def within(share: float) -> float:
+    """Return the end of a share's interval in per cent, cut at 0 and 100; NaN stays NaN."""
+    return share if math.isnan(share) else 100 * min(1.0, max(0.0, share))
 
 
 def value_ticks(axes: Axes, values: Sequence[float]) -> None:

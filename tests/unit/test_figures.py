@@ -478,3 +478,17 @@ def test_a_dollar_in_a_title_is_a_dollar(tmp_path: Path) -> None:
         axes.set_xlabel("$\\frac$ pruned (%)")
         style.save(figure, tmp_path / "a.pdf", tmp_path / "a.png", "Title", "Subject")
     assert axes.get_title(loc="left").endswith("\\$_\\$ test, 5\\$ or \\$^2")
+
+
+def test_intervals_of_shares_are_drawn_within_0_and_100_per_cent() -> None:
+    look = style.Look("black", "o", "-")
+    shares = [Estimate(0.1, -0.2, 0.4, 6), Estimate(0.9, 0.7, 1.1, 6)]
+    axes = style.new_figure(3, 2).subplots()
+    style.line(axes, [0, 1], shares, look)
+    heights = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == (0, 100)
+    axes = style.new_figure(3, 2).subplots()
+    for x, share in enumerate(shares):
+        style.point(axes, x, share, look)
+    bars = [bar.get_segments()[0][:, 1].tolist() for bar in axes.collections]
+    assert bars == [pytest.approx([0, 40]), pytest.approx([70, 100])]
