@@ -19,7 +19,7 @@ from spurprune.storage import schemas, tables
 from spurprune.storage.schemas import TableSchema
 from spurprune.storage.tables import Provenance
 
-PROVENANCE = Provenance("benchmark", "000-000", "0", "0")
+PROVENANCE = Provenance({"setting": "benchmark", "block": "000-000"}, "0", "0")
 CLASSES = 10
 CARRIER_SHARE = 0.01
 

@@ -36,7 +36,7 @@ def write(folder: Path) -> None:
             "key": [f"image {i}" for i in range(len(pixels))],
         }
     )
-    tables.write(folder / "base.parquet", base, schemas.BASE, Provenance("cifar10", "", "", ""))
+    tables.write(folder / "base.parquet", base, schemas.BASE, Provenance({"dataset": "cifar10", "size": "32"}, "", ""))
     counts = {name: 10 * n for name, n in PER_CLASS.items()}
     digest = hashlib.sha256(pixels.data).hexdigest()
     of = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)

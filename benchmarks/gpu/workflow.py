@@ -67,7 +67,7 @@ class Workflow:
 
     def prepare_inputs(self, source: Path) -> None:
         """Decode CIFAR-10 from the folder that holds its release."""
-        place = {"dataset": "cifar10"}
+        place = {"dataset": "cifar10", "size": "32"}
         params = {"source": str(source), "code": self._code("prepare_inputs", ("datasets", "cifar10"))}
         prepare_inputs.run(
             dataset="cifar10",
@@ -86,7 +86,11 @@ class Workflow:
         """Return the samples of a block, made if they are missing."""
         target = self.results / f"settings/{setting}/samples/{block}.parquet"
         base = files.base_difficulty(setting, block, self.settings)
-        params: dict[str, Any] = {"setting": blocks.samples(self.settings[setting]), "code": self._code("prepare_splits")}
+        params: dict[str, Any] = {
+            "setting": blocks.samples(self.settings[setting]),
+            "repeats": _repeats(block),
+            "code": self._code("prepare_splits"),
+        }
 
         def make() -> None:
             prepare_splits.run(
@@ -120,20 +124,26 @@ class Workflow:
                 threads=NUMERIC_THREADS,
                 repeats_at_once=len(_repeats(block)),
                 output=dynamics,
-                provenance=Provenance.of(place, params),
+                provenance=Provenance.of(place | {"recipe": recipe}, params | {"repeats": _repeats(block)}),
             )
 
         def score() -> None:
             epochs = setting["difficulty"][wanted.score]["epochs"]
-            params = {"epochs": epochs, "code": self._code("score_difficulty", ("scores", wanted.score))}
+            params = {
+                "reference": recipe,
+                "epochs": epochs,
+                "repeats": _repeats(block),
+                "code": self._code("score_difficulty", ("scores", wanted.score)),
+            }
             score_difficulty.run(
                 samples=self.samples(wanted.setting, block),
                 dynamics=_made(dynamics, train),
                 score=wanted.score,
+                reference=recipe,
                 epochs=epochs,
                 repeats=_repeats(block),
                 output=target,
-                provenance=Provenance.of(place, params),
+                provenance=Provenance.of(place | {"score": wanted.score}, params),
             )
 
         return _made(target, score)
@@ -144,6 +154,7 @@ class Workflow:
         ranked = files.plan_difficulty(run.setting, run.plan, run.block)
         params: dict[str, Any] = {
             "setting": blocks.part(self.settings[run.setting], "probe"),
+            "repeats": _repeats(run.block),
             "code": self._code("prune_metadata", ("strategies", plans.parse(run.plan).strategy)),
         }
 
@@ -167,7 +178,12 @@ class Workflow:
         folder = self.results / run.folder
         outputs = {name: folder / f"{name}.parquet" for name in ("predictions", "history")}
         setting = blocks.training(self.settings[run.setting])
-        params = {"setting": setting, "method": canonical(methods.deciding(ERM)), "code": self._network("retrain", ("methods", "erm"))}
+        params = {
+            "setting": setting,
+            "method": canonical(methods.deciding(ERM)),
+            "repeats": _repeats(run.block),
+            "code": self._network("retrain", ("methods", "erm")),
+        }
 
         def make() -> None:
             retrain.run(
@@ -186,7 +202,11 @@ class Workflow:
     def metrics(self, run: Run) -> Path:
         """Return a run's metrics, made with everything they need if they are missing."""
         target = self.results / run.folder / "metrics.parquet"
-        params: dict[str, Any] = {"setting": blocks.evaluation(self.settings[run.setting]), "code": self._code("evaluate")}
+        params: dict[str, Any] = {
+            "setting": blocks.evaluation(self.settings[run.setting]),
+            "repeats": _repeats(run.block),
+            "code": self._code("evaluate"),
+        }
 
         def make() -> None:
             evaluate.run(

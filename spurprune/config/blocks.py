@@ -38,9 +38,11 @@ def reference(setting: Setting, recipe: Setting) -> dict[str, Any]:
 
 
 def evaluation(setting: Setting) -> dict[str, Any]:
-    """Return what decides the metrics of a run: the probe, and which attribute the featured view changes."""
+    """Return what decides the metrics of a run: the probe, and of the featured view, if any, its attribute and whom it shows."""
     overlay = setting["overlay"]
-    return part(setting, "probe") | {"overlay_attribute": None if overlay is None else overlay["attribute"]}
+    featured = None if overlay is None else setting["evaluation"]["featured_classes"]
+    attribute = None if overlay is None else overlay["attribute"]
+    return part(setting, "probe") | {"overlay_attribute": attribute, "featured_classes": featured}
 
 
 def weights_file(setting: Setting) -> str | None:

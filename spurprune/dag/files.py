@@ -7,6 +7,7 @@ from typing import Any
 from spurprune.config import methods
 from spurprune.dag import plugins
 from spurprune.pruning import plan as plans
+from spurprune.storage import layout
 
 SHARED = "shared"  # takes a block's place in the path of what all repeats share
 SHARED_REPEAT = -1  # the repeat number in such files
@@ -25,8 +26,7 @@ class Run:
     @property
     def folder(self) -> str:
         """The run's folder below the results folder."""
-        what = f"candidates/{self.method}/{self.candidate}" if self.candidate else f"runs/{self.method}"
-        return f"settings/{self.setting}/{what}/{self.plan}/{self.block}"
+        return (layout.TUNING_RUN if self.candidate else layout.RUN).format(**vars(self))
 
 
 @dataclass(frozen=True, order=True)
@@ -40,7 +40,7 @@ class Difficulty:
     @property
     def path(self) -> str:
         """The file's path below the results folder."""
-        return f"settings/{self.setting}/difficulty/{self.score}/{self.block}.parquet"
+        return layout.path_of("difficulty", **vars(self))
 
 
 @dataclass(frozen=True, order=True)
@@ -54,7 +54,7 @@ class Reference:
     @property
     def path(self) -> str:
         """The dynamics' file below the results folder."""
-        return f"settings/{self.setting}/reference/{self.recipe}/{self.block}/dynamics.parquet"
+        return layout.path_of("dynamics", **vars(self))
 
 
 @dataclass(frozen=True, order=True)
@@ -68,7 +68,7 @@ class Partition:
     @property
     def path(self) -> str:
         """The file's path below the results folder."""
-        return f"settings/{self.setting}/partitions/{self.partition}/{self.block}.parquet"
+        return layout.path_of("partition", **vars(self))
 
 
 @dataclass(frozen=True, order=True)
@@ -81,12 +81,12 @@ class Selection:
     @property
     def path(self) -> str:
         """The path below the results folder of what every candidate reached, for readers."""
-        return f"settings/{self.setting}/selection/{self.method}.json"
+        return layout.path_of("selection", **vars(self))
 
     @property
     def choice_path(self) -> str:
         """The path below the results folder of the chosen candidate alone, so that final runs rerun for another choice only."""
-        return f"settings/{self.setting}/selection/{self.method}.choice.json"
+        return layout.path_of("choice", **vars(self))
 
 
 def repeats_of(block: str) -> range:

@@ -8,11 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spurprune.data.samples import SPLITS
-from spurprune.data.views import VIEWS
 from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
 from spurprune.storage.tables import labels, to_numpy
+from spurprune.storage.words import SPLITS, VIEWS
 
 VALUES_AT_ONCE = 1 << 26  # features per table, far below the limit of a list column's 32-bit offsets
 
@@ -78,7 +77,7 @@ def arrays_of(column: pa.ChunkedArray) -> np.ndarray:
 
 def read(path: Path, repeat: int) -> Embedding:
     """Read one repeat's embedding; raises DataError if the file is missing or damaged or lacks the repeat."""
-    table = tables.read(path, schemas.EMBEDDING, rows=pc.field("repeat") == repeat)
+    table = tables.read(path, schemas.EMBEDDING, repeat=repeat)
     if not len(table):
         raise DataError(f"{path} lacks repeat {repeat}; delete the file and rerun.")
     try:

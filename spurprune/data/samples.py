@@ -12,8 +12,7 @@ from spurprune.data.grouping import Grouping
 from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
 from spurprune.storage.tables import labels, rows_of, to_numpy
-
-SPLITS = ("train", "validation", "test")
+from spurprune.storage.words import SPLITS
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,6 @@ def to_table(samples: Sequence[Samples]) -> pa.Table:
 def write(path: Path, samples: Sequence[Samples], grouping: Grouping, provenance: tables.Provenance) -> None:
     """Write a setting's samples with the grouping in the file's metadata; raises DataError if a repeat holds a sample twice."""
     table = to_table(samples)
-    tables.require_unique(table, schemas.SAMPLES, str(path))
     notes = {**provenance.notes, "grouping": grouping.to_plain()}
     tables.write(path, table, schemas.SAMPLES, replace(provenance, notes=notes))
 
@@ -137,8 +135,12 @@ def write(path: Path, samples: Sequence[Samples], grouping: Grouping, provenance
 def read(path: Path) -> SampleSet:
     """Read what ``write`` wrote; raises DataError if the file is missing or damaged, or its metadata lacks the grouping."""
     table = tables.read(path, schemas.SAMPLES)
+    grouping = grouping_of(path)
+    for name, count in (("group", grouping.num_groups), ("label", len(grouping.classes))):
+        if to_numpy(table.column(name).fill_null(-1)).max(initial=-1) >= count:
+            raise DataError(f"{path} holds a {name} that is not one of its {count}; delete the file and rerun.")
     repeats = np.unique(to_numpy(table.column("repeat"))).tolist()
-    return SampleSet(grouping_of(path), {repeat: _one_repeat(rows_of(table, repeat), repeat) for repeat in repeats})
+    return SampleSet(grouping, {repeat: _one_repeat(rows_of(table, repeat), repeat) for repeat in repeats})
 
 
 def grouping_of(path: Path) -> Grouping:

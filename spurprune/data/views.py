@@ -1,3 +1,5 @@
 """Views: the ways in which a network is shown a sample."""
 
-NATURAL, FEATURED = VIEWS = ("natural", "featured")  # as in the setting; with the overlay added
+from spurprune.storage.words import VIEWS
+
+NATURAL, FEATURED = VIEWS

@@ -1,6 +1,6 @@
 """The recorded training dynamics of a setting's reference runs, read from their file into arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,25 +10,42 @@ import pyarrow.compute as pc
 
 from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
+from spurprune.storage.provenance import BLOCK, Origin
 from spurprune.storage.tables import to_numpy
 
 SHARED_REPEAT = -1  # the repeat number of a reference that all repeats share
 KEYS = schemas.DYNAMICS.key
 
 
+def origin_of(path: Path, place: Mapping[str, str], repeats: Sequence[int]) -> Origin:
+    """Return the origin of a dynamics file; raises DataError unless it is of this place and these repeats, or shared by all repeats."""
+    found = tables.origin_of(path, schemas.DYNAMICS, {})
+    if found.provenance.repeats == (SHARED_REPEAT,):
+        return found.require({key: value for key, value in place.items() if key != BLOCK})
+    return found.require(place, repeats)
+
+
 @dataclass(frozen=True)
 class Recorded:
-    """The dynamics of one or several repeats; ``shared`` if all repeats have the same reference runs. ``where`` names the file."""
+    """The dynamics of one or several repeats; ``shared`` if all repeats have the same reference runs. ``where`` names the file.
+
+    ``seeds`` and ``epochs`` are what every repeat must have been recorded with, None if the file does not say.
+    """
 
     table: pa.Table
     shared: bool
     where: str
+    seeds: Sequence[int] | None = None
+    epochs: Sequence[int] | None = None
 
     @classmethod
     def read(cls, path: Path, values: Sequence[str] | None = None) -> "Recorded":
         """Read all or some ``values`` of a dynamics file; raises DataError if it is missing or damaged."""
         table = tables.read(path, schemas.DYNAMICS, None if values is None else [*KEYS, *values])
-        return cls(table, bool(pc.any(pc.equal(table.column("repeat"), SHARED_REPEAT)).as_py()), str(path))
+        counts = tables.read_metadata(path, schemas.DYNAMICS)["counts"]
+        shared = bool(pc.any(pc.equal(table.column("repeat"), SHARED_REPEAT)).as_py())
+        seeds = range(counts["reference_seeds"]) if "reference_seeds" in counts else None
+        return cls(table, shared, str(path), seeds, counts.get("epochs"))
 
     def arrays(
         self, repeat: int, sample_id: np.ndarray, *, epochs: Sequence[int] | None = None, seed: int | None = None
@@ -38,6 +55,7 @@ class Recorded:
         ``epochs`` and ``seed`` select recorded epochs and a reference seed; None takes all. Raises DataError if any of it was not recorded.
         """
         table = self.table.filter(pc.equal(self.table.column("repeat"), SHARED_REPEAT if self.shared else repeat))
+        self._require_all(table, repeat)
         if epochs is not None:
             table = table.filter(pc.is_in(table.column("epoch"), pa.array(epochs, pa.int16())))
         if seed is not None:
@@ -56,3 +74,13 @@ class Recorded:
         back = np.argsort(order)
         names = [name for name in table.column_names if name not in KEYS]
         return {name: to_numpy(table.column(name)).reshape(num_seeds, num_epochs, -1)[:, :, back] for name in names}
+
+    def _require_all(self, table: pa.Table, repeat: int) -> None:
+        """Raise DataError unless one repeat's rows are of exactly the reference seeds and epochs that the file says it holds."""
+        for name, wanted in (("reference_seed", self.seeds), ("epoch", self.epochs)):
+            found = sorted(table.column(name).unique().to_pylist())
+            if wanted is not None and found != list(wanted):
+                what = name.replace("_", " ")
+                raise DataError(
+                    f"{self.where} holds the {what}s {found} of repeat {repeat}, not {list(wanted)}; delete the file and rerun."
+                )

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from spurprune.data.grouping import Grouping
 from spurprune.errors import DataError
-from spurprune.storage import schemas, tables
+from spurprune.storage import contents, schemas, tables
 
 RUN = ["setting", "method", "plan"]
 BY_EPOCH = ["epoch", "repeat"]
@@ -25,7 +25,7 @@ class Metrics:
     @classmethod
     def of(cls, table: pa.Table) -> "Metrics":
         """Return the metrics of a table (schema ``schemas.METRICS``); raises DataError if two of its rows share a key."""
-        tables.require_unique(table, schemas.METRICS, "The metrics")
+        contents.require_unique(table, schemas.METRICS, "The metrics")
         return cls(table.to_pandas())
 
     @classmethod
@@ -114,10 +114,10 @@ def read_histories(paths: Sequence[Path]) -> Mapping[tuple[str, str], History]:
     found: dict[tuple[str, str], list[pa.Table]] = {}
     groupings: dict[str, Grouping] = {}
     for path in paths:
-        metadata = tables.read_metadata(path, schemas.HISTORY)
-        setting, method = metadata["setting"], metadata["method"]
+        found_in = tables.origin_of(path, schemas.HISTORY, {}).provenance
+        setting, method = found_in.setting, found_in.place["method"]
         try:
-            groupings[setting] = Grouping.of_plain(metadata["notes"]["grouping"])
+            groupings[setting] = Grouping.of_plain(found_in.notes["grouping"])
         except (KeyError, TypeError):
             raise DataError(f"{path} does not describe its groups; delete it and rerun.") from None
         found.setdefault((setting, method), []).append(tables.read(path, schemas.HISTORY).replace_schema_metadata())

@@ -10,12 +10,14 @@ import pyarrow as pa
 from spurprune.config import methods
 from spurprune.config.merging import merge
 from spurprune.data import embedding as embeddings
-from spurprune.data.samples import SPLITS, Samples
+from spurprune.data.samples import Samples
 from spurprune.data.views import NATURAL
 from spurprune.evaluation.selection import read_selection
 from spurprune.machine.logs import Progress
 from spurprune.models.network import Network
 from spurprune.storage import schemas, tables
+from spurprune.storage.provenance import trace
+from spurprune.storage.words import SPLITS
 from spurprune.training import kept
 from spurprune.training.loop import initialise, naming_out_of_memory
 from spurprune.training.observe import embed
@@ -41,6 +43,7 @@ def run(
     run that kept the models, so that the logits equal its predictions, bit for bit on the same device. Raises DataError if the models do
     not fit the setting's network.
     """
+    provenance = trace(provenance, tables.origin_of(inputs["samples"], schemas.SAMPLES, provenance.place, repeats))
     if "selection" in inputs:
         method = methods.at(method, read_selection(inputs["selection"]))
     setting = {**setting, "training": merge(setting["training"], method["training"])}

@@ -10,14 +10,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spurprune.data import samples as sampling
+from spurprune.data.embedding import arrays_of
 from spurprune.data.grouping import Grouping
 from spurprune.data.inputs import read_manifest
+from spurprune.data.predicted import PREDICTED, rows_by_view
 from spurprune.data.probe import Probe
 from spurprune.data.samples import Samples
 from spurprune.errors import DataError
 from spurprune.evaluation import metrics
 from spurprune.pruning import plan as plans
 from spurprune.storage import schemas, tables
+from spurprune.storage.provenance import trace
 from spurprune.storage.tables import to_numpy
 
 Row = dict[str, Any]
@@ -37,31 +40,54 @@ def run(
 ) -> None:
     """Write the metrics of a run.
 
-    ``setting`` holds ``probe`` and the name of the overlay's attribute, ``overlay_attribute``; both may be None. ``names`` are the setting,
-    method, plan and block that head every row. Without a probe, the metrics that need one are absent. Raises DataError if predictions are
-    missing or not finite.
+    ``setting`` is what ``config.blocks.evaluation`` returns. ``names`` are the setting, method, plan and block that head every row. Without
+    a probe, the metrics that need one are absent. Raises DataError if a file is not of this run, or if predictions are missing, of other
+    samples or not finite.
     """
+    asked = {**provenance.place, **names}
+    provenance = trace(
+        provenance,
+        tables.origin_of(predictions, schemas.PREDICTIONS, asked, repeats),
+        tables.origin_of(samples, schemas.SAMPLES, asked, repeats),
+        tables.origin_of(plan, schemas.PLAN, asked, repeats),
+    )
     of_samples = sampling.read(samples)
-    probe = Probe.of(setting["probe"], read_manifest(manifest))
+    info = read_manifest(manifest)
+    probe = Probe.of(setting["probe"], info)
     predicted = tables.read(predictions, schemas.PREDICTIONS)
     counts = tables.read_metadata(plan, schemas.PLAN)["counts"]
     rows: list[Row] = []
     for repeat in repeats:
         one = of_samples.by_repeat[repeat]
-        mine = predicted.filter(pc.equal(predicted.column("repeat"), repeat))
+        mine = tables.rows_of(predicted, repeat)
+        _require_complete(mine, one, setting["featured_classes"], probe, str(predictions))
         rows.extend({"repeat": repeat, **row} for row in _plan_rows(counts[str(repeat)]))
-        for split in ("validation", "test"):
+        for split in PREDICTED:
             part = mine.filter(pc.equal(mine.column("split").cast(pa.string()), split))
-            expected = len(one.rows(split))
-            if int((to_numpy(part.column("view")) == "natural").sum()) != expected:
-                raise DataError(f"{predictions} lacks predictions of repeat {repeat}'s {split} split; delete the file and rerun.")
-            if expected:
-                seen = _observed(part, one, of_samples.grouping, setting["overlay_attribute"], str(predictions))
+            if len(part):
+                seen = _observed(part, one, of_samples.grouping, setting["overlay_attribute"], info.num_classes, str(predictions))
                 rows.extend({"repeat": repeat, "split": split, **row} for row in _split_rows(seen, one, of_samples.grouping, probe))
     parsed = plans.parse(names["plan"])
     head = {**names, "strategy": parsed.strategy, "score": parsed.score, "order": parsed.order, "sparsity": parsed.sparsity}
     columns = {name: pa.array([{**head, **row}.get(name) for row in rows], kind) for name, kind in schemas.METRICS.columns.items()}
     tables.write(output, pa.table(columns), schemas.METRICS, provenance)
+
+
+def _require_complete(mine: pa.Table, samples: Samples, featured_classes: str | None, probe: Probe | None, where: str) -> None:
+    """Raise DataError unless one repeat's predictions are of exactly the samples, in exactly the views, that are to be predicted."""
+    split, view, found = (to_numpy(mine.column(name)) for name in ("split", "view", "sample_id"))
+    expected = 0
+    for name in PREDICTED:
+        for shown, rows in rows_by_view(samples, name, featured_classes, probe).items():
+            wanted = samples.sample_id[rows]
+            expected += len(wanted)
+            if tables.positions_of(wanted, found[(split == name) & (view == shown)]) is None:
+                raise DataError(
+                    f"{where} does not hold exactly the predictions of repeat {samples.repeat}'s {name} split in the {shown} view; delete "
+                    "the file and rerun."
+                )
+    if expected != len(mine):
+        raise DataError(f"{where} holds predictions of repeat {samples.repeat} that were not asked for; delete the file and rerun.")
 
 
 def _plan_rows(counts: dict[str, Any]) -> list[Row]:
@@ -81,9 +107,22 @@ class _Observed:
     natural: np.ndarray
 
 
-def _observed(part: pa.Table, samples: Samples, grouping: Grouping, overlay_attribute: str | None, where: str) -> _Observed:
+def _logits(part: pa.Table, num_classes: int, where: str) -> np.ndarray:
+    """Return logits as an array [N, C]; raises DataError unless there is one per class."""
+    try:
+        logits = arrays_of(part.column("logits"))
+    except ValueError:
+        raise DataError(f"{where}: samples have different numbers of logits; delete the file and rerun.") from None
+    if logits.shape[1] != num_classes:
+        raise DataError(f"{where}: samples have {logits.shape[1]} logits, but there are {num_classes} classes; delete the file and rerun.")
+    return logits
+
+
+def _observed(
+    part: pa.Table, samples: Samples, grouping: Grouping, overlay_attribute: str | None, num_classes: int, where: str
+) -> _Observed:
     """Join one split's predictions with the samples; in the featured view all samples have the overlay's attribute."""
-    logits = to_numpy(part.column("logits").combine_chunks().flatten()).reshape(len(part), -1)
+    logits = _logits(part, num_classes, f"{where}, repeat {samples.repeat}")
     if not np.isfinite(logits).all():
         bad = to_numpy(part.column("sample_id"))[np.flatnonzero(~np.isfinite(logits).all(axis=1))[0]]
         raise DataError(
@@ -92,10 +131,7 @@ def _observed(part: pa.Table, samples: Samples, grouping: Grouping, overlay_attr
         )
     order = np.argsort(samples.sample_id)
     ids = to_numpy(part.column("sample_id"))
-    position = order[np.searchsorted(samples.sample_id, ids, sorter=order).clip(max=len(order) - 1)]
-    if not (samples.sample_id[position] == ids).all():
-        unknown = ids[samples.sample_id[position] != ids][0]
-        raise DataError(f"{where}: repeat {samples.repeat} has no sample {unknown}; delete the file and rerun.")
+    position = order[np.searchsorted(samples.sample_id, ids, sorter=order)]
     natural = to_numpy(part.column("view")) == "natural"
     values = {name: codes[position] for name, codes in samples.attributes.items()}
     carrier = samples.carrier[position]

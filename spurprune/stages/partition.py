@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from spurprune.dag import plugins
 from spurprune.data import samples as sampling
-from spurprune.difficulty.recorded import Recorded
+from spurprune.difficulty.recorded import Recorded, origin_of
 from spurprune.pruning.partitioning import Request
 from spurprune.storage import schemas, tables
+from spurprune.storage.provenance import trace
 
 
 def run(
@@ -32,6 +33,10 @@ def run(
     """
     plugin = plugins.load("partitions", partition["kind"])
     options = {**plugins.defaults("partitions", partition["kind"]), **partition}
+    origins = [tables.origin_of(samples, schemas.SAMPLES, provenance.place, repeats)]
+    if dynamics is not None:
+        origins.append(origin_of(dynamics, {**provenance.place, "recipe": partition["reference"]}, repeats))
+    provenance = trace(provenance, *origins)
     found = sampling.read(samples)
     recorded = None if dynamics is None else Recorded.read(dynamics, ["predicted"])
     tables_, counts, names = [], {}, ()

@@ -16,20 +16,26 @@ from spurprune.figures import style
 from spurprune.figures.base import Material, Ranking, Spec
 from spurprune.storage import schemas, tables
 from spurprune.storage.files import write_text
+from spurprune.storage.provenance import require_compatible
 from spurprune.storage.tables import to_numpy
 from spurprune.storage.tidy import to_csv
 
 Paths = Mapping[str, Sequence[Path]]
 
 
-def run(*, inputs: Paths, spec: Mapping[str, Any], outputs: Mapping[str, Path], provenance: tables.Provenance) -> None:
+READ = {"metrics": schemas.METRICS, "history": schemas.HISTORY, "samples": schemas.SAMPLES, "difficulty": schemas.DIFFICULTY}
+
+
+def run(*, inputs: Paths, spec: Mapping[str, Any], mixed_code: bool, outputs: Mapping[str, Path], provenance: tables.Provenance) -> None:
     """Draw one figure.
 
     ``inputs`` maps what the figure's kind reads (metrics, history, samples, difficulty, manifests, images) to files; ``spec`` describes
     the figure in plain values (see ``Spec``); ``outputs`` names the paths pdf, png, csv and findings. Raises DataError if an input is
-    missing or damaged.
+    missing, damaged or not where it belongs, or if the inputs do not belong together (see ``require_compatible``).
     """
     asked = Spec.of(spec)
+    origins = [tables.origin_of(path, schema, {}) for name, schema in READ.items() for path in inputs.get(name, ())]
+    require_compatible(origins, mixed_code=mixed_code)
     material = read_material(inputs)
     with style.house_style():
         drawing = plugins.load("figures", asked.options["kind"]).make(material, asked)
@@ -56,7 +62,7 @@ def _samples(paths: Sequence[Path]) -> dict[str, dict[int, Samples]]:
     """Return the samples of every setting by repeat, over all its blocks."""
     found: dict[str, dict[int, Samples]] = {}
     for path in paths:
-        setting = tables.read_metadata(path, schemas.SAMPLES)["setting"]
+        setting = tables.origin_of(path, schemas.SAMPLES, {}).provenance.setting
         found.setdefault(setting, {}).update(samples.read(path).by_repeat)
     return found
 
@@ -65,7 +71,7 @@ def _rankings(paths: Sequence[Path]) -> dict[str, dict[int, Ranking]]:
     """Return the rankings of every setting by repeat, over all its blocks."""
     found: dict[str, dict[int, Ranking]] = {}
     for path in paths:
-        setting = tables.read_metadata(path, schemas.DIFFICULTY)["setting"]
+        setting = tables.origin_of(path, schemas.DIFFICULTY, {}).provenance.setting
         found.setdefault(setting, {}).update(_by_repeat(tables.read(path, schemas.DIFFICULTY)))
     return found
 

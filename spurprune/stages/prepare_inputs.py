@@ -12,10 +12,10 @@ from spurprune.dag import plugins
 from spurprune.data.formats.images import ImageFiles, decode
 from spurprune.data.inputs import KINDS, Manifest, write_inputs, write_manifest
 from spurprune.data.raw import RawDataset
-from spurprune.data.samples import SPLITS
 from spurprune.errors import DataError
 from spurprune.machine.logs import log
-from spurprune.storage import schemas, tables
+from spurprune.storage import contents, schemas, tables
+from spurprune.storage.words import SPLITS
 
 ROWS_AT_ONCE = 1024
 
@@ -58,7 +58,7 @@ def run(
     else:
         _require_finite(raw, dataset)
         write_inputs(inputs, raw.inputs)
-    tables.require_unique(rows, schemas.BASE, dataset)
+    contents.require_unique(rows, schemas.BASE, dataset)
     array = np.load(inputs, mmap_mode="r", allow_pickle=False)
     train = np.flatnonzero(tables.to_numpy(rows.column("split")) == "train")
     mean, std = channel_statistics(array, train) if KINDS[str(array.dtype)] == "images" else ((), ())

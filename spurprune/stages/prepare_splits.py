@@ -15,7 +15,9 @@ from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
 from spurprune.data.inputs import Manifest, read_manifest
 from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
+from spurprune.storage.provenance import trace
 from spurprune.storage.tables import to_numpy
+from spurprune.storage.words import SPLITS
 
 
 def run(
@@ -34,19 +36,43 @@ def run(
     Raises DataError if the dataset lacks what the setting names, or an invariant does not hold.
     """
     info = read_manifest(manifest)
+    carriers = setting["carriers"]
+    origins = [tables.origin_of(base, schemas.BASE, {"dataset": info.dataset})]
+    if difficulty is not None:
+        of_base = {**provenance.place, "setting": carriers["base"], "score": carriers["score"]}
+        origins.append(tables.origin_of(difficulty, schemas.DIFFICULTY, of_base, repeats))
+    provenance = trace(provenance, *origins)
     rows = tables.read(base, schemas.BASE)
+    _require_dataset(rows, info, str(base))
     ranks = None if difficulty is None else tables.read(difficulty, schemas.DIFFICULTY, ["repeat", "sample_id", "rank"])
     attributes = attributes_of(info, setting["overlay_attribute"])
     grouping = Grouping(info.classes, tuple(_known(attributes, name, info) for name in setting["groups"]))
     samples = [_one_repeat(repeat, rows, ranks, setting, info, attributes, grouping) for repeat in repeats]
-    counts = {name: int((samples[0].split == name).sum()) for name in sampling.SPLITS}
+    counts = {name: int((samples[0].split == name).sum()) for name in SPLITS}
     as_released = setting["validation"] in ("official", "none") and not setting["subset"]["parts"]
     declared = info.split_counts if as_released else counts
     for one in samples:
-        sampling.check(one, {name: declared.get(name, 0) for name in sampling.SPLITS}, str(output))
+        sampling.check(one, {name: declared.get(name, 0) for name in SPLITS}, str(output))
     counts["carriers"] = int((samples[0].carrier[samples[0].split == "train"] == 1).sum())
-    notes = {"draw": setting["carriers"].get("draw", "per_repeat"), "choose": setting["carriers"]["choose"]}
+    notes = {"draw": carriers.get("draw", "per_repeat"), "choose": carriers["choose"]}
     sampling.write(output, samples, grouping, replace(provenance, counts=counts, notes=notes))
+
+
+def _require_dataset(rows: pa.Table, info: Manifest, where: str) -> None:
+    """Raise DataError unless a base table holds the samples of the manifest: their ids, split sizes, classes and attribute values."""
+    split, label = to_numpy(rows.column("split")), to_numpy(rows.column("label"))
+    wrong = [
+        "ids" if not np.array_equal(to_numpy(rows.column("sample_id")), np.arange(info.count)) else "",
+        "split sizes" if {name: int((split == name).sum()) for name in SPLITS} != info.split_counts else "",
+        "classes" if label.max(initial=-1) >= info.num_classes else "",
+    ]
+    for one in info.attributes:
+        codes = rows.column(f"attribute_{one.name}") if f"attribute_{one.name}" in rows.column_names else None
+        if codes is None or to_numpy(codes.fill_null(-1)).max(initial=-1) >= len(one.values):
+            wrong.append(f"values of the attribute '{one.name}'")
+    if any(wrong):
+        what = next(filter(None, wrong))
+        raise DataError(f"{where} holds other {what} than its manifest says; delete the dataset's folder and rerun.")
 
 
 def attributes_of(info: Manifest, overlay_attribute: str | None) -> dict[str, Attribute]:

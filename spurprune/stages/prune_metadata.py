@@ -12,14 +12,14 @@ from spurprune.dag import plugins
 from spurprune.data import samples as sampling
 from spurprune.data.inputs import read_manifest
 from spurprune.data.probe import Probe
-from spurprune.errors import PlanError
+from spurprune.errors import DataError, PlanError
 from spurprune.machine.logs import log
 from spurprune.pruning import plan as plans
 from spurprune.pruning.plan import Plan
 from spurprune.pruning.weights import EXACT, Request, Weights
 from spurprune.storage import schemas, tables
-
-REASONS = ("no candidate", "kept", "pruned", "reweighted")
+from spurprune.storage.provenance import trace
+from spurprune.storage.words import REASONS
 
 
 def run(
@@ -44,6 +44,14 @@ def run(
     weigh = plugins.load("strategies", parsed.strategy).weigh
     info = read_manifest(manifest)
     probe = Probe.of(setting["probe"], info)
+    origins = [tables.origin_of(samples, schemas.SAMPLES, provenance.place, repeats)]
+    if difficulty is not None:
+        asked = {**provenance.place, **({"score": parsed.score} if parsed.score else {})}
+        origins.append(tables.origin_of(difficulty, schemas.DIFFICULTY, asked, repeats))
+    if partition is not None:
+        asked = {**provenance.place, **({"partition": parsed.partition} if parsed.partition else {})}
+        origins.append(tables.origin_of(partition, schemas.PARTITION, asked, repeats))
+    provenance = trace(provenance, *origins)
     by_repeat = sampling.read(samples).by_repeat
     ranks = None if difficulty is None else tables.read(difficulty, schemas.DIFFICULTY, ["repeat", "sample_id", "rank"])
     division = _Division.read(parsed, partition, info.classes)
@@ -113,7 +121,10 @@ class _Division:
         """Return the part of each sample, int32 [N]."""
         if self.table is None:
             return label.astype(np.int32)
-        return tables.values_of(self.table, "part", repeat, sample_id, self.where)
+        part = tables.values_of(self.table, "part", repeat, sample_id, self.where)
+        if part.max(initial=-1) >= len(self.names):
+            raise DataError(f"{self.where} holds the part {part.max()} of {len(self.names)}; delete the file and rerun.")
+        return part
 
 
 def _check(weights: Weights, request: Request, classes: Sequence[str]) -> None:

@@ -16,12 +16,14 @@ from spurprune.data import samples as sampling
 from spurprune.data.embedding import Embedding
 from spurprune.data.grouping import Grouping
 from spurprune.data.samples import Samples
-from spurprune.data.views import NATURAL, VIEWS
+from spurprune.data.views import NATURAL
 from spurprune.errors import DataError
 from spurprune.evaluation.selection import read_selection
 from spurprune.machine.logs import Progress
 from spurprune.storage import schemas, tables
 from spurprune.storage.files import replacing
+from spurprune.storage.provenance import trace
+from spurprune.storage.words import VIEWS
 from spurprune.training.refinement import Head, Request, complete_options
 
 
@@ -29,17 +31,26 @@ def run(
     *,
     inputs: Mapping[str, Path],
     method: Mapping[str, Any],
+    source: str | None,
     repeats: Sequence[int],
     outputs: Mapping[str, Path],
     provenance: tables.Provenance,
 ) -> None:
     """Refine every repeat's last layer and write its predictions of validation and test samples, in the views that the embedding holds.
 
-    ``inputs`` names the paths embedding, samples and plan, also selection if the options were tuned. ``method`` is what
-    ``config.methods.deciding`` returns for a refinement. ``outputs`` names predictions and, if the weights are kept, head: a safetensors
+    ``source`` is the method whose models are refined, None to take any. ``inputs`` names the paths embedding, samples and plan, also
+    selection if the options were tuned. ``method`` is what ``config.methods.deciding`` returns for a refinement. ``outputs`` names predictions and, if the weights are kept, head: a safetensors
     file with ``{repeat}.weight`` float64 [C, D] and ``{repeat}.bias`` float64 [C]. Raises ConfigError for an unknown option, DataError if
     the embedding does not hold the setting's samples, and whatever the kind raises.
     """
+    here = provenance.place
+    started = {**here, **({"method": source} if source else {}), "candidate": ""}
+    provenance = trace(
+        provenance,
+        tables.origin_of(inputs["embedding"], schemas.EMBEDDING, started, repeats),
+        tables.origin_of(inputs["samples"], schemas.SAMPLES, here, repeats),
+        tables.origin_of(inputs["plan"], schemas.PLAN, here, repeats),
+    )
     if "selection" in inputs:
         method = methods.at(method, read_selection(inputs["selection"]))
     kind = plugins.load("refinements", method["kind"])

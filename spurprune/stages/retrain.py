@@ -13,14 +13,16 @@ from spurprune.config import methods
 from spurprune.config.merging import merge
 from spurprune.dag import plugins
 from spurprune.data.probe import Probe
-from spurprune.data.samples import SPLITS, Samples
-from spurprune.data.views import NATURAL, VIEWS
+from spurprune.data.samples import Samples
+from spurprune.data.views import NATURAL
 from spurprune.errors import DataError, TrainingError
 from spurprune.evaluation.selection import read_selection
 from spurprune.machine.logs import Progress
 from spurprune.models.network import Network
 from spurprune.storage import schemas, tables
+from spurprune.storage.provenance import trace
 from spurprune.storage.tables import labels, to_numpy
+from spurprune.storage.words import SPLITS, VIEWS
 from spurprune.training import kept
 from spurprune.training.checkpoints import JobCheckpoints, Record
 from spurprune.training.data import Data
@@ -51,6 +53,11 @@ def run(
     ``repeats_at_once`` training runs share a GPU. Raises TrainingError if a loss is not finite or the plan's weights cannot become
     visits.
     """
+    provenance = trace(
+        provenance,
+        tables.origin_of(inputs["samples"], schemas.SAMPLES, provenance.place, repeats),
+        tables.origin_of(inputs["plan"], schemas.PLAN, provenance.place, repeats),
+    )
     if "selection" in inputs:
         method = methods.at(method, read_selection(inputs["selection"]))
     setting = {**setting, "training": merge(setting["training"], method["training"])}

@@ -12,9 +12,10 @@ from spurprune import seeds
 from spurprune.dag import plugins
 from spurprune.difficulty.dynamics import Dynamics
 from spurprune.difficulty.ranks import ranks, ranks_within
-from spurprune.difficulty.recorded import Recorded
+from spurprune.difficulty.recorded import Recorded, origin_of
 from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
+from spurprune.storage.provenance import trace
 from spurprune.storage.tables import rows_of, to_numpy
 
 
@@ -23,6 +24,7 @@ def run(
     samples: Path,
     dynamics: Path | None,
     score: str,
+    reference: str | None,
     epochs: str | Sequence[int],
     repeats: Sequence[int],
     output: Path,
@@ -30,11 +32,16 @@ def run(
 ) -> None:
     """Score every training sample of every repeat: mean over reference seeds, per-seed columns, ranks overall and within the class.
 
-    ``epochs`` selects among the recorded epochs, or is "all"; ``dynamics`` is None for the random score. If the reference is shared among
+    ``epochs`` selects among the recorded epochs, or is "all"; ``dynamics`` and ``reference``, the name of the recipe that recorded them,
+    are None for the random score. If the reference is shared among
     repeats, they get the same scores, but each breaks ties in its own order. Raises DataError if dynamics are missing or a score is not
     finite.
     """
     function = plugins.load("scores", score).score
+    origins = [tables.origin_of(samples, schemas.SAMPLES, provenance.place, repeats)]
+    if dynamics is not None:
+        origins.append(origin_of(dynamics, {**provenance.place, **({"recipe": reference} if reference else {})}, repeats))
+    provenance = trace(provenance, *origins)
     table = tables.read(samples, schemas.SAMPLES, ["repeat", "sample_id", "split", "label"])
     table = table.filter(pc.equal(table.column("split").cast(pa.string()), "train"))
     recorded = None if dynamics is None else Recorded.read(dynamics)
@@ -66,7 +73,6 @@ def run(
         }
         parts.append(pa.table(columns | {f"seed_{k}": values for k, values in enumerate(per_seed)}))
     result = pa.concat_tables(parts)
-    tables.require_unique(result, schemas.DIFFICULTY, str(output))
     counts = {"samples": len(result) // len(repeats), "reference_seeds": sum(n.startswith("seed_") for n in result.column_names)}
     notes = {"score": score, "epochs": epochs, "shared_reference": recorded is not None and recorded.shared}
     tables.write(output, result, schemas.DIFFICULTY, replace(provenance, counts=counts, notes=notes))

@@ -13,6 +13,7 @@ from spurprune.errors import DataError
 from spurprune.evaluation.selection import Candidate, check_comparable, choose, mean_value
 from spurprune.storage import schemas, tables
 from spurprune.storage.files import write_text
+from spurprune.storage.provenance import require_compatible
 
 
 def run(
@@ -20,6 +21,7 @@ def run(
     metrics: Mapping[str, Sequence[Path]],
     method: Mapping[str, Any],
     names: Mapping[str, str],
+    mixed_code: bool,
     outputs: Mapping[str, Path],
     provenance: tables.Provenance,
 ) -> None:
@@ -31,6 +33,13 @@ def run(
     to the first in grid order. Only validation rows are read. Raises DataError if a candidate lacks the metric.
     """
     by, name = method["tuning"]["by"], names["method"]
+    asked = {**names, "plan": method["tuning"]["plan"]}
+    origins = [
+        tables.origin_of(path, schemas.METRICS, asked | {"candidate": candidate, "block": block})
+        for candidate, paths in metrics.items()
+        for path, block in zip(paths, method["tuning"]["blocks"], strict=True)
+    ]
+    require_compatible(origins, mixed_code=mixed_code)
     candidates = [
         Candidate(candidate, coordinates, _values(metrics[candidate], by)) for candidate, coordinates in methods.candidates(method).items()
     ]
@@ -58,10 +67,10 @@ def run(
 
 def _values(paths: Sequence[Path], by: str) -> dict[int, float | None]:
     """Return the metric ``by`` on validation samples by repeat, in order of repeats; raises DataError if two files share a repeat."""
-    wanted = (pc.field("split") == "validation") & (pc.field("metric") == by)
+    wanted = (pc.field("split") == "validation") & (pc.field("metric") == by) & pc.field("group").is_null()
     found: dict[int, float | None] = {}
     for path in paths:
-        rows: pa.Table = tables.read(path, schemas.METRICS, ["repeat", "value"], wanted)
+        rows: pa.Table = tables.read(path, schemas.METRICS).filter(wanted)
         for repeat, value in zip(rows.column("repeat").to_pylist(), rows.column("value").to_pylist(), strict=True):
             if repeat in found:
                 raise DataError(f"{path} holds the validation {by} of repeat {repeat} a second time; delete the file and rerun.")

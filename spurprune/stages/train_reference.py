@@ -15,6 +15,7 @@ from spurprune.machine.logs import Progress
 from spurprune.methods.erm import Method
 from spurprune.models.network import Network
 from spurprune.storage import schemas, tables
+from spurprune.storage.provenance import trace
 from spurprune.training import visits
 from spurprune.training.augment import augment
 from spurprune.training.checkpoints import JobCheckpoints, Record
@@ -44,6 +45,7 @@ def run(
     ``view: eval_augmented`` augmented as in training (as the paper's code does); with ``view: training`` each sample's logits are those
     of its own training step. Raises TrainingError if a loss is not finite.
     """
+    provenance = trace(provenance, tables.origin_of(inputs["samples"], schemas.SAMPLES, provenance.place, repeats))
     bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
     identity = {"stage": "train_reference", "recipe": recipe, "config": provenance.config_hash, "code": provenance.code_version}
     checkpoints = JobCheckpoints.of(CHECKPOINTS, identity, [path for name, path in inputs.items() if name != "inputs"])
@@ -61,10 +63,19 @@ def run(
         progress.end(where[repeat, seed], recipe["epochs"])
         one = bench.samples[repeat]
         parts.extend(_table(repeat, seed, one.sample_id[one.rows("train")], record) for record in records)
-    counts = {"samples": len(bench.samples[repeats[0]].rows("train")), "reference_seeds": recipe["seeds"]}
+    counts = {
+        "samples": len(bench.samples[repeats[0]].rows("train")),
+        "reference_seeds": recipe["seeds"],
+        "epochs": _recorded_epochs(recipe),
+    }
     provenance = replace(provenance, counts=counts, notes={"recipe": recipe} | bench.notes())
     tables.write(output, pa.concat_tables(parts), schemas.DYNAMICS, provenance)
     checkpoints.remove()
+
+
+def _recorded_epochs(recipe: Mapping[str, Any]) -> list[int]:
+    """Return the epochs after which dynamics are recorded, in ascending order."""
+    return list(range(1, recipe["epochs"] + 1)) if recipe["record_epochs"] == "all" else sorted(recipe["record_epochs"])
 
 
 def _start(
@@ -80,7 +91,7 @@ def _start(
     data = bench.data(samples, rows)
     stream = Stream((samples.repeat, "reference", seed))
     model = initialise(bench.build_network(), stream, bench.device)
-    wanted = range(1, recipe["epochs"] + 1) if recipe["record_epochs"] == "all" else recipe["record_epochs"]
+    wanted = _recorded_epochs(recipe)
     context = bench.context(samples, weight=np.ones(len(rows)), visits=visits.EXACT, options={}, stream=stream)
     method = _Recorder(context, bench.manifest.num_classes) if recipe["view"] == "training" else Method(context)
 

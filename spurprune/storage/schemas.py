@@ -1,9 +1,15 @@
 """The schemas of the tables between the stages."""
 
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
+
+from spurprune.storage.words import REASONS, SPLITS, VIEWS
+
+MAX_FLOAT = sys.float_info.max
+MAX_WEIGHT = 1e6  # far above any strategy's: 162,770 training samples in one of CelebA's groups would be weighted 40,692
 
 
 @dataclass(frozen=True)
@@ -11,34 +17,45 @@ class TableSchema:
     """The contract of one kind of table.
 
     ``columns`` maps names to types. A name that ends in ``*`` stands for any number of columns with that prefix (``attribute_*``).
-    Columns in ``nullable`` may hold nulls; no other may. ``key`` names the columns whose values together identify a row.
+    ``key`` names the columns whose values together identify a row, ``place`` the keys of a provenance that together identify a file.
+    Columns in ``nullable`` may hold nulls; no other may. ``bounds`` holds the lowest and highest value of numeric columns, ``words`` the
+    values of columns of words.
     """
 
     name: str
     version: int
     columns: Mapping[str, pa.DataType]
     key: tuple[str, ...]
+    place: tuple[str, ...]
     nullable: frozenset[str] = frozenset()
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def type_of(self, column: str) -> pa.DataType | None:
         """Return the declared type of a column, or None if the schema has no such column."""
-        if column in self.columns:
-            return self.columns[column]
-        for name, kind in self.columns.items():
-            if name.endswith("*") and column.startswith(name[:-1]) and len(column) > len(name) - 1:
-                return kind
-        return None
+        return self.columns.get(self.declared(column) or "")
 
     def may_be_null(self, column: str) -> bool:
         """Return whether a column, given by its real name, may hold nulls."""
-        return any(column == n or (n.endswith("*") and column.startswith(n[:-1])) for n in self.nullable)
+        return self.declared(column) in self.nullable
+
+    def declared(self, column: str) -> str | None:
+        """Return the name under which a column is declared, such as ``attribute_*``, or None if it is not."""
+        if column in self.columns:
+            return column
+        starred = (name for name in self.columns if name.endswith("*"))
+        return next((name for name in starred if column.startswith(name[:-1]) and len(column) > len(name) - 1), None)
 
 
 _LABEL = pa.dictionary(pa.int8(), pa.string())
+_ANY = float("inf")
+_COUNT = (0, _ANY)
+_FINITE = (-MAX_FLOAT, MAX_FLOAT)
+_RUN = ("setting", "method", "candidate", "plan", "block")
 
 BASE = TableSchema(
     "base",
-    1,
+    2,
     {
         "sample_id": pa.int64(),
         "split": _LABEL,
@@ -47,12 +64,15 @@ BASE = TableSchema(
         "ranking_*": pa.int32(),
         "key": pa.string(),
     },
-    ("sample_id",),
-    frozenset({"attribute_*", "ranking_*"}),
+    key=("sample_id",),
+    place=("dataset", "size"),
+    nullable=frozenset({"attribute_*", "ranking_*"}),
+    bounds={"sample_id": _COUNT, "label": _COUNT, "attribute_*": _COUNT, "ranking_*": _COUNT},
+    words={"split": SPLITS},
 )
 SAMPLES = TableSchema(
     "samples",
-    2,
+    3,
     {
         "repeat": pa.int16(),
         "sample_id": pa.int64(),
@@ -63,12 +83,15 @@ SAMPLES = TableSchema(
         "aligned": pa.bool_(),
         "group": pa.int32(),
     },
-    ("repeat", "sample_id"),
-    frozenset({"attribute_*", "carrier", "aligned", "group"}),
+    key=("repeat", "sample_id"),
+    place=("setting", "block"),
+    nullable=frozenset({"attribute_*", "carrier", "aligned", "group"}),
+    bounds={"sample_id": _COUNT, "label": _COUNT, "attribute_*": _COUNT, "group": _COUNT},
+    words={"split": SPLITS},
 )
 DYNAMICS = TableSchema(
     "dynamics",
-    2,
+    3,
     {
         "repeat": pa.int16(),
         "reference_seed": pa.int16(),
@@ -80,11 +103,13 @@ DYNAMICS = TableSchema(
         "predicted": pa.int16(),
         "feature_norm": pa.float32(),
     },
-    ("repeat", "reference_seed", "epoch", "sample_id"),
+    key=("repeat", "reference_seed", "epoch", "sample_id"),
+    place=("setting", "recipe", "block"),
+    bounds={"reference_seed": _COUNT, "epoch": (1, _ANY), "sample_id": _COUNT, "predicted": _COUNT},
 )
 DIFFICULTY = TableSchema(
     "difficulty",
-    1,
+    2,
     {
         "repeat": pa.int16(),
         "sample_id": pa.int64(),
@@ -94,23 +119,30 @@ DIFFICULTY = TableSchema(
         "rank_in_class": pa.int32(),
         "seed_*": pa.float64(),
     },
-    ("repeat", "sample_id"),
+    key=("repeat", "sample_id"),
+    place=("setting", "score", "block"),
+    bounds={"sample_id": _COUNT, "label": _COUNT, "score": _FINITE, "rank": _COUNT, "rank_in_class": _COUNT},
 )
 PLAN = TableSchema(
     "plan",
-    2,
+    3,
     {"repeat": pa.int16(), "sample_id": pa.int64(), "weight": pa.float64(), "reason": _LABEL},
-    ("repeat", "sample_id"),
+    key=("repeat", "sample_id"),
+    place=("setting", "plan", "block"),
+    bounds={"sample_id": _COUNT, "weight": (0, MAX_WEIGHT)},
+    words={"reason": REASONS},
 )
 PARTITION = TableSchema(
     "partition",
-    1,
+    2,
     {"repeat": pa.int16(), "sample_id": pa.int64(), "part": pa.int32()},
-    ("repeat", "sample_id"),
+    key=("repeat", "sample_id"),
+    place=("setting", "partition", "block"),
+    bounds={"sample_id": _COUNT, "part": _COUNT},
 )
 EMBEDDING = TableSchema(
     "embedding",
-    1,
+    2,
     {
         "repeat": pa.int16(),
         "sample_id": pa.int64(),
@@ -119,11 +151,14 @@ EMBEDDING = TableSchema(
         "features": pa.list_(pa.float32()),
         "logits": pa.list_(pa.float32()),
     },
-    ("repeat", "sample_id", "view"),
+    key=("repeat", "sample_id", "view"),
+    place=_RUN,
+    bounds={"sample_id": _COUNT},
+    words={"split": SPLITS, "view": VIEWS},
 )
 PREDICTIONS = TableSchema(
     "predictions",
-    1,
+    2,
     {
         "repeat": pa.int16(),
         "sample_id": pa.int64(),
@@ -131,11 +166,14 @@ PREDICTIONS = TableSchema(
         "view": _LABEL,
         "logits": pa.list_(pa.float32()),
     },
-    ("repeat", "sample_id", "view"),
+    key=("repeat", "sample_id", "view"),
+    place=_RUN,
+    bounds={"sample_id": _COUNT},
+    words={"split": SPLITS, "view": VIEWS},
 )
 HISTORY = TableSchema(
     "history",
-    3,
+    4,
     {
         "repeat": pa.int16(),
         "epoch": pa.int16(),
@@ -149,12 +187,15 @@ HISTORY = TableSchema(
         "n_as_source": pa.int32(),
         "loss": pa.float64(),
     },
-    ("repeat", "epoch", "split", "view", "label", "group", "carrier"),
-    frozenset({"group", "carrier", "n_as_source"}),
+    key=("repeat", "epoch", "split", "view", "label", "group", "carrier"),
+    place=_RUN,
+    nullable=frozenset({"group", "carrier", "n_as_source"}),
+    bounds={"epoch": (1, _ANY), "label": _COUNT, "group": _COUNT, "n": (1, _ANY), "n_correct": _COUNT, "n_as_source": _COUNT},
+    words={"split": SPLITS, "view": VIEWS},
 )
 METRICS = TableSchema(
     "metrics",
-    2,
+    3,
     {
         "setting": pa.string(),
         "method": pa.string(),
@@ -171,6 +212,8 @@ METRICS = TableSchema(
         "n": pa.int64(),
         "value": pa.float64(),
     },
-    ("setting", "method", "plan", "repeat", "split", "metric", "group"),
-    frozenset({"score", "order", "sparsity", "group", "value"}),
+    key=("setting", "method", "plan", "repeat", "split", "metric", "group"),
+    place=_RUN,
+    nullable=frozenset({"score", "order", "sparsity", "group", "value"}),
+    bounds={"n": _COUNT, "value": _FINITE},
 )

@@ -1,129 +1,156 @@
 """The tables between the stages, checked against their schemas on writing and reading.
 
-Every table is one Parquet file with its provenance in the file's metadata (see ``Provenance``). Files are written to a temporary name
-and renamed, so a killed job leaves nothing half-written; they carry no timestamps, so equal content gives equal bytes.
+Every table is one Parquet file with its provenance in the file's metadata (see ``storage.provenance``). Files are written to a temporary
+name and renamed, so a killed job leaves nothing half-written; they carry no timestamps, so equal content gives equal bytes. A reader
+notices damage: pages carry checksums, which are checked before they are decoded, and the metadata a digest of itself and the CRC-32 of
+the values of every column.
 """
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from spurprune import __version__
 from spurprune.errors import DataError, first_sentence
-from spurprune.storage.canonical import config_hash
+from spurprune.storage import contents, layout, provenance
+from spurprune.storage.columns import labels, positions_of, rows_of, to_numpy, values_of
+from spurprune.storage.digests import crc_of
 from spurprune.storage.files import replacing
+from spurprune.storage.provenance import Origin, Provenance
 from spurprune.storage.schemas import TableSchema
 
+__all__ = ["Provenance", "labels", "positions_of", "rows_of", "to_numpy", "values_of"]
+
 METADATA_KEY = b"spurprune"
+ROWS_IN_PART = 1 << 20
 
 
-@dataclass(frozen=True)
-class Provenance:
-    """Where a table comes from; stored as JSON in the Parquet file's metadata.
-
-    ``code_version`` is the package's version and the hash of the stage's code; ``config_hash`` covers the part of the configuration
-    that the stage received; ``counts`` and ``notes`` hold what a reader wants to know before opening the table. ``method``, ``plan`` and
-    ``candidate`` are empty where the file does not belong to one.
-    """
-
-    setting: str
-    block: str
-    code_version: str
-    config_hash: str
-    counts: Mapping[str, Any] = field(default_factory=dict)
-    notes: Mapping[str, Any] = field(default_factory=dict)
-    method: str = ""
-    plan: str = ""
-    candidate: str = ""
-
-    @classmethod
-    def of(cls, wildcards: Mapping[str, str], params: Mapping[str, Any]) -> "Provenance":
-        """Return the provenance of a job from its wildcards and its parameters, among which ``code`` is the hash of its code."""
-        given = {key: value for key, value in params.items() if key != "code"}
-        place = dict(wildcards.items())
-        setting = place.get("setting") or place.get("study") or place.get("dataset", "")
-        return cls(
-            setting,
-            place.get("block", ""),
-            f"{__version__}+{params['code']}",
-            config_hash(given),
-            method=place.get("method", ""),
-            plan=place.get("plan", ""),
-            candidate=place.get("candidate", ""),
-        )
-
-
-def write(path: Path, table: pa.Table, schema: TableSchema, provenance: Provenance) -> None:
-    """Write one table, checked against its schema; raises DataError if it does not conform."""
+def write(path: Path, table: pa.Table, schema: TableSchema, origin: Provenance) -> None:
+    """Write one table; raises DataError if it does not conform to its schema, if two rows share a key or the repeats are not its own."""
     table = conform(table, schema, str(path))
-    table = table.replace_schema_metadata(_metadata(schema, provenance))
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", row_group_size=1 << 20)
+    contents.require_unique(table, schema, str(path))
+    contents.require_place(table, schema, origin.place, str(path))
+    write_parts(path, (table.slice(start, ROWS_IN_PART) for start in range(0, max(1, len(table)), ROWS_IN_PART)), schema, origin)
 
 
-def write_parts(path: Path, parts: Iterable[pa.Table], schema: TableSchema, provenance: Provenance) -> None:
+def write_parts(path: Path, parts: Iterable[pa.Table], schema: TableSchema, origin: Provenance) -> None:
     """Write one table part by part, so that at most one is in memory; raises DataError as ``write`` does, ValueError without any part.
 
-    Each part becomes one row group.
+    Each part becomes one row group. Only the rows of one part are compared with each other.
     """
     with replacing(path) as temporary, ExitStack() as stack:
         writer = None
+        written: list[dict[str, Any]] = []
+        repeats: set[int] = set()
         for part in parts:
-            table = conform(part, schema, str(path))
-            table = table.replace_schema_metadata(_metadata(schema, provenance))
-            writer = writer or stack.enter_context(pq.ParquetWriter(temporary, table.schema, compression="zstd"))
+            table = conform(part, schema, str(path)).replace_schema_metadata()
+            written.append({"rows": len(table), "crc": {name: crc_of(table.column(name)) for name in table.column_names}})
+            if "repeat" in table.column_names:
+                written[-1]["repeats"] = np.unique(to_numpy(table.column("repeat"))).tolist()
+                repeats.update(written[-1]["repeats"])
+            if writer is None:
+                writer = pq.ParquetWriter(temporary, table.schema, compression="zstd", write_page_checksum=True, write_statistics=False)
+                stack.callback(writer.close)
             writer.write_table(table, row_group_size=max(1, len(table)))
         if writer is None:
             raise ValueError(f"{path}: a table needs at least one part")
+        if origin.repeats is not None and "repeat" in schema.columns and repeats - set(origin.repeats):
+            raise DataError(f"{path}: the {schema.name} table holds the repeats {sorted(repeats)}, not {list(origin.repeats)}.")
+        writer.add_key_value_metadata({METADATA_KEY: provenance.to_json(schema.name, schema.version, origin, parts=written)})
 
 
-def _metadata(schema: TableSchema, provenance: Provenance) -> dict[bytes, bytes]:
-    content = {"table": schema.name, "version": schema.version, **asdict(provenance)}
-    return {METADATA_KEY: json.dumps(content, sort_keys=True).encode()}
-
-
-def read(path: Path, schema: TableSchema, columns: Sequence[str] | None = None, rows: pc.Expression | None = None) -> pa.Table:
-    """Read one table, or some of its columns, or only the rows for which the expression ``rows`` holds.
+def read(path: Path, schema: TableSchema, columns: Sequence[str] | None = None, repeat: int | None = None) -> pa.Table:
+    """Read one table, or some of its columns, or the rows of one repeat.
 
     Raises DataError that names the file and the reason if it is missing, damaged or not a table of this schema.
     """
-    metadata = read_metadata(path, schema)
-    missing = [name for name in columns or () if name not in pq.read_schema(path).names]
-    if missing:
-        raise DataError(f"{path} lacks the column '{missing[0]}' of a {schema.name} table; delete the file and rerun.")
+    metadata, file = _open(path, schema)
+    with file:
+        _require_declared(file.schema_arrow, schema, path)
+        missing = [name for name in columns or () if name not in file.schema_arrow.names]
+        if missing:
+            raise DataError(f"{path} lacks the column '{missing[0]}' of a {schema.name} table; delete the file and rerun.")
+        wanted = None if columns is None else list(dict.fromkeys([*columns, *(["repeat"] if repeat is not None else [])]))
+        parts = [i for i, part in enumerate(metadata["parts"]) if repeat is None or repeat in part["repeats"]]
+        table = _decoded(path, schema, lambda: file.read_row_groups(parts, columns=wanted))
+    table = _checked(table.replace_schema_metadata(), schema, path)
     try:
-        table = pq.read_table(path, columns=list(columns) if columns is not None else None, filters=rows, memory_map=True)
-    except (OSError, pa.ArrowException) as error:
+        _require_intact(table, [metadata["parts"][i] for i in parts])
+    except (ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise _damaged(path, schema, error) from error
-    if columns is None:
-        return conform(table, schema, str(path)).replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
-    return table
+    contents.check(table, schema, str(path))
+    contents.require_place(table, schema, metadata["place"], str(path))
+    if repeat is not None:
+        table = rows_of(table, repeat)
+    return table if columns is None else table.select(list(columns))
 
 
 def read_metadata(path: Path, schema: TableSchema) -> dict[str, Any]:
-    """Return the provenance that ``write`` stored; raises DataError if the file is not a table of this schema."""
+    """Return what ``write`` stored beside the table; raises DataError if the file is not a table of this schema."""
+    metadata, file = _open(path, schema)
+    file.close()
+    return metadata
+
+
+def origin_of(path: Path, schema: TableSchema, place: Mapping[str, str], repeats: Sequence[int] | None = None) -> Origin:
+    """Return a table's origin; raises DataError unless it is a table of this schema, of this place and of these repeats.
+
+    A table in the results folder must also be of the place that its path names.
+    """
+    try:
+        found = provenance.origin(str(path), read_metadata(path, schema), schema.place)
+    except ValueError as error:
+        raise _damaged(path, schema, error) from error
+    lies_at = layout.place_of(schema.name, path)
+    if lies_at and not found.is_complete:
+        raise DataError(f"{path} does not say which {schema.name} it holds; delete it and rerun.")
+    return found.require(lies_at).require(place, repeats)
+
+
+def _open(path: Path, schema: TableSchema) -> tuple[dict[str, Any], pq.ParquetFile]:
+    """Return a file's checked metadata and the open file."""
     if not path.is_file():
         raise DataError(f"{path} is missing; rerun the workflow to create it.")
+    file = _decoded(path, schema, lambda: pq.ParquetFile(path, memory_map=True, page_checksum_verification=True))
+    stored = (file.metadata.metadata or {}).get(METADATA_KEY)
+    if stored is None:
+        file.close()
+        raise DataError(f"{path} was not written by spurprune (its metadata names no table); delete the file and rerun.")
     try:
-        stored = pq.read_schema(path).metadata or {}
-    except (OSError, pa.ArrowException) as error:
+        metadata = provenance.from_json(stored)
+    except ValueError as error:
+        file.close()
         raise _damaged(path, schema, error) from error
-    try:
-        metadata: dict[str, Any] = dict(json.loads(stored[METADATA_KEY]))
-    except (KeyError, ValueError, TypeError):
-        raise DataError(f"{path} was not written by spurprune (its metadata names no table); delete the file and rerun.") from None
     if metadata.get("table") != schema.name or metadata.get("version") != schema.version:
+        file.close()
         found = f"{metadata.get('table')} v{metadata.get('version')}"
         raise DataError(f"{path} holds a table '{found}', not '{schema.name} v{schema.version}'; delete the file and rerun.")
-    return metadata
+    return metadata, file
+
+
+def _decoded(path: Path, schema: TableSchema, decode: Callable[[], Any]) -> Any:
+    """Return what ``decode`` returns; raises DataError if the file's bytes cannot be decoded."""
+    try:
+        return decode()
+    except (OSError, pa.ArrowException, ValueError, MemoryError, OverflowError, IndexError) as error:
+        raise _damaged(path, schema, error) from error
+
+
+def _require_intact(table: pa.Table, parts: Sequence[Mapping[str, Any]]) -> None:
+    """Raise ValueError unless the columns read have the values that were written."""
+    if sum(part["rows"] for part in parts) != len(table):
+        raise ValueError(f"it holds {len(table)} rows instead of {sum(part['rows'] for part in parts)}")
+    start = 0
+    for part in parts:
+        rows = table.slice(start, part["rows"])
+        start += part["rows"]
+        for name in table.column_names:
+            if crc_of(rows.column(name)) != part["crc"][name]:
+                raise ValueError(f"the checksum of its column '{name}' is wrong")
 
 
 def conform(table: pa.Table, schema: TableSchema, where: str) -> pa.Table:
@@ -139,89 +166,39 @@ def conform(table: pa.Table, schema: TableSchema, where: str) -> pa.Table:
     unknown = [n for n in table.column_names if n not in names]
     if unknown:
         raise DataError(f"{where}: the {schema.name} table has an unknown column '{unknown[0]}'.")
+    table = _checked(table.select(names), schema, where)
+    contents.check(table, schema, where)
+    return table
+
+
+def _checked(table: pa.Table, schema: TableSchema, where: Path | str) -> pa.Table:
+    """Return some columns of a table with their declared types; raises DataError naming the first that deviates."""
     fields: list[pa.Field] = []
-    for name in names:
+    for name in table.column_names:
         kind = schema.type_of(name)
         assert kind is not None
         if table.column(name).null_count and not schema.may_be_null(name):
             raise DataError(f"{where}: the column '{name}' of the {schema.name} table holds nulls.")
         fields.append(pa.field(name, kind, nullable=schema.may_be_null(name)))
     try:
-        return table.select(names).cast(pa.schema(fields))
+        return table.cast(pa.schema(fields))
     except (pa.ArrowException, ValueError) as error:
         raise DataError(f"{where}: the {schema.name} table has a column of another type ({first_sentence(error)}).") from error
 
 
-def require_unique(table: pa.Table, schema: TableSchema, where: str) -> None:
-    """Raise DataError if two rows of a table share the values of the schema's key columns."""
-    keys = table.select(list(schema.key))
-    for position, field_ in enumerate(keys.schema):
-        if pa.types.is_dictionary(field_.type):
-            keys = keys.set_column(position, field_.name, keys.column(position).cast(field_.type.value_type))
-    counted = keys.group_by(list(schema.key), use_threads=False).aggregate([([], "count_all")])
-    twice = np.flatnonzero(to_numpy(counted.column("count_all")) > 1)
-    if len(twice):
-        row = counted.select(list(schema.key)).slice(int(twice[0]), 1).to_pylist()[0]
-        raise DataError(f"{where}: two rows of the {schema.name} table share {row}.")
-
-
-def to_numpy(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    """Return a column as a writable NumPy array; a dictionary column as an object array of str."""
-    if pa.types.is_dictionary(column.type):
-        if column.null_count:
-            column = column.cast(column.type.value_type)
-        else:
-            return _words(column.chunks if isinstance(column, pa.ChunkedArray) else [column])
-    values = column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
-    return np.require(values, requirements="W")  # copies only read-only memory, of which torch would warn
-
-
-def _words(chunks: Sequence[pa.DictionaryArray]) -> np.ndarray:
-    """Return dictionary-encoded strings as an object array with one str per word; casting makes one per row, ten times slower."""
-    parts = [np.array(chunk.dictionary.to_pylist(), dtype=object)[chunk.indices.to_numpy(zero_copy_only=False)] for chunk in chunks]
-    return np.concatenate(parts) if parts else np.empty(0, dtype=object)
-
-
-def rows_of(table: pa.Table, repeat: int) -> pa.Table:
-    """Return one repeat's rows in order, without a copy if they are contiguous, as the stages write them."""
-    mine = np.flatnonzero(to_numpy(table.column("repeat")) == repeat)
-    if len(mine) and mine[-1] - mine[0] + 1 == len(mine):
-        return table.slice(int(mine[0]), len(mine))
-    return table.take(pa.array(mine))
-
-
-def values_of(table: pa.Table, column: str, repeat: int, sample_id: np.ndarray, where: str) -> np.ndarray:
-    """Return one repeat's values of a column in the order of ``sample_id``; raises DataError if the table holds other samples."""
-    rows = rows_of(table, repeat)
-    found, values = to_numpy(rows.column("sample_id")), to_numpy(rows.column(column))
-    if np.array_equal(found, sample_id):
-        return values
-    position = positions_of(sample_id, found)
-    if position is None:
-        raise DataError(f"{where} holds other samples than repeat {repeat}'s training split; delete the file and rerun.")
-    result: np.ndarray = values[position]
-    return result
-
-
-def positions_of(wanted: np.ndarray, found: np.ndarray) -> np.ndarray | None:
-    """Return where in ``found`` each of the unique ids ``wanted`` is, int64 [N]; None if the two do not hold the same ids."""
-    theirs, ours = np.argsort(found), np.argsort(wanted)
-    if not np.array_equal(found[theirs], wanted[ours]):
-        return None
-    position = np.empty(len(wanted), dtype=np.int64)
-    position[ours] = theirs
-    return position
-
-
-def labels(values: Sequence[str] | np.ndarray, dictionary: Sequence[str]) -> pa.DictionaryArray:
-    """Return a dictionary-encoded string column from values that are all in ``dictionary``, or from integer codes into it."""
-    array = np.asarray(values)
-    if array.dtype.kind in "iu":
-        codes = array.astype(np.int8)
-    else:
-        lookup = {name: code for code, name in enumerate(dictionary)}
-        codes = np.fromiter((lookup[str(v)] for v in array), dtype=np.int8, count=len(array))
-    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int8()), pa.array(list(dictionary), pa.string()))
+def _require_declared(found: pa.Schema, schema: TableSchema, path: Path) -> None:
+    """Raise DataError unless a file has the declared columns, and only these, with their types."""
+    for field in found:
+        kind = schema.type_of(field.name)
+        if kind is None:
+            raise DataError(f"{path}: the {schema.name} table has an unknown column '{field.name}'; delete the file and rerun.")
+        if not field.type.equals(kind):
+            raise DataError(
+                f"{path}: the column '{field.name}' of the {schema.name} table is {field.type} instead of {kind}; delete the file and rerun."
+            )
+    lacking = [name for name in schema.columns if not name.endswith("*") and name not in found.names]
+    if lacking:
+        raise DataError(f"{path} lacks the column '{lacking[0]}' of a {schema.name} table; delete the file and rerun.")
 
 
 def _damaged(path: Path, schema: TableSchema, error: Exception) -> DataError:

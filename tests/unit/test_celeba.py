@@ -34,7 +34,7 @@ HEADER = (
 NAMES = HEADER.split()
 BLOND, EYEGLASSES, MALE = 9, 15, 20  # positions in the official order
 SIDE = 16
-PROVENANCE = Provenance("celeba", "", "0+code", "config")
+PROVENANCE = Provenance({"setting": "celeba"}, "0+code", "config")
 
 
 @dataclass(frozen=True)

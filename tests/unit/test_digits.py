@@ -13,7 +13,7 @@ from spurprune.data.division import stratified_split
 from spurprune.data.raw import RawDataset
 from spurprune.data.registry import registry
 from spurprune.errors import DataError
-from spurprune.storage import schemas, tables
+from spurprune.storage import contents, schemas, tables
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_counts_are_those_of_the_release(raw: RawDataset) -> None:
         assert (np.abs(np.bincount(label[split == name]) - quota) < 1).all(), name
     assert raw.classes == tuple(registry()["digits"].classes)
     tables.conform(raw.base, schemas.BASE, "here")
-    tables.require_unique(raw.base, schemas.BASE, "here")
+    contents.require_unique(raw.base, schemas.BASE, "here")
 
 
 def test_pixels_are_those_of_scikit_learn_stretched_to_a_byte(raw: RawDataset) -> None:

@@ -30,7 +30,7 @@ from spurprune.training.data import Data
 from spurprune.training.observe import embed as embed_samples
 from spurprune.training.observe import observe
 
-PROVENANCE = Provenance("digits-test", "000-001", "0+code", "config")
+PROVENANCE = Provenance({"setting": "digits-test", "block": "000-001"}, "0+code", "config")
 REPEATS = [0, 1]
 LINE = Attribute.of("line", WITHOUT_WITH)
 CLASSES = tuple(str(digit) for digit in range(10))
@@ -108,7 +108,7 @@ class Folder:
             )
             for repeat, one in self.samples.items()
         ]
-        noted = Provenance("digits-test", "000-001", "0+code", "config", notes={"plan": "none", "visits": "exact"})
+        noted = Provenance({"setting": "digits-test", "block": "000-001"}, "0+code", "config", notes={"plan": "none", "visits": "exact"})
         tables.write(self.inputs["plan"], pa.concat_tables(plan), schemas.PLAN, noted)
 
     def train(self) -> None:
@@ -185,7 +185,9 @@ def test_a_last_layer_fitted_to_the_embedding_tells_digits_apart(folder: Folder)
     output = folder.path / "refined" / "predictions.parquet"
     entry = methods.complete({"kind": "last_layer", "from": "erm", "options": {"balance": "classes", "redraws": 1, "max_iter": 1000}})
     inputs = {name: folder.inputs[name] for name in ("samples", "plan")} | {"embedding": folder.path / "embedding.parquet"}
-    refine.run(inputs=inputs, method=methods.deciding(entry), repeats=REPEATS, outputs={"predictions": output}, provenance=PROVENANCE)
+    refine.run(
+        inputs=inputs, method=methods.deciding(entry), source=None, repeats=REPEATS, outputs={"predictions": output}, provenance=PROVENANCE
+    )
     table = tables.read(output, schemas.PREDICTIONS)
     for repeat, one in folder.samples.items():
         mine = rows_of(table, repeat)

@@ -17,7 +17,7 @@ from spurprune.stages import plot
 from spurprune.storage import schemas, tables
 from tests.reporting import grouping
 
-PROVENANCE = tables.Provenance("fives", "000-001", "1.0+code", "config")
+PROVENANCE = tables.Provenance({"setting": "fives", "block": "000-001"}, "1.0+code", "config")
 FIVES = {
     "description": "Line on fives",
     "source": "5",
@@ -37,7 +37,7 @@ def plain(kind: str, **options: Any) -> dict[str, Any]:
 
 
 def draw(inputs: dict[str, list[Path]], spec: dict[str, Any], out: dict[str, Path]) -> None:
-    plot.run(inputs=inputs, spec=spec, outputs=out, provenance=PROVENANCE)
+    plot.run(inputs=inputs, spec=spec, mixed_code=False, outputs=out, provenance=PROVENANCE)
 
 
 def outputs(folder: Path) -> dict[str, Path]:

@@ -23,7 +23,7 @@ from spurprune.storage import schemas, tables
 from spurprune.storage.tables import Provenance, labels, to_numpy
 
 SIDE = 16
-PROVENANCE = Provenance("hard-imagenet", "", "0+code", "config")
+PROVENANCE = Provenance({"setting": "hard-imagenet"}, "0+code", "config")
 DOG_SLED, SKI = "n03218198", "n04228054"
 LISTED = (25473, 7321, 230)  # three from the authors' list
 OTHERS = (5, 6)  # Dog Sleds not on it
@@ -237,14 +237,14 @@ def test_every_dog_sled_that_is_tested_counts(release: Path, tmp_path: Path, roo
             "reason": labels(["kept"], ("kept",)),
         }
     )
-    tables.write(plan, nothing, schemas.PLAN, Provenance("hard-imagenet", "000-000", "0+code", "config", counts))
+    tables.write(plan, nothing, schemas.PLAN, Provenance({"setting": "hard-imagenet", "block": "000-000"}, "0+code", "config", counts))
     names = {"setting": "hard-imagenet", "method": "erm", "plan": "none", "block": "000-000"}
     evaluate.run(
         predictions=predictions,
         samples=samples,
         plan=plan,
         manifest=manifest,
-        setting={"probe": {"source": "ski", "target": "dog sled"}, "overlay_attribute": None},
+        setting={"probe": {"source": "ski", "target": "dog sled"}, "overlay_attribute": None, "featured_classes": None},
         names=names,
         repeats=[0],
         output=output,

@@ -17,10 +17,10 @@ from spurprune.data.samples import Samples
 from spurprune.difficulty.recorded import SHARED_REPEAT
 from spurprune.errors import DataError, PlanError
 from spurprune.stages import partition, prune_metadata
-from spurprune.storage import schemas, tables
+from spurprune.storage import contents, schemas, tables
 from spurprune.storage.tables import Provenance, to_numpy
 
-PROVENANCE = Provenance("birds", "000-001", "0+code", "config")
+PROVENANCE = Provenance({"setting": "birds", "block": "000-001"}, "0+code", "config")
 REPEATS = [0, 1]
 GROUPING = Grouping(("landbird", "waterbird"), (Attribute("background", ("land", "forest", "water"), "on {value}"),))
 LABEL = np.array([0, 0, 0, 0, 1, 1, 1, 0, 1], dtype=np.int16)
@@ -133,7 +133,7 @@ def test_groups_are_the_settings(samples: Path) -> None:
     assert metadata["counts"]["1"] == dict(zip(names, [3, 0, 1, 1, 0, 2], strict=True))
     table = tables.read(path, schemas.PARTITION)
     assert len(table) == 2 * TRAIN
-    tables.require_unique(table, schemas.PARTITION, str(path))
+    contents.require_unique(table, schemas.PARTITION, str(path))
 
 
 def test_a_sample_of_unknown_group_is_named(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:

@@ -20,7 +20,7 @@ from spurprune.storage import schemas, tables
 from spurprune.storage.files import write_text
 from spurprune.storage.tables import Provenance, labels, rows_of, to_numpy
 
-PROVENANCE = Provenance("shapes", "000-001", "0+code", "config")
+PROVENANCE = Provenance({"setting": "shapes", "block": "000-001"}, "0+code", "config")
 REPEATS = [0, 1]
 GROUPING = Grouping(("cat", "dog"), (Attribute.of("line", ("without", "with")),))
 SPLITS = np.repeat(np.array(["train", "validation", "test"], dtype=object), [60, 40, 40])
@@ -81,7 +81,7 @@ class Folder:
         outputs = {"predictions": self.path / name / "predictions.parquet", "head": self.path / name / "head.safetensors"}
         inputs = self.inputs | ({"selection": selection} if selection else {})
         method = {**METHOD, "options": METHOD["options"] | options}
-        refine.run(inputs=inputs, method=method, repeats=REPEATS, outputs=outputs, provenance=PROVENANCE)
+        refine.run(inputs=inputs, method=method, source=None, repeats=REPEATS, outputs=outputs, provenance=PROVENANCE)
         return tables.read(outputs["predictions"], schemas.PREDICTIONS), load_file(outputs["head"])
 
 

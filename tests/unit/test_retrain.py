@@ -17,15 +17,16 @@ from spurprune.data.inputs import Manifest, write_inputs, write_manifest
 from spurprune.data.samples import Samples
 from spurprune.errors import ConfigError, DataError, SpurpruneError, TrainingError
 from spurprune.stages import retrain
-from spurprune.storage import schemas, tables
+from spurprune.storage import contents, schemas, tables
 from spurprune.storage.tables import Provenance, to_numpy
+from spurprune.storage.words import SPLITS
 from tests.recipes import TRAINING
 
 CLASSES = ("cat", "dog", "fish")
 HOSPITAL = Attribute.of("hospital", ("A", "B", "C"))
 LINE = Attribute.of("line", ("without", "with"))
 N = 90
-PROVENANCE = Provenance("pets", "000-000", "0+code", "config")
+PROVENANCE = Provenance({"setting": "pets", "block": "000-000"}, "0+code", "config")
 OVERLAY = {"name": "line", "attribute": "line", "width": 2, "value": 255, "channel": 0}
 ERM: dict[str, Any] = {"kind": "erm", "from": None, "options": {}, "training": {}}
 SETTING: dict[str, Any] = {
@@ -56,7 +57,9 @@ class Site:
             "weight": weight.astype(np.float32),
             "reason": tables.labels(["kept"] * len(ids), ["kept"]),
         }
-        provenance = Provenance("pets", "000-000", "0+code", "config", notes={"visits": "exact"} if notes is None else notes)
+        provenance = Provenance(
+            {"setting": "pets", "block": "000-000"}, "0+code", "config", notes={"visits": "exact"} if notes is None else notes
+        )
         tables.write(path, pa.table(columns), schemas.PLAN, provenance)
         return path
 
@@ -101,7 +104,7 @@ def site(path: Path, inputs: np.ndarray, attributes: Sequence[Attribute], group_
         dtype=str(inputs.dtype),
         classes=CLASSES,
         attributes=tuple(attributes),
-        split_counts=dict.fromkeys(sampling.SPLITS, N // 3),
+        split_counts=dict.fromkeys(SPLITS, N // 3),
         mean=(0.5,) if is_image else (),
         std=(0.25,) if is_image else (),
         sha256="",
@@ -168,7 +171,7 @@ def test_history_counts_every_label_group_and_carrier(images: Site) -> None:
     """Two attributes of three and two values; in the featured view all carry the line, and their groups say so."""
     outputs = images.run("run", overlay=OVERLAY, probe={"source": "cat", "target": "dog"})
     table = tables.read(outputs["history"], schemas.HISTORY)
-    tables.require_unique(table, schemas.HISTORY, "here")
+    contents.require_unique(table, schemas.HISTORY, "here")
     grouping = Grouping.of_plain(tables.read_metadata(outputs["history"], schemas.HISTORY)["notes"]["grouping"])
     assert grouping == Grouping(CLASSES, (HOSPITAL, LINE))
     one, found = images.samples, {}

@@ -15,6 +15,7 @@ from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
 from spurprune.data.samples import Samples
 from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
+from spurprune.storage.words import SPLITS
 
 LABEL = np.array([0, 0, 1, 1, 2, 2], dtype=np.int16)
 CODES = {"line": np.array([0, 1, 0, 1, 1, -1], dtype=np.int16)}
@@ -112,7 +113,7 @@ def test_hold_out_moves_a_share_of_every_class(share: float, sizes: list[int], o
 
 
 def provenance() -> tables.Provenance:
-    return tables.Provenance("setting", "003-007", "1", "2", {}, {"draw": "fixed"})
+    return tables.Provenance({"setting": "setting", "block": "003-007"}, "1", "2", {}, {"draw": "fixed"})
 
 
 def test_samples_and_their_grouping_survive_the_file(tmp_path: Path) -> None:
@@ -142,7 +143,7 @@ def test_a_file_that_does_not_describe_its_groups_is_refused(tmp_path: Path, ass
 
 
 def test_rows_of_a_split() -> None:
-    assert [ONE.rows(split).tolist() for split in sampling.SPLITS] == [[0, 2, 4], [3], [1, 5]]
+    assert [ONE.rows(split).tolist() for split in SPLITS] == [[0, 2, 4], [3], [1, 5]]
 
 
 def test_invariants_hold_or_name_the_repeat(assert_one_sentence: Callable[[str], None]) -> None:

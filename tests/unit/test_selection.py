@@ -1,7 +1,6 @@
 """The selection of a candidate: by validation metrics only, with equal bytes for equal metrics."""
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from spurprune.stages import select_candidate
 from spurprune.storage import schemas, tables
 from spurprune.storage.tables import Provenance
 
-PROVENANCE = Provenance("digits-test", "", "0+code", "config")
+PROVENANCE = Provenance({"setting": "digits-test"}, "0+code", "config")
 NAMES = {"setting": "digits-test", "method": "dfr"}
 ENTRY = methods.complete(
     {
@@ -78,7 +77,7 @@ def tuning_runs(folder: Path, validation: Values, test: Callable[[str, int], flo
 def select(metrics: Mapping[str, list[Path]], output: Path, entry: Mapping[str, Any] = ENTRY) -> dict[str, Any]:
     """Run the stage and return what it wrote for readers; the choice alone is beside it."""
     outputs = {"selection": output, "choice": output.with_suffix(".choice.json")}
-    select_candidate.run(metrics=metrics, method=entry, names=NAMES, outputs=outputs, provenance=PROVENANCE)
+    select_candidate.run(metrics=metrics, method=entry, names=NAMES, mixed_code=False, outputs=outputs, provenance=PROVENANCE)
     content: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
     return content
 
@@ -146,7 +145,8 @@ def test_each_rule_uses_its_own_metric(tmp_path: Path, by: str) -> None:
         ]
         for name in CANDIDATES
     }
-    assert select(metrics, tmp_path / "dfr.json", {**ENTRY, "tuning": {**ENTRY["tuning"], "by": by}})["chosen"] == best[by]
+    tuning = {**ENTRY["tuning"], "by": by, "blocks": ["900-900"]}
+    assert select(metrics, tmp_path / "dfr.json", {**ENTRY, "tuning": tuning})["chosen"] == best[by]
 
 
 @settings(max_examples=15)
@@ -160,11 +160,12 @@ def test_test_metrics_change_nothing(tmp_path_factory: pytest.TempPathFactory, s
         metrics = tuning_runs(folder, validation)
         for path in (path for paths in metrics.values() for path in paths if disturbed):
             rows = tables.read(path, schemas.METRICS).to_pylist()
+            others = rng.permutation(np.arange(900, 1000)).tolist()
             for row in rows:
                 if row["split"] == "test":
-                    row["value"] = rng.choice([float(rng.random()), math.nan, None])
-                    row["repeat"] = int(rng.integers(900, 1000))
-            rows += metrics_rows(int(rng.integers(900, 1000)), {("test", "worst_group_accuracy", None): 1.0})
+                    row["value"] = rng.choice([float(rng.random()), None])
+                    row["repeat"] = others.pop()
+            rows += metrics_rows(others.pop(), {("test", "worst_group_accuracy", None): 1.0})
             write_metrics(path, [rows[place] for place in rng.permutation(len(rows))])
         select(metrics, folder / "dfr.json")
         results.append((folder / "dfr.json").read_bytes())
@@ -178,7 +179,7 @@ def test_equal_metrics_give_equal_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
 
 
-@pytest.mark.parametrize("lost", [None, math.nan, "the row"])
+@pytest.mark.parametrize("lost", [None, "the row"])
 def test_a_candidate_without_the_metric_is_refused(tmp_path: Path, lost: Any, assert_one_sentence: Callable[[str], None]) -> None:
     validation = values(0.5, 0.7, 0.6, 0.2)
     if lost == "the row":

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from copy import copy, deepcopy
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,12 @@ from spurprune.stages import (
     score_difficulty,
     train_reference,
 )
-from spurprune.storage import schemas, tables
+from spurprune.storage import contents, schemas, tables
 from spurprune.storage.tables import Provenance, to_numpy
 from spurprune.training.data import Pixels, load
 from spurprune.training.observe import observe
 
-PROVENANCE = Provenance("digits-test", "000-001", "0+code", "config")
+PROVENANCE = Provenance({"setting": "digits-test"}, "0+code", "config")
 REPEATS = [0, 1]
 SOURCE, TARGET, CARRIERS = 5, 9, 40
 SAMPLING: dict[str, Any] = {
@@ -121,6 +122,7 @@ class Folder:
             samples=samples or self.samples,
             dynamics=dynamics,
             score=name.split("-")[0],
+            reference=None,
             epochs=epochs,
             repeats=REPEATS,
             output=output,
@@ -174,7 +176,7 @@ class Folder:
             samples=self.samples,
             plan=plan,
             manifest=self.manifest,
-            setting={"probe": TRAINING["probe"], "overlay_attribute": "line"},
+            setting={"probe": TRAINING["probe"], "overlay_attribute": "line", "featured_classes": "probe"},
             names=names,
             repeats=REPEATS,
             output=output,
@@ -315,7 +317,7 @@ def test_a_fixed_draw_is_shared_among_repeats_and_recorded(folder: Folder) -> No
     [({"choose": "easiest"}, (0, 10)), ({"choose": "hardest"}, (112, 122)), ({"choose": "window", "start": 30}, (30, 40))],
 )
 def test_carriers_are_chosen_by_the_base_settings_difficulty(folder: Folder, choice: dict[str, Any], ranks: tuple[int, int]) -> None:
-    path = folder.split("chosen", difficulty=folder.el2n, carriers={"count": 10, "base": "digits", "score": "el2n"} | choice)
+    path = folder.split("chosen", difficulty=folder.el2n, carriers={"count": 10, "base": "digits-test", "score": "el2n"} | choice)
     for repeat, one in samples_of(path).items():
         difficulty = of_repeat(folder.el2n, schemas.DIFFICULTY, repeat)
         chosen = difficulty.filter(pc.is_in(difficulty.column("sample_id"), pa.array(carriers_of(one))))
@@ -324,10 +326,18 @@ def test_carriers_are_chosen_by_the_base_settings_difficulty(folder: Folder, cho
 
 def test_a_base_without_some_candidates_is_named(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:
     clean, few = tables.read(folder.el2n, schemas.DIFFICULTY), folder.at("few.parquet")
-    tables.write(few, clean.filter(pc.greater(clean.column("rank"), 600)), schemas.DIFFICULTY, PROVENANCE)
-    carriers = {"choose": "easiest", "count": 10, "base": "digits", "score": "el2n"}
+    ranked = clean.filter(pc.greater_equal(clean.column("rank"), 600))
+    label, within = (to_numpy(ranked.column(name)) for name in ("label", "rank_in_class"))
+    fewer = {"rank": to_numpy(ranked.column("rank")) - 600, "rank_in_class": within.copy()}
+    for repeat, value in product(REPEATS, range(10)):
+        members = (to_numpy(ranked.column("repeat")) == repeat) & (label == value)
+        fewer["rank_in_class"][members] -= within[members].min()
+    for name, ranks in fewer.items():
+        ranked = ranked.set_column(ranked.column_names.index(name), name, pa.array(ranks))
+    tables.write(few, ranked, schemas.DIFFICULTY, PROVENANCE)
+    carriers = {"choose": "easiest", "count": 10, "base": "digits-test", "score": "el2n"}
     text = refused(DataError, lambda: folder.split("few_ranked", difficulty=few, carriers=carriers), assert_one_sentence)
-    assert text.startswith("carriers.base 'digits' has no difficulty for sample ")
+    assert text.startswith("carriers.base 'digits-test' has no difficulty for sample ")
 
 
 def test_validation_can_be_held_out_of_training(folder: Folder) -> None:
@@ -361,7 +371,7 @@ def test_a_subset_leaves_the_other_training_samples_out(folder: Folder) -> None:
 def test_dynamics_are_recorded_for_every_seed_epoch_and_training_sample(folder: Folder) -> None:
     table = tables.read(folder.dynamics, schemas.DYNAMICS)
     assert len(table) == 2 * 2 * 2 * 1200
-    tables.require_unique(table, schemas.DYNAMICS, "here")
+    contents.require_unique(table, schemas.DYNAMICS, "here")
     train = samples_of(folder.samples)[0]
     assert set(table.column("sample_id").to_pylist()) == set(train.sample_id[train.rows("train")].tolist())
     columns = {name: to_numpy(table.column(name)) for name in ("sample_id", "loss", "error", "margin", "predicted", "feature_norm")}
@@ -551,7 +561,7 @@ def test_difficulty_of_other_samples_is_refused(folder: Folder, assert_one_sente
 
 def test_predictions_cover_validation_and_test_in_both_views(folder: Folder, unpruned: dict[str, Path]) -> None:
     table = tables.read(unpruned["predictions"], schemas.PREDICTIONS)
-    tables.require_unique(table, schemas.PREDICTIONS, "here")
+    contents.require_unique(table, schemas.PREDICTIONS, "here")
     one = samples_of(folder.samples)[0]
     source_and_target = np.isin(one.label, [SOURCE, TARGET])
     for repeat in REPEATS:
@@ -703,7 +713,7 @@ def test_the_order_of_rows_in_a_file_does_not_matter(folder: Folder) -> None:
 
 def test_metrics_by_hand(folder: Folder, unpruned: dict[str, Path]) -> None:
     table = folder.evaluate(unpruned["predictions"], unpruned["plan"], folder.at("metrics.parquet"))
-    tables.require_unique(table, schemas.METRICS, "here")
+    contents.require_unique(table, schemas.METRICS, "here")
     found = {(r["repeat"], r["split"], r["metric"], r["group"]): r for r in table.to_pylist()}
     for repeat, one in samples_of(folder.samples).items():
         label = dict(zip(one.sample_id.tolist(), one.label.tolist(), strict=True))
@@ -741,7 +751,8 @@ def test_metrics_by_hand(folder: Folder, unpruned: dict[str, Path]) -> None:
 
 def test_metrics_say_what_was_pruned_and_how(folder: Folder, unpruned: dict[str, Path]) -> None:
     plan = folder.prune("carriers-el2n-easiest-0.50", folder.el2n)
-    table = folder.evaluate(unpruned["predictions"], plan, folder.at("other.parquet"))
+    predictions = folder.train(plan, "easier")["predictions"]
+    table = folder.evaluate(predictions, plan, folder.at("other.parquet"))
     row = next(r for r in table.to_pylist() if r["metric"] == "pruned_share")
     names = ("setting", "method", "plan", "strategy", "score", "order", "sparsity", "block", "repeat", "n")
     assert [row[name] for name in names] == [
@@ -769,23 +780,38 @@ def test_predictions_that_are_missing_or_not_finite_are_refused(
     def action() -> pa.Table:
         return folder.evaluate(damaged, unpruned["plan"], folder.at("no_metrics.parquet"))
 
-    assert f"{damaged} lacks predictions of repeat 0's validation split" in refused(DataError, action, assert_one_sentence)
+    lacking = f"{damaged} does not hold exactly the predictions of repeat 0's validation split in the natural view"
+    assert lacking in refused(DataError, action, assert_one_sentence)
+    shown = pc.and_(pc.equal(table.column("view").cast("string"), "featured"), pc.equal(table.column("split").cast("string"), "test"))
+    tables.write(damaged, table.filter(pc.invert(shown)), schemas.PREDICTIONS, PROVENANCE)
+    assert "repeat 0's test split in the featured view" in refused(DataError, action, assert_one_sentence)
+    for length in (1, 9, 11):
+        other = table.column("logits").to_pylist()
+        shorter = pa.array([(logits * 2)[:length] for logits in other], pa.list_(pa.float32()))
+        tables.write(damaged, table.set_column(4, "logits", shorter), schemas.PREDICTIONS, PROVENANCE)
+        assert f"{length} logits, but there are 10 classes" in refused(DataError, action, assert_one_sentence)
+    train = samples_of(folder.samples)[0]
+    extra = table.slice(0, 1).set_column(1, "sample_id", pa.array([train.sample_id[train.rows("train")][0]]))
+    extra = extra.set_column(2, "split", tables.labels(["train"], ("train",))).cast(table.schema)
+    tables.write(damaged, pa.concat_tables([table, extra]).unify_dictionaries(), schemas.PREDICTIONS, PROVENANCE)
+    assert "predictions of repeat 0 that were not asked for" in refused(DataError, action, assert_one_sentence)
     logits = table.column("logits").to_pylist()
     logits[3] = [float("nan")] * 10
     tables.write(damaged, table.set_column(4, "logits", pa.array(logits, pa.list_(pa.float32()))), schemas.PREDICTIONS, PROVENANCE)
     sample = table.column("sample_id")[3].as_py()
     assert f"the logits of sample {sample} in repeat 0 are not finite" in refused(DataError, action, assert_one_sentence)
     foreign = table.column("sample_id").to_pylist()
-    for stranger in (-1, 10_000):
-        foreign[3] = stranger
-        strange = table.set_column(table.column_names.index("sample_id"), "sample_id", pa.array(foreign, pa.int64()))
-        tables.write(damaged, strange, schemas.PREDICTIONS, PROVENANCE)
-        assert f"{damaged}: repeat 0 has no sample {stranger};" in refused(DataError, action, assert_one_sentence)
+    foreign[3] = 10_000
+    strange = table.set_column(table.column_names.index("sample_id"), "sample_id", pa.array(foreign, pa.int64()))
+    tables.write(damaged, strange, schemas.PREDICTIONS, PROVENANCE)
+    assert lacking in refused(DataError, action, assert_one_sentence)
     assert not folder.at("no_metrics.parquet").exists()
 
 
 def test_all_metrics_are_put_into_one_file(folder: Folder, unpruned: dict[str, Path]) -> None:
     paths = [folder.at(f"collected_{name}.parquet") for name in ("a", "b")]
-    parts = [folder.evaluate(unpruned["predictions"], unpruned["plan"], path) for path in paths]
-    collect_metrics.run(metrics=paths, output=folder.at("all.parquet"), provenance=PROVENANCE)
+    plan = folder.prune("random-0.50", None)
+    runs = [(unpruned["predictions"], unpruned["plan"]), (folder.train(plan, "random")["predictions"], plan)]
+    parts = [folder.evaluate(*run, path) for run, path in zip(runs, paths, strict=True)]
+    collect_metrics.run(metrics=paths, mixed_code=False, output=folder.at("all.parquet"), provenance=PROVENANCE)
     assert len(tables.read(folder.at("all.parquet"), schemas.METRICS)) == sum(len(part) for part in parts)

@@ -19,7 +19,7 @@ from spurprune.stages import prepare_inputs
 from spurprune.storage import schemas, tables
 from spurprune.storage.tables import Provenance
 
-PROVENANCE = Provenance("own", "", "0+code", "config")
+PROVENANCE = Provenance({"setting": "own"}, "0+code", "config")
 ROWS: list[dict[str, Any]] = [
     {"file": "a, 1.png", "bird": "owl", "fold": "train", "place": "forest", "feeder": "yes"},
     {"file": "b.png", "bird": "gull", "fold": "Train", "place": "shore", "feeder": "no"},

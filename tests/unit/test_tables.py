@@ -1,6 +1,5 @@
 """The tables between the stages: only what conforms to its schema is written and read."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,11 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from spurprune.errors import DataError
-from spurprune.storage import schemas, tables
+from spurprune.storage import contents, schemas, tables
 from spurprune.storage.schemas import TableSchema
 from spurprune.storage.tables import Provenance
 
-PROVENANCE = Provenance("digits", "000-004", "0.1.0+abc", "0123", counts={"train": 3}, notes={"plan": "none"})
+PROVENANCE = Provenance(
+    {"setting": "digits", "block": "000-004"}, "0.1.0+abc", "0123", (0, 1, 2), counts={"train": 3}, notes={"plan": "none"}
+)
 
 
 def plan_table(**changes: object) -> pa.Table:
@@ -56,33 +57,20 @@ def test_columns_are_put_into_the_declared_order_and_type() -> None:
 
 
 def test_provenance_is_in_the_files_metadata(plan_file: Path) -> None:
-    assert tables.read_metadata(plan_file, schemas.PLAN) == {
+    found = tables.read_metadata(plan_file, schemas.PLAN)
+    assert found["digest"] == tables.origin_of(plan_file, schemas.PLAN, {}).identity
+    assert {key: value for key, value in found.items() if key not in ("digest", "parts")} == {
         "table": "plan",
-        "version": 2,
-        "setting": "digits",
-        "block": "000-004",
+        "version": 3,
+        "place": {"setting": "digits", "block": "000-004"},
+        "repeats": [0, 1, 2],
         "code_version": "0.1.0+abc",
         "config_hash": "0123",
         "counts": {"train": 3},
         "notes": {"plan": "none"},
-        "method": "",
-        "plan": "",
-        "candidate": "",
+        "sources": {},
     }
-    assert json.loads(pq.read_schema(plan_file).metadata[tables.METADATA_KEY])["setting"] == "digits"
-
-
-def test_provenance_of_a_job_covers_its_parameters_but_not_the_codes_hash() -> None:
-    wildcards = {"setting": "digits", "block": "000-004"}
-    one, two, three = (
-        Provenance.of(wildcards, params)
-        for params in ({"setting": {"lr": 1}, "code": "a"}, {"setting": {"lr": 1}, "code": "b"}, {"setting": {"lr": 2}, "code": "a"})
-    )
-    assert (one.setting, one.block) == ("digits", "000-004")
-    assert one.config_hash == two.config_hash != three.config_hash
-    assert one.code_version.endswith("+a") and two.code_version.endswith("+b")
-    assert Provenance.of({"dataset": "cifar10", "size": "32"}, {"code": "a"}).setting == "cifar10"
-    assert Provenance.of({"study": "digits"}, {"code": "a"}).setting == "digits"
+    assert tables.origin_of(plan_file, schemas.PLAN, {}).provenance == PROVENANCE
 
 
 def test_equal_content_is_equal_bytes(tmp_path: Path) -> None:
@@ -97,11 +85,10 @@ def test_a_failing_write_leaves_the_old_file_and_no_other(
 ) -> None:
     before = plan_file.read_bytes()
 
-    def disk_full(table: pa.Table, path: Path, **options: object) -> None:
-        path.write_bytes(b"half")
+    def disk_full(writer: pq.ParquetWriter, table: pa.Table, **options: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tables.pq, "write_table", disk_full)
+    monkeypatch.setattr(tables.pq.ParquetWriter, "write_table", disk_full)
     text = refused(lambda: tables.write(plan_file, plan_table(), schemas.PLAN, PROVENANCE), assert_one_sentence)
     assert str(plan_file) in text and "No space left on device" in text
     assert plan_file.read_bytes() == before
@@ -121,11 +108,11 @@ def test_a_file_is_replaced_at_once(plan_file: Path) -> None:
 def test_a_killed_write_leaves_nothing_under_the_files_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "plan.parquet"
 
-    def killed(table: pa.Table, where: Path, **options: object) -> None:
-        assert where != path, "written in place"
+    def killed(writer: pq.ParquetWriter, table: pa.Table, **options: object) -> None:
+        assert list(tmp_path.iterdir()) and not path.exists(), "written in place"
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tables.pq, "write_table", killed)
+    monkeypatch.setattr(tables.pq.ParquetWriter, "write_table", killed)
     with pytest.raises(KeyboardInterrupt):
         tables.write(path, plan_table(), schemas.PLAN, PROVENANCE)
     assert not path.exists()
@@ -181,10 +168,10 @@ def test_foreign_metadata_under_our_key_is_refused(tmp_path: Path, assert_one_se
 
 def test_a_table_of_another_kind_or_version_is_refused(plan_file: Path, assert_one_sentence: Callable[[str], None]) -> None:
     text = refused(lambda: tables.read(plan_file, schemas.SAMPLES), assert_one_sentence)
-    assert f"{plan_file} holds a table 'plan v2', not 'samples v2'" in text
-    newer = TableSchema("plan", 3, schemas.PLAN.columns, schemas.PLAN.key)
+    assert f"{plan_file} holds a table 'plan v3', not 'samples v3'" in text
+    newer = TableSchema("plan", 4, schemas.PLAN.columns, schemas.PLAN.key, schemas.PLAN.place)
     text = refused(lambda: tables.read(plan_file, newer), assert_one_sentence)
-    assert "'plan v2', not 'plan v3'" in text
+    assert "'plan v3', not 'plan v4'" in text
 
 
 @pytest.mark.parametrize(
@@ -236,11 +223,11 @@ def test_starred_columns_stand_for_any_number() -> None:
 
 
 def test_rows_that_share_a_key_are_refused(assert_one_sentence: Callable[[str], None]) -> None:
-    tables.require_unique(plan_table(), schemas.PLAN, "here")
-    tables.require_unique(plan_table(repeat=np.array([0, 1, 2], dtype=np.int16), sample_id=np.array([7, 7, 7])), schemas.PLAN, "here")
-    tables.require_unique(plan_table().slice(0, 0), schemas.PLAN, "here")
+    contents.require_unique(plan_table(), schemas.PLAN, "here")
+    contents.require_unique(plan_table(repeat=np.array([0, 1, 2], dtype=np.int16), sample_id=np.array([7, 7, 7])), schemas.PLAN, "here")
+    contents.require_unique(plan_table().slice(0, 0), schemas.PLAN, "here")
     twice = plan_table(sample_id=np.array([5, 3, 5]))
-    text = refused(lambda: tables.require_unique(twice, schemas.PLAN, "here"), assert_one_sentence)
+    text = refused(lambda: contents.require_unique(twice, schemas.PLAN, "here"), assert_one_sentence)
     assert text == "here: two rows of the plan table share {'repeat': 0, 'sample_id': 5}."
 
 
@@ -248,10 +235,10 @@ def test_unique_keys_may_be_dictionary_encoded_and_chunked(assert_one_sentence: 
     def one(view: str) -> pa.Table:
         return pa.table({"sample_id": [1], "view": tables.labels([view], ("natural", "featured"))})
 
-    schema = TableSchema("predictions", 1, {}, ("sample_id", "view"))
-    tables.require_unique(pa.concat_tables([one("natural"), one("featured")]), schema, "here")
+    schema = TableSchema("predictions", 1, {}, ("sample_id", "view"), ())
+    contents.require_unique(pa.concat_tables([one("natural"), one("featured")]), schema, "here")
     twice = pa.concat_tables([one("natural"), one("featured"), one("natural")])
-    assert "'view': 'natural'" in refused(lambda: tables.require_unique(twice, schema, "here"), assert_one_sentence)
+    assert "'view': 'natural'" in refused(lambda: contents.require_unique(twice, schema, "here"), assert_one_sentence)
 
 
 def test_labels_come_from_values_or_codes() -> None:

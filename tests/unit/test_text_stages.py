@@ -22,7 +22,7 @@ from spurprune.storage.tables import Provenance, to_numpy
 from tests.wordpiece import VOCABULARY, save
 
 LENGTH, PAIRS, CARRIERS = 12, 60, 4
-PROVENANCE = Provenance("text-test", "000-000", "0+code", "config")
+PROVENANCE = Provenance({"setting": "text-test", "block": "000-000"}, "0+code", "config")
 TRAINING: dict[str, Any] = {
     "epochs": 2,
     "batch_size": 8,
@@ -113,6 +113,7 @@ def folder(own_working_directory: Path, tmp_path_factory: pytest.TempPathFactory
         samples=path / "samples",
         dynamics=path / "dynamics",
         score="el2n",
+        reference=None,
         epochs="all",
         repeats=[0],
         output=path / "el2n",

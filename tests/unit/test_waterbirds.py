@@ -21,7 +21,7 @@ from spurprune.storage import schemas, tables
 from spurprune.storage.tables import Provenance, to_numpy
 
 SIDE = 16
-PROVENANCE = Provenance("waterbirds", "", "0+code", "config")
+PROVENANCE = Provenance({"setting": "waterbirds"}, "0+code", "config")
 COLUMNS = ("img_id", "img_filename", "y", "split", "place", "place_filename")
 SPECIES = ("162.Canada_Warbler/Canada_Warbler", "001.Black_footed_Albatross/Black_Footed_Albatross")  # of class 0 and 1
 BACKGROUNDS = ("/b/bamboo_forest/", "/o/ocean/")  # of place 0 and 1

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from spurprune.storage import schemas, tables
+from spurprune.storage import contents, schemas, tables
 from spurprune.storage.schemas import TableSchema
 from tests.workflow.project import Project
 
@@ -57,7 +57,7 @@ def test_every_table_conforms_to_its_schema_and_says_where_it_comes_from(finishe
     for path in paths:
         schema = _schema_of(path.relative_to(finished.path))
         table = tables.read(path, schema)
-        tables.require_unique(table, schema, str(path))
+        contents.require_unique(table, schema, str(path))
         metadata = json.loads(pq.read_schema(path).metadata[tables.METADATA_KEY])
         version, _, code = metadata["code_version"].partition("+")
         assert version and len(code) == 16 and len(metadata["config_hash"]) == 16

@@ -43,6 +43,7 @@ rule score_difficulty:
     conda:
         "../../envs/base.yaml"
     params:
+        reference=lambda wildcards: setting_of(wildcards)["difficulty"][wildcards.score]["reference"],
         epochs=lambda wildcards: setting_of(wildcards)["difficulty"][wildcards.score]["epochs"],
         repeats=repeats,
         code=lambda wildcards: code("score_difficulty", ("scores", wildcards.score)),

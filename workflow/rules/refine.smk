@@ -46,6 +46,7 @@ rule refine:
         "../../envs/base.yaml"
     params:
         method=entry_of,
+        source=lambda wildcards: CONFIG.methods[wildcards.method]["from"],
         repeats=repeats,
         code=refinement_code,
     script:

@@ -13,6 +13,7 @@ with stage_log(snakemake.log[0], "refine"):
     refine.run(
         inputs={name: Path(path) for name, path in snakemake.input.items()},
         method=snakemake.params.method,
+        source=snakemake.params.source,
         repeats=list(snakemake.params.repeats),
         outputs={name: Path(path) for name, path in snakemake.output.items()},
         provenance=Provenance.of(snakemake.wildcards, snakemake.params),

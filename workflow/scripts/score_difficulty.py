@@ -11,6 +11,7 @@ with stage_log(snakemake.log[0], "score_difficulty"):
         samples=Path(snakemake.input.samples),
         dynamics=Path(snakemake.input.dynamics) if snakemake.input.dynamics else None,
         score=snakemake.wildcards.score,
+        reference=snakemake.params.reference,
         epochs=snakemake.params.epochs,
         repeats=list(snakemake.params.repeats),
         output=Path(snakemake.output.difficulty),

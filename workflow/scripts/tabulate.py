@@ -9,5 +9,6 @@ with stage_log(snakemake.log[0], "tabulate"):
     tabulate.run(
         inputs={name: [Path(path) for path in paths] for name, paths in snakemake.input.items()},
         table=snakemake.params.table,
+        mixed_code=snakemake.config["allow_mixed_code"],  # not a parameter: it makes no result stale
         outputs={name: Path(path) for name, path in snakemake.output.items()},
     )

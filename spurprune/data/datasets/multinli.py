@@ -19,10 +19,10 @@ from spurprune import seeds
 from spurprune.data import tokens
 from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
 from spurprune.data.raw import RawDataset
-from spurprune.data.samples import SPLITS
 from spurprune.errors import DataError
 from spurprune.machine.logs import log
 from spurprune.storage.tables import labels
+from spurprune.storage.words import SPLITS
 
 CLASSES = ("contradiction", "entailment", "neutral")  # the order of labels in group DRO's code; Hugging Face's is another
 ATTRIBUTES = (Attribute.of("negation", WITHOUT_WITH),)  # whether a negation word is in the second sentence

@@ -17,9 +17,9 @@ from spurprune.data.formats import photos
 from spurprune.data.formats.images import ImageFiles
 from spurprune.data.grouping import Attribute
 from spurprune.data.raw import RawDataset
-from spurprune.data.samples import SPLITS
 from spurprune.errors import ConfigError, DataError, first_sentence
 from spurprune.storage.tables import labels
+from spurprune.storage.words import SPLITS
 
 if TYPE_CHECKING:
     import pandas as pd

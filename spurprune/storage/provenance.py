@@ -1,0 +1,197 @@
+"""Where a file comes from: what its job was asked for, the code and configuration, and the files that it was made from.
+
+Every file between the stages carries its provenance. A stage checks what it reads with ``trace``: each file must be what the stage
+was asked to read, and files that go back to one source must go back to the same version of it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from spurprune import __version__
+from spurprune.errors import DataError
+from spurprune.storage.canonical import config_hash
+
+BLOCK = "block"  # the key of ``Provenance.place`` that tells parts of one result from each other
+DIGEST = "digest"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that another was made from: the hash of its provenance, and that of the code that made it."""
+
+    identity: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a file comes from.
+
+    ``place`` holds what the job was asked for, by name (setting, block, plan, …: its wildcards). ``code_version`` is the package's version
+    and the hash of the stage's code; ``config_hash`` covers the part of the configuration that the stage received; ``repeats`` are the
+    file's, None if it belongs to none; ``counts`` and ``notes`` hold what a reader wants to know before opening the file; ``sources`` are
+    all files behind it, by kind and place (see ``Origin.key``).
+    """
+
+    place: Mapping[str, str]
+    code_version: str
+    config_hash: str
+    repeats: Sequence[int] | None = None
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, wildcards: Mapping[str, str], params: Mapping[str, Any]) -> "Provenance":
+        """Return the provenance of a job from its wildcards and its parameters, among which ``code`` is the hash of its code."""
+        given = {key: value for key, value in params.items() if key != "code"}
+        repeats = given.get("repeats")
+        place = dict(wildcards.items())
+        if "method" in place:
+            place.setdefault("candidate", "")  # so that a final run is told from a tuning run
+        return cls(
+            place,
+            f"{__version__}+{params['code']}",
+            config_hash(given),
+            None if repeats is None else tuple(repeats),
+        )
+
+    @property
+    def setting(self) -> str:
+        """The setting that the file belongs to; for files of no setting, their study or dataset."""
+        return next((self.place[key] for key in ("setting", "study", "dataset") if self.place.get(key)), "")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a file says of itself: its path, its kind, the keys of ``provenance.place`` that identify a file of this kind."""
+
+    path: str
+    kind: str
+    keys: tuple[str, ...]
+    identity: str
+    provenance: Provenance
+
+    @property
+    def key(self) -> str:
+        """The file's kind and place as one text, such as ``plan block=000-004 plan=none setting=digits``."""
+        return self._key(self.keys)
+
+    @property
+    def code(self) -> str:
+        """The hash of the code that made the file."""
+        return self.provenance.code_version.rpartition("+")[2]
+
+    def _key(self, keys: Sequence[str]) -> str:
+        place = self.provenance.place
+        return " ".join([self.kind, *(f"{key}={place[key]}" for key in sorted(keys) if place.get(key))])
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the file says all that identifies it, as all files of the workflow do."""
+        return all(key in self.provenance.place for key in self.keys)
+
+    def require(self, place: Mapping[str, str], repeats: Sequence[int] | None = None) -> "Origin":
+        """Return this origin; raise DataError unless the file is of this place and these repeats, as far as it says so."""
+        for key in self.keys:
+            found, wanted = self.provenance.place.get(key), place.get(key)
+            if found is not None and wanted is not None and found != wanted:
+                what = (
+                    f"the {key} '{found}', not of '{wanted}'"
+                    if found and wanted
+                    else f"another run (it names the {key} '{found or wanted}')"
+                )
+                raise DataError(f"{self.path} holds the {self.kind} of {what}; delete the file and rerun.")
+        mine = self.provenance.repeats
+        if repeats is not None and mine is not None and list(mine) != list(repeats):
+            raise DataError(f"{self.path} holds the repeats {_span(mine)}, not {_span(repeats)}; delete the file and rerun.")
+        return self
+
+
+def trace(own: Provenance, *inputs: Origin) -> Provenance:
+    """Return a job's provenance with the sources of its inputs.
+
+    Raises DataError if two inputs are of one kind and place, or if two go back to different versions of one source: such files do not
+    belong together.
+    """
+    return replace(own, sources={key: source for key, (source, _) in _merged(inputs).items()})
+
+
+def require_compatible(inputs: Sequence[Origin], *, mixed_code: bool) -> None:
+    """Raise DataError unless results of several jobs may be combined.
+
+    Two must not be of one kind and place, nor go back to different versions of one source. Unless ``mixed_code`` is true, what only differs
+    in its repeats must have been made by the same code, and so must everything behind it.
+    """
+    made: dict[str, tuple[str, str]] = {}
+    for key, (source, path) in _merged(inputs).items():
+        if mixed_code:
+            continue
+        result = " ".join(part for part in key.split(" ") if not part.startswith(f"{BLOCK}="))
+        code, first = made.setdefault(result, (source.code, path))
+        if code != source.code:
+            raise DataError(
+                f"{first} and {path} go back to different versions of the code ({code} and {source.code} made the {result}); rerun what "
+                "the older one made, or set allow_mixed_code to true."
+            )
+
+
+def _merged(inputs: Sequence[Origin]) -> dict[str, tuple[Source, str]]:
+    """Return all files behind the inputs, and the inputs themselves, each with an input that goes back to it."""
+    found: dict[str, tuple[Source, str]] = {}
+    direct: dict[str, str] = {}
+    for one in inputs:
+        if not one.is_complete:
+            continue
+        if one.key in direct:
+            raise DataError(f"{direct[one.key]} and {one.path} both hold {one.key}; delete the one in the wrong place and rerun.")
+        direct[one.key] = one.path
+        for key, source in {**one.provenance.sources, one.key: Source(one.identity, one.code)}.items():
+            known, path = found.setdefault(key, (source, one.path))
+            if known.identity != source.identity:
+                raise DataError(
+                    f"{path} and {one.path} go back to different versions of one file ({key}); delete the one that is out of date and rerun."
+                )
+    return found
+
+
+def to_json(kind: str, version: int, provenance: Provenance, **more: Any) -> str:
+    """Return a provenance as JSON with a digest of its own content; ``more`` is added to it."""
+    content = {"table": kind, "version": version, **asdict(provenance), **more}
+    return json.dumps({**content, DIGEST: _digest(content)}, sort_keys=True)
+
+
+def from_json(text: str | bytes) -> dict[str, Any]:
+    """Return what ``to_json`` was given, as plain values, with its ``digest``; raises ValueError if it is not intact."""
+    content = json.loads(text)
+    if not isinstance(content, dict) or content.get(DIGEST) != _digest({key: value for key, value in content.items() if key != DIGEST}):
+        raise ValueError("its metadata is damaged")
+    return content
+
+
+def origin(path: str, content: Mapping[str, Any], keys: tuple[str, ...]) -> Origin:
+    """Return a file's origin from what ``from_json`` returned; raises ValueError if it is no provenance."""
+    try:
+        provenance = Provenance(
+            dict(content["place"]),
+            str(content["code_version"]),
+            str(content["config_hash"]),
+            None if content["repeats"] is None else tuple(content["repeats"]),
+            dict(content["counts"]),
+            dict(content["notes"]),
+            {key: Source(**source) for key, source in content["sources"].items()},
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"its metadata is no provenance ({error})") from error
+    return Origin(path, str(content["table"]), keys, str(content[DIGEST]), provenance)
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _span(repeats: Sequence[int]) -> str:
+    return str(repeats[0]) if len(repeats) == 1 else f"{min(repeats)} to {max(repeats)}"

@@ -1,0 +1,345 @@
+"""A tiny study made by the stages themselves: two settings and versions of the code, every kind of table, in a results folder."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spurprune.config import methods
+from spurprune.stages import (
+    collect_metrics,
+    embed,
+    evaluate,
+    partition,
+    prepare_inputs,
+    prepare_splits,
+    prune_metadata,
+    refine,
+    retrain,
+    score_difficulty,
+    select_candidate,
+    tabulate,
+    train_reference,
+)
+from spurprune.storage import layout
+from spurprune.storage.provenance import Provenance
+
+BLOCKS = {"000-001": [0, 1], "002-003": [2, 3]}
+BLOCK = "000-001"
+PLAN = "carriers-el2n-hardest-0.50"
+SETTING: dict[str, Any] = {
+    "crop_size": None,
+    "model": {"name": "small_cnn", "channels": [2, 4, 4]},
+    "training": {
+        "epochs": 1,
+        "batch_size": 128,
+        "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4},
+        "schedule": {"name": "constant"},
+        "augmentation": {"name": "none"},
+        "precision": "fp32",
+        "compile": False,
+        "evaluate_epochs": [1],
+        "gradient_clip": None,
+        "label_smoothing": 0.0,
+    },
+    "overlay": {"name": "line", "attribute": "line", "width": 2, "value": 255, "channel": 0},
+    "normalisation": {"mean": None, "std": None},
+    "evaluation": {"featured_classes": "probe", "batch_size": 512},
+    "probe": {"source": "5", "target": "9"},
+}
+CARRIERS = {"plain": 40, "more": 60}  # by setting
+RECIPE = {"epochs": 2, "record_epochs": "all", "seeds": 2, "view": "eval", "shared": False}
+ERM = {"kind": "erm", "from": None, "options": {}, "training": {}}
+TUNED = methods.complete(
+    {
+        "kind": "last_layer",
+        "from": "erm",
+        "options": {"balance": "classes"},
+        "grid": {"options.C": [1.0, 0.1]},
+        "tuning": {"blocks": [BLOCK], "plan": "none", "by": "worst_class_accuracy"},
+    }
+)
+EVALUATION = {"probe": SETTING["probe"], "overlay_attribute": "line", "featured_classes": "probe"}
+ERRORS = {"kind": "errors", "reference": "short", "epoch": 1}
+
+Paths = Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage's call on some tables: ``run`` maps inputs to one output."""
+
+    name: str
+    inputs: Paths
+    run: Callable[[Paths, Path], None]
+
+
+class Study:
+    """The files of one version of the code below ``root/results``."""
+
+    def __init__(self, root: Path, code: str) -> None:
+        self.results, self.code = root / "results", code
+        self.dataset = self.results / "datasets/digits-8"
+        self.steps: dict[Path, Step] = {}
+
+    def provenance(self, place: Mapping[str, str], repeats: list[int] | None) -> Provenance:
+        return Provenance.of(place, {"code": self.code} | ({} if repeats is None else {"repeats": repeats}))
+
+    def path(self, kind: str, **place: str) -> Path:
+        if "method" in place and kind not in ("selection", "choice"):
+            folder = layout.TUNING_RUN if place.get("candidate") else layout.RUN
+            return self.results / folder.format(**place) / f"{kind}.{'safetensors' if kind == 'models' else 'parquet'}"
+        return self.results / layout.path_of(kind, **place)
+
+    def make(self, output: Path, name: str, inputs: Paths, run: Callable[[Paths, Path], None]) -> Path:
+        """Run a stage, and remember how."""
+        output.parent.mkdir(parents=True, exist_ok=True)
+        run(inputs, output)
+        self.steps[output] = Step(name, inputs, run)
+        return output
+
+    def build(self) -> None:
+        """Make everything."""
+        self.prepare()
+        for setting in CARRIERS:
+            for block, repeats in BLOCKS.items():
+                self.prepare_setting(setting, block, repeats)
+                for plan in ("none", PLAN, "per_class-random-hardest-0.10"):
+                    self.train(setting, block, repeats, plan)
+        self.select("plain")
+        self.summarise()
+
+    def prepare(self) -> None:
+        own = {"inputs": "inputs.npy", "base": "base.parquet", "manifest": "manifest.json"}
+        self.dataset.mkdir(parents=True)
+        prepare_inputs.run(
+            dataset="digits",
+            image_size=8,
+            source=None,
+            own=None,
+            damaged_images="stop",
+            threads=1,
+            provenance=self.provenance({"dataset": "digits", "size": "8"}, None),
+            **{name: self.dataset / file for name, file in own.items()},
+        )
+
+    def prepare_setting(self, setting: str, block: str, repeats: list[int]) -> None:
+        here = {"setting": setting, "block": block}
+        manifest = self.dataset / "manifest.json"
+        sampling: dict[str, Any] = {
+            "validation": "official",
+            "subset": {"draw": "per_repeat", "parts": {}},
+            "groups": ["line"],
+            "aligned": {"5": {"line": "with"}},
+            "carriers": {"choose": "random", "count": CARRIERS[setting], "draw": "per_repeat", "class": "5"},
+            "overlay_attribute": "line",
+        }
+        samples = self.make(
+            self.path("samples", **here),
+            "prepare_splits",
+            {"base": self.dataset / "base.parquet"},
+            lambda given, output: prepare_splits.run(
+                base=given["base"],
+                manifest=manifest,
+                difficulty=None,
+                setting=sampling,
+                repeats=repeats,
+                output=output,
+                provenance=self.provenance(here, repeats),
+            ),
+        )
+        reference = {key: SETTING[key] for key in ("model", "crop_size", "overlay", "normalisation", "evaluation", "training")}
+        dynamics = self.make(
+            self.path("dynamics", recipe="short", **here),
+            "train_reference",
+            {"samples": samples},
+            lambda given, output: train_reference.run(
+                inputs=self.with_inputs(given),
+                setting=reference,
+                recipe=RECIPE,
+                repeats=repeats,
+                threads=1,
+                repeats_at_once=1,
+                output=output,
+                provenance=self.provenance(here | {"recipe": "short"}, repeats),
+            ),
+        )
+        for score in ("el2n", "forgetting", "random"):
+            inputs = {"samples": samples} | ({} if score == "random" else {"dynamics": dynamics})
+            self.make(
+                self.path("difficulty", score=score, **here),
+                "score_difficulty",
+                inputs,
+                lambda given, output, score=score: score_difficulty.run(  # type: ignore[misc]
+                    samples=given["samples"],
+                    dynamics=given.get("dynamics"),
+                    score=score,
+                    reference=None if score == "random" else "short",
+                    epochs="all",
+                    repeats=repeats,
+                    output=output,
+                    provenance=self.provenance(here | {"score": score}, repeats),
+                ),
+            )
+        parts = self.make(
+            self.path("partition", partition="missed", **here),
+            "partition",
+            {"samples": samples, "dynamics": dynamics},
+            lambda given, output: partition.run(
+                samples=given["samples"],
+                dynamics=given["dynamics"],
+                partition=ERRORS,
+                repeats=repeats,
+                output=output,
+                provenance=self.provenance(here | {"partition": "missed"}, repeats),
+            ),
+        )
+        ranked = {score: self.path("difficulty", score=score, **here) for score in ("el2n", "random")}
+        plans = {
+            "none": {},
+            PLAN: {"difficulty": ranked["el2n"]},
+            "per_class-random-hardest-0.10": {"difficulty": ranked["random"]},
+            "balance_reweight-missed": {"partition": parts},
+        }
+        for plan, of_plan in plans.items():
+            self.make(
+                self.path("plan", plan=plan, **here),
+                "prune_metadata",
+                {"samples": samples, **of_plan},
+                lambda given, output, plan=plan: prune_metadata.run(  # type: ignore[misc]
+                    samples=given["samples"],
+                    difficulty=given.get("difficulty"),
+                    partition=given.get("partition"),
+                    manifest=manifest,
+                    plan=plan,
+                    setting={"probe": SETTING["probe"]},
+                    repeats=repeats,
+                    output=output,
+                    provenance=self.provenance(here | {"plan": plan}, repeats),
+                ),
+            )
+
+    def with_inputs(self, given: Paths) -> dict[str, Path]:
+        return {"inputs": self.dataset / "inputs.npy", "manifest": self.dataset / "manifest.json", **given}
+
+    def train(self, setting: str, block: str, repeats: list[int], plan: str) -> None:
+        of_run = {"setting": setting, "method": "erm", "plan": plan, "block": block}
+        samples = self.path("samples", setting=setting, block=block)
+        of_plan = self.path("plan", setting=setting, plan=plan, block=block)
+
+        def run(given: Paths, output: Path) -> None:
+            outputs = {"predictions": output, "history": output.with_name("history.parquet")}
+            retrain.run(
+                inputs=self.with_inputs(given),
+                setting=SETTING,
+                method=ERM,
+                repeats=repeats,
+                threads=1,
+                repeats_at_once=1,
+                outputs=outputs | {"models": output.with_name("models.safetensors")},
+                provenance=self.provenance(of_run, repeats),
+            )
+
+        self.make(self.path("predictions", **of_run), "retrain", {"samples": samples, "plan": of_plan}, run)
+        self.evaluate(of_run, repeats)
+
+    def evaluate(self, of_run: Mapping[str, str], repeats: list[int]) -> None:
+        inputs = {
+            "predictions": self.path("predictions", **of_run),
+            "samples": self.path("samples", setting=of_run["setting"], block=of_run["block"]),
+            "plan": self.path("plan", setting=of_run["setting"], plan=of_run["plan"], block=of_run["block"]),
+        }
+        names = {key: of_run[key] for key in ("setting", "method", "plan", "block")}
+        self.make(
+            self.path("metrics", **of_run),
+            "evaluate",
+            inputs,
+            lambda given, output: evaluate.run(
+                predictions=given["predictions"],
+                samples=given["samples"],
+                plan=given["plan"],
+                manifest=self.dataset / "manifest.json",
+                setting=EVALUATION,
+                names=names,
+                repeats=repeats,
+                output=output,
+                provenance=self.provenance(of_run, repeats),
+            ),
+        )
+
+    def select(self, setting: str) -> None:
+        """Refine the unpruned run's last layer by every candidate, and choose one."""
+        source = {"setting": setting, "method": "erm", "plan": "none", "block": BLOCK}
+        here = {"setting": setting, "block": BLOCK}
+        repeats = BLOCKS[BLOCK]
+        samples, plan = self.path("samples", **here), self.path("plan", plan="none", **here)
+        embedding = self.make(
+            self.path("embedding", **source),
+            "embed",
+            {"samples": samples, "models": self.path("models", **source)},
+            lambda given, output: embed.run(
+                inputs=self.with_inputs(given),
+                setting=SETTING,
+                method=ERM,
+                repeats=repeats,
+                threads=1,
+                output=output,
+                provenance=self.provenance(source, repeats),
+            ),
+        )
+        for candidate, coordinates in methods.candidates(TUNED).items():
+            of_run = source | {"method": "dfr", "candidate": candidate}
+            entry = methods.deciding(methods.at(TUNED, coordinates))
+            self.make(
+                self.path("predictions", **of_run),
+                "refine",
+                {"embedding": embedding, "samples": samples, "plan": plan},
+                lambda given, output, entry=entry, of_run=of_run: refine.run(  # type: ignore[misc]
+                    inputs=given,
+                    method=entry,
+                    source="erm",
+                    repeats=repeats,
+                    outputs={"predictions": output},
+                    provenance=self.provenance(of_run, repeats),
+                ),
+            )
+            self.evaluate(of_run, repeats)
+        names = list(methods.candidates(TUNED))
+        of_method = {"setting": setting, "method": "dfr"}
+        self.make(
+            self.path("selection", **of_method),
+            "select_candidate",
+            {name: self.path("metrics", **{**source, "method": "dfr", "candidate": name}) for name in names},
+            lambda given, output: select_candidate.run(
+                metrics={name: [given[name]] for name in names},
+                method=TUNED,
+                names=of_method,
+                mixed_code=False,
+                outputs={"selection": output, "choice": output.with_suffix(".choice.json")},
+                provenance=self.provenance(of_method, None),
+            ),
+        )
+
+    def summarise(self) -> None:
+        """Collect and tabulate the metrics of all final runs."""
+        runs = sorted(path for path, step in self.steps.items() if step.name == "evaluate" and "/runs/" in str(path))
+        inputs = {f"metrics {place}": path for place, path in enumerate(runs)}
+        self.make(
+            self.results / "metrics.parquet",
+            "collect_metrics",
+            inputs,
+            lambda given, output: collect_metrics.run(
+                metrics=list(given.values()), mixed_code=False, output=output, provenance=self.provenance({}, None)
+            ),
+        )
+        self.make(
+            self.results / "tables/study/summary.csv",
+            "tabulate",
+            inputs,
+            lambda given, output: tabulate.run(
+                inputs={"metrics": list(given.values())},
+                table={"kind": "summary", "title": "Summary"},
+                mixed_code=False,
+                outputs={"csv": output, "markdown": output.with_suffix(".md")},
+            ),
+        )
