@@ -39,9 +39,10 @@ def run(
     """Refine every repeat's last layer and write its predictions of validation and test samples, in the views that the embedding holds.
 
     ``source`` is the method whose models are refined, None to take any. ``inputs`` names the paths embedding, samples and plan, also
-    selection if the options were tuned. ``method`` is what ``config.methods.deciding`` returns for a refinement. ``outputs`` names predictions and, if the weights are kept, head: a safetensors
-    file with ``{repeat}.weight`` float64 [C, D] and ``{repeat}.bias`` float64 [C]. Raises ConfigError for an unknown option, DataError if
-    the embedding does not hold the setting's samples, and whatever the kind raises.
+    selection if the options were tuned. ``method`` is what ``config.methods.deciding`` returns for a refinement. ``outputs`` names
+    predictions and, if the weights are kept, head: a safetensors file with ``{repeat}.weight`` float64 [C, D] and ``{repeat}.bias`` float64
+    [C]. Raises ConfigError for an unknown option, DataError if the embedding does not hold the setting's samples, and whatever the kind
+    raises.
     """
     here = provenance.place
     started = {**here, **({"method": source} if source else {}), "candidate": ""}

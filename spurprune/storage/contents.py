@@ -51,7 +51,7 @@ def require_place(table: pa.Table, schema: TableSchema, place: Mapping[str, str]
             others = [found for found in table.column(key).unique().to_pylist() if found != place[key]]
             if others:
                 raise DataError(
-                    f"{where}: the {schema.name} table of the {key} '{place[key]}' holds the {key} '{others[0]}'; delete the file and rerun."
+                    f"{where}: the {schema.name} table of the {key} '{place[key]}' holds the {key} '{others[0]}'; delete it and rerun."
                 )
 
 

@@ -153,7 +153,7 @@ def _merged(inputs: Sequence[Origin]) -> dict[str, tuple[Source, str]]:
             known, path = found.setdefault(key, (source, one.path))
             if known.identity != source.identity:
                 raise DataError(
-                    f"{path} and {one.path} go back to different versions of one file ({key}); delete the one that is out of date and rerun."
+                    f"{path} and {one.path} go back to different versions of one file ({key}); delete the outdated one and rerun."
                 )
     return found
 

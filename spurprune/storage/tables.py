@@ -194,7 +194,7 @@ def _require_declared(found: pa.Schema, schema: TableSchema, path: Path) -> None
             raise DataError(f"{path}: the {schema.name} table has an unknown column '{field.name}'; delete the file and rerun.")
         if not field.type.equals(kind):
             raise DataError(
-                f"{path}: the column '{field.name}' of the {schema.name} table is {field.type} instead of {kind}; delete the file and rerun."
+                f"{path}: the column '{field.name}' of the {schema.name} table is {field.type} instead of {kind}; delete it and rerun."
             )
     lacking = [name for name in schema.columns if not name.endswith("*") and name not in found.names]
     if lacking:

@@ -32,7 +32,7 @@ def refused(action: Callable[[], object], assert_one_sentence: Callable[[str], N
 
 def run(samples: Origin, plan: str = "none", block: str = "000-001", **changes: str) -> Origin:
     """The metrics of a run on a plan, through its predictions."""
-    place = HERE | {"plan": plan, "method": "erm", "block": block}
+    place = HERE | {"plan": plan, "method": "erm", "candidate": "", "block": block}
     made_plan = made("plan", place, samples)
     return made("metrics", place, samples, made_plan, made("predictions", place, samples, made_plan, **changes))
 
