@@ -368,7 +368,7 @@ def test_every_kind_draws_whatever_names_hold(kind: str, bad: str, recwarn: pyte
     assert not unseen, "a name changed how the figure is drawn"
     legends = {text.get_text() for legend in figure.findobj(Legend) for text in legend.get_texts()}
     if kind == "group_learning":
-        assert {groups.name(group) for group in (10, 11, 18, 19)} <= legends
+        assert {groups.name(group) for group in (10, 11)} <= legends
 
 
 def test_axes_name_what_they_show_with_units() -> None:
