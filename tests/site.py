@@ -25,7 +25,7 @@ class Fault:
 class Site:
     """The files by path, such as "/a.gz", and the faults of the next requests for a path.
 
-    ``requests`` lists the path of every request so far, ``headers`` its headers.
+    ``requests`` lists the path of every request so far, ``headers`` its headers. No request is answered before ``gate`` is set.
     """
 
     root: str
@@ -33,6 +33,7 @@ class Site:
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    gate: threading.Event | None = None
 
     def url(self, path: str) -> str:
         """The address of a file."""
@@ -45,6 +46,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.site.requests.append(self.path)
         self.site.headers.append(dict(self.headers))
+        if self.site.gate is not None:
+            self.site.gate.wait(60)
         faults = self.site.faults.get(self.path, [])
         fault = faults.pop(0) if faults else Fault()
         content = self.site.files.get(self.path)

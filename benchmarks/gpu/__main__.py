@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -10,8 +11,10 @@ from benchmarks.gpu import report, runner, state
 from benchmarks.gpu.record import Record
 from benchmarks.gpu.steps import BY_NAME, STEPS
 from spurprune.machine import devices
+from spurprune.machine.folders import UnsafeError, private_folder
 
 THREADS = 4  # numeric threads of a step; the work is the GPU's
+WORK = Path(tempfile.gettempdir(), f"spurprune-gpu-{os.getuid()}")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -27,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--work",
         type=Path,
-        default=Path(tempfile.gettempdir(), "spurprune-gpu"),
+        default=WORK,
         help="the folder for datasets and intermediate results (default %(default)s)",
     )
     options.add_argument("--state", type=Path, help="a state.tar of an earlier run to resume from")
@@ -40,6 +43,11 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Run the steps; the exit status is 1 if one failed or was stopped, except science, which takes what time is left."""
     given = parser().parse_args()
+    if given.work == WORK:
+        try:
+            os.close(private_folder(WORK))
+        except UnsafeError as error:
+            parser().error(f"{error}; name another folder with --work")
     for name in ("out", "work", "data", "state"):
         if getattr(given, name) is not None:
             setattr(given, name, getattr(given, name).resolve())

@@ -12,10 +12,19 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = "spurprune"
-# Modules that cannot change a result: logs, devices, local copies, errors, plugin lookup, this module, checkpoints, the version.
+# Modules that cannot change a result: logs, devices, local copies, folders, errors, plugin lookup, this module, checkpoints, the version.
 CANNOT_CHANGE_RESULTS = frozenset({PACKAGE}) | frozenset(
     f"{PACKAGE}.{name}"
-    for name in ("machine.logs", "machine.devices", "machine.scratch", "errors", "dag.plugins", "dag.codehash", "training.checkpoints")
+    for name in (
+        "machine.logs",
+        "machine.devices",
+        "machine.scratch",
+        "machine.folders",
+        "errors",
+        "dag.plugins",
+        "dag.codehash",
+        "training.checkpoints",
+    )
 )
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)

@@ -1,11 +1,12 @@
 """Downloads: a file from the first of several mirrors that has it, verified against the publisher's checksum."""
 
+import errno
+import fcntl
 import hashlib
 import os
 import shutil
-import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,7 +15,8 @@ import requests
 
 from spurprune import __version__
 from spurprune.errors import DataError, DownloadError, first_sentence
-from spurprune.machine.logs import log
+from spurprune.machine.folders import UnsafeError, open_lock
+from spurprune.machine.logs import is_terminal, log
 from spurprune.storage.files import writing
 
 RETRIES = 2  # per URL, after 1 s and then 2 s
@@ -22,6 +24,42 @@ TIMEOUT = 60.0  # seconds without a response or data
 CHUNK = 1 << 16  # bytes
 # Without "identity", files that a server marks as compressed in transit would be stored decompressed.
 HEADERS = {"User-Agent": f"spurprune/{__version__}", "Accept-Encoding": "identity"}
+LOCK = ".download.lock"  # in the folder of the data; it stays, since removing it would let two processes lock two files
+# What file systems without locks, and network file systems for files of another user, answer to a lock.
+NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF})
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Let no other process download into a folder, made if missing, until the block ends; wait while another one does.
+
+    The operating system releases the lock when the process ends, however it ends. On a network file system other nodes see it if the
+    system's locks are enabled there; where a file cannot be locked, a warning is logged. Raises DataError if the lock's file cannot be
+    made or is not a plain file.
+    """
+    path = folder / LOCK
+    with writing(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = open_lock(path, mode=0o666)  # less the umask: users who share the folder share its lock
+        except UnsafeError as error:
+            raise DataError(f"{error}; remove it and rerun.") from error
+    with lock:
+        try:
+            _wait_for(lock.fileno(), folder)
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise DataError(f"{path} cannot be locked ({error.strerror}); name a folder on another disk.") from error
+            log.warning("%s cannot be locked (%s): make sure that nothing else downloads into this folder", path, error.strerror)
+        yield
+
+
+def _wait_for(lock: int, folder: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        log.info("waiting while another process downloads into %s", folder)
+        fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def fetch(urls: Sequence[str], path: Path, checksum: tuple[str, str]) -> str | None:
@@ -77,9 +115,7 @@ def _fetch_from(url: str, path: Path, known_hash: str) -> None:
             with ExitStack() as responses:  # pooch leaves responses open if it fails
                 close = {"response": lambda response, **_: responses.enter_context(response)}
                 files = pooch.create(folder, base_url="", registry={path.name: known_hash}, urls={path.name: url}, retry_if_failed=RETRIES)
-                download = pooch.HTTPDownloader(
-                    progressbar=sys.stderr.isatty(), chunk_size=CHUNK, timeout=TIMEOUT, headers=HEADERS, hooks=close
-                )
+                download = pooch.HTTPDownloader(progressbar=is_terminal(), chunk_size=CHUNK, timeout=TIMEOUT, headers=HEADERS, hooks=close)
                 os.replace(files.fetch(path.name, downloader=download), path)
         except (requests.RequestException, ValueError) as error:  # the former is an OSError, but not about ``path``
             failure = error

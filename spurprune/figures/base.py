@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spurprune.evaluation.statistics import Estimate
+from spurprune.storage.escaping import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,9 +82,12 @@ class Spec:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> "Spec":
-        """Return the figure described by a plain mapping, as passed by the workflow; its settings are a list of (name, info)."""
-        settings = {name: SettingInfo(**info) for name, info in plain["settings"]}
-        return cls(plain["title"], dict(plain["options"]), settings, tuple(plain["family"]), tuple(plain["methods"]))
+        """Return the figure described by a plain mapping, as passed by the workflow; its settings are a list of (name, info).
+
+        Line breaks become spaces in texts that are only shown.
+        """
+        settings = {name: SettingInfo(**info | _shown(info)) for name, info in plain["settings"]}
+        return cls(one_line(plain["title"]), dict(plain["options"]), settings, tuple(plain["family"]), tuple(plain["methods"]))
 
     def titled(self, text: str, method: str) -> str:
         """Return a panel's title, which names the panel's method if the figure shows several."""
@@ -92,6 +96,10 @@ class Spec:
     def findings_of(self, sentences: Iterable[str], method: str) -> list[str]:
         """Return the findings in one method's panels, each beginning with the method if the figure shows several."""
         return [f"{method}: {sentence}" if len(self.methods) > 1 else sentence for sentence in sentences]
+
+
+def _shown(info: Mapping[str, Any]) -> dict[str, str]:
+    return {key: one_line(info[key]) for key in ("description", "carriers") if info.get(key) is not None}
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from spurprune.errors import SpurpruneError, first_sentence
+from spurprune.machine.folders import UnsafeError, open_lock, private_folder
 from spurprune.machine.logs import log
 
 # How often a waiting thread of GNU OpenMP looks for work before it sleeps. Sleeping at once costs a training run with two threads a sixth
@@ -61,7 +62,8 @@ def lease_folder() -> Path:
     SPURPRUNE_LEASES overrides it.
     """
     job = next((os.environ[name] for name in JOB_VARIABLES if name in os.environ), "local")
-    return Path(os.environ.get("SPURPRUNE_LEASES", "/tmp")) / f"spurprune-devices-{os.getuid()}-{job}"  # noqa: S108 - of mode 0700
+    base = Path(os.environ.get("SPURPRUNE_LEASES", "/tmp"))  # noqa: S108 - see private_folder
+    return base / f"spurprune-devices-{os.getuid()}-{_file_name(job)}"
 
 
 def node_name() -> str:
@@ -74,7 +76,7 @@ def leased_device(poll_seconds: float = 1.0) -> Iterator[str | None]:
     """Lease one device until the block ends and make it the only visible one; yield its name, or None on a machine without devices.
 
     Waits while other jobs hold all devices. Without a lease no device is visible, not even one that torch would find. Raises
-    SpurpruneError if no file can be locked in the lease folder.
+    SpurpruneError if the lease folder is not this user's alone, or no file there can be locked.
     """
     devices = visible_devices()
     if not devices:
@@ -83,12 +85,15 @@ def leased_device(poll_seconds: float = 1.0) -> Iterator[str | None]:
         return
     folder = lease_folder()
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock, device = _acquire(folder, devices, poll_seconds)
-    except OSError as error:
+        descriptor = private_folder(folder)
+        try:
+            lock, device = _acquire(folder, descriptor, devices, poll_seconds)
+        finally:
+            os.close(descriptor)
+    except (OSError, UnsafeError) as error:
+        reason = str(error) if isinstance(error, UnsafeError) else f"no file in {folder} can be locked ({error.strerror})"
         raise SpurpruneError(
-            f"No device can be leased, since no file in {folder} can be locked ({error.strerror}); set the variable SPURPRUNE_LEASES to a "
-            "folder on a local disk."
+            f"No device can be leased, since {reason}; set the variable SPURPRUNE_LEASES to a folder of your own on a local disk."
         ) from error
     try:
         os.environ["CUDA_VISIBLE_DEVICES"] = device
@@ -99,11 +104,15 @@ def leased_device(poll_seconds: float = 1.0) -> Iterator[str | None]:
         lock.close()
 
 
-def _acquire(folder: Path, devices: list[str], poll_seconds: float) -> tuple[IO[str], str]:
+def _file_name(name: str) -> str:
+    return name.strip().replace("/", "_")
+
+
+def _acquire(folder: Path, descriptor: int, devices: list[str], poll_seconds: float) -> tuple[IO[bytes], str]:
     waiting = False
     while True:
         for device in devices:
-            lock = open(folder / f"{device.strip().replace('/', '_')}.lock", "w")  # noqa: SIM115 - held until the lease ends
+            lock = open_lock(folder / f"{_file_name(device)}.lock", folder=descriptor)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return lock, device

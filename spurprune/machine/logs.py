@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tqdm import tqdm
@@ -16,13 +16,40 @@ from spurprune.errors import SpurpruneError
 log = logging.getLogger("spurprune")
 
 
+class _LogFile(logging.FileHandler):
+    """A log file that ends in one sentence on standard error once it cannot be written; the stage goes on without it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, mode="a", encoding="utf-8", errors="backslashreplace")
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+        self.is_broken = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)  # a bug in the call
+        elif not self.is_broken:
+            self.is_broken = True
+            tell(f"The log {self.baseFilename} cannot be written ({error.strerror}), so it lacks what follows; free some space.")
+
+    def close(self) -> None:
+        with suppress(OSError):  # what could not be written before cannot be written now
+            super().close()
+
+
 @contextmanager
 def stage_log(path: str, name: str) -> Iterator[None]:
-    """Log a stage to ``path`` (appended); a SpurpruneError becomes one sentence there and on standard error, and exit status 1."""
+    """Log a stage to ``path`` (appended); a SpurpruneError becomes one sentence there and on standard error, and exit status 1.
+
+    So does a log that cannot be opened. One that cannot be written later does not stop the stage.
+    """
     atexit.register(gc.freeze)  # else Python searches torch for garbage at exit, a quarter of its import time
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, mode="a", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        handler = _LogFile(path)
+    except OSError as error:
+        tell(f"{name}: the log {path} could not be opened ({error.strerror}); free some space or correct the folder's permissions.")
+        sys.exit(1)
     before = log.level, log.propagate
     log.addHandler(handler)
     log.setLevel(logging.INFO)
@@ -34,7 +61,7 @@ def stage_log(path: str, name: str) -> Iterator[None]:
         log.info("%s finished in %.1f s", name, time.monotonic() - started)
     except SpurpruneError as error:
         log.error("%s", error)
-        print(f"{name}: {error}", file=sys.stderr)
+        tell(f"{name}: {error}")
         sys.exit(1)
     except BaseException:
         log.exception("%s failed", name)
@@ -46,6 +73,20 @@ def stage_log(path: str, name: str) -> Iterator[None]:
         handler.close()
 
 
+def tell(sentence: str) -> None:
+    """Write a line to standard error, if there is one that takes it."""
+    with suppress(OSError, ValueError):  # full, or closed
+        if sys.stderr is not None:
+            print(sentence, file=sys.stderr, flush=True)
+
+
+def is_terminal() -> bool:
+    """Return whether standard error is a terminal; it may be closed."""
+    with suppress(ValueError):
+        return sys.stderr is not None and sys.stderr.isatty()
+    return False
+
+
 class Progress:
     """Progress of long work: a bar with the time left on a terminal, and a log line at each tenth."""
 
@@ -55,7 +96,7 @@ class Progress:
         self.done = self.before = 0
         self.reached: dict[str, int] = {}
         self.started = time.monotonic()
-        self.bar = tqdm(total=total, desc=what, unit=unit, file=sys.stderr, disable=not sys.stderr.isatty(), leave=False)
+        self.bar = tqdm(total=total, desc=what, unit=unit, file=sys.stderr, disable=not is_terminal(), leave=False)
 
     def reach(self, part: str, count: int) -> None:
         """Record that a part of the work, which reports after each unit, has completed ``count`` units.

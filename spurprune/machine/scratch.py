@@ -8,7 +8,6 @@ import fcntl
 import hashlib
 import os
 import shutil
-import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from spurprune.machine.folders import UnsafeError, private_folder
 from spurprune.machine.logs import log
 
 BYTES_AT_ONCE = 16 * 2**20
@@ -74,17 +74,17 @@ def _held_or_warn(original: Original, scratch: str, limit_gb: int | None) -> tup
 
 
 def _folder(scratch: str) -> Path:
-    """Return the user's folder of copies, created if missing; other users must not be able to write there."""
+    """Return the user's folder of copies, created if missing; other users must not have access."""
     expanded = os.path.expanduser(os.path.expandvars(scratch))  # noqa: PTH111 - the text may not be a path yet
     if "$" in expanded:
         raise _NoCopyError(f"'{scratch}' names a variable that is not set on this node")
     if not Path(expanded).is_absolute():
         raise _NoCopyError(f"'{scratch}' is not an absolute path")
     folder = Path(expanded) / f"spurprune-inputs-{os.getuid()}"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise _NoCopyError(f"{folder} is a link or writable by other users")
+    try:
+        os.close(private_folder(folder))
+    except UnsafeError as error:
+        raise _NoCopyError(str(error)) from error
     return folder
 
 

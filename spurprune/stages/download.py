@@ -7,7 +7,7 @@ from typing import Any
 
 from spurprune.dag import plugins
 from spurprune.data import archives, downloads
-from spurprune.data.registry import Download, registry
+from spurprune.data.registry import DatasetEntry, Download, registry
 from spurprune.errors import DataError, DownloadError
 from spurprune.machine.logs import log
 from spurprune.storage.files import write_text
@@ -16,8 +16,8 @@ from spurprune.storage.files import write_text
 def run(dataset: str, source: Path, allowed: bool, record: Path) -> None:
     """Download a dataset into the folder ``source`` unless its files are there, and write a record of them as JSON.
 
-    ``allowed`` says whether the configuration permits downloads. If the files are in place, the network is not used. Raises DataError
-    that says which files to place where if they are missing and cannot be fetched.
+    ``allowed`` says whether the configuration permits downloads. If the files are in place, the network is not used; if another process
+    is downloading them, this one waits. Raises DataError that says which files to place where if they are missing and cannot be fetched.
     """
     entry = registry()[dataset]
     reader = plugins.load("datasets", dataset)
@@ -28,11 +28,8 @@ def run(dataset: str, source: Path, allowed: bool, record: Path) -> None:
     else:
         if not allowed:
             raise DataError(f"{missing}; downloads are switched off (download: false).")
-        log.info("%s comes from %s; licence: %s", entry.title, entry.source, entry.licence)
-        try:
-            fetched = [_obtain(one, source) for one in entry.downloads]
-        except DownloadError as error:
-            raise DataError(f"{missing}; {error}") from error
+        with downloads.alone(source):
+            fetched = _fetched(entry, reader, source)
     content = {
         "dataset": dataset,
         "title": entry.title,
@@ -46,6 +43,19 @@ def run(dataset: str, source: Path, allowed: bool, record: Path) -> None:
         ],
     }
     write_text(record, json.dumps(content, indent=2) + "\n")
+
+
+def _fetched(entry: DatasetEntry, reader: ModuleType, source: Path) -> list[dict[str, Any]]:
+    """Fetch a dataset's files and return their entries in the record; none if another process has fetched them meanwhile."""
+    missing = _missing(reader, source)
+    if missing is None:
+        log.info("%s has been downloaded to %s by another process", entry.title, source)
+        return []
+    log.info("%s comes from %s; licence: %s", entry.title, entry.source, entry.licence)
+    try:
+        return [_obtain(one, source) for one in entry.downloads]
+    except DownloadError as error:
+        raise DataError(f"{missing}; {error}") from error
 
 
 def _missing(reader: ModuleType, source: Path) -> str | None:

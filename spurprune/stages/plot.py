@@ -15,6 +15,7 @@ from spurprune.evaluation.frame import read_histories, read_metrics
 from spurprune.figures import style
 from spurprune.figures.base import Material, Ranking, Spec
 from spurprune.storage import schemas, tables
+from spurprune.storage.escaping import one_line
 from spurprune.storage.files import write_text
 from spurprune.storage.provenance import require_compatible
 from spurprune.storage.tables import to_numpy
@@ -42,7 +43,7 @@ def run(*, inputs: Paths, spec: Mapping[str, Any], mixed_code: bool, outputs: Ma
         subject = f"configuration {provenance.config_hash}, code {provenance.code_version}"
         style.save(drawing.figure, outputs["pdf"], outputs["png"], asked.title, subject)
     write_text(outputs["csv"], to_csv(drawing.numbers))
-    write_text(outputs["findings"], "".join(f"- {sentence}\n" for sentence in drawing.findings))
+    write_text(outputs["findings"], "".join(f"- {one_line(sentence)}\n" for sentence in drawing.findings))
 
 
 def read_material(inputs: Paths) -> Material:

@@ -1,7 +1,6 @@
 """Tidy CSV: records of one kind as rows, estimates with their intervals, at full precision."""
 
 import csv
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import fields
@@ -19,11 +18,18 @@ def to_csv(rows: Sequence[Any]) -> str:
     if not rows:
         return ""
     records = [_flat(row) for row in rows]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
+    lines = _Lines()
+    writer = csv.DictWriter(lines, list(records[0]))
     writer.writeheader()
     writer.writerows(records)
-    return text.getvalue()
+    return "".join(lines)
+
+
+class _Lines(list[str]):
+    """What a CSV writer has written, with plain ends of lines: told to write these, it would leave carriage returns unquoted."""
+
+    def write(self, line: str) -> None:
+        self.append(line.removesuffix("\r\n") + "\n")
 
 
 def _flat(row: Any) -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spurprune.evaluation.statistics import Estimate
+from spurprune.storage.escaping import markdown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,9 +42,15 @@ class Sources:
     difficulty: Sequence[Scored] = ()
 
 
+class Bold(str):
+    """The text of a cell that stands out."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Section:
-    """One Markdown table under its heading; every row has as many cells as ``header``, and the first names the row."""
+    """One table under its heading, as plain text; every row has as many cells as ``header``, and the first names the row."""
 
     heading: str
     header: Sequence[str]
@@ -52,7 +59,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """``rows`` are dataclass records of one type, for the CSV file; ``introduction`` and ``sections`` are for the Markdown file."""
+    """``rows``, records of one dataclass, are for the CSV file; ``introduction``, in Markdown, and ``sections`` for the Markdown file."""
 
     rows: Sequence[Any]
     introduction: str
@@ -60,11 +67,12 @@ class Report:
 
 
 def to_markdown(title: str, report: Report) -> str:
-    """Return a report as Markdown text with a title."""
-    lines = [f"# {title}", "", report.introduction]
+    """Return a report as Markdown text with a title; title, headings and cells are shown literally."""
+    lines = [f"# {markdown(title)}", "", report.introduction]
     for section in report.sections:
-        ruler = [":--", *["--:"] * (len(section.header) - 1)]
-        lines += ["", f"## {section.heading}", "", *(_line(cells) for cells in (section.header, ruler, *section.rows))]
+        header, *rows = ([_cell(cell) for cell in cells] for cells in (section.header, *section.rows))
+        ruler = [":--", *["--:"] * (len(header) - 1)]
+        lines += ["", f"## {markdown(section.heading)}", "", *(f"| {' | '.join(cells)} |" for cells in (header, ruler, *rows))]
     return "\n".join([*lines, ""])
 
 
@@ -91,5 +99,5 @@ def natural_key(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
 
 
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+def _cell(text: str) -> str:
+    return f"**{markdown(text)}**" if isinstance(text, Bold) else markdown(text)

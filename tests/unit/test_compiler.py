@@ -2,8 +2,10 @@
 
 import logging
 import os
+import stat
 import subprocess
 import sysconfig
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +75,24 @@ def test_without_a_compiler_networks_are_not_compiled(monkeypatch: pytest.Monkey
     with caplog.at_level(logging.WARNING):
         assert not compiler.can_compile(CPU)
     assert "cannot be compiled on this machine" in caplog.text and "No working C++ compiler" in caplog.text
+
+
+@pytest.mark.parametrize("planted", [False, True])
+def test_compiled_code_is_kept_where_nobody_else_can_put_any(
+    planted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv(compiler.CACHE, "before")  # so that what is set is undone
+    monkeypatch.delenv(compiler.CACHE)
+    monkeypatch.setattr(torch, "compile", lambda function: function)
+    folder = tmp_path / f"spurprune-compiled-{os.getuid()}"
+    if planted:
+        folder.mkdir()
+        folder.chmod(0o777)
+    with caplog.at_level(logging.WARNING):
+        assert compiler.can_compile(CPU) != planted
+    assert (compiler.CACHE in os.environ) != planted
+    if planted:
+        assert f"so training is slower: {folder} is open to other users" in caplog.text
+    else:
+        assert os.environ[compiler.CACHE] == str(folder) and stat.S_IMODE(folder.stat().st_mode) == 0o700

@@ -4,9 +4,10 @@ import errno
 import os
 import select
 import signal
+import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
@@ -144,6 +145,65 @@ def test_a_folder_that_takes_no_locks_is_named(monkeypatch: pytest.MonkeyPatch, 
     told = f"no file in {tmp_path}.* can be locked .No locks available.*SPURPRUNE_LEASES"
     with pytest.raises(SpurpruneError, match=told), devices.leased_device():
         pass
+
+
+@pytest.mark.parametrize("kind", ["a link", "not a folder", "open to other users", "another user's"])
+def test_a_lease_folder_that_somebody_prepared_is_refused(
+    kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, assert_one_sentence: Callable[[str], None]
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    monkeypatch.setenv("SPURPRUNE_LEASES", str(tmp_path))
+    folder, elsewhere = devices.lease_folder(), tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    (elsewhere / "3.lock").write_text("mine")
+    if kind == "a link":
+        folder.symlink_to(elsewhere)
+    elif kind == "not a folder":
+        os.mkfifo(folder)
+    elif kind == "open to other users":
+        folder.mkdir()
+        folder.chmod(0o777)
+    else:
+        folder.mkdir(mode=0o700)
+        monkeypatch.setattr(devices, "lease_folder", lambda: folder)
+        monkeypatch.setattr("spurprune.machine.folders.os.getuid", lambda: folder.stat().st_uid + 1)
+    told = r"since .* (is|belongs to) (a link|not a folder|another user|open to other users); set the variable SPURPRUNE_LEASES to"
+    with pytest.raises(SpurpruneError, match=told) as error, devices.leased_device():
+        pass
+    assert_one_sentence(str(error.value))
+    assert (elsewhere / "3.lock").read_text() == "mine"
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_what_somebody_put_in_a_locks_place_is_refused(kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    monkeypatch.setenv("SPURPRUNE_LEASES", str(tmp_path))
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    path = devices.lease_folder() / "3.lock"
+    path.parent.mkdir(mode=0o700)
+    {"link": lambda: path.symlink_to(mine), "pipe": lambda: os.mkfifo(path), "folder": path.mkdir}[kind]()
+    with pytest.raises(SpurpruneError, match=r"since .*/3\.lock is (a link|not a plain file); set the variable"), devices.leased_device():
+        pass
+    assert mine.read_text() == "mine"
+
+
+def test_leases_are_private_whatever_the_umask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    monkeypatch.setenv("SPURPRUNE_LEASES", str(tmp_path))
+    before = os.umask(0)
+    try:
+        with devices.leased_device():
+            found = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (devices.lease_folder(), devices.lease_folder() / "3.lock")}
+    finally:
+        os.umask(before)
+    assert found == {devices.lease_folder().name: 0o700, "3.lock": 0o600}
+
+
+def test_a_jobs_name_does_not_lead_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SPURPRUNE_LEASES", str(tmp_path))
+    monkeypatch.setenv("SLURM_JOB_ID", "../../17")
+    assert devices.lease_folder().parent == tmp_path
 
 
 @pytest.mark.usefixtures("outside_jobs")

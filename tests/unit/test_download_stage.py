@@ -1,12 +1,17 @@
 """The stage download: existing data are left alone, missing data are fetched, and failures are one sentence."""
 
+import errno
 import functools
 import hashlib
 import io
 import json
+import os
+import subprocess
+import sys
 import tarfile
+import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +154,107 @@ def test_an_archive_that_lacks_what_is_needed_is_noticed(site: Site, tmp_path: P
     with pytest.raises(DataError, match=r"CIFAR-10 is not at .* \(it lacks data_batch_6\)"):
         download.run("cifar10", tmp_path, True, record)
     assert not record.exists()
+
+
+# Downloads the dataset into a folder, and says what it logs. Arguments: the registry's entry as JSON, the folder, the record.
+PROCESS = """
+import json, logging, sys
+from dataclasses import replace
+from pathlib import Path
+from spurprune.data.registry import Download, registry
+from spurprune.machine.logs import log
+from spurprune.stages import download
+log.addHandler(logging.StreamHandler(sys.stdout))
+log.setLevel(logging.INFO)
+one = json.loads(sys.argv[1])
+known = {"cifar10": replace(registry()["cifar10"], downloads=(Download(**one | {"urls": tuple(one["urls"])}),))}
+download.registry = lambda: known
+download.run("cifar10", Path(sys.argv[2]), True, Path(sys.argv[3]))
+print("ended", flush=True)
+"""
+
+
+@pytest.fixture
+def start(site: Site, tmp_path: Path, child_environment: dict[str, str]) -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
+    """A function that starts a process that downloads into the folder "data" and writes a record of its own."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(name: str) -> "subprocess.Popen[str]":
+        one = asdict(download.registry()["cifar10"].downloads[0]) | {"urls": [site.url("/cifar.tar.gz")]}
+        command = [sys.executable, "-u", "-c", PROCESS, json.dumps(one), str(tmp_path / "data"), str(tmp_path / f"{name}.json")]
+        started.append(subprocess.Popen(command, env=child_environment | {"no_proxy": "127.0.0.1"}, stdout=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate(timeout=60)
+
+
+def read_to(process: "subprocess.Popen[str]", part: str) -> None:
+    assert process.stdout is not None
+    assert any(part in line for line in process.stdout), f"{part!r} was not logged"
+
+
+def test_a_second_process_waits_and_finds_the_files(site: Site, tmp_path: Path, start: Callable[[str], "subprocess.Popen[str]"]) -> None:
+    site.gate = threading.Event()
+    first = start("first")
+    read_to(first, "downloading cifar.tar.gz")
+    second = start("second")
+    read_to(second, f"waiting while another process downloads into {tmp_path / 'data'}")
+    site.gate.set()
+    read_to(second, "has been downloaded to")
+    for process in (first, second):
+        read_to(process, "ended")
+    assert site.requests == ["/cifar.tar.gz"]
+    assert {name: (tmp_path / "data" / name).read_bytes() for name in FILES} == FILES
+    assert [len(recorded(tmp_path / f"{name}.json")["downloads"]) for name in ("first", "second")] == [1, 0]
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [".download.lock", "cifar-10-batches-py", "cifar.tar.gz"]
+
+
+def test_a_process_that_is_killed_lets_the_next_one_download(
+    site: Site, tmp_path: Path, start: Callable[[str], "subprocess.Popen[str]"]
+) -> None:
+    site.gate = threading.Event()
+    first = start("first")
+    read_to(first, "downloading cifar.tar.gz")
+    second = start("second")
+    read_to(second, "waiting while another process downloads")
+    first.kill()
+    read_to(second, "downloading cifar.tar.gz")
+    site.gate.set()
+    read_to(second, "ended")
+    assert {name: (tmp_path / "data" / name).read_bytes() for name in FILES} == FILES
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_what_somebody_put_in_the_locks_place_is_refused(
+    kind: str, site: Site, tmp_path: Path, record: Path, assert_one_sentence: Callable[[str], None]
+) -> None:
+    mine, lock = tmp_path / "mine", tmp_path / "data" / ".download.lock"
+    mine.write_text("mine")
+    lock.parent.mkdir()
+    if kind == "link":
+        lock.symlink_to(mine)
+    else:
+        os.mkfifo(lock)
+    with pytest.raises(DataError, match=r"\.download\.lock is (a link|not a plain file); remove it and rerun\.") as error:
+        download.run("cifar10", tmp_path / "data", True, record)
+    assert_one_sentence(str(error.value))
+    assert mine.read_text() == "mine" and site.requests == []
+
+
+def test_where_no_file_can_be_locked_a_warning_says_so(
+    site: Site, tmp_path: Path, record: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("spurprune.data.downloads.fcntl.flock", refuse)
+    monkeypatch.setattr("spurprune.machine.logs.log.propagate", True)
+    download.run("cifar10", tmp_path / "data", True, record)
+    assert "cannot be locked (No locks available): make sure that nothing else downloads" in caplog.text
+    assert len(recorded(record)["downloads"]) == 1
 
 
 def test_every_dataset_that_is_not_embedded_has_a_folder(root: Path) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 
 from spurprune.dag import plugins
+from spurprune.data.grouping import Attribute
 from spurprune.data.inputs import Manifest
 from spurprune.errors import DataError
 from spurprune.evaluation.statistics import Estimate, estimate
@@ -344,6 +346,29 @@ def test_every_kind_draws_whatever_was_measured(kind: str, repeats: int, measure
     assert bool(drawing.numbers) == (measured or kind != "group_learning")  # which shows only epochs
     lines = [line for axes in drawing.figure.axes for line in axes.lines if np.isfinite(np.asarray(line.get_ydata(), float)).any()]
     assert bool(lines) == (kind == "difficulty_quartiles" or (measured and kind != "montage"))
+
+
+@pytest.mark.parametrize("bad", ["$\\frac$", "_x\n{0} {x} %s $", "\\$^2$ #&~ \u202e\x07", ""])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_draws_whatever_names_hold(kind: str, bad: str, recwarn: pytest.WarningsRecorder) -> None:
+    material, spec = material_and_spec(kind, REPEATS, methods=("erm", "other"))
+    classes = tuple({"5": f"{bad}5", "9": f"{bad}9"}.get(name, name) for name in CLASSES)
+    groups = grouping(*classes, attribute=Attribute.of(bad or "line", ("without", "with")))
+    words_ = {"description": bad, "source": f"{bad}5", "target": f"{bad}9", "carriers": f"with {bad}"}
+    spec = replace(spec, title=bad, settings={name: replace(info, **words_) for name, info in spec.settings.items()})
+    material = replace(
+        material,
+        manifests={"digits-8": replace(MANIFEST, classes=classes)},
+        history={run: replace(history, grouping=groups) for run, history in material.history.items()},
+    )
+    with style.house_style():
+        figure = plugins.load("figures", kind).make(material, spec).figure
+        figure.draw_without_rendering()
+    unseen = [one for one in recwarn if "Glyph" not in str(one.message)]
+    assert not unseen, "a name changed how the figure is drawn"
+    legends = {text.get_text() for legend in figure.findobj(Legend) for text in legend.get_texts()}
+    if kind == "group_learning":
+        assert {groups.name(group) for group in (10, 11)} <= legends
 
 
 def test_axes_name_what_they_show_with_units() -> None:

@@ -117,6 +117,19 @@ def test_the_files_say_where_they_come_from_but_not_when(sweep: dict[str, list[P
     assert b"CreationDate" not in pdf and b"ModDate" not in pdf and b"tIME" not in png
 
 
+def test_line_breaks_in_names_break_nothing(sweep: dict[str, list[Path]], tmp_path: Path) -> None:
+    first, second = outputs(tmp_path / "first"), outputs(tmp_path / "second")
+    broken, plain_ = (
+        plain("carrier_pruning") | {"title": text, "settings": [["fives", FIVES | {"description": text}]]}
+        for text in ("a\r\n- b\x00", "a - b\ufffd")
+    )
+    draw(sweep, broken, first)
+    draw(sweep, plain_, second)
+    assert all(first[name].read_bytes() == second[name].read_bytes() for name in ENDINGS)
+    findings = first["findings"].read_text().splitlines()
+    assert len(findings) == 2 and findings[0].startswith("- a - b\ufffd: without pruning, ")
+
+
 @pytest.mark.parametrize("kind", ["carrier_pruning", "difficulty_quartiles", "montage"])
 def test_equal_inputs_give_equal_bytes(kind: str, sweep: dict[str, list[Path]], spectrum: dict[str, list[Path]], tmp_path: Path) -> None:
     inputs = sweep if kind == "carrier_pruning" else spectrum if kind == "montage" else {**sweep, **spectrum, "images": []}

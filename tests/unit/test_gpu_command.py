@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.gpu import __main__ as command
 from benchmarks.gpu import record, report, runner, science, state, steps, workflow
 from benchmarks.gpu.record import Record
 from benchmarks.gpu.steps import Step
@@ -158,3 +159,17 @@ def test_the_command_runs_a_step(root: Path, tmp_path: Path) -> None:
     found = [json.loads(line) for line in (tmp_path / "out" / record.FILE).read_text().splitlines()]
     assert [one["event"] for one in found] == ["started", "result", "result", "result", "ended"]
     assert {"device", "peaks", "launch"} == {one["name"] for one in found if "name" in one}
+
+
+def test_a_work_folder_that_somebody_prepared_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = tmp_path / "work"
+    (tmp_path / "elsewhere").mkdir()
+    work.symlink_to(tmp_path / "elsewhere")
+    monkeypatch.setattr(command, "WORK", work)
+    monkeypatch.setattr(sys, "argv", ["gpu.sh", "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as stop:
+        command.main()
+    assert stop.value.code == 2 and f"{work} is a link; name another folder with --work" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -4,7 +4,9 @@ import io
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,3 +116,80 @@ def test_parts_that_an_earlier_run_ended_count_as_done(tmp_path: Path) -> None:
         progress.end("second", 2)
     assert progress.done == 4
     assert "two runs: 4 of 4 epochs" in (tmp_path / "log").read_text()
+
+
+STAGE = """
+import sys
+from spurprune.errors import DataError
+from spurprune.machine.logs import Progress, log, stage_log
+with stage_log(sys.argv[1], "retrain"):
+    Progress(2, "runs", "epoch").step()
+    for _ in range(2000):
+        log.info("a long line, so that the buffer and the disk are full before the end")
+    if sys.argv[2] == "fails":
+        raise DataError("a.parquet could not be written (No space left on device); free some space.")
+print("done")
+"""
+SENTENCE = "retrain: a.parquet could not be written (No space left on device); free some space.\n"
+
+
+def stage(path: Path, how: str, environment: dict[str, str], before: str = "", stderr: Any = subprocess.PIPE) -> Any:
+    """Run a stage that logs a lot in a process of its own, after some code."""
+    command = [sys.executable, "-c", before + STAGE, str(path), how]
+    return subprocess.run(command, env=environment, text=True, check=False, stdout=subprocess.PIPE, stderr=stderr)
+
+
+@pytest.mark.parametrize("disk", ["device", "limit"])
+@pytest.mark.parametrize("how", ["fails", "ends"])
+def test_a_log_on_a_full_disk_hides_no_sentence(disk: str, how: str, tmp_path: Path, child_environment: dict[str, str]) -> None:
+    if disk == "device" and not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    path = Path("/dev/full") if disk == "device" else tmp_path / "stage.log"
+    limit = "" if disk == "device" else "import resource, signal\nresource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
+    done = stage(path, how, child_environment, limit)
+    reason = "No space left on device" if disk == "device" else "File too large"
+    warning = f"The log {path} cannot be written ({reason}), so it lacks what follows; free some space.\n"
+    assert done.stderr == warning + (SENTENCE if how == "fails" else "")
+    assert (done.returncode, done.stdout) == ((1, "") if how == "fails" else (0, "done\n"))
+
+
+def test_without_standard_error_a_stage_fails_and_logs_its_sentence(tmp_path: Path, child_environment: dict[str, str]) -> None:
+    path = tmp_path / "stage.log"
+    closed = (
+        "import os, sys\n"
+        "if '--closed' not in sys.argv:\n"
+        "    os.close(2)\n"
+        f"    os.execv(sys.executable, [sys.executable, '-c', {STAGE!r}, *sys.argv[1:], '--closed'])\n"
+    )
+    done = stage(path, "fails", child_environment, closed)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+    assert f"ERROR {SENTENCE.removeprefix('retrain: ')}" in path.read_text()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_standard_error_that_takes_nothing_leaves_the_exit_status(tmp_path: Path, child_environment: dict[str, str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = stage(tmp_path / "stage.log", "fails", child_environment, stderr=full)
+    assert done.returncode != 0
+    assert SENTENCE.removeprefix("retrain: ") in (tmp_path / "stage.log").read_text()
+
+
+def test_a_log_that_cannot_be_opened_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], assert_one_sentence: Callable[[str], None]
+) -> None:
+    (tmp_path / "logs").write_text("a file where the folder should be")
+    before = list(log.handlers)
+    for path, reason in ((tmp_path / "logs" / "stage.log", "(File exists|Not a directory)"), (tmp_path, "Is a directory")):
+        with pytest.raises(SystemExit) as stop, stage_log(str(path), "retrain"):
+            pytest.fail("the stage ran without a log")
+        assert stop.value.code == 1
+        told = capsys.readouterr().err
+        assert re.match(rf"retrain: the log {path} could not be opened \({reason}\); free", told)
+        assert_one_sentence(told.removesuffix("\n"))
+    assert log.handlers == before
+
+
+def test_a_log_takes_text_that_is_not_unicode(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with stage_log(str(tmp_path / "log"), "retrain"):
+        log.info("half a character: \ud800")
+    assert "half a character: \\ud800" in (tmp_path / "log").read_text() and capsys.readouterr().err == ""

@@ -395,20 +395,20 @@ def test_scratch_is_named_as_the_node_sees_it(
     assert "'scratch' is not an absolute path" in refusal(dataset, "scratch")
 
 
-@pytest.mark.parametrize("kind", ["link", "open to others"])
-def test_a_folder_in_which_others_can_write_is_not_used(
+@pytest.mark.parametrize("kind", ["a link", "open to other users"])
+def test_a_folder_that_is_not_the_users_alone_is_not_used(
     kind: str, make: Callable[[str], Dataset], tmp_path: Path, refusal: Callable[..., str]
 ) -> None:
     dataset = make("digits")
     folder = dataset.copy.parent
-    if kind == "link":
+    if kind == "a link":
         dataset.scratch.mkdir()
         (tmp_path / "elsewhere").mkdir()
         folder.symlink_to(tmp_path / "elsewhere")
     else:
         folder.mkdir(parents=True)
         folder.chmod(0o777)
-    assert f"{folder} is a link or writable by other users" in refusal(dataset)
+    assert f"{folder} is {kind}" in refusal(dataset)
     assert list(folder.iterdir()) == []
 
 

@@ -14,7 +14,7 @@ from spurprune.errors import DataError
 from spurprune.evaluation.statistics import Estimate
 from spurprune.storage.files import write_text
 from spurprune.storage.tidy import to_csv
-from spurprune.tables.report import NOT_KNOWN, Report, Section, interval, natural_key, number_of_repeats, to_markdown
+from spurprune.tables.report import NOT_KNOWN, Bold, Report, Section, interval, natural_key, number_of_repeats, to_markdown
 
 NOTHING = Estimate(math.nan, math.nan, math.nan, 0)
 
@@ -43,6 +43,14 @@ def test_csv_keeps_every_digit() -> None:
     values = np.random.default_rng(0).normal(size=100)
     text = to_csv([Record("x", None, 0, value, NOTHING) for value in values])
     assert [float(row["value"]) for row in csv.DictReader(io.StringIO(text))] == values.tolist()
+
+
+@pytest.mark.parametrize("name", ["a\rb", "a\r\nb", "a\nb", 'a"b', "a,b", "=1+1", "+1", "@a", "-1", " a ", "a\r\n", "<b>", "'"])
+def test_csv_gives_names_back_as_they_were(name: str, tmp_path: Path) -> None:
+    write_text(tmp_path / "a.csv", to_csv([Record(name, name, 3, 0.5, NOTHING)] * 2))
+    with open(tmp_path / "a.csv", newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["name"], row["score"], row["count"]) for row in rows] == [(name, name, "3")] * 2
 
 
 def test_csv_of_nothing_is_empty() -> None:
@@ -79,6 +87,14 @@ def test_markdown_is_a_title_an_introduction_and_tables() -> None:
     report = Report([], "What is seen.", [Section("One", ["Name", "Value"], [["a|b", "1"], ["c", "2"]])])
     assert to_markdown("Title", report) == (
         "# Title\n\nWhat is seen.\n\n## One\n\n| Name | Value |\n| :-- | --: |\n| a\\|b | 1 |\n| c | 2 |\n"
+    )
+
+
+def test_markdown_shows_names_literally_and_bold_cells_in_bold() -> None:
+    report = Report([], "*Seen*.", [Section("a|b\n<i>", ["*Name*", "Value"], [["per_class", Bold("+1.0")], ["_a_ `b`\n| c", Bold("*")]])])
+    assert to_markdown("# 1\n\n<script>", report) == (
+        "# \\# 1 \\<script\\>\n\n*Seen*.\n\n## a\\|b \\<i\\>\n\n| \\*Name\\* | Value |\n| :-- | --: |\n"
+        "| per_class | **+1.0** |\n| \\_a\\_ \\`b\\` \\| c | **\\*** |\n"
     )
 
 

@@ -3,6 +3,7 @@
 from spurprune.dag import kinds
 from spurprune.figures.kind import NO_PRUNING
 from spurprune.figures.describe import setting_info
+from spurprune.storage import escaping  # also for the texts of the report, in workflow/report
 
 
 def item_files(section):
@@ -87,18 +88,17 @@ def described(name):
 
 
 def figure_spec(wildcards):
-    """All that a figure is passed in addition to its files (see spurprune.figures.base.Spec), in canonical order."""
+    """All that a figure is passed in addition to its files (see spurprune.figures.base.Spec), in canonical order, without HTML."""
     figure, study = figure_of(wildcards), study_of(wildcards)
     kind = kinds.kind_of(figure)
-    return canonical(
-        {
-            "title": f"{study['title']}, {wildcards.figure}",
-            "options": figure | kind.published(figure),
-            "family": kind.family(figure, CONFIG),
-            "settings": [(name, described(name)) for name in kind.settings(figure, CONFIG)],
-            "methods": kind.methods(figure, study),
-        }
-    )
+    spec = {
+        "title": f"{study['title']}, {wildcards.figure}",
+        "options": figure | kind.published(figure),
+        "family": kind.family(figure, CONFIG),
+        "settings": [(name, described(name)) for name in kind.settings(figure, CONFIG)],
+        "methods": kind.methods(figure, study),
+    }
+    return escaping.inert(canonical(spec))
 
 
 def figure_code(wildcards):

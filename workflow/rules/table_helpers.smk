@@ -2,10 +2,10 @@
 
 
 def table_of(wildcards):
-    """The block of the wildcards' table in canonical order, with its study's title and the published values that it shows."""
+    """The block of the wildcards' table in canonical order, with its study's title and published values, without HTML."""
     study = study_of(wildcards)
     table = study["tables"][wildcards.table]
-    return canonical({**table, "title": study["title"], **kinds.kind_of(table).published(table)})
+    return escaping.inert(canonical({**table, "title": study["title"], **kinds.kind_of(table).published(table)}))
 
 
 def table_outputs(kind):

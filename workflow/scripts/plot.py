@@ -4,12 +4,13 @@ from pathlib import Path
 
 from spurprune.machine.logs import stage_log
 from spurprune.stages import plot
+from spurprune.storage.escaping import revived
 from spurprune.storage.tables import Provenance
 
 with stage_log(snakemake.log[0], "plot"):
     plot.run(
         inputs={name: [Path(path) for path in paths] for name, paths in snakemake.input.items()},
-        spec=snakemake.params.spec,
+        spec=revived(snakemake.params.spec),
         mixed_code=snakemake.config["allow_mixed_code"],  # not a parameter: it makes no result stale
         outputs={name: Path(path) for name, path in snakemake.output.items()},
         provenance=Provenance.of(snakemake.wildcards, snakemake.params),

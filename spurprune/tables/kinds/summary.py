@@ -11,7 +11,7 @@ from spurprune.evaluation.series import UNKNOWN, difference_of, mean_of
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures.kind import NO_PRUNING, Kind
 from spurprune.pruning import plan as plans
-from spurprune.tables.report import NOT_KNOWN, Report, Run, Section, Sources, interval, natural_key, number_of_repeats
+from spurprune.tables.report import NOT_KNOWN, Bold, Report, Run, Section, Sources, interval, natural_key, number_of_repeats
 
 if TYPE_CHECKING:
     from spurprune.evaluation.frame import Metrics
@@ -159,4 +159,4 @@ def _value_cells(rows: Sequence[SummaryRow]) -> list[str]:
 def _difference_cells(rows: Sequence[SummaryRow]) -> list[str]:
     differences = [row.difference for row in rows if row.metric in COMPARED]
     texts = [interval(difference, 100, 1, sign=True) for difference in differences]
-    return [f"**{text}**" if value.low > 0 or value.high < 0 else text for text, value in zip(texts, differences, strict=True)]
+    return [Bold(text) if value.low > 0 or value.high < 0 else text for text, value in zip(texts, differences, strict=True)]
