@@ -1,8 +1,8 @@
 """Networks trained as one: their weights lie in one tensor per layer, and each layer of all of them is one operation.
 
-``torch.func.vmap`` runs one network's code on all of them, so that K small networks start as many kernels as one. Its own rules ignore
-autocast in convolutions on a CPU, and scale and shift after batch normalisation in float32, in kernels of their own. Two rules here make
-grouped convolutions and normalisations that run as they do in a single network.
+``torch.func.vmap`` runs one network's code on all of them, so that K small networks start as many kernels as one. Its own rules do not
+suit autocast (on a CPU, convolutions stay in float32 and normalisations refuse bfloat16), and scale and shift in kernels of their own. Two
+rules here make grouped convolutions and normalisations that run as they do in a single network.
 """
 
 import copy
