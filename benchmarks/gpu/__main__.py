@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.gpu import report, runner, state
@@ -13,6 +14,7 @@ from benchmarks.gpu.steps import BY_NAME, STEPS
 from spurprune.machine import devices
 from spurprune.machine.folders import UnsafeError, private_folder
 
+BUDGET, QUICK_BUDGET = 540.0, 1800.0  # seconds; a rehearsal on a busy CPU is to reach its last step
 THREADS = 4  # numeric threads of a step; the work is the GPU's
 WORK = Path(tempfile.gettempdir(), f"spurprune-gpu-{os.getuid()}")
 
@@ -24,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--out", type=Path, required=True, help="the folder for results.jsonl, log.txt and state.tar")
     options.add_argument("--steps", nargs="+", choices=list(BY_NAME), metavar="STEP", help="only these, in their usual order")
     options.add_argument("--skip", nargs="+", choices=list(BY_NAME), default=[], metavar="STEP", help="all but these")
-    options.add_argument("--budget", type=float, default=540.0, help="seconds for all steps (default %(default)s)")
+    options.add_argument("--budget", type=float, help=f"seconds for all steps (default {BUDGET:.0f}, with --quick {QUICK_BUDGET:.0f})")
     options.add_argument("--quick", action="store_true", help="tiny sizes, also on a CPU, to see that everything runs")
     options.add_argument("--data", type=Path, help="the folder with the parts that benchmarks.gpu_data cut, or with cifar-10-batches-py")
     options.add_argument(
@@ -40,17 +42,25 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
+def options_of(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the options on a command line, with absolute paths and the default budget if none is given."""
+    given = parser().parse_args(words)
+    for name in ("out", "work", "data", "state"):
+        if getattr(given, name) is not None:
+            setattr(given, name, getattr(given, name).resolve())
+    if given.budget is None:
+        given.budget = QUICK_BUDGET if given.quick else BUDGET
+    return given
+
+
 def main() -> None:
     """Run the steps; the exit status is 1 if one failed or was stopped, except science, which takes what time is left."""
-    given = parser().parse_args()
-    if given.work == WORK:
+    given = options_of()
+    if given.work == WORK.resolve():
         try:
             os.close(private_folder(WORK))
         except UnsafeError as error:
             parser().error(f"{error}; name another folder with --work")
-    for name in ("out", "work", "data", "state"):
-        if getattr(given, name) is not None:
-            setattr(given, name, getattr(given, name).resolve())
     for folder in (given.out, given.work):
         folder.mkdir(parents=True, exist_ok=True)
     if given.run_step:

@@ -3,7 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -22,19 +22,21 @@ from spurprune.training.loop import Fit, Training, fit_stepwise, initialise, tog
 from spurprune.training.method import Context
 from spurprune.training.precision import set_precision
 from spurprune.training.recipe import Recipe, Stream
+from spurprune.training.step import Step, StepFunction, as_fast_as_possible
 
 PROFILED = 20  # steps
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What is trained: a network on data by a recipe, a setting's ``training`` block without ``epochs``."""
+    """What is trained: a network on data by a method and a recipe, a setting's ``training`` block without ``epochs``."""
 
     build: Callable[[], Network]
     data: Data
     preparation: Preparation
     training: Mapping[str, Any]
     memory_format: torch.memory_format = torch.channels_last
+    method: Callable[[Context], Method] = Method
 
 
 def device() -> torch.device:
@@ -62,28 +64,44 @@ def side_stream() -> Iterator[None]:
 
 
 @contextmanager
-def unrecorded() -> Iterator[None]:
-    """Have every step run by Python while the block lasts."""
-    with mock.patch.object(loop, "as_fast_as_possible", lambda step: step):
-        yield
+def steps_of_runs(recorded: bool) -> Iterator[list[StepFunction]]:
+    """Yield a list that receives the steps of training runs that start while the block lasts; unrecorded ones are run by Python."""
+    found: list[StepFunction] = []
+
+    def choose(step: Step) -> StepFunction:
+        found.append(as_fast_as_possible(step) if recorded else step)
+        return found[-1]
+
+    with mock.patch.object(loop, "as_fast_as_possible", choose):
+        yield found
 
 
-def start(work: Workload, epochs: int, seed: int, after_epoch: Callable[[], None]) -> tuple[Network, Fit]:
-    """Return a network and its training run, before the first step."""
+def replayed(step: StepFunction) -> bool:
+    """Return whether a step is replayed from a CUDA graph; one that could not be recorded is run by Python."""
+    return isinstance(getattr(getattr(step, "play", None), "__self__", None), torch.cuda.CUDAGraph)
+
+
+def prepared(work: Workload, epochs: int, seed: int) -> tuple[Network, Training]:
+    """Return a network with its first weights, and how it is to be trained."""
     training = {**work.training, "epochs": epochs}
     stream = Stream(("benchmark", seed))
     model = initialise(work.build, stream, device())
     model.to(memory_format=work.memory_format)
     label = work.data.label.cpu().numpy()
     context = Context(np.ones(len(label)), "exact", label, label, int(label.max()) + 1, {}, training, stream, device())
+    recipe = Recipe.of(training, compiled=bool(training.get("compile")))
+    return model, Training(work.data, work.preparation, work.method(context), recipe, stream, "benchmark")
+
+
+def start(work: Workload, epochs: int, seed: int, after_epoch: Callable[[], None]) -> tuple[Network, Fit]:
+    """Return a network and its training run, before the first step."""
+    model, training = prepared(work, epochs, seed)
 
     def observe_epoch(epoch: int, model: Network) -> list[dict[str, Any]]:
         after_epoch()
         return []
 
-    recipe = Recipe.of(training, compiled=bool(training.get("compile")))
-    fit = fit_stepwise(model, Training(work.data, work.preparation, Method(context), recipe, stream, "benchmark"), observe_epoch)
-    return model, fit
+    return model, fit_stepwise(model, training, observe_epoch)
 
 
 def train(work: Workload, epochs: int, networks: int = 1, recorded: bool = True) -> Line:
@@ -102,7 +120,7 @@ def train(work: Workload, epochs: int, networks: int = 1, recorded: bool = True)
 
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
-    with nullcontext() if recorded else unrecorded():
+    with steps_of_runs(recorded) as taken:
         go()
     whole = [max(times) for times in zip(*ends, strict=True)]  # when the last network ended each epoch
     steps = -(-len(work.data) // work.training["batch_size"])
@@ -113,6 +131,7 @@ def train(work: Workload, epochs: int, networks: int = 1, recorded: bool = True)
         "batch": work.training["batch_size"],
         "precision": work.training["precision"],
         "recorded": recorded,
+        "replayed": all(map(replayed, taken)),
         "steps_per_epoch": steps,
         "step_ms": 1e3 * step,
         "step_ms_low": 1e3 * min(seconds),
@@ -141,7 +160,7 @@ def kernels(work: Workload, recorded: bool = True) -> Line:
             synchronize()
         return profile
 
-    with side_stream(), nullcontext() if recorded else unrecorded():
+    with side_stream(), steps_of_runs(recorded):
         profile = go()
     rows = profile.key_averages()
     spent = [(row.self_device_time_total if gpu else row.self_cpu_time_total, row.count, row.key) for row in rows]
@@ -151,6 +170,14 @@ def kernels(work: Workload, recorded: bool = True) -> Line:
         "kernel_ms_per_step": sum(total for total, _, _ in spent) / PROFILED / 1e3,
         "longest": [[key[:90], round(total / PROFILED / 1e3, 4), count / PROFILED] for total, count, key in spent[:12]],
     }
+
+
+def kernels_if_possible(work: Workload, recorded: bool = True) -> Line:
+    """Return what ``kernels`` does, or why the profiler cannot be used on this machine."""
+    try:
+        return kernels(work, recorded)
+    except (RuntimeError, AttributeError) as error:
+        return {"profile_failed": str(error)[:300]}
 
 
 def flop_per_sample(work: Workload) -> int:

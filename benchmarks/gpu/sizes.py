@@ -8,7 +8,8 @@ class Sizes:
     """Sizes of the measurements.
 
     ``depth`` of the CIFAR ResNet, ``steps`` per timed epoch, timed ``epochs`` after a first one, ``scored`` images for EL2N, ``networks``
-    trained side by side, ``processes`` at once, ``photo`` pixels per side and batches of ResNet-50, BERT's size and tokens.
+    trained side by side or as one, ``chained`` ones with each number of ``chains`` steps per graph, ``processes`` at once, ``photo`` pixels
+    per side and batches of ResNet-50, BERT's size and tokens.
     """
 
     depth: int
@@ -17,6 +18,8 @@ class Sizes:
     epochs: int
     scored: int
     networks: tuple[int, ...]
+    chained: tuple[int, ...]
+    chains: tuple[int, ...]
     processes: tuple[int, ...]
     textbook_images: int
     photo: int
@@ -37,6 +40,8 @@ FULL = Sizes(
     epochs=3,
     scored=50_000,
     networks=(1, 2, 4, 8, 16),
+    chained=(1, 4, 16),
+    chains=(1, 5, 20),
     processes=(1, 2, 4, 8),
     textbook_images=6400,
     photo=224,
@@ -56,6 +61,8 @@ QUICK = Sizes(
     epochs=1,
     scored=64,
     networks=(1, 2),
+    chained=(1, 2),
+    chains=(1, 2),
     processes=(1,),
     textbook_images=64,
     photo=32,

@@ -32,6 +32,8 @@ STEPS = (
     Step("tests", "the tests marked gpu", "marked_tests", "run", 150),
     Step("train", "training steps of ResNet-20: eager, recorded, TF32, bf16, memory formats; kernels against floors", "small", "train", 90),
     Step("together", "several ResNet-20 side by side on streams", "small", "together", 80),
+    Step("grouped", "several ResNet-20 as one, by grouped convolutions", "as_one", "run", 80),
+    Step("chains", "several steps of ResNet-20 per CUDA graph, alone and side by side", "chains", "run", 80),
     Step("el2n", "EL2N of 50,000 images", "small", "el2n", 40),
     Step("resnet50", "training steps of ResNet-50 at 224 pixels", "large", "photos", 60),
     Step("bert", "training steps of BERT at 128 tokens", "large", "sentences", 60),

@@ -1,4 +1,4 @@
-"""Training on a GPU: recorded, side by side, resumed, out of memory, leased, in TF32 and bfloat16. Skipped without a GPU.
+"""Training on a GPU: recorded, side by side, as one network, resumed, out of memory, leased, in TF32 and bfloat16. Skipped without a GPU.
 
 Kernels may sum in another order from one run to the next, so each comparison states its tolerance. With SPURPRUNE_GPU_TESTS_ON_CPU set,
 tests that can run on a CPU do so there, as a rehearsal.
@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertModel
 
-from benchmarks.gpu.engine import side_stream
+from benchmarks.gpu.as_one import AsOne, SumOfLosses
+from benchmarks.gpu.chains import Chain, recorder
+from benchmarks.gpu.engine import replayed, side_stream
 from spurprune.errors import TrainingError
 from spurprune.methods.erm import Method
 from spurprune.models.networks import resnet_cifar
@@ -305,6 +308,79 @@ def test_el2n_is_the_cpus() -> None:
     there = dynamics_of(observe(model.to(cpu), on_cpu, Pixels.of([0.5] * 3, [0.25] * 3, cpu), 32).logits, on_cpu.label)
     np.testing.assert_allclose(here["error"], there["error"], atol=1e-4)
     np.testing.assert_array_equal(here["predicted"], there["predicted"])
+
+
+def chained(step: Step, length: int) -> Callable[[list[torch.Tensor], list[float]], None]:
+    chain = Chain(step, length, recorder())
+
+    def take(rows: list[torch.Tensor], rates: list[float]) -> None:
+        for start in range(0, len(rows), length):
+            chain(torch.stack(rows[start : start + length]), torch.tensor(rates[start : start + length], device=DEVICE))
+        if GPU:
+            assert chain.play is not None and type(chain.play.__self__) is torch.cuda.CUDAGraph  # type: ignore[attr-defined]
+
+    return take
+
+
+def one_by_one(step: Step) -> Callable[[list[torch.Tensor], list[float]], None]:
+    def take(rows: list[torch.Tensor], rates: list[float]) -> None:
+        for one, rate in zip(rows, rates, strict=True):
+            step(one, rate)
+
+    return take
+
+
+def walked(how: Callable[[Step], Callable[[list[torch.Tensor], list[float]], None]], **changes: Any) -> tuple[float, torch.Tensor]:
+    """The sum of the losses of 50 steps whose rates differ, and the last weights."""
+    model, training = prepared(**changes)
+    model.train()
+    step = Step(model, training.data, training.preparation, training.method, training.recipe, optim.build(model, training.recipe.optimizer))
+    step.generator.manual_seed(3)
+    order = np.random.default_rng(0)
+    rows = [torch.from_numpy(order.permutation(N)[:BATCH]).to(DEVICE) for _ in range(STEPS)]
+    how(step)(rows, [training.recipe.optimizer["lr"] / (1 + i % 3) for i in range(STEPS)])
+    return step.total.item(), vector(model)
+
+
+@pytest.mark.parametrize(("length", "name"), [(1, "sgd"), (5, "sgd"), (20, "sgd"), (5, "adamw")])
+def test_a_graph_of_several_steps_does_what_single_steps_do(length: int, name: str) -> None:
+    """Chains of 20 leave ten steps, which run unrecorded."""
+    total, expected = walked(one_by_one, optimizer=OPTIMIZERS[name])
+    found, weights = walked(lambda step: chained(step, length), optimizer=OPTIMIZERS[name])
+    assert abs(found - total) < STEPS * LOSSES_AGREE
+    assert distance(weights, expected) < WEIGHTS_AGREE
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_networks_as_one_do_what_networks_alone_do(precision: str) -> None:
+    """Recorded if possible, without augmentation, whose draws would differ.
+
+    They part by a small share of the way that they went: grouped convolutions round otherwise, which switches ReLUs.
+    """
+    set_precision(precision)
+    count, steps = 3, 10
+    jobs = [prepared(seed, augmentation={"name": "none"}, precision=precision) for seed in range(count)]
+    model = AsOne([network for network, _ in jobs]).to(memory_format=torch.channels_last).train()
+    training = jobs[0][1]
+    recipe = replace(training.recipe, batch_size=count * BATCH)
+    method = SumOfLosses(context(np.ones(N), TRAINING, device=DEVICE), count)
+    take = as_fast_as_possible(Step(model, training.data, training.preparation, method, recipe, optim.build(model, recipe.optimizer)))
+    order = np.random.default_rng(0)
+    batches = [torch.from_numpy(np.stack([order.permutation(N)[:BATCH] for _ in jobs])).to(DEVICE) for _ in range(steps)]
+    for rows in batches:
+        take(rows.flatten(), 0.02)
+    assert replayed(take) == GPU
+    for i, (network, one) in enumerate(jobs):
+        before = vector(network)
+        network.train()
+        step = Step(network, one.data, one.preparation, one.method, one.recipe, optim.build(network, one.recipe.optimizer))
+        for rows in batches:
+            step(rows[i], 0.02)
+        state, expected = model.state_of(i), vector(network)
+        names = [name for name, value in network.state_dict().items() if value.is_floating_point()]
+        found = torch.cat([state[name].detach().double().cpu().ravel() for name in names])
+        assert distance(before, expected) > 0.1
+        assert distance(found, expected) < 0.2 * distance(before, expected), f"network {i}"
 
 
 def test_inputs_on_the_device_are_those_on_the_disk() -> None:

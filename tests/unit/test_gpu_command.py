@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.gpu import __main__ as command
 from benchmarks.gpu import record, report, runner, science, state, steps, workflow
+from benchmarks.gpu.__main__ import options_of
 from benchmarks.gpu.record import Record
 from benchmarks.gpu.steps import Step
 from spurprune.config import loading, settings
@@ -76,6 +77,13 @@ def test_steps_beyond_the_budget_are_skipped_and_said_to_be(tmp_path: Path, monk
     found = runner.run_all([Step(name, name, "", "", 100.0, 100.0) for name in "ab"], options(tmp_path, budget=11.0))
     assert [(one["step"], one["event"]) for one in found] == [("a", "started"), ("a", "ended"), ("b", "skipped")]
     assert found[0]["limit_seconds"] <= 6.0
+
+
+@pytest.mark.parametrize(
+    ("words", "budget"), [([], 540), (["--quick"], 1800), (["--quick", "--budget", "0"], 0), (["--budget", "300"], 300)]
+)
+def test_a_rehearsal_has_time_to_reach_its_last_step(words: list[str], budget: float) -> None:
+    assert options_of(["--out", "out", *words]).budget == budget
 
 
 def test_every_step_has_its_function() -> None:
