@@ -189,12 +189,14 @@ def draw(
                 style.level(axes, one.value, levels[one.label])
             measured = [row.value for row in rows if (row.setting, row.method, row.metric) == (name, method, panel.metric)]
             style.fit_percent(axes, [*measured, *(one.level for one in lines)], panel.from_zero)
+            if not any(value.n for value in measured):
+                style.message(axes, "nothing measured")
             axes.set_xlabel(f"{candidates} pruned (%)")
             axes.set_ylabel(info.axis(panel.label))
             style.panel_title(axes, next(letters), title if axes is strip[0] else "", style.PAGE / len(panels))
     looks = {f"{order} pruned": look for order, look in style.ORDERS.items() if any(row.order == order for row in rows)}
     style.legend(figure, looks | levels)
-    style.note(figure, repeats_note(row.value for row in rows))
+    style.note(figure, repeats_note(row.value for row in rows if row.metric != MISCLASSIFICATION or spec.settings[row.setting].is_probed))
     return figure
 
 
