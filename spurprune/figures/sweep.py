@@ -24,7 +24,7 @@ from spurprune.figures.base import (
     repeats_note,
 )
 from spurprune.figures.kind import METHODS, NAMES, NO_PRUNING, ORDERS, SPARSITIES, TEXT, Configuration, Item, Schema, Study
-from spurprune.figures.words import is_clear, percent, points
+from spurprune.figures.words import is_clear, is_repeated, percent, points
 from spurprune.pruning import plan as plans
 
 if TYPE_CHECKING:
@@ -253,6 +253,8 @@ def _changed(pruned: Sequence[SweepPoint], others: Sequence[SweepPoint], what: s
     last = pruned[-1]
     clear = next((point for point in pruned if is_clear(point.difference)), None)
     change = "does not change clearly at any sparsity" if clear is None else f"first changes clearly at {100 * clear.sparsity:g}%"
+    if not any(is_repeated(point.difference) for point in pruned):
+        change = "cannot be judged, which takes two repeats"
     text = f"When {what} are pruned, {IN_WORDS[last.metric]} {change}"
     for point in dict.fromkeys(one for one in (clear, last) if one is not None):
         text += f"; at {100 * point.sparsity:g}%, it is {percent(point.value)} (paired difference {points(point.difference)})"

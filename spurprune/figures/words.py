@@ -48,6 +48,11 @@ def remarks(rows: Sequence[Any]) -> list[str]:
     return said
 
 
+def is_repeated(difference: Estimate) -> bool:
+    """Return whether a difference is of two repeats or more, without which nobody can say whether it is clear."""
+    return difference.n > 1
+
+
 def _number(value: float, sign: str = "") -> str:
     """Return a number with one decimal and a typographic minus; what rounds to zero has no sign."""
     text = f"{value:{sign}.1f}"

@@ -181,6 +181,17 @@ def test_findings_of_a_sweep_name_the_least_sparsity_of_a_clear_change() -> None
     )
 
 
+def test_one_repeat_cannot_show_a_clear_change() -> None:
+    alone = {("fives", "erm", plan): {"spurious_misclassification": [0.5], "accuracy": [0.9]} for plan in ("none", "random-0.10")}
+    missing = {("fives", "erm", plan): {"spurious_misclassification": [None], "accuracy": [0.9]} for plan in ("none", "random-0.10")}
+    for runs, value in ((alone, "50.0% (paired difference 0.0 points)"), (missing, "not measured (paired difference not measured)")):
+        rows = sweep.numbers(metrics_of(runs), SPEC, ["spurious_misclassification", "accuracy"])
+        _, change = sweep.findings(rows, SPEC, "carriers", general_pruning.PANELS)
+        assert change.startswith(
+            f"When random carriers are pruned, misclassification cannot be judged, which takes two repeats; at 10%, it is {value}"
+        )
+
+
 def test_published_values_are_lines_in_the_panel_of_their_metric_and_in_the_legend() -> None:
     source = "Mulchandani and Kim 2025, Table 1"
     jtt = {"name": "JTT", "metric": "worst_group_accuracy", "value": 0.867, "source": source}
@@ -248,6 +259,8 @@ def test_windows_differ_from_the_easiest_of_their_strength() -> None:
     assert rows[2].difference.mean == pytest.approx(0.5)  # .4, .5, .6
     assert rows[2].difference.high == pytest.approx(0.5 + HALF)
     assert difficulty_range.late_share(rows[:3]) == pytest.approx(0.8)  # .1 at 0, .2 half-way, .6 at 80: .4 of .5
+    missing = replace(rows[1], misclassification=UNKNOWN)
+    assert difficulty_range.late_share([rows[0], missing, rows[2]]) == pytest.approx(0.5)  # .35 half-way between the measured ones
 
 
 @pytest.mark.parametrize(

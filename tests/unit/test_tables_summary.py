@@ -163,6 +163,14 @@ def test_groups_without_test_samples_are_named_below_the_table() -> None:
     assert to_markdown("T", report).endswith(f"\n\n{note}\n")
 
 
+def test_a_metric_that_is_undefined_in_all_repeats_is_explained() -> None:
+    dash = "A dash below a metric that was tested: it is undefined in all repeats, and the log says why."
+    table = metrics_table(("s", "none", 1), ("s", HARDEST, 0))
+    assert dash in summary.report(Sources(Metrics.of(table)), {"kind": "summary", "title": "T"}).notes
+    unprobed = metrics_table(("s", "none", 0)).filter(pc.field("metric") != "spurious_misclassification")
+    assert dash not in summary.report(Sources(Metrics.of(unprobed)), {"kind": "summary", "title": "T"}).notes
+
+
 def renamed(table: pa.Table, column: str, old: str, new: str) -> pa.Table:
     values = pc.replace_substring(table.column(column), old, new)
     return table.set_column(table.column_names.index(column), column, values)

@@ -134,12 +134,14 @@ def _notes(rows: Mapping[Run, Sequence[SummaryRow]], repeats: Mapping[Run, int],
     """Return what readers must know of missing values and of intervals, each only if the table shows one."""
     values = [row.value for of_run in rows.values() for row in of_run]
     differences = [row.difference for of_run in rows.values() for row in of_run if row.metric in COMPARED]
+    undefined = any(not row.value.n and len(metrics.values(row.metric, **run._asdict())) for run, of_run in rows.items() for row in of_run)
     partly = [note for run, of_run in rows.items() for note in fewer_repeats((row.value for row in of_run), repeats[run])]
     partly += [note for run, of_run in rows.items() for note in fewer_repeats((row.difference for row in of_run), repeats[run])]
     return [
         *lone_means([*values, *differences]),
         *cuts(values, SHARE, "shares are cut at 0 and 100%"),
         *dict.fromkeys(partly),
+        *(["A dash below a metric that was tested: it is undefined in all repeats, and the log says why."] if undefined else []),
         *(
             f"Worst-group and weighted accuracy of {setting} are missing where no test sample is of a group that training has: "
             f"{', '.join(groups)}."
