@@ -17,10 +17,10 @@ def part(setting: Setting, *keys: str) -> dict[str, Any]:
 
 
 def samples(setting: Setting) -> dict[str, Any]:
-    """Return what decides a setting's samples: of the overlay only its attribute, of the probe only the class that gets it."""
+    """Return what decides a setting's samples: of the overlay only its attribute, of the probe only the class that the feature is of."""
     block = part(setting, "validation", "subset", "groups", "aligned", "carriers")
     overlay = setting["overlay"]
-    if overlay is not None and "class" not in block["carriers"]:
+    if setting["probe"] is not None and "class" not in block["carriers"]:
         block["carriers"] = canonical({**block["carriers"], "class": setting["probe"]["source"]})
     return block | {"overlay_attribute": None if overlay is None else overlay["attribute"]}
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from spurprune.config import schema
+from spurprune.config import check_feature, schema
 from spurprune.config.config import Config
 from spurprune.config.known import require_known
 from spurprune.config.merging import merge
@@ -46,6 +46,7 @@ def check(name: str, setting: Setting, config: Config) -> None:
     _check_plugins(name, setting, entry)
     _check_subset(name, setting, entry)
     _check_carriers(name, setting, config, entry)
+    check_feature.check(name, setting)
     _check_training(name, setting)
     _check_partitions(name, setting)
 
@@ -243,6 +244,14 @@ def check_recipe(key: str, training: Mapping[str, Any]) -> None:
         low, high = training["augmentation"].get(option, (0, 0))
         if low > high:
             raise ConfigError(f"{key}.augmentation.{option} is [{low}, {high}]; write the lower one first.")
+
+
+def is_validated(setting: Setting, config: Config) -> bool:
+    """Return whether a setting may have validation samples; only False is certain before the data are read."""
+    if setting["validation"] != "official":
+        return bool(setting["validation"] != "none")
+    held_out = any(part.get("rest") == "hold_out" for part in setting["subset"]["parts"].values())
+    return held_out or config.datasets[setting["dataset"]].validated
 
 
 def _check_training(name: str, setting: Setting) -> None:

@@ -65,8 +65,11 @@ def _check_plan(key: str, name: str, setting: str, config: Config) -> None:
 def _check_recipes(setting: str, method: str, config: Config) -> None:
     """Check the training recipes of a method in a setting, those of all its candidates."""
     block, entry = config.settings[setting], config.methods[method]
-    if entry["tuning"] is not None and block["validation"] == "none":
-        raise ConfigError(f"methods.{method} is tuned, but '{setting}' has no validation samples to choose by; set its validation.")
+    if entry["tuning"] is not None and not check_settings.is_validated(block, config):
+        raise ConfigError(
+            f"methods.{method} is tuned, but '{setting}' has no validation samples to choose by; set its validation to a share of the "
+            "training split."
+        )
     for name, coordinates in (methods.candidates(entry) or {"": {}}).items():
         over = methods.at(entry, coordinates)["training"]
         if not over:

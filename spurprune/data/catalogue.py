@@ -41,6 +41,7 @@ def dataset_entry(name: str, own: Own) -> DatasetEntry:
         source=block["path"],
         licence="the user's own data",
         channels=3 if kind == "images" else None,
+        validated=plugins.load("readers", block["reader"]).validated(block),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from spurprune.data.consistency import class_index
 from spurprune.data.inputs import Manifest
 
 OTHERS = "others"  # the target that stands for all classes but the source
@@ -20,11 +21,11 @@ class Probe:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any] | None, manifest: Manifest) -> "Probe | None":
-        """Return the probe of a setting's ``probe`` block, None if it has none; raises DataError if the dataset lacks a class."""
+        """Return the probe of a setting's ``probe`` block, None if it has none; raises DataError naming a class that the dataset lacks."""
         if plain is None:
             return None
-        target = None if plain["target"] == OTHERS else manifest.class_index(plain["target"])
-        return cls(manifest.class_index(plain["source"]), target)
+        target = None if plain["target"] == OTHERS else class_index(manifest, plain["target"], "probe.target")
+        return cls(class_index(manifest, plain["source"], "probe.source"), target)
 
     def is_target(self, label: np.ndarray) -> np.ndarray:
         """Return whether each sample belongs to a tested class, bool [N]."""

@@ -40,6 +40,16 @@ class Metrics:
         return whole.set_index(["split", *RUN, "metric", "repeat"])["value"].sort_index()
 
     @cached_property
+    def untested(self) -> dict[tuple[str, str], list[str]]:
+        """The groups that have training samples but lack samples of a split in some repeat, by setting and split."""
+        rows = self.frame[(self.frame["metric"] == "group_accuracy") & (self.frame["n"] == 0)]
+        named = rows[["setting", "split", "group"]].drop_duplicates().itertuples(index=False, name=None)
+        found: dict[tuple[str, str], list[str]] = {}
+        for setting, split, group in named:
+            found.setdefault((setting, split), []).append(group)
+        return found
+
+    @cached_property
     def runs(self) -> list[tuple[str, str, str]]:
         """The runs that have metrics, each (setting, method, plan), in the order of the frame."""
         return list(self.frame[RUN].drop_duplicates().itertuples(index=False, name=None))

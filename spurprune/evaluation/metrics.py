@@ -1,6 +1,7 @@
 """Metrics of one run: pure functions of predictions, labels and groups."""
 
 import math
+from collections.abc import Collection
 
 import numpy as np
 
@@ -19,8 +20,24 @@ def group_accuracies(predicted: np.ndarray, label: np.ndarray, group: np.ndarray
     return result
 
 
-def worst_group_accuracy(groups: dict[int, tuple[int, float]]) -> float:
-    """Return the lowest group accuracy (WGA, Sagawa et al. 2020); NaN without groups."""
+def counts_of(group: np.ndarray) -> dict[int, int]:
+    """Return the number of samples of every group present, by group, ascending; samples of unknown group (-1) do not count."""
+    value, count = np.unique(group[group >= 0], return_counts=True)
+    return dict(zip(value.tolist(), count.tolist(), strict=True))
+
+
+def lacking(groups: Collection[int], train_counts: dict[int, int]) -> list[int]:
+    """Return the groups that have training samples but are not among the tested ``groups``."""
+    return [group for group, count in train_counts.items() if count and group not in groups]
+
+
+def worst_group_accuracy(groups: dict[int, tuple[int, float]], train_counts: dict[int, int]) -> float:
+    """Return the lowest group accuracy (WGA, Sagawa et al. 2020) over all groups in training and all that are tested.
+
+    NaN if a group in training has no test samples: its accuracy is unknown, and it may be the lowest. NaN without groups.
+    """
+    if lacking(groups, train_counts):
+        return math.nan
     return min((value for _, value in groups.values()), default=math.nan)
 
 
@@ -31,7 +48,7 @@ def weighted_accuracy(groups: dict[int, tuple[int, float]], train_counts: dict[i
     have other shares of the test set. NaN if a group in training has no test samples, since its accuracy is unknown.
     """
     total = sum(train_counts.values())
-    if not total or any(count and group not in groups for group, count in train_counts.items()):
+    if not total or lacking(groups, train_counts):
         return math.nan
     return sum(count / total * groups[group][1] for group, count in train_counts.items() if count)
 

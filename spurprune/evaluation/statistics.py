@@ -1,7 +1,7 @@
 """Statistics over repeats, as pure functions: means with confidence intervals, paired differences, agreement of rankings."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,13 @@ class Estimate:
     low: float
     high: float
     n: int
+
+
+def cut(value: Estimate, low: float = 0.0, high: float = 1.0) -> Estimate:
+    """Return an estimate whose interval is cut at the bounds of its values, for a share 0 and 1; without interval, it stays as it is."""
+    if math.isnan(value.low) or (value.low >= low and value.high <= high):
+        return value
+    return replace(value, low=max(low, value.low), high=min(high, value.high))
 
 
 def estimate(values: np.ndarray) -> Estimate:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spurprune.evaluation.statistics import Estimate
+from spurprune.evaluation.statistics import Estimate, cut
 from spurprune.storage.escaping import one_line
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class Drawing:
 def repeats_note(estimates: Iterable[Estimate]) -> str:
     """Return a figure's note on repeats, such as "n = 5 repeats, 95% CI", with a range if the numbers of repeats differ.
 
-    Intervals of shares are drawn within 0 and 100%, and the note says if one is cut there.
+    Intervals of shares are drawn within 0 and 100%, and the note says if one is cut there, and if a value is missing.
     """
     shown = list(estimates)
     counts = {e.n for e in shown if e.n}
@@ -190,7 +190,8 @@ def repeats_note(estimates: Iterable[Estimate]) -> str:
         return "nothing measured"
     low, high = min(counts), max(counts)
     number = str(high) if low == high else f"{low}–{high}"
+    missing = "" if all(e.n for e in shown) else "; missing values are left out"
     if high == 1:
-        return "n = 1 repeat, no interval"
-    cut = ", cut at 0 and 100%" if any(e.low < 0 or e.high > 1 for e in shown) else ""
-    return f"n = {number} repeats, 95% CI{cut}"
+        return f"n = 1 repeat, no interval{missing}"
+    is_cut = ", cut at 0 and 100%" if any(cut(e) is not e for e in shown) else ""
+    return f"n = {number} repeats, 95% CI{is_cut}{missing}"

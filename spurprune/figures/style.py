@@ -149,19 +149,16 @@ def _round_up(span: float) -> float:
 
 
 def line(axes: Axes, x: Sequence[float], shares: Sequence[Estimate], look: Look) -> None:
-    """Draw mean shares in per cent, joined by a line, with 95% intervals as a band; unmeasured ones are left out."""
-    shown = [(position, share) for position, share in zip(x, shares, strict=True) if share.n]
-    where = [position for position, _ in shown]
-    low, high = ([within(getattr(share, end)) for _, share in shown] for end in ("low", "high"))
-    axes.fill_between(where, low, high, color=look.colour, alpha=0.16, linewidth=0)
-    axes.plot(where, [100 * share.mean for _, share in shown], color=look.colour, marker=look.marker, linestyle=look.dashes)
+    """Draw mean shares in per cent, joined by a line, with 95% intervals as a band; missing ones leave a gap."""
+    low, high = ([within(getattr(share, end)) for share in shares] for end in ("low", "high"))
+    axes.fill_between(x, low, high, color=look.colour, alpha=0.16, linewidth=0)
+    axes.plot(x, [100 * share.mean for share in shares], color=look.colour, marker=look.marker, linestyle=look.dashes)
 
 
 def barred_line(axes: Axes, x: Sequence[float], shares: Sequence[Estimate], look: Look) -> None:
-    """Draw mean shares in per cent, joined by a line, with 95% intervals as bars; unmeasured ones are left out."""
-    shown = [(position, share) for position, share in zip(x, shares, strict=True) if share.n]
-    axes.plot([position for position, _ in shown], [100 * share.mean for _, share in shown], color=look.colour, linestyle=look.dashes)
-    for position, share in shown:
+    """Draw mean shares in per cent, joined by a line, with 95% intervals as bars; missing ones leave a gap."""
+    axes.plot(x, [100 * share.mean for share in shares], color=look.colour, linestyle=look.dashes)
+    for position, share in zip(x, shares, strict=True):
         point(axes, position, share, look)
 
 
@@ -193,7 +190,7 @@ def epoch_axis(axes: Axes, epochs: Sequence[int]) -> None:
     """Make the horizontal axis one of epochs, logarithmic since most is learned early; without recorded epochs, say so in the panel."""
     axes.set_xlabel("Epoch")
     if not epochs:
-        axes.text(0.5, 0.5, "no epochs recorded", transform=axes.transAxes, ha="center", va="center", color=NOTE_COLOUR)
+        message(axes, "no epochs recorded")
         return
     axes.set_xlabel("Epoch (log scale)")
     axes.set_xscale("log")
@@ -202,6 +199,11 @@ def epoch_axis(axes: Axes, epochs: Sequence[int]) -> None:
     ticks = different if len(different) <= MOST_EPOCHS_LABELLED else [tick for tick in marks if min(epochs) <= tick <= max(epochs)]
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.minorticks_off()
+
+
+def message(axes: Axes, text: str) -> None:
+    """Say in the middle of a panel why it is empty."""
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=NOTE_COLOUR)
 
 
 def panel_title(axes: Axes, letter: str, text: str, inches: float) -> None:
@@ -213,12 +215,14 @@ def panel_title(axes: Axes, letter: str, text: str, inches: float) -> None:
 
 
 def bars(axes: Axes, names: Sequence[str], shares: Sequence[Estimate], look: Look) -> None:
-    """Draw one hatched bar per share, in per cent, with its 95% interval; unmeasured ones are left out."""
+    """Draw one hatched bar per share, in per cent, with its 95% interval; missing ones are left out, and an empty panel says so."""
     axes.set_xticks(range(len(names)), list(names))
     axes.grid(False, axis="x")
     for position, share in enumerate(shares):
         axes.bar(position, 100 * share.mean if share.n else 0, 0.7, facecolor="white", edgecolor=look.colour, hatch="////", linewidth=1)
         point(axes, position, share, look)
+    if not any(share.n for share in shares):
+        message(axes, "nothing measured")
 
 
 def level(axes: Axes, share: float, look: Look) -> None:

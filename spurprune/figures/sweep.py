@@ -24,7 +24,7 @@ from spurprune.figures.base import (
     repeats_note,
 )
 from spurprune.figures.kind import METHODS, NAMES, NO_PRUNING, ORDERS, SPARSITIES, TEXT, Configuration, Item, Schema, Study
-from spurprune.figures.words import is_clear, percent, points
+from spurprune.figures.words import is_clear, is_repeated, percent, points
 from spurprune.pruning import plan as plans
 
 if TYPE_CHECKING:
@@ -189,12 +189,14 @@ def draw(
                 style.level(axes, one.value, levels[one.label])
             measured = [row.value for row in rows if (row.setting, row.method, row.metric) == (name, method, panel.metric)]
             style.fit_percent(axes, [*measured, *(one.level for one in lines)], panel.from_zero)
+            if not any(value.n for value in measured):
+                style.message(axes, "nothing measured")
             axes.set_xlabel(f"{candidates} pruned (%)")
             axes.set_ylabel(info.axis(panel.label))
             style.panel_title(axes, next(letters), title if axes is strip[0] else "", style.PAGE / len(panels))
     looks = {f"{order} pruned": look for order, look in style.ORDERS.items() if any(row.order == order for row in rows)}
     style.legend(figure, looks | levels)
-    style.note(figure, repeats_note(row.value for row in rows))
+    style.note(figure, repeats_note(row.value for row in rows if row.metric != MISCLASSIFICATION or spec.settings[row.setting].is_probed))
     return figure
 
 
@@ -251,6 +253,8 @@ def _changed(pruned: Sequence[SweepPoint], others: Sequence[SweepPoint], what: s
     last = pruned[-1]
     clear = next((point for point in pruned if is_clear(point.difference)), None)
     change = "does not change clearly at any sparsity" if clear is None else f"first changes clearly at {100 * clear.sparsity:g}%"
+    if not any(is_repeated(point.difference) for point in pruned):
+        change = "cannot be judged, which takes two repeats"
     text = f"When {what} are pruned, {IN_WORDS[last.metric]} {change}"
     for point in dict.fromkeys(one for one in (clear, last) if one is not None):
         text += f"; at {100 * point.sparsity:g}%, it is {percent(point.value)} (paired difference {points(point.difference)})"

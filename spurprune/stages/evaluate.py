@@ -1,7 +1,8 @@
 """evaluate: the metrics of one run, one row per metric and repeat."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,20 @@ from spurprune.data.probe import Probe
 from spurprune.data.samples import Samples
 from spurprune.errors import DataError
 from spurprune.evaluation import metrics
+from spurprune.evaluation.missing import Missing, joined
+from spurprune.machine.logs import log
 from spurprune.pruning import plan as plans
 from spurprune.storage import schemas, tables
 from spurprune.storage.provenance import trace
 from spurprune.storage.tables import to_numpy
 
 Row = dict[str, Any]
+UNDEFINED = {  # why a metric of the probe has no value
+    "spurious_misclassification": "no sample of the probe's target is known to have the feature",
+    "baseline_misclassification": "no sample of the probe's target is known to lack the feature",
+    "reverse_misclassification": "no sample is of the probe's source",
+    "spurious_accuracy": "no sample of the probe's target is known to have the feature",
+}
 
 
 def run(
@@ -41,8 +50,8 @@ def run(
     """Write the metrics of a run.
 
     ``setting`` is what ``config.blocks.evaluation`` returns. ``names`` are the setting, method, plan and block that head every row. Without
-    a probe, the metrics that need one are absent. Raises DataError if a file is not of this run, or if predictions are missing, of other
-    samples or not finite.
+    a probe, the metrics that need one are absent. A metric that is undefined in a repeat is null with n = 0; the log and the file's notes
+    say why. Raises DataError if a file is not of this run, or if predictions are missing, of other samples or not finite.
     """
     asked = {**provenance.place, **names}
     provenance = trace(
@@ -57,6 +66,7 @@ def run(
     predicted = tables.read(predictions, schemas.PREDICTIONS)
     counts = tables.read_metadata(plan, schemas.PLAN)["counts"]
     rows: list[Row] = []
+    missing: list[Missing] = []
     for repeat in repeats:
         one = of_samples.by_repeat[repeat]
         mine = tables.rows_of(predicted, repeat)
@@ -66,11 +76,19 @@ def run(
             part = mine.filter(pc.equal(mine.column("split").cast(pa.string()), split))
             if len(part):
                 seen = _observed(part, one, of_samples.grouping, setting["overlay_attribute"], info.num_classes, str(predictions))
-                rows.extend({"repeat": repeat, "split": split, **row} for row in _split_rows(seen, one, of_samples.grouping, probe))
+                found, reasons = _split_rows(seen, one, of_samples.grouping, probe)
+                rows.extend({"repeat": repeat, "split": split, **row} for row in found)
+                missing.extend(Missing(split, metric, reason, (repeat,)) for metric, reason in reasons.items())
+            elif split == "test":
+                log.warning("%s, repeat %d: there is no test sample, so the run has no test metrics", names["setting"], repeat)
+    missing = joined(missing)
+    for one_kind in missing:
+        log.warning("%s: %s", names["setting"], one_kind.sentence)
+    notes = {**provenance.notes, "missing": [one_kind.to_plain() for one_kind in missing]} if missing else provenance.notes
     parsed = plans.parse(names["plan"])
     head = {**names, "strategy": parsed.strategy, "score": parsed.score, "order": parsed.order, "sparsity": parsed.sparsity}
     columns = {name: pa.array([{**head, **row}.get(name) for row in rows], kind) for name, kind in schemas.METRICS.columns.items()}
-    tables.write(output, pa.table(columns), schemas.METRICS, provenance)
+    tables.write(output, pa.table(columns), schemas.METRICS, replace(provenance, notes=notes))
 
 
 def _require_complete(mine: pa.Table, samples: Samples, featured_classes: str | None, probe: Probe | None, where: str) -> None:
@@ -142,20 +160,39 @@ def _observed(
     return _Observed(logits.argmax(axis=1), label, grouping.numbers(label, values), carrier, natural)
 
 
-def _split_rows(seen: _Observed, samples: Samples, grouping: Grouping, probe: Probe | None) -> list[Row]:
+def _split_rows(seen: _Observed, samples: Samples, grouping: Grouping, probe: Probe | None) -> tuple[list[Row], dict[str, str]]:
+    """Return one split's rows, and why metrics of the whole split are undefined, by metric.
+
+    Groups and classes that have training samples are promised: without one of them in the split, what summarises over them is undefined.
+    """
+    train = samples.rows("train")
+    train_groups, train_classes = metrics.counts_of(samples.group[train]), metrics.counts_of(samples.label[train])
     groups = metrics.group_accuracies(seen.predicted, seen.label, seen.group)
-    train = samples.group[samples.rows("train")]
-    train_counts = {int(g): int(n) for g, n in zip(*np.unique(train[train >= 0], return_counts=True), strict=True)}
     predicted, label = seen.predicted[seen.natural], seen.label[seen.natural]
     classes = metrics.group_accuracies(predicted, label, label)
-    return [
+    lacking = metrics.lacking(groups, train_groups)
+    shown = sorted({**groups, **dict.fromkeys(lacking, (0, math.nan))}.items())
+    whole = [
         _row("accuracy", len(label), metrics.accuracy(predicted, label)),
-        _row("accuracy_weighted", len(seen.label), metrics.weighted_accuracy(groups, train_counts)),
-        _row("worst_group_accuracy", len(seen.label), metrics.worst_group_accuracy(groups)),
-        _row("worst_class_accuracy", len(label), metrics.worst_group_accuracy(classes)),
+        _row("accuracy_weighted", len(seen.label), metrics.weighted_accuracy(groups, train_groups)),
+        _row("worst_group_accuracy", len(seen.label), metrics.worst_group_accuracy(groups, train_groups)),
+        _row("worst_class_accuracy", len(label), metrics.worst_group_accuracy(classes, train_classes)),
         *(_probe_rows(seen, probe) if probe else []),
-        *(_row("group_accuracy", n, value, grouping.name(g)) for g, (n, value) in groups.items()),
     ]
+    of_groups = [_row("group_accuracy", n, value, grouping.name(g)) for g, (n, value) in shown]
+    no_group = _no_sample_of(grouping.name(g) for g in lacking) or "no sample is known to belong to a group"
+    why = UNDEFINED | {
+        "accuracy_weighted": no_group if train_groups else "no training sample is known to belong to a group",
+        "worst_group_accuracy": no_group,
+        "worst_class_accuracy": _no_sample_of(grouping.classes[c] for c in metrics.lacking(classes, train_classes)),
+    }
+    return whole + of_groups, {row["metric"]: why[row["metric"]] for row in whole if row["value"] is None}
+
+
+def _no_sample_of(names: Iterable[str]) -> str:
+    """Return that no sample is of any of the named groups or classes, empty without names."""
+    quoted = [f"'{name}'" for name in names]
+    return f"no sample is of {' or '.join(quoted)}, which training has" if quoted else ""
 
 
 def _probe_rows(seen: _Observed, probe: Probe) -> list[Row]:
@@ -172,4 +209,5 @@ def _probe_rows(seen: _Observed, probe: Probe) -> list[Row]:
 
 
 def _row(metric: str, n: int, value: float, group: str | None = None) -> Row:
-    return {"metric": metric, "n": n, "value": None if np.isnan(value) else value, "group": group}
+    undefined = math.isnan(value)
+    return {"metric": metric, "n": 0 if undefined else n, "value": None if undefined else value, "group": group}

@@ -14,6 +14,7 @@ from spurprune.data.samples import Samples
 from spurprune.evaluation.frame import read_histories, read_metrics
 from spurprune.figures import style
 from spurprune.figures.base import Material, Ranking, Spec
+from spurprune.figures.words import remarks
 from spurprune.storage import schemas, tables
 from spurprune.storage.escaping import one_line
 from spurprune.storage.files import write_text
@@ -43,7 +44,8 @@ def run(*, inputs: Paths, spec: Mapping[str, Any], mixed_code: bool, outputs: Ma
         subject = f"configuration {provenance.config_hash}, code {provenance.code_version}"
         style.save(drawing.figure, outputs["pdf"], outputs["png"], asked.title, subject)
     write_text(outputs["csv"], to_csv(drawing.numbers))
-    write_text(outputs["findings"], "".join(f"- {one_line(sentence)}\n" for sentence in drawing.findings))
+    findings = [*drawing.findings, *remarks(drawing.numbers)]
+    write_text(outputs["findings"], "".join(f"- {one_line(sentence)}\n" for sentence in findings))
 
 
 def read_material(inputs: Paths) -> Material:

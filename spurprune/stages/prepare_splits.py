@@ -1,7 +1,7 @@
 """prepare_splits: a setting's samples for one block: splits, carriers, groups."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from spurprune import seeds
+from spurprune.data import consistency, subsets
 from spurprune.data import samples as sampling
-from spurprune.data import subsets
 from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
 from spurprune.data.inputs import Manifest, read_manifest
 from spurprune.errors import DataError
@@ -33,10 +33,10 @@ def run(
     """Write the samples of every repeat.
 
     ``setting`` is what ``config.blocks.samples`` returns; ``difficulty`` is the base setting's if the carriers are chosen by difficulty.
-    Raises DataError if the dataset lacks what the setting names, or an invariant does not hold.
+    Raises DataError if the dataset lacks what the setting names, if no sample is what a key promises, or an invariant does not hold.
     """
     info = read_manifest(manifest)
-    carriers = setting["carriers"]
+    name, carriers = provenance.setting, setting["carriers"]
     origins = [tables.origin_of(base, schemas.BASE, {"dataset": info.dataset})]
     if difficulty is not None:
         of_base = {**provenance.place, "setting": carriers["base"], "score": carriers["score"]}
@@ -46,8 +46,15 @@ def run(
     _require_dataset(rows, info, str(base))
     ranks = None if difficulty is None else tables.read(difficulty, schemas.DIFFICULTY, ["repeat", "sample_id", "rank"])
     attributes = attributes_of(info, setting["overlay_attribute"])
-    grouping = Grouping(info.classes, tuple(_known(attributes, name, info) for name in setting["groups"]))
-    samples = [_one_repeat(repeat, rows, ranks, setting, info, attributes, grouping) for repeat in repeats]
+    grouping = Grouping(info.classes, tuple(_known(attributes, one, info) for one in setting["groups"]))
+    consistency.check_groups(grouping.attributes, name)
+    feature = _feature(setting, info, attributes, name)
+    _check_base(rows, feature, setting, info, name)
+    samples = [_one_repeat(repeat, rows, ranks, setting, info, feature, grouping) for repeat in repeats]
+    for one in samples:
+        consistency.check_validation(one, setting["validation"], name)
+        if feature.source is not None:
+            consistency.check_source(one, feature.source, info.classes[feature.source], name)
     counts = {name: int((samples[0].split == name).sum()) for name in SPLITS}
     as_released = setting["validation"] in ("official", "none") and not setting["subset"]["parts"]
     declared = info.split_counts if as_released else counts
@@ -89,9 +96,43 @@ def _known(attributes: Mapping[str, Attribute], name: str, info: Manifest) -> At
     return attributes[name] if name in attributes else info.attribute(name)  # raises DataError
 
 
-def _codes(attributes: Mapping[str, Attribute], values: Mapping[str, str], info: Manifest) -> dict[str, int]:
-    """Return named attribute values as codes; raises DataError for an unknown attribute or value."""
-    return {name: _known(attributes, name, info).code(value) for name, value in values.items()}
+@dataclass(frozen=True)
+class _Feature:
+    """Which classes and values the setting ties to the feature, as labels and codes.
+
+    ``source`` is the class that the feature goes with, None if the setting names none; ``where`` the values of natural carriers;
+    ``aligned`` maps labels to the values that go with them in training.
+    """
+
+    source: int | None
+    where: Mapping[str, int]
+    aligned: Mapping[int, Mapping[str, int]]
+
+
+def _feature(setting: Mapping[str, Any], info: Manifest, attributes: Mapping[str, Attribute], name: str) -> _Feature:
+    carriers = setting["carriers"]
+    source = consistency.class_index(info, carriers["class"], f"{name}, probe.source or carriers.class") if "class" in carriers else None
+    where = consistency.codes(attributes, carriers.get("where", {}), info, f"{name}.carriers.where")
+    aligned = {
+        consistency.class_index(info, label, f"{name}.aligned"): consistency.codes(attributes, tied, info, f"{name}.aligned.{label}")
+        for label, tied in setting["aligned"].items()
+    }
+    return _Feature(source, where, aligned)
+
+
+def _check_base(rows: pa.Table, feature: _Feature, setting: Mapping[str, Any], info: Manifest, name: str) -> None:
+    """Raise DataError if the dataset's training samples, before a subset is taken, have none of the values that a key names.
+
+    The overlay's attribute is left out, since its carriers are not drawn yet; the configuration's checks cover it.
+    """
+    split = to_numpy(rows.column("split"))
+    trained = (split == "train") | ((split == "validation") & (not isinstance(setting["validation"], str)))
+    label = to_numpy(rows.column("label"))[trained]
+    values = {one.name: to_numpy(rows.column(f"attribute_{one.name}").fill_null(-1))[trained] for one in info.attributes}
+    consistency.check_occurs(label, values, feature.where, feature.source, info, f"{name}.carriers.where")
+    for tied_label, tied in feature.aligned.items():
+        natural = {attribute: code for attribute, code in tied.items() if attribute in values}
+        consistency.check_occurs(label, values, natural, tied_label, info, f"{name}.aligned.{info.classes[tied_label]}")
 
 
 def _one_repeat(
@@ -100,7 +141,7 @@ def _one_repeat(
     ranks: pa.Table | None,
     setting: Mapping[str, Any],
     info: Manifest,
-    attributes: Mapping[str, Attribute],
+    feature: _Feature,
     grouping: Grouping,
 ) -> sampling.Samples:
     label = to_numpy(rows.column("label"))
@@ -119,10 +160,9 @@ def _one_repeat(
         carrier[_drawn(repeat, sample_id, label, split, ranks, carriers, info)] = 1
         values[setting["overlay_attribute"]] = carrier.astype(np.int16)
     elif carriers["choose"] == "natural":
-        carrier = sampling.has(values, _codes(attributes, carriers["where"], info), len(label))
+        carrier = sampling.has(values, feature.where, len(label))
     else:
         carrier = np.full(len(label), -1, dtype=np.int8)
-    aligned = {info.class_index(name): _codes(attributes, tied, info) for name, tied in setting["aligned"].items()}
     return sampling.Samples(
         repeat=repeat,
         sample_id=sample_id,
@@ -130,7 +170,7 @@ def _one_repeat(
         label=label,
         attributes=values,
         carrier=carrier,
-        aligned=sampling.alignment(label, values, aligned),
+        aligned=sampling.alignment(label, values, feature.aligned),
         group=grouping.numbers(label, values),
     )
 
@@ -139,8 +179,8 @@ def _subset(repeat: int, rows: pa.Table, label: np.ndarray, split: np.ndarray, s
     parts = [
         subsets.Part(
             name,
-            info.class_index(part["class"]),
-            {attribute: info.attribute(attribute).code(value) for attribute, value in part.get("where", {}).items()},
+            consistency.class_index(info, part["class"], f"subset.parts.{name}.class"),
+            consistency.codes({}, part.get("where", {}), info, f"subset.parts.{name}.where"),
             part.get("count"),
             part.get("fill_to"),
             part.get("choose", "random"),

@@ -21,6 +21,8 @@ from spurprune.storage import schemas, tables
 from spurprune.storage.provenance import trace
 from spurprune.storage.words import REASONS
 
+WAY_OUT = "change the setting so that it has some"
+
 
 def run(
     *,
@@ -37,8 +39,8 @@ def run(
     """Write the weight of every training sample of every repeat, and why: 0 = pruned, 1 = kept, others as the strategy weighs them.
 
     ``plan`` is a plan's name; ``difficulty`` is None if it names no score, ``partition`` if it names no partition, or the classes.
-    ``setting`` holds the setting's probe. Raises PlanError if the samples lack what the plan needs, or that names a class which would be
-    left empty.
+    ``setting`` holds the setting's probe. Raises PlanError if the samples lack what the plan needs, if a sparsity above 0 would
+    prune nothing, or that names a class which would be left empty.
     """
     parsed = plans.parse(plan)
     weigh = plugins.load("strategies", parsed.strategy).weigh
@@ -76,12 +78,11 @@ def run(
         try:
             weights = weigh(request)
             _check(weights, request, info.classes)
+            _check_effect(weights, request, info.classes)
         except PlanError as error:
             raise PlanError(f"{where}: {error}") from error
         if weights.notice:
             log.warning("%s: %s", where, weights.notice)
-        if plans.parse(plan).sparsity is not None and not weights.candidates.any():
-            log.warning("%s: no training sample may be pruned by this plan, so it prunes nothing", where)
         visits = weights.visits
         counts[str(repeat)] = _counts(weights, request.carrier)
         parts.append(
@@ -137,6 +138,28 @@ def _check(weights: Weights, request: Request, classes: Sequence[str]) -> None:
     for value in np.setdiff1d(label, label[weight > 0]):
         way_out = "choose another partition" if request.plan.sparsity is None else "lower the sparsity"
         raise PlanError(f"class '{classes[int(value)]}' would lose all its {int((label == value).sum())} training samples; {way_out}.")
+
+
+def _check_effect(weights: Weights, request: Request, classes: Sequence[str]) -> None:
+    """Raise PlanError if a plan with a sparsity has no candidates, lacks those of a class, or prunes none although it is above 0."""
+    plan = request.plan
+    if plan.sparsity is None:
+        return
+    what = plugins.declared("strategies", plan.strategy, "CANDIDATES", "all training samples")
+    count = int(weights.candidates.sum())
+    if not count:
+        raise PlanError(f"the candidates are {what}, of which there are none, so nothing could be pruned; remove the plan or {WAY_OUT}.")
+    if "aligned" in plugins.declared("strategies", plan.strategy, "NEEDS", ()):
+        for value in np.setdiff1d(request.label[request.aligned >= 0], request.label[weights.candidates]):
+            raise PlanError(
+                f"the candidates are {what}, of which class '{classes[int(value)]}' has none although 'aligned' names it; remove the class "
+                f"from 'aligned' or {WAY_OUT}."
+            )
+    if float(plan.sparsity) > 0 and (weights.weight > 0).all():
+        raise PlanError(
+            f"the candidates are {what}, {count:,} samples, of which a sparsity of {plan.sparsity} rounds to none, so nothing would be "
+            "pruned; raise the sparsity or remove the plan."
+        )
 
 
 def _counts(weights: Weights, carrier: np.ndarray) -> dict[str, int | None]:

@@ -10,7 +10,9 @@ import pyarrow.compute as pc
 
 from spurprune.config import methods
 from spurprune.errors import DataError
-from spurprune.evaluation.selection import Candidate, check_comparable, choose, mean_value
+from spurprune.evaluation.missing import reason_in
+from spurprune.evaluation.selection import Candidate, check_comparable, choose, mean_value, tie
+from spurprune.machine.logs import log
 from spurprune.storage import schemas, tables
 from spurprune.storage.files import write_text
 from spurprune.storage.provenance import require_compatible
@@ -30,7 +32,7 @@ def run(
     ``metrics`` maps each candidate's name to the metrics of its tuning runs, one file per block; ``method`` is the complete entry;
     ``names`` holds the setting and the method; ``outputs`` names selection, for readers, and choice, for the runs that use it, which is
     the same whatever the others reached. The candidate with the highest mean over repeats of the metric ``tuning.by`` wins, ties going
-    to the first in grid order. Only validation rows are read. Raises DataError if a candidate lacks the metric.
+    to the first in grid order, which the log says. Only validation rows are read. Raises DataError if a candidate lacks the metric.
     """
     by, name = method["tuning"]["by"], names["method"]
     asked = {**names, "plan": method["tuning"]["plan"]}
@@ -41,10 +43,13 @@ def run(
     ]
     require_compatible(origins, mixed_code=mixed_code)
     candidates = [
-        Candidate(candidate, coordinates, _values(metrics[candidate], by)) for candidate, coordinates in methods.candidates(method).items()
+        Candidate(candidate, coordinates, *_values(metrics[candidate], by)) for candidate, coordinates in methods.candidates(method).items()
     ]
     check_comparable(candidates, by, name)
     chosen = choose(candidates)
+    tied = tie({one.name: mean_value(one) for one in candidates})
+    if tied:
+        log.warning("%s, method '%s', validation %s: %s", names["setting"], name, by, tied)
     choice = {"chosen": chosen.name, "coordinates": dict(chosen.coordinates)}
     content = {
         "setting": names["setting"],
@@ -65,14 +70,22 @@ def run(
         write_text(outputs[name], json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def _values(paths: Sequence[Path], by: str) -> dict[int, float | None]:
-    """Return the metric ``by`` on validation samples by repeat, in order of repeats; raises DataError if two files share a repeat."""
+def _values(paths: Sequence[Path], by: str) -> tuple[dict[int, float | None], dict[int, str]]:
+    """Return the metric ``by`` on validation samples by repeat, in order of repeats, and why it is undefined where the file says so.
+
+    Raises DataError if two files share a repeat.
+    """
     wanted = (pc.field("split") == "validation") & (pc.field("metric") == by) & pc.field("group").is_null()
     found: dict[int, float | None] = {}
+    reasons: dict[int, str] = {}
     for path in paths:
+        notes = tables.read_metadata(path, schemas.METRICS)["notes"]
         rows: pa.Table = tables.read(path, schemas.METRICS).filter(wanted)
         for repeat, value in zip(rows.column("repeat").to_pylist(), rows.column("value").to_pylist(), strict=True):
             if repeat in found:
                 raise DataError(f"{path} holds the validation {by} of repeat {repeat} a second time; delete the file and rerun.")
             found[repeat] = value
-    return dict(sorted(found.items()))
+            reason = reason_in(notes, "validation", by, repeat)
+            if reason is not None:
+                reasons[repeat] = reason
+    return dict(sorted(found.items())), reasons

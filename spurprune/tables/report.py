@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from spurprune.evaluation.statistics import Estimate
+from spurprune.evaluation.statistics import Estimate, cut
 from spurprune.storage.escaping import markdown
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from spurprune.evaluation.frame import Metrics
 
 NOT_KNOWN = "–"
+SHARE = (0.0, 1.0)  # the bounds of a share
 
 
 class Run(NamedTuple):
@@ -59,11 +60,15 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """``rows``, records of one dataclass, are for the CSV file; ``introduction``, in Markdown, and ``sections`` for the Markdown file."""
+    """``rows``, records of one dataclass, are for the CSV file; the rest for the Markdown file.
+
+    ``introduction`` and ``notes``, which stand below the sections, are in Markdown.
+    """
 
     rows: Sequence[Any]
     introduction: str
     sections: Sequence[Section]
+    notes: Sequence[str] = ()
 
 
 def to_markdown(title: str, report: Report) -> str:
@@ -73,19 +78,61 @@ def to_markdown(title: str, report: Report) -> str:
         header, *rows = ([_cell(cell) for cell in cells] for cells in (section.header, *section.rows))
         ruler = [":--", *["--:"] * (len(header) - 1)]
         lines += ["", f"## {markdown(section.heading)}", "", *(f"| {' | '.join(cells)} |" for cells in (header, ruler, *rows))]
+    for note in report.notes:
+        lines += ["", note]
     return "\n".join([*lines, ""])
 
 
-def interval(value: Estimate, scale: float = 1, digits: int = 2, sign: bool = False) -> str:
+def interval(
+    value: Estimate,
+    scale: float = 1,
+    digits: int = 2,
+    sign: bool = False,
+    *,
+    bounds: tuple[float, float] | None = None,
+    repeats: int | None = None,
+) -> str:
     """Return an estimate as text: "41.2 ± 8.3", only the mean if there is no interval, a dash if there is no value.
 
-    With ``sign``, positive means have a plus, as for differences; what rounds to zero has no sign.
+    With ``sign``, positive means have a plus, as for differences; what rounds to zero has no sign. An interval that leaves the ``bounds``
+    of the values, such as (0, 1) for a share, is cut there and written with both ends: "98.5 [95.1, 100.0]". If the value is of fewer than
+    all ``repeats``, their number is added: "41.2 ± 8.3 (n = 4)".
     """
     if not value.n:
         return NOT_KNOWN
-    mean = f"{value.mean * scale:{'+' if sign else ''}.{digits}f}"
-    mean = mean.lstrip("+-") if float(mean) == 0 else mean.replace("-", "−")
-    return mean if math.isnan(value.low) else f"{mean} ± {(value.high - value.mean) * scale:.{digits}f}"
+
+    def number(of: float) -> str:
+        text = f"{of * scale:{'+' if sign else ''}.{digits}f}"
+        return text.lstrip("+-") if float(text) == 0 else text.replace("-", "−")
+
+    text = number(value.mean)
+    within = value if bounds is None else cut(value, *bounds)
+    if within is not value:
+        text += f" [{number(within.low)}, {number(within.high)}]"
+    elif not math.isnan(value.low):
+        text += f" ± {(value.high - value.mean) * scale:.{digits}f}"
+    return text if repeats is None or value.n >= repeats else f"{text} (n = {value.n})"
+
+
+def lone_means(values: Iterable[Estimate]) -> list[str]:
+    """Return a note on means without interval, if there are any."""
+    if not any(value.n and math.isnan(value.low) for value in values):
+        return []
+    return ["A mean alone has no interval: it is of one repeat, or all repeats are equal."]
+
+
+def cuts(values: Iterable[Estimate], bounds: tuple[float, float], what: str) -> list[str]:
+    """Return a note on intervals that leave the ``bounds`` of their values, if there are any; ``what`` says in words what is cut where."""
+    if all(cut(value, *bounds) is value for value in values):
+        return []
+    return [f"Intervals of {what}; those that are cut show both ends, and the CSV file has them whole."]
+
+
+def fewer_repeats(values: Iterable[Estimate], repeats: int) -> list[str]:
+    """Return a note on values that are missing in some of the ``repeats``, if there are any."""
+    if all(value.n in (0, repeats) for value in values):
+        return []
+    return ["Where a cell gives n, the value is missing in the other repeats."]
 
 
 def number_of_repeats(counts: Iterable[int]) -> str:

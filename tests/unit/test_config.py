@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from spurprune.config import loading
+from spurprune.config import check_feature, check_settings, loading
 from spurprune.config.config import Config
 from spurprune.config.merging import merge
+from spurprune.data.catalogue import dataset_entry
 from spurprune.data.registry import registry
 from spurprune.errors import ConfigError
 
@@ -197,6 +198,10 @@ WRONG_SETTINGS = [
     ("digits/reference/early/training", {"optimizer": {"lr": -5}}, "digits.reference.early.training.optimizer.lr is -5, but must be above"),
     ("digits/carriers/class", "3", "digits.carriers.class is '3', but the probe's source is '5'; the overlay goes with one class"),
     ("digits-count/grid", {"carrier.count": [3]}, "digits-count.grid: 'carrier.count' is not a key of the setting, since"),
+    # what the feature goes with
+    ("digits/aligned", {"5": {"line": "without"}}, "digits.aligned.5.line is 'without', but '5' is the class that the feature goes with"),
+    ("digits/aligned", {"3": {"line": "with"}}, "digits.aligned.3.line is 'with', but the overlay is laid over samples of '5' alone, so"),
+    ("digits/aligned", {"9": {"line": "with"}}, "digits.aligned.9.line is 'with', but the overlay is laid over samples of '5' alone, so"),
 ]  # fmt: skip
 
 
@@ -208,6 +213,80 @@ def test_mistakes_in_the_main_file(
         load(main={path: value})
     assert expected in str(error.value)
     assert_one_sentence(str(error.value))
+
+
+WATERBIRDS = {
+    "probe": {"source": "waterbird", "target": "landbird"},
+    "carriers": {"choose": "natural", "where": {"background": "water"}},
+    "overlay": None,
+    "aligned": {"landbird": {"background": "land"}, "waterbird": {"background": "water"}},
+}
+LANDBIRDS = {"source": "landbird", "target": "waterbird"}
+ON_WATER = {"landbird": {"background": "water"}, "waterbird": {"background": "water"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, None),
+        ({"probe": None}, None),
+        ({"probe": {"source": "waterbird", "target": "others"}}, None),
+        ({"aligned": {}}, None),
+        (
+            {"probe": LANDBIRDS},
+            "birds.aligned.landbird.background is 'land', but 'landbird' is the class that the feature goes with, and carriers have "
+            "'water'; set it to 'water' or correct the probe's source or the carriers.",
+        ),
+        ({"probe": LANDBIRDS, "carriers": {"choose": "natural", "where": {"background": "land"}}}, None),
+        (
+            {"carriers": {"choose": "natural", "where": {"background": "land"}}},
+            "birds.aligned.landbird is what carriers show, but 'landbird' is the probe's target, which is tested for being taken for "
+            "'waterbird' because of it; name the values that go with 'landbird' in training, or another target.",
+        ),
+        (
+            {"aligned": ON_WATER},
+            "birds.aligned.landbird is what carriers show, but 'landbird' is the probe's target, which is tested for being taken for "
+            "'waterbird' because of it; name the values that go with 'landbird' in training, or another target.",
+        ),
+        ({"aligned": ON_WATER, "probe": None}, None),
+    ],
+)
+def test_the_feature_goes_with_the_source_class_alone(
+    changes: dict[str, Any], expected: str | None, assert_one_sentence: Callable[[str], None]
+) -> None:
+    if expected is None:
+        check_feature.check("birds", WATERBIRDS | changes)
+        return
+    with pytest.raises(ConfigError) as error:
+        check_feature.check("birds", WATERBIRDS | changes)
+    assert str(error.value) == expected
+    assert_one_sentence(expected)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "validation", "subset", "expected"),
+    [
+        ("digits", "official", {}, True),
+        ("digits", "none", {}, False),
+        ("cifar10", "official", {}, False),
+        ("cifar10", 0.1, {}, True),
+        ("cifar10", "official", {"some": {"class": "cat", "count": 9, "rest": "hold_out"}}, True),
+        ("cifar10", "official", {"some": {"class": "cat", "count": 9}}, False),
+    ],
+)
+def test_what_is_known_of_a_validation_split(
+    load: Callable[..., Config], dataset: str, validation: Any, subset: dict[str, Any], expected: bool
+) -> None:
+    setting = {"dataset": dataset, "validation": validation, "subset": {"parts": subset}}
+    assert check_settings.is_validated(setting, load()) is expected
+
+
+@pytest.mark.parametrize(("split", "expected"), [(None, False), ({"test": 0.2}, False), ({"validation": 0.1}, True), ("fold", True)])
+def test_own_data_may_have_no_validation_split(split: Any, expected: bool) -> None:
+    block = {"reader": "table", "path": "birds.csv", "label": "species", "vectors": "birds.npy"} | (
+        {} if split is None else {"split": split}
+    )
+    assert dataset_entry("birds", {"birds": block}).validated is expected
 
 
 @pytest.mark.parametrize(("path", "value", "expected"), WRONG_SETTINGS)

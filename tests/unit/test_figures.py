@@ -4,7 +4,7 @@ import csv
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,14 @@ from spurprune.dag import plugins
 from spurprune.data.grouping import Attribute
 from spurprune.data.inputs import Manifest
 from spurprune.errors import DataError
+from spurprune.evaluation.series import UNKNOWN
 from spurprune.evaluation.statistics import Estimate, estimate
 from spurprune.figures import style, sweep, window, words
 from spurprune.figures.base import MISCLASSIFIED_LABEL, Drawing, Material, Ranking, SettingInfo, Spec, repeats_note
 from spurprune.figures.kinds import carrier_count, difficulty_quartiles, difficulty_range, general_pruning, group_pruning, montage
 from spurprune.figures.spectrum import Spectrum, spectrum
 from spurprune.storage.tidy import to_csv
-from tests.reporting import grouping, history_of, metrics_of, training_samples
+from tests.reporting import Values, grouping, history_of, metrics_of, training_samples
 
 REPEATS = 3
 CLASSES = tuple("0123456789")
@@ -42,8 +43,10 @@ HALF = 4.302653 * 0.1 / math.sqrt(3)  # half of its 95% interval, by Student's t
     ("counts", "note"),
     [
         ([5, 5], "n = 5 repeats, 95% CI"),
-        ([5, 4, 0], "n = 4–5 repeats, 95% CI"),
+        ([5, 4], "n = 4–5 repeats, 95% CI"),
+        ([5, 4, 0], "n = 4–5 repeats, 95% CI; missing values are left out"),
         ([1, 1], "n = 1 repeat, no interval"),
+        ([1, 0], "n = 1 repeat, no interval; missing values are left out"),
         ([0], "nothing measured"),
     ],
 )
@@ -55,13 +58,49 @@ def test_the_note_gives_the_number_of_repeats(counts: list[int], note: str) -> N
     ("value", "share", "difference"),
     [
         (Estimate(0.34, 0.2149, 0.46, 5), "34.0% [21.5, 46.0]", "+34.0 points [+21.5, +46.0]"),
-        (Estimate(-0.26, -0.381, 0.0001, 5), "−26.0% [−38.1, 0.0]", "−26.0 points [−38.1, 0.0]"),
+        (Estimate(0.02, -0.01, 0.05, 5), "2.0% [0.0, 5.0]", "+2.0 points [−1.0, +5.0]"),
+        (Estimate(0.97, 0.9, 1.04, 5), "97.0% [90.0, 100.0]", "+97.0 points [+90.0, +104.0]"),
+        (Estimate(0.26, 0.0, 1.0, 5), "26.0% [0.0, 100.0]", "+26.0 points [0.0, +100.0]"),
         (Estimate(0.5, math.nan, math.nan, 1), "50.0%", "+50.0 points"),
         (Estimate(math.nan, math.nan, math.nan, 0), "not measured", "not measured"),
     ],
 )
 def test_numbers_in_words(value: Estimate, share: str, difference: str) -> None:
     assert (words.percent(value), words.points(value)) == (share, difference)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A row of a figure's numbers."""
+
+    share: Estimate
+    difference_to_easiest: Estimate = UNKNOWN
+
+
+def test_remarks_say_what_is_cut_and_what_is_of_fewer_repeats() -> None:
+    whole, wide = Estimate(0.5, 0.4, 0.6, 3), Estimate(0.97, 0.9, 1.04, 3)
+    cut = "Intervals of shares are cut at 0 and 100%; the CSV file has them whole."
+    assert words.remarks([Numbers(whole, Estimate(-0.2, -0.4, 0.1, 3)), Numbers(UNKNOWN)]) == []
+    assert words.remarks([Numbers(whole), Numbers(wide), Numbers(wide)]) == [cut]
+    fewer = words.remarks([Numbers(whole), Numbers(Estimate(0.5, math.nan, math.nan, 1)), Numbers(Estimate(0.5, 0.4, 0.6, 2))])
+    assert fewer == ["Some values are of 1 or 2 instead of 3 repeats, since they are missing in the others; the CSV file says which."]
+    assert words.remarks([]) == []
+
+
+def test_a_missing_value_is_a_gap_in_a_line() -> None:
+    shares = [Estimate(0.5, 0.4, 0.6, 3), UNKNOWN, Estimate(0.7, math.nan, math.nan, 1)]
+    for draw in (style.line, style.barred_line):
+        axes = style.new_figure(3, 2).subplots()
+        draw(axes, [1, 2, 3], shares, style.HARDEST)
+        np.testing.assert_array_equal(axes.lines[0].get_ydata(), [50, np.nan, 70])
+
+
+def test_an_empty_panel_of_a_sweep_says_so() -> None:
+    values: Values = {"spurious_misclassification": [0.5, 0.4], "accuracy": [None, None]}
+    runs = {("fives", "erm", plan): values for plan in ("none", "random-0.10")}
+    drawing = general_pruning.make(Material(metrics=metrics_of(runs)), SPEC)
+    texts = [[text.get_text() for text in axes.texts] for axes in drawing.figure.axes]
+    assert texts == [[], ["nothing measured"]]
 
 
 def test_a_difference_is_clear_where_its_interval_leaves_out_zero() -> None:
@@ -144,6 +183,17 @@ def test_findings_of_a_sweep_name_the_least_sparsity_of_a_clear_change() -> None
     )
 
 
+def test_one_repeat_cannot_show_a_clear_change() -> None:
+    alone = {("fives", "erm", plan): {"spurious_misclassification": [0.5], "accuracy": [0.9]} for plan in ("none", "random-0.10")}
+    missing = {("fives", "erm", plan): {"spurious_misclassification": [None], "accuracy": [0.9]} for plan in ("none", "random-0.10")}
+    for runs, value in ((alone, "50.0% (paired difference 0.0 points)"), (missing, "not measured (paired difference not measured)")):
+        rows = sweep.numbers(metrics_of(runs), SPEC, ["spurious_misclassification", "accuracy"])
+        _, change = sweep.findings(rows, SPEC, "carriers", general_pruning.PANELS)
+        assert change.startswith(
+            f"When random carriers are pruned, misclassification cannot be judged, which takes two repeats; at 10%, it is {value}"
+        )
+
+
 def test_published_values_are_lines_in_the_panel_of_their_metric_and_in_the_legend() -> None:
     source = "Mulchandani and Kim 2025, Table 1"
     jtt = {"name": "JTT", "metric": "worst_group_accuracy", "value": 0.867, "source": source}
@@ -211,6 +261,8 @@ def test_windows_differ_from_the_easiest_of_their_strength() -> None:
     assert rows[2].difference.mean == pytest.approx(0.5)  # .4, .5, .6
     assert rows[2].difference.high == pytest.approx(0.5 + HALF)
     assert difficulty_range.late_share(rows[:3]) == pytest.approx(0.8)  # .1 at 0, .2 half-way, .6 at 80: .4 of .5
+    missing = replace(rows[1], misclassification=UNKNOWN)
+    assert difficulty_range.late_share([rows[0], missing, rows[2]]) == pytest.approx(0.5)  # .35 half-way between the measured ones
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,10 @@ def test_a_sweep_from_files(sweep: dict[str, list[Path]], tmp_path: Path) -> Non
     missing = next(row for row in rows if row["metric"] == "worst_group_accuracy")
     assert (missing["value"], missing["value_ci_low"], missing["value_repeats"]) == ("", "", "0")
     findings = out["findings"].read_text().splitlines()
-    assert len(findings) == 2 and all(line.startswith("- ") for line in findings)
+    assert len(findings) == 3 and all(line.startswith("- ") for line in findings)
+    assert findings[2] == "- Intervals of shares are cut at 0 and 100%; the CSV file has them whole."
+    unpruned = next(row for row in rows if row["plan"] == "none" and row["metric"] == "spurious_misclassification")
+    assert float(unpruned["value_ci_low"]) == pytest.approx(0.6 - 12.706205 * 0.1, abs=1e-5), "the CSV file has them whole"
 
 
 def test_the_files_say_where_they_come_from_but_not_when(sweep: dict[str, list[Path]], tmp_path: Path) -> None:

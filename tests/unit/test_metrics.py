@@ -25,9 +25,24 @@ def test_group_accuracies_leave_out_unknown_groups() -> None:
 
 
 def test_worst_group() -> None:
-    assert metrics.worst_group_accuracy(GROUPS) == 0.0
-    assert metrics.worst_group_accuracy({0: (3, 2 / 3), 2: (4, 0.75)}) == 2 / 3
-    assert math.isnan(metrics.worst_group_accuracy({}))
+    train = {0: 70, 1: 10, 2: 20, 3: 1}
+    assert metrics.worst_group_accuracy(GROUPS, train) == 0.0
+    assert metrics.worst_group_accuracy({0: (3, 2 / 3), 2: (4, 0.75)}, {0: 70, 2: 20}) == 2 / 3
+    assert metrics.worst_group_accuracy({0: (3, 2 / 3), 2: (4, 0.5)}, {0: 70}) == 0.5  # only tested groups count, too
+    assert metrics.worst_group_accuracy({0: (3, 1.0)}, {}) == 1.0
+    assert math.isnan(metrics.worst_group_accuracy({}, {}))
+
+
+def test_the_worst_group_is_missing_without_test_samples_of_a_trained_group() -> None:
+    train = {0: 70, 1: 10}
+    assert metrics.lacking({0: (3, 1.0)}, train) == [1]
+    assert math.isnan(metrics.worst_group_accuracy({0: (3, 1.0)}, train)), "not 100%"
+    assert metrics.worst_group_accuracy({0: (3, 1.0)}, {0: 70, 1: 0}) == 1.0  # a group that exists nowhere is not promised
+
+
+def test_groups_are_counted_without_the_unknown() -> None:
+    assert metrics.counts_of(GROUP) == {0: 3, 1: 1, 2: 4, 3: 1}
+    assert metrics.counts_of(np.array([-1])) == {}
 
 
 def test_accuracy_is_weighted_by_the_training_groups() -> None:

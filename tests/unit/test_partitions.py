@@ -1,7 +1,7 @@
 """Partitions: the part of each training sample, and plans that use partitions."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ def parts_of(path: Path, repeat: int = 0) -> list[int]:
     return found
 
 
-def weigh(samples: Path, plan: str, division: Path | None) -> tuple[np.ndarray, pa.Table, dict[str, Any]]:
+def weigh(samples: Path, plan: str, division: Path | None, repeats: Sequence[int] = REPEATS) -> tuple[np.ndarray, pa.Table, dict[str, Any]]:
     """Run prune_metadata; return the weights of repeat 0 in the order above, the table, and the file's metadata."""
     manifest, output = samples.with_name("manifest.json"), samples.with_name("plan.parquet")
     split_counts = {"train": TRAIN, "test": len(LABEL) - TRAIN}
@@ -100,7 +100,7 @@ def weigh(samples: Path, plan: str, division: Path | None) -> tuple[np.ndarray, 
         manifest=manifest,
         plan=plan,
         setting={"probe": None},
-        repeats=REPEATS,
+        repeats=repeats,
         output=output,
         provenance=PROVENANCE,
     )
@@ -227,16 +227,24 @@ def test_errors_are_upweighted(samples: Path, dynamics: Path, caplog: pytest.Log
     assert weigh(samples, "upweight-errors-0.5", divide(samples, ERRORS, dynamics))[2]["notes"]["visits"] == "drawn"
 
 
-def test_upweighting_without_errors_is_a_warning_in_the_log(samples: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    right = {(0, 2): LABEL[:TRAIN].tolist()}
+@pytest.mark.parametrize(
+    ("repeat", "plan", "reason"),
+    [
+        (0, "upweight-errors-50", "no training sample is in part 'wrong' of 'errors', so the factor 50 would change nothing"),
+        (1, "upweight-errors-50", "every training sample is in part 'wrong' of 'errors', so the factor 50 would favour none"),
+        (0, "balance_reweight-errors", "all training samples are in part 'right' of 'errors', so there is nothing to balance"),
+        (1, "balance_subsample-errors", "all training samples are in part 'wrong' of 'errors', so there is nothing to balance"),
+    ],
+)
+def test_a_partition_with_an_empty_part_is_refused(
+    samples: Path, tmp_path: Path, repeat: int, plan: str, reason: str, assert_one_sentence: Callable[[str], None]
+) -> None:
+    right = {(0, 2): LABEL[:TRAIN].tolist()}  # of repeat 0; repeat 1 gets all wrong
     errors = divide(samples, ERRORS, write_dynamics(tmp_path / "right.parquet", REPEATS, right))
-    with caplog.at_level(logging.WARNING, "spurprune"):
-        weight, _, _ = weigh(samples, "upweight-errors-50", errors)
-    assert weight.tolist() == [1] * TRAIN
-    assert [record.getMessage() for record in caplog.records] == [
-        "birds, plan 'upweight-errors-50', repeat 0: no training sample is in part 'wrong' of 'errors', so the factor 50 changes nothing",
-        "birds, plan 'upweight-errors-50', repeat 1: every training sample is in part 'wrong' of 'errors', so the factor 50 favours none",
-    ]
+    with pytest.raises(PlanError) as error:
+        weigh(samples, plan, errors, repeats=[repeat])
+    assert str(error.value).startswith(f"birds, plan '{plan}', repeat {repeat}: {reason}; ")
+    assert_one_sentence(str(error.value))
 
 
 def test_weights_that_no_training_can_use_are_refused(samples: Path, assert_one_sentence: Callable[[str], None]) -> None:

@@ -1,7 +1,9 @@
 """The selection of a candidate: by validation metrics only, with equal bytes for equal metrics."""
 
 import json
+import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ from hypothesis import strategies as st
 
 from spurprune.config import methods
 from spurprune.errors import DataError
-from spurprune.evaluation.selection import RULES, Candidate, check_comparable, choose, mean_value, read_selection
+from spurprune.evaluation.missing import Missing
+from spurprune.evaluation.selection import RULES, Candidate, check_comparable, choose, mean_value, read_selection, tie
 from spurprune.stages import select_candidate
 from spurprune.storage import schemas, tables
 from spurprune.storage.tables import Provenance
@@ -102,6 +105,39 @@ def test_the_order_of_repeats_does_not_matter_even_in_the_last_bit(shares: list[
 def test_the_first_of_equals_wins(means: list[float]) -> None:
     candidates = [Candidate(str(place), {}, {0: mean, 1: mean}) for place, mean in enumerate(means)]
     assert choose(candidates).name == str(means.index(max(means)))
+
+
+def test_a_tie_is_said_in_words() -> None:
+    assert tie({"a": 0.5, "b": 0.7, "c": 0.6}) is None and tie({"a": 0.5}) is None
+    assert tie({"a": 0.5, "b": 0.7, "c": 0.7 + 1e-16}) == "2 of 3 candidates have the highest mean 0.7: 'b', 'c'; the first is chosen"
+    assert tie({"a": 1.0, "b": 1.0}) == ("all 2 candidates have the same mean 1, so nothing speaks for the one chosen, 'a', the first")
+
+
+@pytest.mark.parametrize(
+    ("means", "said"), [((0.5, 0.5, 0.5, 0.5), "all 4 candidates"), ((0.7, 0.5, 0.7, 0.1), "2 of 4"), ((0.7, 0.5, 0.3, 0.1), "")]
+)
+def test_a_tie_is_logged(tmp_path: Path, means: tuple[float, ...], said: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "spurprune"):
+        content = select(tuning_runs(tmp_path, values(*means)), tmp_path / "dfr.json")
+    assert content["chosen"] == CANDIDATES[0]
+    prefix = f"digits-test, method 'dfr', validation worst_group_accuracy: {said}"
+    assert all(record.getMessage().startswith(prefix) for record in caplog.records) and len(caplog.records) == bool(said)
+
+
+def test_a_refusal_says_why_the_metric_is_missing(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    validation = values(0.5, 0.7, 0.6, 0.2)
+    for of_candidate in validation.values():
+        of_candidate[901] = None
+    metrics = tuning_runs(tmp_path, validation)
+    reason = "no sample is of '5 with line', which training has"
+    notes = {"missing": [Missing("validation", "worst_group_accuracy", reason, (901,)).to_plain()]}
+    for path in (path for paths in metrics.values() for path in paths):
+        table = tables.read(path, schemas.METRICS)
+        tables.write(path, table, schemas.METRICS, replace(PROVENANCE, notes=notes))
+    with pytest.raises(DataError) as caught:
+        select(metrics, tmp_path / "dfr.json")
+    assert f"has no validation worst_group_accuracy in repeat 901 ({reason}); " in str(caught.value)
+    assert_one_sentence(str(caught.value))
 
 
 def test_the_file_names_the_choice_and_the_candidates(tmp_path: Path) -> None:

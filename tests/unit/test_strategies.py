@@ -315,7 +315,11 @@ def test_balancing_by_hand() -> None:
     assert reweighted.visits == DRAWN and reweighted.candidates.all()
 
 
-PARTITIONS = st.lists(st.integers(0, 5), min_size=1, max_size=80).map(lambda values: np.array(values, dtype=np.int32))
+PARTITIONS = (
+    st.lists(st.integers(0, 5), min_size=2, max_size=80)
+    .filter(lambda values: len(set(values)) > 1)
+    .map(lambda values: np.array(values, dtype=np.int32))
+)
 
 
 @given(PARTITIONS, st.integers(0, 3))
@@ -325,6 +329,20 @@ def test_subsampling_leaves_every_part_at_the_size_of_the_smallest(part: np.ndar
     left = np.bincount(part, weights.weight)
     assert (left[size > 0] == size[size > 0].min()).all()
     assert np.array_equal(weights.weight, balanced("balance_subsample-groups", part, 6, repeat).weight)
+
+
+@pytest.mark.parametrize("strategy", ["balance_subsample", "balance_reweight"])
+def test_balancing_says_if_it_changes_nothing(strategy: str, assert_one_sentence: Callable[[str], None]) -> None:
+    equal = balanced(f"{strategy}-groups", np.array([0, 0, 2, 2]), 3)
+    assert equal.weight.tolist() == [1] * 4
+    assert equal.notice == "all parts of 'groups' have 2 training samples, so balancing changes nothing"
+    assert balanced(f"{strategy}-groups", np.array([0, 2, 2]), 3).notice is None
+    with pytest.raises(PlanError) as error:
+        balanced(f"{strategy}-groups", np.array([2, 2]), 3)
+    assert str(error.value) == (
+        "all training samples are in part 'part 2' of 'groups', so there is nothing to balance; choose another partition."
+    )
+    assert_one_sentence(str(error.value))
 
 
 def test_subsampling_is_random_and_even() -> None:
@@ -354,9 +372,10 @@ def test_an_upweighted_sample_counts_once_and_the_factor_more(factor: str, visit
 @pytest.mark.parametrize(
     ("value", "words"), [(0, "no training sample is in part 'part 1'"), (1, "every training sample is in part 'part 1'")]
 )
-def test_upweighting_none_or_all_is_noted(value: int, words: str) -> None:
-    notice = balanced("upweight-errors-50", np.full(3, value), 2).notice
-    assert notice is not None and notice.startswith(words) and "of 'errors'" in notice and "the factor 50" in notice
+def test_upweighting_none_or_all_is_refused(value: int, words: str, assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(PlanError, match=f"^{words} of 'errors', so the factor 50 would") as error:
+        balanced("upweight-errors-50", np.full(3, value), 2)
+    assert_one_sentence(str(error.value))
 
 
 def test_upweighting_takes_two_parts(assert_one_sentence: Callable[[str], None]) -> None:

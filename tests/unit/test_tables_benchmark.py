@@ -1,6 +1,7 @@
 """The benchmark table on metrics worked out by hand: published and measured values, and the runs it needs."""
 
 import csv
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -100,7 +101,31 @@ def test_a_plan_is_chosen_by_the_validation_split_regardless_of_the_test_split(
     assert [row.measured.mean for row in candidates] == pytest.approx([0.5, 0.65, 0.5])
     text, birds, choice = report.sections
     assert birds.heading == f"waterbirds (setting birds, pruned by {MORE})" and text.heading.startswith("multinli (")
-    assert [(cells[0], cells[2]) for cells in choice.rows] == [(SOME, "no"), (MORE, "yes"), (PLAN, "no")]
+    assert [(cells[0], cells[2]) for cells in choice.rows] == [(SOME, "no"), (MORE, "yes"), (PLAN, "no, missing in some repeats")]
+    assert choice.rows[2][1] == "50.0 (n = 1)" and "Where a cell gives n, the value is missing in the other repeats." in report.notes
+
+
+def test_a_plan_that_lacks_a_repeat_is_never_chosen(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "spurprune"):
+        report = make_among(
+            monkeypatch, {SOME: 0.1, MORE: 0.2, PLAN: 0.3}, {SOME: [0.4, 0.2], MORE: [None, 1.0], PLAN: [0.3, 0.1]}
+        )  # the best mean is of one repeat alone
+    assert row_of(report, "waterbirds", "Pruning", "accuracy").plan == SOME
+    assert [record.getMessage() for record in caplog.records] == [
+        f"birds, pruning plans: '{MORE}' lacks a validation worst_group_accuracy in some repeats, so it cannot be chosen"
+    ]
+
+
+def test_a_repeat_that_all_plans_lack_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = make_among(monkeypatch, {SOME: 0.1, MORE: 0.2, PLAN: 0.3}, {SOME: [0.4, None], MORE: [0.6, None], PLAN: [0.5, None]})
+    assert row_of(report, "waterbirds", "Pruning", "accuracy").plan == MORE
+
+
+def test_a_tie_of_plans_is_logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "spurprune"):
+        make_among(monkeypatch, {SOME: 0.1, MORE: 0.2, PLAN: 0.3}, {plan: [0.5, 0.7] for plan in (SOME, MORE, PLAN)})
+    (record,) = caplog.records
+    assert "all 3 candidates have the same mean 0.6, so nothing speaks for the one chosen" in record.getMessage()
 
 
 def test_of_equal_plans_the_first_is_chosen_and_unmeasured_ones_never(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,9 +187,9 @@ def test_markdown_names_setting_plan_and_labels() -> None:
     by_heading = {section.heading: section for section in report.sections}
     birds = by_heading[f"waterbirds (setting birds, pruned by {PLAN})"]
     assert [row[0] for row in birds.rows] == ["ERM", "CnC", "JTT", "gDRO", "DFR (train)", "PDE", "Pruning"]
-    assert birds.rows[0] == ["ERM", "no", "no", "74.81 (0.7)", "71.0 ± 12.7", "98.10 (0.1)", "97.5 ± 6.4", "85.5 ± 6.4"]
+    assert birds.rows[0] == ["ERM", "no", "no", "74.81 (0.7)", "71.0 ± 12.7", "98.10 (0.1)", "97.5 [91.1, 100.0]", "85.5 ± 6.4"]
     assert birds.rows[2] == ["JTT", "no", "yes", "86.7", *["not measured"], "93.3", *["not measured"] * 2]
-    assert birds.rows[6][:5] == ["Pruning", "yes", "yes", "90.93 (0.58)", "90.0"]
+    assert birds.rows[6][:5] == ["Pruning", "yes", "yes", "90.93 (0.58)", "90.0 (n = 1)"]
     text = by_heading["multinli (setting text, pruned by per_group-el2n-hardest-0.50)"]
     assert text.rows[5][3:6] == ["–", "not measured", "–"]
     assert "n = 1 to 2" in report.introduction

@@ -18,7 +18,7 @@ from spurprune.stages import tabulate
 from spurprune.storage import schemas, tables
 from spurprune.storage.tidy import to_csv
 from spurprune.tables.kinds import summary
-from spurprune.tables.report import Report, Sources
+from spurprune.tables.report import Report, Sources, to_markdown
 
 T_ONE_DEGREE = 12.706204736174694  # Student's t, 97.5%, one degree of freedom
 HARDEST = "carriers-el2n-hardest-0.25"
@@ -127,8 +127,14 @@ def test_markdown_shows_per_cent_with_intervals_and_marks_clear_differences(repo
     none, hardest = compared.rows
     assert none[:5] == ["no pruning", "0", "0", "0", "0.0%"] and none[-3:] == ["–", "–", "–"]
     assert hardest[:5] == ["carriers, hardest 25% by el2n", "40.5", "10", "10", "0.8%"]
-    assert hardest[5:9] == ["95.0", "96.0", "70.0", "15.0 ± 63.5"]
-    assert hardest[9:] == ["+10.0 ± 63.5", "+20.0", "−30.0"]  # equal repeats have no interval
+    assert none[5:9] == ["85.0 [21.5, 100.0]", "86.0 [22.5, 100.0]", "50.0 (n = 1)", "45.0 [0.0, 100.0]"]
+    assert hardest[5:9] == ["95.0", "96.0", "70.0", "15.0 [0.0, 78.5]"]
+    assert report.notes == [
+        "A mean alone has no interval: it is of one repeat, or all repeats are equal.",
+        "Intervals of shares are cut at 0 and 100%; those that are cut show both ends, and the CSV file has them whole.",
+        "Where a cell gives n, the value is missing in the other repeats.",
+    ]
+    assert hardest[9:] == ["+10.0 ± 63.5", "+20.0 (n = 1)", "−30.0"]  # equal repeats have no interval
     assert [row[:3] for row in unpruned.rows] == [["s.count-5", "erm", "98.0"], ["s.count-10", "erm", "97.0"]]
     assert "n = 1 to 2" in report.introduction
 
@@ -139,6 +145,30 @@ def test_a_plan_by_the_random_score_is_named_so() -> None:
     plan = pc.replace_substring(table.column("plan"), "el2n", "random")
     report = summary.report(Sources(Metrics.of(table.set_column(table.column_names.index("plan"), "plan", plan))), {})
     assert [row[0] for row in report.sections[0].rows] == ["no pruning", "carriers, 25% at random"]
+
+
+def test_groups_without_test_samples_are_named_below_the_table() -> None:
+    table = metrics_table(("s", "none", 0), ("s", HARDEST, 0), ("s.count-5", "none", 0))
+    rows = table.to_pylist()
+    for row in rows:
+        if (row["setting"], row["split"], row["metric"]) == ("s", "test", "worst_group_accuracy"):
+            row |= {"n": 0, "value": None}
+        if (row["setting"], row["split"], row["metric"]) == ("s", "test", "group_accuracy"):
+            row |= {"n": 0, "value": None, "group": "5 with line"}
+    lacking = pa.table({name: pa.array([row[name] for row in rows], kind) for name, kind in schemas.METRICS.columns.items()})
+    report = summary.report(Sources(Metrics.of(lacking)), {"kind": "summary", "title": "T"})
+    assert [row[7] for row in report.sections[0].rows] == ["–", "–"] and report.sections[1].rows[0][4] == "60.0"
+    note = "Worst-group and weighted accuracy of s are missing where no test sample is of a group that training has: 5 with line."
+    assert report.notes[-1] == note
+    assert to_markdown("T", report).endswith(f"\n\n{note}\n")
+
+
+def test_a_metric_that_is_undefined_in_all_repeats_is_explained() -> None:
+    dash = "A dash below a metric that was tested: it is undefined in all repeats, and the log says why."
+    table = metrics_table(("s", "none", 1), ("s", HARDEST, 0))
+    assert dash in summary.report(Sources(Metrics.of(table)), {"kind": "summary", "title": "T"}).notes
+    unprobed = metrics_table(("s", "none", 0)).filter(pc.field("metric") != "spurious_misclassification")
+    assert dash not in summary.report(Sources(Metrics.of(unprobed)), {"kind": "summary", "title": "T"}).notes
 
 
 def renamed(table: pa.Table, column: str, old: str, new: str) -> pa.Table:

@@ -69,6 +69,12 @@ def kind(options: Mapping[str, Any]) -> str:
     return "images" if "image" in options else "vectors"
 
 
+def validated(options: Mapping[str, Any]) -> bool:
+    """Return whether there may be a validation split; a column of splits may name it."""
+    shares = options.get("split", {})
+    return isinstance(shares, str) or shares.get("validation", 0) > 0
+
+
 def files(options: Mapping[str, Any]) -> list[Path]:
     """Return the table and the file of vectors, if they exist; image files are not listed."""
     named = [_path(options), *([_vectors_path(options)] if "vectors" in options else [])]

@@ -77,10 +77,12 @@ def findings(rows: Sequence[WindowRow]) -> list[str]:
 def late_share(line: Sequence[WindowRow]) -> float:
     """Return the part of the rise from the first to the last start that is in the harder half of the range, by linear interpolation.
 
+    Starts without a value are left out.
+
     Above 1/2, growth is faster than linear; above 1, it begins with a fall. NaN if there is no rise.
     """
-    starts = starts_of(line)
-    means = [row.misclassification.mean for row in line]
+    measured = [row for row in line if row.misclassification.n]
+    starts, means = starts_of(measured), [row.misclassification.mean for row in measured]
     rise = means[-1] - means[0]
     middle = float(np.interp((starts[0] + starts[-1]) / 2, starts, means))
     return (means[-1] - middle) / rise if rise > 0 else math.nan

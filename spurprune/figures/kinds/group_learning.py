@@ -13,7 +13,7 @@ from spurprune.evaluation.statistics import Estimate
 from spurprune.figures import style
 from spurprune.figures.base import Drawing, Material, SettingInfo, Spec, repeats_note
 from spurprune.figures.kind import METHODS, NAMES, Kind
-from spurprune.figures.words import is_clear, percent, points
+from spurprune.figures.words import is_clear, is_repeated, percent, points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,6 +175,7 @@ def findings(learning: Mapping[tuple[str, str], Learning], spec: Spec) -> list[s
             text += f"; {one.hidden} smaller {'group is' if one.hidden == 1 else 'groups are'} not shown"
         if one.first_lead.n:
             differ = "differ clearly" if is_clear(one.first_lead) else "do not differ clearly"
+            differ = differ if is_repeated(one.first_lead) else "cannot be compared, which takes two repeats"
             text += f"; within class {info.source}, samples with and without the feature {differ} ({points(one.first_lead)})"
         found.append(f"{text}.")
     return found

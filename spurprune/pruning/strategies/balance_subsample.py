@@ -1,8 +1,10 @@
 """Balancing by subsampling: every part is reduced to the size of the smallest (Idrissi et al. 2022, SUBG and SUBY)."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from spurprune.pruning.candidates import everyone
+from spurprune.pruning.candidates import everyone, notice_on_balance
 from spurprune.pruning.thinning import foremost, strata, without
 from spurprune.pruning.weights import Request, Weights
 
@@ -10,7 +12,10 @@ FIELDS = ("partition",)
 
 
 def weigh(request: Request) -> Weights:
-    """Keep a random subset of every part, as large as the smallest non-empty part; drawn once per repeat."""
+    """Keep a random subset of every part, as large as the smallest non-empty part; drawn once per repeat.
+
+    Raises PlanError if only one part has samples.
+    """
     assert request.part is not None
     order = request.random_order()
     members = strata(np.arange(len(request.part)), request.part)
@@ -18,4 +23,4 @@ def weigh(request: Request) -> Weights:
     pruned = np.ones(len(request.part), dtype=bool)
     for one in members:
         pruned[foremost(one, order, size)] = False
-    return without(pruned, everyone(request))
+    return replace(without(pruned, everyone(request)), notice=notice_on_balance(request))

@@ -6,6 +6,7 @@ from spurprune.pruning.weights import Request, Weights
 
 FIELDS = ("score", "order", "sparsity")
 NEEDS = ("probe", "carriers")  # what a setting must have
+CANDIDATES = "the carriers of the probe's source class"
 
 
 def weigh(request: Request) -> Weights:

@@ -11,7 +11,7 @@ FIELDS = ("partition", "factor")
 def weigh(request: Request) -> Weights:
     """Return 1 + FACTOR for the samples of the second of two parts, 1 for the others: FACTOR further copies, as with JTT's λ.
 
-    Whole factors give exact visits, others drawn ones. Raises PlanError if the partition does not have two parts.
+    Whole factors give exact visits, others drawn ones. Raises PlanError if the partition does not have two parts, or if one is empty.
     """
     part, parts, name = request.part, request.parts, request.plan.partition
     assert part is not None and request.plan.factor is not None
@@ -19,8 +19,10 @@ def weigh(request: Request) -> Weights:
         raise PlanError(f"'{name}' has {len(parts)} parts, but 'upweight' needs a partition of two, whose second part gains weight.")
     factor = float(request.plan.factor)
     chosen = part == 1
-    notice = None
     if chosen.all() or not chosen.any():
-        which, effect = ("every", "favours none") if chosen.all() else ("no", "changes nothing")
-        notice = f"{which} training sample is in part '{parts[1]}' of '{name}', so the factor {request.plan.factor} {effect}"
-    return Weights(np.where(chosen, 1 + factor, 1.0), chosen, EXACT if factor.is_integer() else DRAWN, notice)
+        which, effect = ("every", "would favour none") if chosen.all() else ("no", "would change nothing")
+        raise PlanError(
+            f"{which} training sample is in part '{parts[1]}' of '{name}', so the factor {request.plan.factor} {effect}; choose another "
+            "partition, or other options of this one."
+        )
+    return Weights(np.where(chosen, 1 + factor, 1.0), chosen, EXACT if factor.is_integer() else DRAWN)

@@ -1,20 +1,35 @@
 """The benchmark: the paper's Table 1 with published and measured values, and the group labels that each method needs."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spurprune.config.known import require_known
 from spurprune.errors import ConfigError, DataError, PlanError
 from spurprune.evaluation.published import BENCHMARKS, OURS, published, table_1
+from spurprune.evaluation.selection import tie
 from spurprune.evaluation.series import UNKNOWN, mean_of
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures.kind import NAMES, NO_PRUNING, TEXT, Configuration, Item, Kind, Runs, Schema, Study, require_dataset
 from spurprune.pruning import plan as plans
-from spurprune.tables.report import NOT_KNOWN, Report, Run, Section, Sources, interval, number_of_repeats
+from spurprune.tables.report import (
+    NOT_KNOWN,
+    SHARE,
+    Report,
+    Run,
+    Section,
+    Sources,
+    cuts,
+    fewer_repeats,
+    interval,
+    lone_means,
+    number_of_repeats,
+)
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from spurprune.evaluation.frame import Metrics
 
 ERM = "erm"  # the method entry behind the rows ERM and Pruning
@@ -164,34 +179,77 @@ def report(sources: Sources, options: Mapping[str, Any]) -> Report:
     """
     metrics = sources.metrics
     rows, sections = [], []
+    repeats: dict[str, int] = {}
     for name, asked in options["benchmarks"].items():
         plan = chosen(asked, metrics)
         found = _rows(name, asked, plan, options["published"], metrics)
         candidates = _candidate_rows(name, asked, options["published"], metrics)
-        sections.append(_section(name, asked["setting"], plan, found))
-        sections += [_choice(name, plan, candidates)] if candidates else []
+        repeats[name] = max(row.measured.n for row in (*found, *candidates))
+        sections.append(_section(name, asked["setting"], plan, found, repeats[name]))
+        sections += [_choice(name, plan, candidates, comparable(asked, metrics), repeats[name])] if candidates else []
         rows += [*found, *candidates]
-    repeats = number_of_repeats(row.measured.n for row in rows if row.measured.n)
-    return Report(rows, INTRODUCTION.format(repeats=repeats), sections)
+    introduction = INTRODUCTION.format(repeats=number_of_repeats(row.measured.n for row in rows if row.measured.n))
+    return Report(rows, introduction, sections, _notes(rows, repeats, metrics))
+
+
+def _notes(rows: Sequence[BenchmarkRow], repeats: Mapping[str, int], metrics: "Metrics") -> list[str]:
+    """Return what readers must know of missing values and of intervals, each only if the table shows one."""
+    values = [row.measured for row in rows]
+    partly = [note for row in rows for note in fewer_repeats([row.measured], repeats[row.benchmark])]
+    settings = dict.fromkeys(row.setting for row in rows if row.setting is not None)
+    return [
+        *lone_means(values),
+        *cuts(values, SHARE, "shares are cut at 0 and 100%"),
+        *dict.fromkeys(partly),
+        *(
+            f"Worst and mean of {setting} are missing where no {split} sample is of a group that training has: {', '.join(groups)}."
+            for (setting, split), groups in metrics.untested.items()
+            if setting in settings
+        ),
+    ]
 
 
 def chosen(asked: Mapping[str, Any], metrics: "Metrics") -> str:
     """Return the plan for the row Pruning: the only one named, or else the one with the highest worst-group accuracy on validation samples.
 
-    Means over repeats are compared; of equal plans, the first is chosen. Raises DataError if no plan has a value.
+    Means over repeats are compared; of equal plans, the first is chosen. A plan that lacks a value in a repeat in which another has one
+    cannot be compared and is never chosen. The log tells of both. Raises DataError if no plan can be compared.
     """
     names: list[str] = asked["plans"]
     if len(names) == 1:
         return names[0]
-    worst = {plan: _validated(metrics, asked["setting"], plan) for plan in names}
-    measured = [plan for plan in names if worst[plan].n]
-    if not measured:
-        raise DataError(f"No pruning plan of '{asked['setting']}' has a worst-group accuracy on the validation split; name only one plan.")
-    return max(measured, key=lambda plan: worst[plan].mean)
+    from spurprune.machine.logs import log  # imported here, since planning does not need it
+
+    where = f"{asked['setting']}, pruning plans"
+    complete = comparable(asked, metrics)
+    for plan in names:
+        if plan not in complete:
+            log.warning("%s: '%s' lacks a validation %s in some repeats, so it cannot be chosen", where, plan, CHOICE)
+    if not complete:
+        raise DataError(
+            f"No pruning plan of '{asked['setting']}' has a worst-group accuracy on the validation split in all repeats that others "
+            "have, so none can be chosen; name only one plan, or give every group of the training split validation samples."
+        )
+    means = {plan: _validated(metrics, asked["setting"], plan).mean for plan in complete}
+    tied = tie(means)
+    if tied:
+        log.warning("%s, validation %s: %s", where, CHOICE, tied)
+    return max(complete, key=lambda plan: means[plan])
+
+
+def comparable(asked: Mapping[str, Any], metrics: "Metrics") -> list[str]:
+    """Return the plans that have a worst-group accuracy on the validation split in every repeat in which any plan has one."""
+    repeats = {plan: set(_validation(metrics, asked["setting"], plan).dropna().index) for plan in asked["plans"]}
+    everywhere = set().union(*repeats.values())
+    return [plan for plan, measured in repeats.items() if measured and measured == everywhere]
+
+
+def _validation(metrics: "Metrics", setting: str, plan: str) -> "pd.Series":
+    return metrics.values(CHOICE, setting=setting, method=ERM, plan=plan, split="validation")
 
 
 def _validated(metrics: "Metrics", setting: str, plan: str) -> Estimate:
-    return mean_of(metrics.values(CHOICE, setting=setting, method=ERM, plan=plan, split="validation"))
+    return mean_of(_validation(metrics, setting, plan))
 
 
 def _rows(
@@ -241,25 +299,27 @@ def run_of(key: str, asked: Mapping[str, Any], plan: str) -> Run | None:
     return Run(asked["setting"], *runs[key]) if key in runs else None
 
 
-def _section(benchmark: str, setting: str, plan: str, rows: Sequence[BenchmarkRow]) -> Section:
+def _section(benchmark: str, setting: str, plan: str, rows: Sequence[BenchmarkRow], repeats: int) -> Section:
     by_method: dict[str, dict[str, BenchmarkRow]] = defaultdict(dict)
     for row in rows:
         by_method[row.method][row.metric] = row
     heading = f"{benchmark} (setting {setting}, pruned by {plan})"
-    return Section(heading, HEADER, [_cells(method, of_method) for method, of_method in by_method.items()])
+    return Section(heading, HEADER, [_cells(method, of_method, repeats) for method, of_method in by_method.items()])
 
 
-def _choice(benchmark: str, plan: str, rows: Sequence[BenchmarkRow]) -> Section:
-    """Return the section on the choice of the plan."""
-    cells = [[str(row.plan), interval(row.measured, 100, 1), "yes" if row.plan == plan else "no"] for row in rows]
+def _choice(benchmark: str, plan: str, rows: Sequence[BenchmarkRow], compared: Collection[str], repeats: int) -> Section:
+    """Return the section on the choice of the plan among those that could be ``compared``."""
+    said = {row.plan: "yes" if row.plan == plan else "no" if row.plan in compared else "no, missing in some repeats" for row in rows}
+    cells = [[str(row.plan), interval(row.measured, 100, 1, bounds=SHARE, repeats=repeats), said[row.plan]] for row in rows]
     return Section(f"{benchmark}: how the pruning plan was chosen", CANDIDATES, cells)
 
 
-def _cells(method: str, rows: Mapping[str, BenchmarkRow]) -> list[str]:
+def _cells(method: str, rows: Mapping[str, BenchmarkRow], repeats: int) -> list[str]:
     worst, mean, raw = (rows[metric] for metric in METRICS)
     needs = ["yes" if needed else "no" for needed in (worst.labels_train, worst.labels_validation)]
-    return [method, *needs, worst.printed or NOT_KNOWN, _measured(worst), mean.printed or NOT_KNOWN, _measured(mean), _measured(raw)]
+    found = [_measured(row, repeats) for row in (worst, mean, raw)]
+    return [method, *needs, worst.printed or NOT_KNOWN, found[0], mean.printed or NOT_KNOWN, *found[1:]]
 
 
-def _measured(row: BenchmarkRow) -> str:
-    return interval(row.measured, 100, 1) if row.setting is not None else NOT_MEASURED
+def _measured(row: BenchmarkRow, repeats: int) -> str:
+    return interval(row.measured, 100, 1, bounds=SHARE, repeats=repeats) if row.setting is not None else NOT_MEASURED

@@ -10,7 +10,7 @@ import numpy as np
 from spurprune.errors import DataError
 from spurprune.evaluation.statistics import Estimate, estimate, rank_correlation, top_overlap
 from spurprune.figures.kind import NAMES, Item, Kind, Study, nothing
-from spurprune.tables.report import NOT_KNOWN, Report, Scored, Section, Sources, interval
+from spurprune.tables.report import NOT_KNOWN, SHARE, Report, Scored, Section, Sources, cuts, interval, lone_means
 
 
 def scores_of(item: Item, study: Study) -> list[str]:
@@ -25,6 +25,7 @@ KIND = Kind(
     plans=nothing,
     scores=scores_of,
 )
+CORRELATION = (-1.0, 1.0)  # the bounds of a rank correlation
 TOP_SHARE = 0.10  # the share of hardest samples whose overlap is reported
 INTRODUCTION = (
     "How stable the ranking of training samples by difficulty is; mean ± half of the 95% confidence interval over repeats. Between "
@@ -91,7 +92,13 @@ def report(sources: Sources, options: Mapping[str, Any]) -> Report:
         rows += [_row(setting, "seeds", score, None, k, found) for score, by_k in own.items() for k, found in by_k.items()]
         rows += [_row(setting, "scores", a, b, None, found) for (a, b), found in mutual.items()]
         sections += _sections(setting, own, mutual)
-    return Report(rows, INTRODUCTION, sections)
+    correlations, overlaps = ([getattr(row, name) for row in rows] for name in ("rank_correlation", "top_overlap"))
+    notes = [
+        *lone_means([*correlations, *overlaps]),
+        *cuts(correlations, CORRELATION, "rank correlations are cut at −1 and 1"),
+        *cuts(overlaps, SHARE, "overlaps are cut at 0 and 1"),
+    ]
+    return Report(rows, INTRODUCTION, sections, notes)
 
 
 def seed_agreement(scores: Scores) -> dict[int, Agreement]:
@@ -179,8 +186,8 @@ def _sections(setting: str, own: Mapping[str, Mapping[int, Agreement]], mutual: 
 
 
 def _correlation(found: Agreement | None) -> str:
-    return NOT_KNOWN if found is None else interval(found.rank_correlation)
+    return NOT_KNOWN if found is None else interval(found.rank_correlation, bounds=CORRELATION)
 
 
 def _overlap(found: Agreement | None) -> str:
-    return NOT_KNOWN if found is None else interval(found.top_overlap)
+    return NOT_KNOWN if found is None else interval(found.top_overlap, bounds=SHARE)

@@ -11,7 +11,21 @@ from spurprune.evaluation.series import UNKNOWN, difference_of, mean_of
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures.kind import NO_PRUNING, Kind
 from spurprune.pruning import plan as plans
-from spurprune.tables.report import NOT_KNOWN, Bold, Report, Run, Section, Sources, interval, natural_key, number_of_repeats
+from spurprune.tables.report import (
+    NOT_KNOWN,
+    SHARE,
+    Bold,
+    Report,
+    Run,
+    Section,
+    Sources,
+    cuts,
+    fewer_repeats,
+    interval,
+    lone_means,
+    natural_key,
+    number_of_repeats,
+)
 
 if TYPE_CHECKING:
     from spurprune.evaluation.frame import Metrics
@@ -75,8 +89,9 @@ def report(sources: Sources, options: Mapping[str, Any]) -> Report:
         raise DataError("There are no runs to summarise; add figures or other tables to the study, or remove its summary.")
     runs = sorted((Run(*run) for run in metrics.runs), key=_order)
     rows = {run: _rows(run, metrics) for run in runs}
-    repeats = number_of_repeats(len(metrics.values("accuracy", **run._asdict())) for run in runs)
-    return Report([row for run in runs for row in rows[run]], INTRODUCTION.format(repeats=repeats), _sections(rows))
+    repeats = {run: len(metrics.values("accuracy", **run._asdict())) for run in runs}
+    introduction = INTRODUCTION.format(repeats=number_of_repeats(repeats.values()))
+    return Report([row for run in runs for row in rows[run]], introduction, _sections(rows, repeats), _notes(rows, repeats, metrics))
 
 
 def _order(run: Run) -> tuple[Any, ...]:
@@ -116,17 +131,41 @@ def _rows(run: Run, metrics: "Metrics") -> list[SummaryRow]:
     ]
 
 
-def _sections(rows: Mapping[Run, Sequence[SummaryRow]]) -> list[Section]:
-    by_setting: dict[tuple[str, str], list[Sequence[SummaryRow]]] = defaultdict(list)
-    for run, of_run in rows.items():
-        by_setting[run.setting, run.method].append(of_run)
+def _notes(rows: Mapping[Run, Sequence[SummaryRow]], repeats: Mapping[Run, int], metrics: "Metrics") -> list[str]:
+    """Return what readers must know of missing values and of intervals, each only if the table shows one."""
+    values = [row.value for of_run in rows.values() for row in of_run]
+    differences = [row.difference for of_run in rows.values() for row in of_run if row.metric in COMPARED]
+    undefined = any(not row.value.n and len(metrics.values(row.metric, **run._asdict())) for run, of_run in rows.items() for row in of_run)
+    partly = [note for run, of_run in rows.items() for note in fewer_repeats((row.value for row in of_run), repeats[run])]
+    partly += [note for run, of_run in rows.items() for note in fewer_repeats((row.difference for row in of_run), repeats[run])]
+    return [
+        *lone_means([*values, *differences]),
+        *cuts(values, SHARE, "shares are cut at 0 and 100%"),
+        *dict.fromkeys(partly),
+        *(["A dash below a metric that was tested: it is undefined in all repeats, and the log says why."] if undefined else []),
+        *(
+            f"Worst-group and weighted accuracy of {setting} are missing where no test sample is of a group that training has: "
+            f"{', '.join(groups)}."
+            for (setting, split), groups in metrics.untested.items()
+            if split == "test"
+        ),
+    ]
+
+
+def _sections(rows: Mapping[Run, Sequence[SummaryRow]], repeats: Mapping[Run, int]) -> list[Section]:
+    by_setting: dict[tuple[str, str], list[Run]] = defaultdict(list)
+    for run in rows:
+        by_setting[run.setting, run.method].append(run)
     header = [*HEADER, *(f"Δ {METRICS[metric].lower()}" for metric in COMPARED)]
     sections, unpruned = [], []
     for (setting, method), runs in by_setting.items():
-        if all(run[0].plan == NO_PRUNING for run in runs):
-            unpruned += [[setting, method, *_value_cells(run)] for run in runs]
+        if all(run.plan == NO_PRUNING for run in runs):
+            unpruned += [[setting, method, *_value_cells(rows[run], repeats[run])] for run in runs]
         else:
-            cells = [[*_plan_cells(run[0]), *_value_cells(run), *_difference_cells(run)] for run in runs]
+            cells = [
+                [*_plan_cells(rows[run][0]), *_value_cells(rows[run], repeats[run]), *_difference_cells(rows[run], repeats[run])]
+                for run in runs
+            ]
             sections.append(Section(f"{setting} ({method})", header, cells))
     if unpruned:
         sections.append(Section("Settings trained only without pruning", ["Setting", "Method", *METRICS.values()], unpruned))
@@ -152,11 +191,11 @@ def _in_words(row: SummaryRow) -> str:
     return f"{row.strategy}, {share} at random" if row.score == plans.RANDOM else f"{row.strategy}, {row.order} {share} by {row.score}"
 
 
-def _value_cells(rows: Sequence[SummaryRow]) -> list[str]:
-    return [interval(row.value, 100, 1) for row in rows]
+def _value_cells(rows: Sequence[SummaryRow], repeats: int) -> list[str]:
+    return [interval(row.value, 100, 1, bounds=SHARE, repeats=repeats) for row in rows]
 
 
-def _difference_cells(rows: Sequence[SummaryRow]) -> list[str]:
+def _difference_cells(rows: Sequence[SummaryRow], repeats: int) -> list[str]:
     differences = [row.difference for row in rows if row.metric in COMPARED]
-    texts = [interval(difference, 100, 1, sign=True) for difference in differences]
+    texts = [interval(difference, 100, 1, sign=True, repeats=repeats) for difference in differences]
     return [Bold(text) if value.low > 0 or value.high < 0 else text for text, value in zip(texts, differences, strict=True)]
