@@ -1,7 +1,6 @@
 """Downloads: a file from the first of several mirrors that has it, verified against the publisher's checksum."""
 
 import hashlib
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ import requests
 from spurprune import __version__
 from spurprune.errors import DataError, DownloadError, first_sentence
 from spurprune.machine.logs import log
-from spurprune.storage.files import writing
+from spurprune.storage.files import settle, writing
 
 RETRIES = 2  # per URL, after 1 s and then 2 s
 TIMEOUT = 60.0  # seconds without a response or data
@@ -80,7 +79,7 @@ def _fetch_from(url: str, path: Path, known_hash: str) -> None:
                 download = pooch.HTTPDownloader(
                     progressbar=sys.stderr.isatty(), chunk_size=CHUNK, timeout=TIMEOUT, headers=HEADERS, hooks=close
                 )
-                os.replace(files.fetch(path.name, downloader=download), path)
+                settle(Path(files.fetch(path.name, downloader=download)), path)
         except (requests.RequestException, ValueError) as error:  # the former is an OSError, but not about ``path``
             failure = error
         finally:

@@ -1,6 +1,5 @@
 """prepare_inputs: decode a dataset once into a memory-mapped array, with its base table and manifest."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import pyarrow as pa
 
 from spurprune.dag import plugins
 from spurprune.data.formats.images import ImageFiles, decode
-from spurprune.data.inputs import KINDS, Manifest, write_inputs, write_manifest
+from spurprune.data.inputs import KINDS, Manifest, content_of, write_inputs, write_manifest
 from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError
 from spurprune.machine.logs import log
@@ -68,18 +67,15 @@ def run(
         Manifest(
             dataset=dataset,
             image_size=image_size,
-            count=len(array),
-            shape=array.shape[1:],
-            dtype=str(array.dtype),
             classes=raw.classes,
             attributes=raw.attributes,
             split_counts=_split_counts(rows),
             mean=mean,
             std=std,
-            sha256=_sha256(array),
             source=raw.source,
             licence=raw.licence,
             vocabulary=raw.vocabulary,
+            **content_of(array),
         ),
     )
 
@@ -132,13 +128,6 @@ def _without(rows: pa.Table, damaged: list[int]) -> pa.Table:
     kept = rows.take(np.setdiff1d(np.arange(len(rows)), damaged))
     column = kept.column_names.index("sample_id")
     return kept.set_column(column, "sample_id", pa.array(np.arange(len(kept), dtype=np.int64)))
-
-
-def _sha256(array: np.ndarray) -> str:
-    digest = hashlib.sha256()
-    for start in range(0, len(array), ROWS_AT_ONCE):
-        digest.update(np.ascontiguousarray(array[start : start + ROWS_AT_ONCE]).data)
-    return digest.hexdigest()
 
 
 def channel_statistics(inputs: np.ndarray, rows: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -59,7 +59,7 @@ def run(
         tables.origin_of(inputs["plan"], schemas.PLAN, provenance.place, repeats),
     )
     if "selection" in inputs:
-        method = methods.at(method, read_selection(inputs["selection"]))
+        method = methods.at(method, read_selection(inputs["selection"], provenance))
     setting = {**setting, "training": merge(setting["training"], method["training"])}
     bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
     plan = _read_plan(inputs["plan"])
@@ -88,7 +88,7 @@ def run(
     described = replace(provenance, notes={**provenance.notes, "grouping": bench.grouping.to_plain()})
     tables.write(outputs["history"], _history_table(recorded), schemas.HISTORY, described)
     if "models" in outputs:
-        kept.write(outputs["models"], weights, provenance)
+        kept.write(outputs["models"], weights, kept.identity(provenance, setting, method), provenance)
     checkpoints.remove()
 
 

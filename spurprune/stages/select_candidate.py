@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 
 from spurprune.config import methods
 from spurprune.errors import DataError
-from spurprune.evaluation.selection import Candidate, check_comparable, choose, mean_value
+from spurprune.evaluation.selection import Candidate, Choice, check_comparable, choose, mean_value, write_selection
 from spurprune.storage import schemas, tables
 from spurprune.storage.files import write_text
 from spurprune.storage.provenance import require_compatible
@@ -45,10 +46,8 @@ def run(
     ]
     check_comparable(candidates, by, name)
     chosen = choose(candidates)
-    choice = {"chosen": chosen.name, "coordinates": dict(chosen.coordinates)}
-    content = {
-        "setting": names["setting"],
-        "method": name,
+    choice = Choice(names["setting"], name, chosen.name, dict(chosen.coordinates))
+    content = asdict(choice) | {
         "by": by,
         "plan": method["tuning"]["plan"],
         "blocks": list(method["tuning"]["blocks"]),
@@ -57,12 +56,11 @@ def run(
             {"name": one.name, "coordinates": dict(one.coordinates), "mean": mean_value(one), "repeats": len(one.values)}
             for one in candidates
         ],
-        **choice,
         "code_version": provenance.code_version,
         "config_hash": provenance.config_hash,
     }
-    for name, value in (("selection", content), ("choice", choice)):
-        write_text(outputs[name], json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    write_text(outputs["selection"], json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    write_selection(outputs["choice"], choice)
 
 
 def _values(paths: Sequence[Path], by: str) -> dict[int, float | None]:

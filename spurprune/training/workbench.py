@@ -11,7 +11,7 @@ import torch
 from spurprune.dag import plugins
 from spurprune.data import samples as sampling
 from spurprune.data.grouping import Grouping
-from spurprune.data.inputs import Manifest, open_inputs, read_manifest
+from spurprune.data.inputs import Manifest, Rows, open_inputs, read_manifest
 from spurprune.data.samples import Samples
 from spurprune.data.tokens import ids_of
 from spurprune.data.views import FEATURED, NATURAL
@@ -37,7 +37,7 @@ CHECKPOINTS = Path("checkpoints")  # in the working directory, beside results/ a
 class Workbench:
     """A setting's data ready for training on one device."""
 
-    inputs: np.ndarray
+    inputs: Rows
     manifest: Manifest
     samples: Mapping[int, Samples]
     grouping: Grouping
