@@ -42,7 +42,7 @@ class Rows(Protocol):
         """Return the number of samples."""
 
     def __getitem__(self, key: Any, /) -> Any:
-        """Return what NumPy's indexing would; the first index is a slice or an integer array."""
+        """Return what NumPy's indexing would, for an index of the first axis, alone or before others."""
 
 
 @dataclass(frozen=True)
@@ -184,15 +184,15 @@ class StoredInputs:
         return len(self._array)
 
     def __getitem__(self, key: Any, /) -> np.ndarray:
-        """Return what NumPy's indexing would; the first index is a slice or an integer array, and no position is negative."""
+        """Return what NumPy's indexing would, for an index of the first axis, alone or before others; arrays hold no negative positions."""
         self._check(key[0] if isinstance(key, tuple) else key)
         found: np.ndarray = self._array[key]
         return found
 
-    def _check(self, rows: slice | np.ndarray) -> None:
-        """Check the chunks of some rows that have not been read yet."""
-        if isinstance(rows, slice):
-            rows = np.arange(*rows.indices(len(self)))
+    def _check(self, rows: Any) -> None:
+        """Check the chunks of some rows that have not been read yet; ``rows`` is an index of the first axis."""
+        if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "iu":
+            rows = np.atleast_1d(np.arange(len(self))[rows])
         if not len(rows):
             return
         if rows.min() < 0 or rows.max() >= len(self):
@@ -219,10 +219,12 @@ def open_inputs(path: Path, manifest: Manifest) -> StoredInputs:
     are read.
     """
     try:
-        mapped: np.memmap[Any, np.dtype[Any]] = np.load(path, mmap_mode="r", allow_pickle=False)
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(mapped, np.memmap):
+            raise ValueError("it is an archive of arrays")
     except FileNotFoundError:
         raise DataError(f"{path} is missing; rerun the workflow to create it.") from None
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # NumPy parses a damaged header as Python, with errors of many kinds
         raise DamagedInputsError(f"{path} is damaged or not an NPY file ({first_sentence(error)}); delete it and rerun.") from error
     expected = ((manifest.count, *manifest.shape), manifest.dtype)
     if (mapped.shape, str(mapped.dtype)) != expected:

@@ -18,9 +18,15 @@ def write(path: Path, heads: Mapping[int, Head], provenance: Provenance) -> None
     array_files.write(path, arrays, {name: getattr(provenance, name) for name in names})
 
 
-def read(path: Path) -> dict[int, Head]:
-    """Return the heads by repeat; raises DataError if the file is missing or damaged. The workflow itself does not read it."""
-    _, arrays = array_files.read(path)
+def read(path: Path, **run: str) -> dict[int, Head]:
+    """Return the heads by repeat, for users: no stage reads them.
+
+    ``run`` may hold names that the file must have, such as ``plan``. Raises DataError if it is missing, damaged or of another run.
+    """
+    content, arrays = array_files.read(path)
+    for name, value in run.items():
+        if content.get(name) != value:
+            raise DataError(f"{path} is of another run (its {name} is '{content.get(name)}', not '{value}'); delete it and rerun.")
     try:
         repeats = sorted({int(name.partition(".")[0]) for name in arrays})
         return {repeat: Head(*(arrays[f"{repeat}.{part}"] for part in PARTS)) for repeat in repeats}

@@ -193,7 +193,18 @@ def test_a_flipped_bit_is_found_where_it_is_read_and_only_there(tmp_path: Path, 
     inputs = stored(tmp_path, array, flipped_row=7)
     assert np.array_equal(inputs[np.array([19, 0, 5, 8, 0])], array[[19, 0, 5, 8, 0]])
     assert np.array_equal(inputs[8:20], array[8:20])
-    for read in (lambda: inputs[np.array([1, 6])], lambda: inputs[7:8], lambda: inputs[np.array([6]), 0], lambda: inputs[:]):
+    mask = np.arange(20) == 6
+    assert np.array_equal(inputs[np.arange(20) == 5][0], array[5])
+    for read in (
+        lambda: inputs[np.array([1, 6])],
+        lambda: inputs[mask],
+        lambda: inputs[6],
+        lambda: list(inputs),
+        lambda: inputs[[6]],
+        lambda: inputs[7:8],
+        lambda: inputs[np.array([6]), 0],
+        lambda: inputs[:],
+    ):
         text = refused(read, assert_one_sentence)
         assert str(inputs._path) in text and "samples 6 to 7" in text
 

@@ -168,10 +168,10 @@ def _unfinished(partial: Path, notes: Path, identity: str, shape: tuple[int, ...
     try:
         noted = _Notes(**unsealed(json.loads(notes.read_text(encoding="utf-8"))))
         array = np.lib.format.open_memmap(partial, mode="r+")
-    except (FileNotFoundError, ValueError, TypeError):
+    except Exception:  # NumPy parses a damaged header as Python, with errors of many kinds
         return None
     same = noted.identity == identity and (array.shape, array.dtype, array.flags.c_contiguous) == (shape, np.dtype(np.uint8), True)
-    if not same or noted.checksum != _checksum_of(array, noted.done):
+    if not same or partial.stat().st_size != array.offset + array.nbytes or noted.checksum != _checksum_of(array, noted.done):
         return None
     return array, noted
 
