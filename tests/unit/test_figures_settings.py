@@ -15,7 +15,7 @@ from torchvision.transforms import CenterCrop
 from spurprune.config.config import Config
 from spurprune.dag import kinds, planning, studies
 from spurprune.data.grouping import Attribute, Grouping
-from spurprune.data.inputs import Manifest, open_inputs, write_inputs
+from spurprune.data.inputs import Manifest, content_of, open_inputs, write_inputs
 from spurprune.errors import ConfigError
 from spurprune.evaluation.frame import History
 from spurprune.figures import style, window
