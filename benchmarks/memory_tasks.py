@@ -4,20 +4,26 @@ import resource
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from benchmarks.worker import Turn, UnavailableError
+from spurprune.data.inputs import Manifest, content_of, open_inputs, read_manifest, write_manifest
 
 SHAPE = (3, 32, 32)
+CLASSES = tuple("0123456789")
 STATUS = Path("/proc/self/status")
 BATCH = 4096  # of the pass over all images
 
 
 def make_inputs(turn: Turn, path: Path, gigabytes: float) -> None:
-    """Write an array of images as a sparse file, which takes no time, reads as zeros and fills the page cache like any other."""
+    """Write an array of images as a sparse file, which reads as zeros and fills the page cache like any other."""
     n = int(gigabytes * 1e9) // int(np.prod(SHAPE))
     array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(n, *SHAPE))
+    described: dict[str, Any] = {"split_counts": {"train": n}, "mean": (0.5,) * 3, "std": (0.25,) * 3, "source": "synthetic", "licence": ""}
+    manifest = Manifest(dataset="benchmark", image_size=32, classes=CLASSES, attributes=(), **described, **content_of(array))
+    write_manifest(path.with_name("manifest.json"), manifest)
     turn({"bytes": array.nbytes})
 
 
@@ -39,7 +45,7 @@ def train(turn: Turn, path: Path, allowed: float, images: int) -> None:
 
     from benchmarks import training_engine
 
-    inputs = np.load(path, mmap_mode="r")
+    inputs = open_inputs(path, read_manifest(path.with_name("manifest.json")))
     n = len(inputs)
     rng = np.random.default_rng(0)
     before = _own_mb()

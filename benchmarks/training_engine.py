@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from benchmarks.common import MEAN, STD, Images
 from benchmarks.pairs import Pairs
+from spurprune.data.inputs import Rows
 from spurprune.methods.erm import Method
 from spurprune.models.network import Network
 from spurprune.models.networks import bert, resnet_cifar
@@ -44,7 +45,7 @@ def data_of(images: Images) -> Data:
     return load_array(images.pixels, images.label)
 
 
-def load_array(inputs: np.ndarray, label: np.ndarray) -> Data:
+def load_array(inputs: Rows, label: np.ndarray) -> Data:
     """Return all rows of an array of inputs, which may be memory-mapped, as the training stages load them."""
     n = len(label)
     nobody = np.zeros(n, dtype=bool)

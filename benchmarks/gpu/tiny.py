@@ -1,13 +1,12 @@
 """A look-alike of the prepared CIFAR-10, small enough to train on within seconds."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from spurprune.data.datasets.cifar10 import CLASSES
-from spurprune.data.inputs import Manifest, write_inputs, write_manifest
+from spurprune.data.inputs import Manifest, content_of, write_inputs, write_manifest
 from spurprune.storage import schemas, tables
 from spurprune.storage.tables import Provenance
 
@@ -38,7 +37,16 @@ def write(folder: Path) -> None:
     )
     tables.write(folder / "base.parquet", base, schemas.BASE, Provenance({"dataset": "cifar10", "size": "32"}, "", ""))
     counts = {name: 10 * n for name, n in PER_CLASS.items()}
-    digest = hashlib.sha256(pixels.data).hexdigest()
-    of = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
-    manifest = Manifest("cifar10", 32, len(pixels), (3, 32, 32), "uint8", CLASSES, (), counts, *of, digest, "a look-alike", "none")
+    manifest = Manifest(
+        dataset="cifar10",
+        image_size=32,
+        classes=CLASSES,
+        attributes=(),
+        split_counts=counts,
+        mean=(0.5, 0.5, 0.5),
+        std=(0.25, 0.25, 0.25),
+        source="a look-alike",
+        licence="none",
+        **content_of(pixels),
+    )
     write_manifest(folder / "manifest.json", manifest)

@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+import os
 import re
 import shutil
 import stat
@@ -40,6 +41,7 @@ def unpack(archive: Path, folder: Path) -> None:
         staging.mkdir(parents=True)
     try:
         _extract(archive, staging)
+        os.sync()  # names must not be on the disk before bytes; one flush, since there may be hundreds of thousands of files
         for path in sorted(staging.rglob("*")):
             target = folder / path.relative_to(staging)
             with writing(target):

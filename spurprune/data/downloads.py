@@ -3,7 +3,6 @@
 import errno
 import fcntl
 import hashlib
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,7 +16,7 @@ from spurprune import __version__
 from spurprune.errors import DataError, DownloadError, first_sentence
 from spurprune.machine.folders import UnsafeError, open_lock
 from spurprune.machine.logs import is_terminal, log
-from spurprune.storage.files import writing
+from spurprune.storage.files import settle, writing
 
 RETRIES = 2  # per URL, after 1 s and then 2 s
 TIMEOUT = 60.0  # seconds without a response or data
@@ -116,7 +115,7 @@ def _fetch_from(url: str, path: Path, known_hash: str) -> None:
                 close = {"response": lambda response, **_: responses.enter_context(response)}
                 files = pooch.create(folder, base_url="", registry={path.name: known_hash}, urls={path.name: url}, retry_if_failed=RETRIES)
                 download = pooch.HTTPDownloader(progressbar=is_terminal(), chunk_size=CHUNK, timeout=TIMEOUT, headers=HEADERS, hooks=close)
-                os.replace(files.fetch(path.name, downloader=download), path)
+                settle(Path(files.fetch(path.name, downloader=download)), path)
         except (requests.RequestException, ValueError) as error:  # the former is an OSError, but not about ``path``
             failure = error
         finally:

@@ -1,21 +1,49 @@
 """The datasets' inputs: one memory-mapped array per dataset, its base table and its manifest."""
 
+import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from spurprune.data.grouping import Attribute
 from spurprune.errors import DataError, first_sentence
 from spurprune.machine import scratch
+from spurprune.storage import checksums
 from spurprune.storage.files import replacing, write_text
+from spurprune.storage.provenance import Origin, Provenance
 
 KINDS = {"uint8": "images", "int32": "sentences", "float32": "vectors"}  # by the arrays' dtype
+# Rows are checked in chunks of about this size. Reading one row reads its chunk, once per process: smaller chunks would read less for few
+# rows, but make manifests larger: 8 digits per chunk, for a million photos of 224 pixels per side 8 MB.
+CHUNK_BYTES = 1 << 18
+
+
+class DamagedInputsError(DataError):
+    """An array whose bytes are not those that its manifest describes."""
+
+
+class Rows(Protocol):
+    """An array of samples of which any rows can be read: a NumPy array, or ``StoredInputs``."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape, samples first."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the values."""
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+
+    def __getitem__(self, key: Any, /) -> Any:
+        """Return what NumPy's indexing would, for an index of the first axis, alone or before others."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +53,8 @@ class Manifest:
     ``shape`` and ``dtype`` describe one sample of ``inputs.npy``: images are uint8, channel × height × width; sentences int32 tokens;
     vectors float32. ``image_size`` is None where samples keep their size. ``mean`` and ``std`` are per channel over the training
     split, of pixels scaled to [0, 1]. ``vocabulary`` is the fingerprint of the tokenizer's vocabulary where samples are sentences, else
-    empty.
+    empty. ``sha256`` is the hash of the array's bytes; ``checksums`` holds a CRC-32 for every ``chunk_rows`` rows (see
+    ``spurprune.storage.checksums``).
     """
 
     dataset: str
@@ -42,6 +71,8 @@ class Manifest:
     source: str
     licence: str
     vocabulary: str = ""
+    chunk_rows: int = 1
+    checksums: str = ""
 
     @property
     def kind(self) -> str:
@@ -76,14 +107,14 @@ def folder_name(dataset: str, image_size: int | None) -> str:
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Write a manifest as JSON, atomically."""
-    write_text(path, json.dumps(asdict(manifest), indent=2, sort_keys=True) + "\n")
+    """Write a manifest with its digest as JSON, atomically."""
+    write_text(path, json.dumps(checksums.sealed(asdict(manifest)), indent=2, sort_keys=True) + "\n")
 
 
 def read_manifest(path: Path) -> Manifest:
     """Read a manifest; raises DataError that names the file if it is missing or damaged."""
     try:
-        raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        raw = checksums.unsealed(json.loads(path.read_text(encoding="utf-8")))
         for name in ("shape", "classes", "mean", "std"):
             raw[name] = tuple(raw[name])
         raw["attributes"] = tuple(Attribute.of_plain(one) for one in raw["attributes"])
@@ -94,26 +125,122 @@ def read_manifest(path: Path) -> Manifest:
         raise DataError(f"{path} is not a dataset manifest ({first_sentence(error)}); delete it and rerun.") from error
 
 
+def origin_of(path: Path, manifest: Manifest) -> Origin:
+    """Return the origin of a dataset's inputs, which the manifest at ``path`` describes: the array's hash is its identity."""
+    place = {"dataset": manifest.dataset, "size": folder_name(manifest.dataset, manifest.image_size).removeprefix(f"{manifest.dataset}-")}
+    return Origin(str(path), "inputs", ("dataset", "size"), manifest.sha256, Provenance(place, "", ""))
+
+
 def write_inputs(path: Path, inputs: np.ndarray) -> None:
     """Write the inputs array as ``.npy``, atomically."""
     with replacing(path) as temporary, open(temporary, "wb") as out:
-        np.save(out, inputs, allow_pickle=False)
+        np.save(out, np.asarray(inputs, order="C"), allow_pickle=False)
 
 
-def open_inputs(path: Path, manifest: Manifest) -> np.ndarray:
-    """Open the inputs memory-mapped, read-only; raises DataError if the file is missing, damaged or not the manifest's."""
+def content_of(array: np.ndarray) -> dict[str, Any]:
+    """Return the fields of a manifest that follow from its array, by name; the array may be a memory map, and is read once."""
+    digest, found = hashlib.sha256(), []
+    rows = _chunk_rows(array)
+    for start in range(0, len(array), rows):
+        part = np.ascontiguousarray(array[start : start + rows])
+        digest.update(part.data)
+        found.append(checksums.checksum(part))
+    return {
+        "count": len(array),
+        "shape": tuple(array.shape[1:]),
+        "dtype": str(array.dtype),
+        "sha256": digest.hexdigest(),
+        "chunk_rows": rows,
+        "checksums": checksums.to_text(found),
+    }
+
+
+def _chunk_rows(array: np.ndarray) -> int:
+    return max(1, CHUNK_BYTES // max(1, math.prod(array.shape[1:]) * array.itemsize))
+
+
+class StoredInputs:
+    """A dataset's memory-mapped inputs [N, …], indexed like an array; each chunk of rows is checked when it is first read.
+
+    ``path`` names the file in messages. Reading rows raises DamagedInputsError if their chunk does not have the manifest's checksum, and
+    DataError if there are no such rows. A chunk is not checked again in the same process.
+    """
+
+    def __init__(self, path: Path, array: np.ndarray, manifest: Manifest) -> None:
+        """Take an array that has the manifest's shape and dtype; raises DataError if the manifest lacks checksums for it."""
+        self._path = path
+        self._array = array
+        self._chunk_rows = manifest.chunk_rows
+        self._expected = checksums.of_text(manifest.checksums)
+        self._unchecked = np.ones(len(self._expected), dtype=bool)
+        if len(self._expected) != math.ceil(len(array) / self._chunk_rows):
+            raise DataError(f"The manifest of {path} has no checksums for it; delete both and rerun.")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape, samples first."""
+        return self._array.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the values."""
+        return self._array.dtype
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self._array)
+
+    def __getitem__(self, key: Any, /) -> np.ndarray:
+        """Return what NumPy's indexing would, for an index of the first axis, alone or before others; arrays hold no negative positions."""
+        self._check(key[0] if isinstance(key, tuple) else key)
+        found: np.ndarray = self._array[key]
+        return found
+
+    def _check(self, rows: Any) -> None:
+        """Check the chunks of some rows that have not been read yet; ``rows`` is an index of the first axis."""
+        if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "iu":
+            rows = np.atleast_1d(np.arange(len(self))[rows])
+        if not len(rows):
+            return
+        if rows.min() < 0 or rows.max() >= len(self):
+            raise DataError(
+                f"{self._path} holds {len(self)} samples, but sample {rows.min() if rows.min() < 0 else rows.max()} is asked for: it is "
+                "not the dataset from which the samples were made; delete its folder and rerun."
+            )
+        chunks = rows // self._chunk_rows
+        for chunk in np.unique(chunks[self._unchecked[chunks]]).tolist():
+            first = chunk * self._chunk_rows
+            last = min(first + self._chunk_rows, len(self))
+            if checksums.checksum(self._array[first:last]) != self._expected[chunk]:
+                raise DamagedInputsError(
+                    f"{self._path} is damaged or of another dataset (samples {first} to {last - 1} do not have the checksum in its "
+                    "manifest); delete it and rerun."
+                )
+            self._unchecked[chunk] = False
+
+
+def open_inputs(path: Path, manifest: Manifest) -> StoredInputs:
+    """Open the inputs memory-mapped, read-only.
+
+    Raises DataError if the file is missing, DamagedInputsError if it is damaged or not the manifest's; its samples are checked as they
+    are read.
+    """
     try:
-        inputs: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(mapped, np.memmap):
+            raise ValueError("it is an archive of arrays")
     except FileNotFoundError:
         raise DataError(f"{path} is missing; rerun the workflow to create it.") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} is damaged or not an NPY file ({first_sentence(error)}); delete it and rerun.") from error
+    except Exception as error:  # NumPy parses a damaged header as Python, with errors of many kinds
+        raise DamagedInputsError(f"{path} is damaged or not an NPY file ({first_sentence(error)}); delete it and rerun.") from error
     expected = ((manifest.count, *manifest.shape), manifest.dtype)
-    if (inputs.shape, str(inputs.dtype)) != expected:
-        raise DataError(
-            f"{path} holds {inputs.dtype} {inputs.shape}, but its manifest says {expected[1]} {expected[0]}; delete it and rerun."
+    if (mapped.shape, str(mapped.dtype)) != expected:
+        raise DamagedInputsError(
+            f"{path} holds {mapped.dtype} {mapped.shape}, but its manifest says {expected[1]} {expected[0]}; delete it and rerun."
         )
-    return inputs
+    if not mapped.flags.c_contiguous or path.stat().st_size != mapped.offset + mapped.nbytes:
+        raise DamagedInputsError(f"{path} is damaged (it does not hold its samples one after the other to its end); delete it and rerun.")
+    return StoredInputs(path, np.asarray(mapped), manifest)
 
 
 @contextmanager
@@ -121,13 +248,22 @@ def local_inputs(paths: Mapping[str, Path], folder: str | None, limit_gb: int | 
     """Yield a job's ``paths`` with inputs replaced by a copy in the node-local ``folder``, which is kept until the block ends.
 
     ``paths`` has at least the keys inputs and manifest. Without a folder, or if no copy can be made (see ``scratch.local_copy``), the
-    paths are unchanged. Raises DataError if the manifest is missing or damaged.
+    paths are unchanged. Raises DataError if the manifest or the inputs are missing or damaged. If the block finds the copy damaged, the
+    copy is removed, so that a rerun makes another.
     """
     if not folder:
         yield dict(paths)
         return
     manifest = read_manifest(paths["manifest"])
+    original = paths["inputs"]
+    open_inputs(original, manifest)  # else a damaged header would be copied
     array_bytes = manifest.count * math.prod(manifest.shape) * np.dtype(manifest.dtype).itemsize
     name = f"{folder_name(manifest.dataset, manifest.image_size)}-{manifest.sha256}.npy"
-    with scratch.local_copy(scratch.Original(paths["inputs"], name, array_bytes, manifest.sha256), folder, limit_gb) as path:
-        yield dict(paths) | {"inputs": path}
+    with scratch.local_copy(scratch.Original(original, name, array_bytes, manifest.sha256), folder, limit_gb) as path:
+        try:
+            yield dict(paths) | {"inputs": path}
+        except DamagedInputsError as error:
+            if path == original:
+                raise
+            path.unlink(missing_ok=True)
+            raise DataError(f"{path}, this node's copy of {original}, was damaged and has been removed; rerun to make another.") from error

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from spurprune.data.inputs import Manifest
+    from spurprune.data.inputs import Manifest, Rows
     from spurprune.data.samples import Samples
     from spurprune.evaluation.frame import History, Metrics
 
@@ -130,7 +130,7 @@ class Material:
     samples: "Mapping[str, Mapping[int, Samples]]" = field(default_factory=dict)
     rankings: Mapping[str, Mapping[int, Ranking]] = field(default_factory=dict)
     manifests: "Mapping[str, Manifest]" = field(default_factory=dict)
-    images: Mapping[str, np.ndarray] = field(default_factory=dict)
+    images: "Mapping[str, Rows]" = field(default_factory=dict)
 
     def unpruned(self, metric: str, setting: str, method: str) -> "pd.Series":
         """Return a metric of a setting's run without pruning, by repeat."""

@@ -1,6 +1,7 @@
 """Loading weights from a file into a network: files cannot run code, and every tensor must have its place."""
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,23 +14,34 @@ from torch import Tensor, nn
 from spurprune.errors import DataError, first_sentence
 
 # The errors that loading a missing, damaged or unsafe file raises.
-UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError, SafetensorError)
+UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError, SafetensorError, zipfile.BadZipFile)
 
 
 def read(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a safetensors file (``.safetensors``) or of a saved state_dict (any other name), by name, on the CPU.
 
-    Raises DataError naming the file if it is missing, damaged or holds anything but tensors.
+    Raises DataError naming the file if it is missing, damaged or holds anything but tensors. Damage within a tensor is found only where the
+    format has checksums: in files that torch saves (as zip archives), not in safetensors files.
     """
     if not path.is_file():
         raise DataError(f"{path} is missing; place the pretrained weights there or correct model.pretrained.")
     try:
+        _require_checksums(path)
         loaded: Any = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE as error:
         raise DataError(f"{path} is damaged or unsafe ({first_sentence(error)}); replace it with an original copy.") from error
     if not isinstance(loaded, Mapping) or not all(isinstance(value, Tensor) for value in loaded.values()):
         raise DataError(f"{path} does not hold tensors by name; save only the network's state_dict.")
     return dict(loaded)
+
+
+def _require_checksums(path: Path) -> None:
+    """Raise zipfile.BadZipFile if a part of a zip archive does not have its checksum; torch does not look."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"'{damaged}' does not have its checksum")
 
 
 def put(weights: Mapping[str, Tensor], network: nn.Module, source: str) -> None:

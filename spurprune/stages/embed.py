@@ -23,7 +23,7 @@ from spurprune.training.loop import initialise, naming_out_of_memory
 from spurprune.training.observe import embed
 from spurprune.training.predictions import views
 from spurprune.training.recipe import Stream
-from spurprune.training.workbench import Workbench, open_workbench
+from spurprune.training.workbench import Workbench, data_origins, open_workbench
 
 
 def run(
@@ -43,10 +43,12 @@ def run(
     run that kept the models, so that the logits equal its predictions, bit for bit on the same device. Raises DataError if the models do
     not fit the setting's network.
     """
-    provenance = trace(provenance, tables.origin_of(inputs["samples"], schemas.SAMPLES, provenance.place, repeats))
+    of_models = kept.origin_of(inputs["models"], provenance.place, repeats)
+    provenance = trace(provenance, *data_origins(inputs, provenance.place, repeats), of_models)
     if "selection" in inputs:
-        method = methods.at(method, read_selection(inputs["selection"]))
+        method = methods.at(method, read_selection(inputs["selection"], provenance))
     setting = {**setting, "training": merge(setting["training"], method["training"])}
+    run = kept.identity(provenance, setting, method)
     bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
     progress = Progress(len(repeats), f"embedding of {provenance.setting}", "repeat")
 
@@ -54,7 +56,7 @@ def run(
         for repeat in repeats:
             with naming_out_of_memory(f"{provenance.setting}, repeat {repeat}, embedding", bench.device):
                 model = initialise(bench.build_network(), Stream((repeat,)), bench.device)
-                kept.restore(model, inputs["models"], repeat)
+                kept.restore(model, inputs["models"], repeat, run)
                 yield from _one_repeat(bench, model, bench.samples[repeat])
             progress.step()
 

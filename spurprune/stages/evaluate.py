@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from spurprune.data import samples as sampling
 from spurprune.data.embedding import arrays_of
 from spurprune.data.grouping import Grouping
-from spurprune.data.inputs import read_manifest
+from spurprune.data.inputs import origin_of, read_manifest
 from spurprune.data.predicted import PREDICTED, rows_by_view
 from spurprune.data.probe import Probe
 from spurprune.data.samples import Samples
@@ -53,15 +53,15 @@ def run(
     a probe, the metrics that need one are absent. A metric that is undefined in a repeat is null with n = 0; the log and the file's notes
     say why. Raises DataError if a file is not of this run, or if predictions are missing, of other samples or not finite.
     """
-    asked = {**provenance.place, **names}
+    info, asked = read_manifest(manifest), {**provenance.place, **names}
     provenance = trace(
         provenance,
         tables.origin_of(predictions, schemas.PREDICTIONS, asked, repeats),
         tables.origin_of(samples, schemas.SAMPLES, asked, repeats),
         tables.origin_of(plan, schemas.PLAN, asked, repeats),
+        origin_of(manifest, info),
     )
     of_samples = sampling.read(samples)
-    info = read_manifest(manifest)
     probe = Probe.of(setting["probe"], info)
     predicted = tables.read(predictions, schemas.PREDICTIONS)
     counts = tables.read_metadata(plan, schemas.PLAN)["counts"]

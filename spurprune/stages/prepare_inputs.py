@@ -1,6 +1,5 @@
 """prepare_inputs: decode a dataset once into a memory-mapped array, with its base table and manifest."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,12 @@ import pyarrow as pa
 
 from spurprune.dag import plugins
 from spurprune.data.formats.images import ImageFiles, decode
-from spurprune.data.inputs import KINDS, Manifest, write_inputs, write_manifest
+from spurprune.data.inputs import KINDS, Manifest, content_of, origin_of, write_inputs, write_manifest
 from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError
 from spurprune.machine.logs import log
 from spurprune.storage import contents, schemas, tables
+from spurprune.storage.provenance import trace
 from spurprune.storage.words import SPLITS
 
 ROWS_AT_ONCE = 1024
@@ -62,26 +62,21 @@ def run(
     array = np.load(inputs, mmap_mode="r", allow_pickle=False)
     train = np.flatnonzero(tables.to_numpy(rows.column("split")) == "train")
     mean, std = channel_statistics(array, train) if KINDS[str(array.dtype)] == "images" else ((), ())
-    tables.write(base, rows, schemas.BASE, provenance)
-    write_manifest(
-        manifest,
-        Manifest(
-            dataset=dataset,
-            image_size=image_size,
-            count=len(array),
-            shape=array.shape[1:],
-            dtype=str(array.dtype),
-            classes=raw.classes,
-            attributes=raw.attributes,
-            split_counts=_split_counts(rows),
-            mean=mean,
-            std=std,
-            sha256=_sha256(array),
-            source=raw.source,
-            licence=raw.licence,
-            vocabulary=raw.vocabulary,
-        ),
+    described = Manifest(
+        dataset=dataset,
+        image_size=image_size,
+        classes=raw.classes,
+        attributes=raw.attributes,
+        split_counts=_split_counts(rows),
+        mean=mean,
+        std=std,
+        source=raw.source,
+        licence=raw.licence,
+        vocabulary=raw.vocabulary,
+        **content_of(array),
     )
+    tables.write(base, rows, schemas.BASE, trace(provenance, origin_of(manifest, described)))
+    write_manifest(manifest, described)
 
 
 def _read(dataset: str, image_size: int | None, source: Path | None, own: Mapping[str, Any] | None) -> RawDataset:
@@ -132,13 +127,6 @@ def _without(rows: pa.Table, damaged: list[int]) -> pa.Table:
     kept = rows.take(np.setdiff1d(np.arange(len(rows)), damaged))
     column = kept.column_names.index("sample_id")
     return kept.set_column(column, "sample_id", pa.array(np.arange(len(kept), dtype=np.int64)))
-
-
-def _sha256(array: np.ndarray) -> str:
-    digest = hashlib.sha256()
-    for start in range(0, len(array), ROWS_AT_ONCE):
-        digest.update(np.ascontiguousarray(array[start : start + ROWS_AT_ONCE]).data)
-    return digest.hexdigest()
 
 
 def channel_statistics(inputs: np.ndarray, rows: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -12,7 +12,7 @@ from spurprune import seeds
 from spurprune.data import consistency, subsets
 from spurprune.data import samples as sampling
 from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
-from spurprune.data.inputs import Manifest, read_manifest
+from spurprune.data.inputs import Manifest, origin_of, read_manifest
 from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
 from spurprune.storage.provenance import trace
@@ -37,7 +37,8 @@ def run(
     """
     info = read_manifest(manifest)
     name, carriers = provenance.setting, setting["carriers"]
-    origins = [tables.origin_of(base, schemas.BASE, {"dataset": info.dataset})]
+    of_inputs = origin_of(manifest, info)
+    origins = [of_inputs, tables.origin_of(base, schemas.BASE, of_inputs.provenance.place)]
     if difficulty is not None:
         of_base = {**provenance.place, "setting": carriers["base"], "score": carriers["score"]}
         origins.append(tables.origin_of(difficulty, schemas.DIFFICULTY, of_base, repeats))

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from spurprune.dag import plugins
 from spurprune.data import samples as sampling
-from spurprune.data.inputs import read_manifest
+from spurprune.data.inputs import origin_of, read_manifest
 from spurprune.data.probe import Probe
 from spurprune.errors import DataError, PlanError
 from spurprune.machine.logs import log
@@ -46,7 +46,7 @@ def run(
     weigh = plugins.load("strategies", parsed.strategy).weigh
     info = read_manifest(manifest)
     probe = Probe.of(setting["probe"], info)
-    origins = [tables.origin_of(samples, schemas.SAMPLES, provenance.place, repeats)]
+    origins = [origin_of(manifest, info), tables.origin_of(samples, schemas.SAMPLES, provenance.place, repeats)]
     if difficulty is not None:
         asked = {**provenance.place, **({"score": parsed.score} if parsed.score else {})}
         origins.append(tables.origin_of(difficulty, schemas.DIFFICULTY, asked, repeats))

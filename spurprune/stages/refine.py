@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from safetensors.numpy import save_file
 
 from spurprune.config import methods
 from spurprune.dag import plugins
@@ -21,9 +20,9 @@ from spurprune.errors import DataError
 from spurprune.evaluation.selection import read_selection
 from spurprune.machine.logs import Progress
 from spurprune.storage import schemas, tables
-from spurprune.storage.files import replacing
 from spurprune.storage.provenance import trace
 from spurprune.storage.words import VIEWS
+from spurprune.training import head_files
 from spurprune.training.refinement import Head, Request, complete_options
 
 
@@ -40,9 +39,8 @@ def run(
 
     ``source`` is the method whose models are refined, None to take any. ``inputs`` names the paths embedding, samples and plan, also
     selection if the options were tuned. ``method`` is what ``config.methods.deciding`` returns for a refinement. ``outputs`` names
-    predictions and, if the weights are kept, head: a safetensors file with ``{repeat}.weight`` float64 [C, D] and ``{repeat}.bias`` float64
-    [C]. Raises ConfigError for an unknown option, DataError if the embedding does not hold the setting's samples, and whatever the kind
-    raises.
+    predictions and, if the weights are kept, head (see ``spurprune.training.head_files``). Raises ConfigError for an unknown option,
+    DataError if the embedding does not hold the setting's samples, and whatever the kind raises.
     """
     here = provenance.place
     started = {**here, **({"method": source} if source else {}), "candidate": ""}
@@ -53,7 +51,7 @@ def run(
         tables.origin_of(inputs["plan"], schemas.PLAN, here, repeats),
     )
     if "selection" in inputs:
-        method = methods.at(method, read_selection(inputs["selection"]))
+        method = methods.at(method, read_selection(inputs["selection"], provenance))
     kind = plugins.load("refinements", method["kind"])
     options = complete_options(method["options"], kind.OPTIONS, "options")
     samples = sampling.read(inputs["samples"])
@@ -81,7 +79,7 @@ def run(
     provenance = replace(provenance, counts={"repeats": len(repeats)}, notes={"method": dict(method), "options": options})
     tables.write(outputs["predictions"], pa.concat_tables(predictions()), schemas.PREDICTIONS, provenance)
     if "head" in outputs:
-        _write_heads(outputs["head"], heads)
+        head_files.write(outputs["head"], heads, provenance)
 
 
 def _request(
@@ -113,11 +111,3 @@ def _request(
         repeat=samples.repeat,
         where=where,
     )
-
-
-def _write_heads(path: Path, heads: Mapping[int, Head]) -> None:
-    tensors = {
-        f"{repeat}.{name}": np.ascontiguousarray(getattr(head, name)) for repeat, head in heads.items() for name in ("weight", "bias")
-    }
-    with replacing(path) as temporary:
-        save_file(tensors, temporary)

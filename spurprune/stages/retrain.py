@@ -31,7 +31,7 @@ from spurprune.training.method import Method
 from spurprune.training.observe import observe, summary
 from spurprune.training.predictions import predict, views
 from spurprune.training.recipe import Stream
-from spurprune.training.workbench import CHECKPOINTS, Started, Workbench, open_workbench
+from spurprune.training.workbench import CHECKPOINTS, Started, Workbench, data_origins, open_workbench
 
 
 def run(
@@ -53,13 +53,10 @@ def run(
     ``repeats_at_once`` training runs share a GPU. Raises TrainingError if a loss is not finite or the plan's weights cannot become
     visits.
     """
-    provenance = trace(
-        provenance,
-        tables.origin_of(inputs["samples"], schemas.SAMPLES, provenance.place, repeats),
-        tables.origin_of(inputs["plan"], schemas.PLAN, provenance.place, repeats),
-    )
+    of_plan = tables.origin_of(inputs["plan"], schemas.PLAN, provenance.place, repeats)
+    provenance = trace(provenance, *data_origins(inputs, provenance.place, repeats), of_plan)
     if "selection" in inputs:
-        method = methods.at(method, read_selection(inputs["selection"]))
+        method = methods.at(method, read_selection(inputs["selection"], provenance))
     setting = {**setting, "training": merge(setting["training"], method["training"])}
     bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
     plan = _read_plan(inputs["plan"])
@@ -88,7 +85,7 @@ def run(
     described = replace(provenance, notes={**provenance.notes, "grouping": bench.grouping.to_plain()})
     tables.write(outputs["history"], _history_table(recorded), schemas.HISTORY, described)
     if "models" in outputs:
-        kept.write(outputs["models"], weights, provenance)
+        kept.write(outputs["models"], weights, kept.identity(provenance, setting, method), provenance)
     checkpoints.remove()
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 from spurprune.config import methods
 from spurprune.errors import DataError
 from spurprune.evaluation.missing import reason_in
-from spurprune.evaluation.selection import Candidate, check_comparable, choose, mean_value, tie
+from spurprune.evaluation.selection import Candidate, Choice, check_comparable, choose, mean_value, tie, write_selection
 from spurprune.machine.logs import log
 from spurprune.storage import schemas, tables
 from spurprune.storage.files import write_text
@@ -50,10 +51,8 @@ def run(
     tied = tie({one.name: mean_value(one) for one in candidates})
     if tied:
         log.warning("%s, method '%s', validation %s: %s", names["setting"], name, by, tied)
-    choice = {"chosen": chosen.name, "coordinates": dict(chosen.coordinates)}
-    content = {
-        "setting": names["setting"],
-        "method": name,
+    choice = Choice(names["setting"], name, chosen.name, dict(chosen.coordinates))
+    content = asdict(choice) | {
         "by": by,
         "plan": method["tuning"]["plan"],
         "blocks": list(method["tuning"]["blocks"]),
@@ -62,12 +61,11 @@ def run(
             {"name": one.name, "coordinates": dict(one.coordinates), "mean": mean_value(one), "repeats": len(one.values)}
             for one in candidates
         ],
-        **choice,
         "code_version": provenance.code_version,
         "config_hash": provenance.config_hash,
     }
-    for name, value in (("selection", content), ("choice", choice)):
-        write_text(outputs[name], json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    write_text(outputs["selection"], json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    write_selection(outputs["choice"], choice)
 
 
 def _values(paths: Sequence[Path], by: str) -> tuple[dict[int, float | None], dict[int, str]]:

@@ -23,7 +23,7 @@ from spurprune.training.loop import Training, fit_stepwise, initialise, naming_o
 from spurprune.training.method import Batch, Context
 from spurprune.training.observe import dynamics_of, observe, unchanged
 from spurprune.training.recipe import Stream
-from spurprune.training.workbench import CHECKPOINTS, Started, Workbench, open_workbench
+from spurprune.training.workbench import CHECKPOINTS, Started, Workbench, data_origins, open_workbench
 
 
 def run(
@@ -45,7 +45,7 @@ def run(
     ``view: eval_augmented`` augmented as in training (as the paper's code does); with ``view: training`` each sample's logits are those
     of its own training step. Raises TrainingError if a loss is not finite.
     """
-    provenance = trace(provenance, tables.origin_of(inputs["samples"], schemas.SAMPLES, provenance.place, repeats))
+    provenance = trace(provenance, *data_origins(inputs, provenance.place, repeats))
     bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
     identity = {"stage": "train_reference", "recipe": recipe, "config": provenance.config_hash, "code": provenance.code_version}
     checkpoints = JobCheckpoints.of(CHECKPOINTS, identity, [path for name, path in inputs.items() if name != "inputs"])

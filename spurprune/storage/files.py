@@ -1,5 +1,6 @@
-"""Atomic writing of files: a killed job leaves nothing half-written."""
+"""Atomic writing of files: a killed job leaves nothing half-written, and neither does a machine that stops."""
 
+import errno
 import os
 import re
 import socket
@@ -8,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from spurprune.errors import DataError
+
+UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EISDIR})  # by file systems that flush no folders
 
 
 @contextmanager
@@ -25,6 +28,8 @@ def writing(path: Path) -> Iterator[None]:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` to write to, and rename it to ``path`` when the block ends; raises DataError if that fails.
 
+    After a power cut the file is either the old or the new one.
+
     A path has one writer at a time, so temporary files that killed writers left are removed first.
     """
     # Processes on different nodes of a shared file system may have the same id.
@@ -35,9 +40,28 @@ def replacing(path: Path) -> Iterator[Path]:
             left.unlink(missing_ok=True)
         try:
             yield temporary
-            os.replace(temporary, path)
+            settle(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def settle(temporary: Path, path: Path) -> None:
+    """Rename a complete file to ``path`` in the same folder once its bytes are on the disk, and wait until its name is; raises OSError."""
+    _flush(temporary)
+    os.replace(temporary, path)
+    try:
+        _flush(path.parent)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -4,7 +4,6 @@ Every file between the stages carries its provenance. A stage checks what it rea
 was asked to read, and files that go back to one source must go back to the same version of it.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -13,9 +12,9 @@ from typing import Any
 from spurprune import __version__
 from spurprune.errors import DataError
 from spurprune.storage.canonical import config_hash
+from spurprune.storage.checksums import DIGEST, sealed, unsealed
 
 BLOCK = "block"  # the key of ``Provenance.place`` that tells parts of one result from each other
-DIGEST = "digest"
 
 
 @dataclass(frozen=True)
@@ -120,6 +119,13 @@ def trace(own: Provenance, *inputs: Origin) -> Provenance:
     return replace(own, sources={key: source for key, (source, _) in _merged(inputs).items()})
 
 
+def require_source(source: Origin, of: Origin) -> None:
+    """Raise DataError unless a file was made from ``source``, as far as it says from which file of that kind it was made."""
+    known = {key: one.identity for key, one in of.provenance.sources.items() if key.split(" ")[0] == source.kind}
+    if known and known.get(source.key) != source.identity:
+        raise DataError(f"{of.path} was not made from {source.path}, but from another version or file; delete the outdated one and rerun.")
+
+
 def require_compatible(inputs: Sequence[Origin], *, mixed_code: bool) -> None:
     """Raise DataError unless results of several jobs may be combined.
 
@@ -158,18 +164,20 @@ def _merged(inputs: Sequence[Origin]) -> dict[str, tuple[Source, str]]:
     return found
 
 
+def to_plain(kind: str, version: int, provenance: Provenance, **more: Any) -> dict[str, Any]:
+    """Return the provenance of a file of some kind, and ``more``, as a record of JSON values with its digest."""
+    return sealed(json.loads(json.dumps({"table": kind, "version": version, **asdict(provenance), **more})))
+
+
 def to_json(kind: str, version: int, provenance: Provenance, **more: Any) -> str:
-    """Return a provenance as JSON with a digest of its own content; ``more`` is added to it."""
-    content = {"table": kind, "version": version, **asdict(provenance), **more}
-    return json.dumps({**content, DIGEST: _digest(content)}, sort_keys=True)
+    """Return what ``to_plain`` returns as JSON."""
+    return json.dumps(to_plain(kind, version, provenance, **more), sort_keys=True)
 
 
 def from_json(text: str | bytes) -> dict[str, Any]:
-    """Return what ``to_json`` was given, as plain values, with its ``digest``; raises ValueError if it is not intact."""
+    """Return what ``to_json`` was given, as plain values, with its digest; raises ValueError if it is not intact."""
     content = json.loads(text)
-    if not isinstance(content, dict) or content.get(DIGEST) != _digest({key: value for key, value in content.items() if key != DIGEST}):
-        raise ValueError("its metadata is damaged")
-    return content
+    return unsealed(content) | {DIGEST: content[DIGEST]}
 
 
 def origin(path: str, content: Mapping[str, Any], keys: tuple[str, ...]) -> Origin:
@@ -187,10 +195,6 @@ def origin(path: str, content: Mapping[str, Any], keys: tuple[str, ...]) -> Orig
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"its metadata is no provenance ({error})") from error
     return Origin(path, str(content["table"]), keys, str(content[DIGEST]), provenance)
-
-
-def _digest(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _span(repeats: Sequence[int]) -> str:

@@ -6,7 +6,6 @@ when the job succeeds.
 """
 
 import hashlib
-import json
 import shutil
 import time
 from collections.abc import Iterable, Mapping
@@ -16,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from spurprune.errors import DataError, first_sentence
@@ -25,7 +23,7 @@ from spurprune.storage import tensor_files
 from spurprune.storage.canonical import config_hash
 
 Record = dict[str, Any]  # what is recorded after an epoch: scalars and NumPy arrays by name
-FORMAT = 2  # increase it when the files change: this module is not part of a job's code hash
+FORMAT = 3  # increase it when the files change: this module is not part of a job's code hash
 SAVE_EVERY_SECONDS = 30.0  # the most work that can be lost; saving this often costs well under 1% of the time
 
 
@@ -56,19 +54,24 @@ class JobCheckpoints:
         return cls(root / config_hash({"format": FORMAT, "identity": dict(identity), "inputs": digests}))
 
     def load(self, training: str, device: torch.device) -> TrainingState | None:
-        """Return the saved state of a training run, or None if there is none that can be read."""
+        """Return the saved state of a training run, its tensors on ``device``, or None if there is none.
+
+        A checkpoint that is damaged or of another run is left alone after a warning: repeating the run loses time, but gives the same
+        result without anybody's help.
+        """
         path = self._path(training)
         if not path.is_file():
             return None
         try:
-            with safe_open(path, "pt", device=str(device)) as stored:
-                header = json.loads(stored.metadata()["state"])
-                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a dict
-            state = TrainingState(header["epoch"], header["step"], {}, _unpack(header["records"], tensors))
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-            log.warning("the checkpoint %s cannot be read (%s); this training run starts from the beginning", path, error)
+            header, tensors = tensor_files.read(path)
+        except DataError as error:
+            log.warning("%s starts from the beginning, since its checkpoint cannot be used: %s", training, first_sentence(error))
             return None
-        state.tensors = {name[len("state.") :]: value for name, value in tensors.items() if name.startswith("state.")}
+        if (header["job"], header["training"]) != (self.folder.name, training):
+            log.warning("%s starts from the beginning, since %s is the checkpoint of another run", training, path)
+            return None
+        own = {name[len("state.") :]: value.to(device) for name, value in tensors.items() if name.startswith("state.")}
+        state = TrainingState(header["epoch"], header["step"], own, _unpack(header["records"], tensors))
         log.info("%s resumes after epoch %d", training, state.epoch)
         return state
 
@@ -80,10 +83,10 @@ class JobCheckpoints:
         """Write the state of a training run; if it cannot be written, only log a warning, since training can continue without."""
         scalars, arrays = _pack(state.records)
         tensors = {f"state.{name}": value for name, value in state.tensors.items()} | arrays
-        header = {"epoch": state.epoch, "step": state.step, "records": scalars}
+        header = {"job": self.folder.name, "training": training, "epoch": state.epoch, "step": state.step, "records": scalars}
         path = self._path(training)
         try:
-            tensor_files.write(path, tensors, {"state": json.dumps(header)})
+            tensor_files.write(path, tensors, header)
         except DataError as error:
             log.warning("the checkpoint of %s could not be written (%s); training continues without it", training, first_sentence(error))
         self._last[training] = time.monotonic()
@@ -114,5 +117,5 @@ def _unpack(scalars: list[Record], tensors: dict[str, Tensor]) -> list[Record]:
     for name, value in tensors.items():
         if name.startswith("record."):
             _, i, key = name.split(".", 2)
-            records[int(i)][key] = value.cpu().numpy().copy()  # without a copy, the file would stay mapped and keep its disk space
+            records[int(i)][key] = value.numpy().copy()  # without a copy, the file would stay mapped and keep its disk space
     return records

@@ -4,6 +4,7 @@ On a CPU every batch is read from the memory-mapped array, so datasets may be la
 page cache. On a GPU the inputs are kept on the device if they fit, and are otherwise read as on a CPU.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from spurprune.dag import plugins
+from spurprune.data.inputs import Rows
 
 CHUNK_BYTES = 1 << 26  # copied to a device at once, so that the host never holds more than this
 RESIDENT_SHARE = 0.5  # the share of the device's free memory that inputs may fill; the rest is for the network
@@ -135,7 +137,7 @@ class MappedInputs:
     ``carrier`` (bool [N]) is true.
     """
 
-    array: np.ndarray
+    array: Rows
     sample_id: np.ndarray
     carrier: np.ndarray
     overlay: Callable[[np.ndarray], np.ndarray] | None
@@ -147,11 +149,11 @@ class MappedInputs:
 
     def lengths(self, rows: Tensor) -> Tensor:
         """Return the lengths of the token sequences in ``rows``, from the first column."""
-        return torch.from_numpy(np.asarray(self.array)[self.sample_id[rows.cpu().numpy()], 0]).to(self.device)
+        return torch.from_numpy(self.array[self.sample_id[rows.cpu().numpy()], 0]).to(self.device)
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Return a copy of the inputs of ``rows`` on the host."""
-        inputs: np.ndarray = np.asarray(self.array)[self.sample_id[rows]]
+        inputs: np.ndarray = self.array[self.sample_id[rows]]
         carrier = self.carrier[rows]
         if self.overlay is not None and carrier.any():
             inputs[carrier] = self.overlay(inputs[carrier])
@@ -160,11 +162,15 @@ class MappedInputs:
     @property
     def nbytes(self) -> int:
         """The total size of all rows, in bytes."""
-        return len(self.sample_id) * self.array[0].nbytes
+        return len(self.sample_id) * self._row_bytes
+
+    @property
+    def _row_bytes(self) -> int:
+        return math.prod(self.array.shape[1:]) * self.array.dtype.itemsize
 
     def resident(self) -> ResidentInputs:
         """Return all rows on the device, copied there in chunks."""
-        n, rows_at_once = len(self.sample_id), max(1, CHUNK_BYTES // self.array[0].nbytes)
+        n, rows_at_once = len(self.sample_id), max(1, CHUNK_BYTES // self._row_bytes)
         dtype = torch.from_numpy(self.array[:0].copy()).dtype
         values = torch.empty((n, *self.array.shape[1:]), dtype=dtype, device=self.device)
         for start in range(0, n, rows_at_once):
@@ -212,7 +218,7 @@ class Data:
 
 
 def load(
-    inputs: np.ndarray,
+    inputs: Rows,
     *,
     sample_id: np.ndarray,
     label: np.ndarray,

@@ -11,7 +11,7 @@ import torch
 from spurprune.dag import plugins
 from spurprune.data import samples as sampling
 from spurprune.data.grouping import Grouping
-from spurprune.data.inputs import Manifest, open_inputs, read_manifest
+from spurprune.data.inputs import Manifest, Rows, open_inputs, origin_of, read_manifest
 from spurprune.data.samples import Samples
 from spurprune.data.tokens import ids_of
 from spurprune.data.views import FEATURED, NATURAL
@@ -19,6 +19,8 @@ from spurprune.errors import ConfigError
 from spurprune.machine.devices import visible_devices
 from spurprune.machine.logs import log
 from spurprune.models.network import Network
+from spurprune.storage import schemas, tables
+from spurprune.storage.provenance import Origin, require_source
 from spurprune.training.checkpoints import Record
 from spurprune.training.compiler import can_compile
 from spurprune.training.data import Data, Pixels, Preparation, Tokens, Vectors, load
@@ -37,7 +39,7 @@ CHECKPOINTS = Path("checkpoints")  # in the working directory, beside results/ a
 class Workbench:
     """A setting's data ready for training on one device."""
 
-    inputs: np.ndarray
+    inputs: Rows
     manifest: Manifest
     samples: Mapping[int, Samples]
     grouping: Grouping
@@ -111,6 +113,17 @@ class Workbench:
             stream=stream,
             device=self.device,
         )
+
+
+def data_origins(inputs: Mapping[str, Path], place: Mapping[str, str], repeats: Sequence[int]) -> tuple[Origin, Origin]:
+    """Return the origins of a dataset's inputs and of the samples; raises DataError unless the samples are of this place and dataset.
+
+    ``inputs`` names the paths manifest and samples.
+    """
+    of_inputs = origin_of(inputs["manifest"], read_manifest(inputs["manifest"]))
+    of_samples = tables.origin_of(inputs["samples"], schemas.SAMPLES, place, repeats)
+    require_source(of_inputs, of_samples)
+    return of_inputs, of_samples
 
 
 def open_workbench(inputs: Path, manifest: Path, samples: Path, setting: Mapping[str, Any], threads: int) -> Workbench:

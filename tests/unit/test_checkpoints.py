@@ -1,12 +1,14 @@
 """Checkpoints: a killed training run resumes and ends with the same bytes; damaged and foreign checkpoints are not used."""
 
 import hashlib
+import logging
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -112,12 +114,54 @@ def test_a_state_is_restored_as_saved(tmp_path: Path) -> None:
     assert ours.load("1", torch.device("cpu")) is None
 
 
-def test_a_damaged_checkpoint_is_ignored(tmp_path: Path) -> None:
+@pytest.fixture
+def warnings(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """What this process has logged as a warning."""
+    monkeypatch.setattr(logging.getLogger("spurprune"), "propagate", True)
+    return lambda: [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:20],
+        lambda content: content[:-1],
+        lambda content: flipped(content, -1),
+        lambda content: content.replace(b'\\"epoch\\": 2', b'\\"epoch\\": 3'),
+        lambda content: content.replace(b"state.model.w", b"state.model.v"),
+        lambda content: bytes(len(content)),
+        lambda content: b"",
+    ],
+)
+def test_a_damaged_checkpoint_is_ignored(
+    tmp_path: Path, damage: Callable[[bytes], bytes], warnings: Callable[[], list[str]], assert_one_sentence: Callable[[str], None]
+) -> None:
     ours = JobCheckpoints(tmp_path / "job")
     ours.save("0", state())
     path = tmp_path / "job" / "0.safetensors"
-    path.write_bytes(path.read_bytes()[:20])
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    assert path.read_bytes() != whole
     assert ours.load("0", torch.device("cpu")) is None
+    (text,) = warnings()
+    assert str(path) in text and "starts from the beginning" in text
+    ours.save("0", state())
+    assert path.read_bytes() == whole, "the run goes on as if there had been none"
+
+
+@pytest.mark.parametrize(("folder", "training"), [("job", "1"), ("other", "0")])
+def test_the_checkpoint_of_another_run_is_ignored(tmp_path: Path, folder: str, training: str, warnings: Callable[[], list[str]]) -> None:
+    JobCheckpoints(tmp_path / "job").save("0", state())
+    theirs = JobCheckpoints(tmp_path / folder)
+    theirs.folder.mkdir(exist_ok=True)
+    (tmp_path / "job" / "0.safetensors").rename(theirs.folder / f"{training}.safetensors")
+    assert theirs.load(training, torch.device("cpu")) is None
+    (text,) = warnings()
+    assert "of another run" in text
 
 
 @pytest.mark.parametrize("change", ["identity", "inputs"])

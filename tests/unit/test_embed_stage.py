@@ -20,11 +20,11 @@ from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
 from spurprune.data.inputs import Manifest
 from spurprune.data.samples import Samples
 from spurprune.errors import DataError
+from spurprune.evaluation.selection import Choice, write_selection
 from spurprune.models.network import Network
 from spurprune.models.networks import small_cnn
 from spurprune.stages import embed, refine, retrain
-from spurprune.storage import schemas, tables
-from spurprune.storage.files import write_text
+from spurprune.storage import schemas, tables, tensor_files
 from spurprune.storage.tables import Provenance, labels, rows_of, to_numpy
 from spurprune.training.data import Data
 from spurprune.training.observe import embed as embed_samples
@@ -82,17 +82,14 @@ class Folder:
         manifest = Manifest(
             dataset="digits",
             image_size=8,
-            count=len(self.images),
-            shape=(1, 8, 8),
-            dtype="uint8",
             classes=CLASSES,
             attributes=(),
             split_counts={},
             mean=(0.3,),
             std=(0.35,),
-            sha256="",
             source="",
             licence="",
+            **arrays.content_of(self.images),
         )
         arrays.write_inputs(self.inputs["inputs"], self.images)
         arrays.write_manifest(self.inputs["manifest"], manifest)
@@ -176,9 +173,15 @@ def test_training_samples_are_embedded_in_the_natural_view(folder: Folder) -> No
 
 
 def test_the_same_models_give_the_same_bytes(folder: Folder) -> None:
+    assert folder.embed("again").read_bytes() == (folder.path / "embedding.parquet").read_bytes()
+
+
+def test_models_of_another_candidate_are_refused(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:
     selection = folder.path / "erm.json"
-    write_text(selection, '{"coordinates": {"training.optimizer.lr": 0.2}}')  # a learning rate, which embedding does not use
-    assert folder.embed("again", selection=selection).read_bytes() == (folder.path / "embedding.parquet").read_bytes()
+    write_selection(selection, Choice(PROVENANCE.setting, PROVENANCE.method, "lr-0.2", {"training.optimizer.lr": 0.2}))
+    with pytest.raises(DataError, match="holds the networks of another run") as caught:
+        folder.embed("refused", selection=selection)
+    assert_one_sentence(str(caught.value))
 
 
 def test_a_last_layer_fitted_to_the_embedding_tells_digits_apart(folder: Folder) -> None:
@@ -230,10 +233,10 @@ def without_a_repeat(tensors: dict[str, Tensor]) -> None:
 def test_models_of_another_network_are_refused(
     folder: Folder, change: Callable[[dict[str, Tensor]], None], words: str, assert_one_sentence: Callable[[str], None]
 ) -> None:
-    tensors = load_file(folder.inputs["models"])
+    content, tensors = tensor_files.read(folder.inputs["models"])
     change(tensors)
     path = folder.path / "changed.safetensors"
-    save_file(tensors, path)
+    tensor_files.write(path, tensors, content)
     with pytest.raises(DataError) as caught:
         folder.embed("refused", models=path)
     assert_one_sentence(str(caught.value))
@@ -285,3 +288,24 @@ def test_embedding_is_what_observing_sees() -> None:
     np.testing.assert_array_equal(features, ((values + 1) ** 2).numpy())
     np.testing.assert_array_equal(logits, seen.logits.numpy())
     np.testing.assert_allclose(np.linalg.norm(features, axis=1), seen.feature_norm.numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("setting", "other"), ("method", "other"), ("plan", "other"), ("block", "002-003"), ("configuration", "0")]
+)
+def test_models_of_another_run_are_refused(folder: Folder, key: str, value: str, assert_one_sentence: Callable[[str], None]) -> None:
+    content, tensors = tensor_files.read(folder.inputs["models"])
+    path = folder.path / "other.safetensors"
+    tensor_files.write(path, tensors, content | {"run": content["run"] | {key: value}})
+    with pytest.raises(DataError) as caught:
+        folder.embed("refused", models=path)
+    assert_one_sentence(str(caught.value))
+    assert str(path) in str(caught.value) and f"its {key} is '{value}'" in str(caught.value)
+
+
+def test_models_without_checksums_are_refused(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:
+    path = folder.path / "older.safetensors"
+    save_file(load_file(folder.inputs["models"]), path, {"spurprune": '{"setting": "digits-test"}'})
+    with pytest.raises(DataError, match="written by an older version") as caught:
+        folder.embed("refused", models=path)
+    assert_one_sentence(str(caught.value))

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from spurprune.data import samples
-from spurprune.data.inputs import Manifest, write_inputs, write_manifest
+from spurprune.data.inputs import Manifest, content_of, write_inputs, write_manifest
 from spurprune.data.samples import Samples
 from spurprune.errors import DataError
 from spurprune.stages import plot
@@ -75,9 +75,9 @@ def spectrum(tmp_path: Path) -> dict[str, list[Path]]:
     images = np.random.default_rng(0).integers(0, 255, (12, 1, 4, 4)).astype(np.uint8)
     classes = tuple("0123456789")
     write_inputs(folder / "inputs.npy", images)
-    write_manifest(
-        folder / "manifest.json", Manifest("digits", 4, 12, (1, 4, 4), "uint8", classes, (), {"train": 12}, (0.5,), (0.5,), "", "", "")
-    )
+    described = {"image_size": 4, "split_counts": {"train": 12}, "mean": (0.5,), "std": (0.5,), "source": "", "licence": ""}
+    manifest = Manifest(dataset="digits", classes=classes, attributes=(), **described, **content_of(images))
+    write_manifest(folder / "manifest.json", manifest)
     known = (np.arange(12) % 3 == 0).astype(np.int16)
     label = np.full(12, 5, np.int16)
     groups = grouping(*classes)

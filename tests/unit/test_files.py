@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import stat
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,41 @@ def test_what_killed_writers_of_a_file_left_is_removed_and_nothing_else(tmp_path
         (tmp_path / name).touch()
     write_text(tmp_path / "table.csv", "new")
     assert names(tmp_path) == {"table.csv", *others}
+
+
+def test_bytes_are_on_the_disk_before_the_name_and_the_name_before_it_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+    fsync, rename = os.fsync, os.replace
+
+    def flushed(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        events.append("flush folder" if stat.S_ISDIR(found.st_mode) else f"flush {found.st_size} bytes")
+        fsync(descriptor)
+
+    def renamed(old: Path, new: Path) -> None:
+        events.append("rename")
+        rename(old, new)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(os, "replace", renamed)
+    write_text(tmp_path / "table.csv", "12345")
+    assert events == ["flush 5 bytes", "rename", "flush folder"]
+
+
+@pytest.mark.parametrize("place", ["file", "folder"])
+def test_a_failing_flush_is_named_unless_folders_cannot_be_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    def fail(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        if place == "file":
+            raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    path = tmp_path / "table.csv"
+    if place == "file":
+        with pytest.raises(DataError, match="quota exceeded"):
+            write_text(path, "new")
+        assert names(tmp_path) == set()
+    else:
+        write_text(path, "new")
+        assert path.read_text() == "new"

@@ -92,6 +92,34 @@ def test_interrupted_decoding_resumes(images: ImageFiles, tmp_path: Path, monkey
     assert np.array_equal(np.load(output), expected(images))
 
 
+@pytest.mark.parametrize("file", ["array", "notes"])
+@pytest.mark.parametrize("damage", ["flip", "truncation", "zeros", "other JSON", "nothing"])
+def test_interrupted_decoding_that_was_damaged_starts_again(
+    images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, damage: str
+) -> None:
+    output, original = tmp_path / "inputs.npy", ImageFiles.read
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageFiles, "read", lambda self, row: original(self, row) if row < 17 else (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            decode(images, output, 1, skip_damaged=False)
+    path = tmp_path / {"array": ".inputs.npy.decoding", "notes": ".inputs.npy.decoding.json"}[file]
+    content = path.read_bytes()
+    place = content.index(b'"done": 16') + len(b'"done": 1') if file == "notes" else len(content) // 2
+    changed = {
+        "flip": content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :],
+        "truncation": content[:50],
+        "zeros": bytes(len(content)),
+        "other JSON": b'[{"done": 16}]',
+        "nothing": content,
+    }
+    path.write_bytes(changed[damage])
+    read: list[int] = []
+    monkeypatch.setattr(ImageFiles, "read", lambda self, row: (read.append(row), original(self, row))[1])
+    decode(images, output, 1, skip_damaged=False)
+    assert np.array_equal(np.load(output), expected(images))
+    assert read[0] == (16 if damage == "nothing" else 0)
+
+
 def test_another_preparation_starts_again(images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = ImageFiles.read
     monkeypatch.setattr(ImageFiles, "read", lambda self, row: original(self, row) if row < 10 else (_ for _ in ()).throw(KeyboardInterrupt))

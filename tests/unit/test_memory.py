@@ -4,7 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from spurprune.data.inputs import Manifest, content_of, write_manifest
 
 N, SHAPE = 300_000, (3, 32, 32)
 
@@ -12,6 +15,8 @@ SCRIPT = f"""
 import sys
 import numpy as np
 import torch
+from pathlib import Path
+from spurprune.data.inputs import open_inputs, read_manifest
 from spurprune.methods.erm import Method
 from spurprune.models.networks import small_cnn
 from spurprune.training.data import Pixels, load
@@ -51,7 +56,8 @@ class Average(torch.nn.Module):
         return self.classifier(self.features(x))
 
 
-inputs = np.load(sys.argv[1], mmap_mode="r")
+folder = Path(sys.argv[1])
+inputs = open_inputs(folder / "inputs.npy", read_manifest(folder / "manifest.json"))
 ids = np.arange(N)
 training = {{
     "epochs": 1, "batch_size": 1024, "optimizer": {{"name": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.0}},
@@ -72,14 +78,15 @@ print(before, max(method.peak, anonymous()))
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's account of a process's memory")
 def test_training_on_a_large_file_holds_a_small_part_of_it(tmp_path: Path, child_environment: dict[str, str]) -> None:
     """10 GB of inputs must train within 3 GB beyond the page cache: here 0.9 GB, as a sparse file, within a fifth of it."""
-    import numpy as np
-
     path = tmp_path / "inputs.npy"
     inputs = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(N, *SHAPE))
     size = inputs.nbytes
+    described = {"split_counts": {"train": N}, "mean": (0.5,) * 3, "std": (0.25,) * 3, "source": "", "licence": ""}
+    manifest = Manifest(dataset="toy", image_size=32, classes=("a", "b"), attributes=(), **described, **content_of(inputs))
+    write_manifest(tmp_path / "manifest.json", manifest)
     del inputs
     assert path.stat().st_blocks * 512 < size / 100, "the file is to be sparse"
-    command = [sys.executable, "-c", SCRIPT, str(path)]
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
     shown = subprocess.run(command, env=child_environment, capture_output=True, text=True, check=True)
     before, peak = map(int, shown.stdout.split())
     assert peak - before < 0.2 * size

@@ -15,10 +15,11 @@ from spurprune.data import samples as sampling
 from spurprune.data.grouping import Attribute, Grouping
 from spurprune.data.samples import Samples
 from spurprune.errors import ConfigError, DataError
+from spurprune.evaluation.selection import Choice, write_selection
 from spurprune.stages import refine
-from spurprune.storage import schemas, tables
-from spurprune.storage.files import write_text
+from spurprune.storage import array_files, schemas, tables
 from spurprune.storage.tables import Provenance, labels, rows_of, to_numpy
+from spurprune.training import head_files
 
 PROVENANCE = Provenance({"setting": "shapes", "block": "000-001"}, "0+code", "config")
 REPEATS = [0, 1]
@@ -90,6 +91,23 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
 
 
+def test_heads_are_read_back_with_what_run_they_are_of(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:
+    _, heads = folder.refine()
+    path = folder.path / "out" / "head.safetensors"
+    found = head_files.read(path)
+    assert sorted(found) == list(REPEATS)
+    for repeat, head in found.items():
+        assert np.array_equal(head.weight, heads[f"{repeat}.weight"]) and np.array_equal(head.bias, heads[f"{repeat}.bias"])
+    assert array_files.read(path)[0]["setting"] == PROVENANCE.setting
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        head_files.read(path)
+    assert_one_sentence(str(caught.value))
+    assert str(path) in str(caught.value)
+
+
 def test_predictions_are_the_heads_of_the_embedded_features(folder: Folder) -> None:
     predicted, heads = folder.refine()
     assert sorted(heads) == ["0.bias", "0.weight", "1.bias", "1.weight"]
@@ -149,7 +167,8 @@ def test_pruned_samples_are_not_fitted_on(folder: Folder) -> None:
 
 def test_the_chosen_candidate_is_used(folder: Folder) -> None:
     selection = folder.path / "dfr.json"
-    write_text(selection, '{"coordinates": {"options.C": 0.05, "options.penalty": "l2"}}')
+    coordinates = {"options.C": 0.05, "options.penalty": "l2"}
+    write_selection(selection, Choice(PROVENANCE.setting, PROVENANCE.method, "C-0.05.penalty-l2", coordinates))
     _, expected = folder.refine(C=0.05, penalty="l2")
     _, found = folder.refine(selection=selection, C=1.0)
     _, other = folder.refine(C=1.0)

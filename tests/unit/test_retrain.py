@@ -1,6 +1,5 @@
 """retrain on samples and plans written by hand: settings with and without overlay, probe, groups; tuned methods; unfit plans."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,10 @@ from safetensors.torch import load_file
 
 from spurprune.data import samples as sampling
 from spurprune.data.grouping import Attribute, Grouping
-from spurprune.data.inputs import Manifest, write_inputs, write_manifest
+from spurprune.data.inputs import Manifest, content_of, write_inputs, write_manifest
 from spurprune.data.samples import Samples
 from spurprune.errors import ConfigError, DataError, SpurpruneError, TrainingError
+from spurprune.evaluation.selection import Choice, write_selection
 from spurprune.stages import retrain
 from spurprune.storage import contents, schemas, tables
 from spurprune.storage.tables import Provenance, to_numpy
@@ -99,17 +99,14 @@ def site(path: Path, inputs: np.ndarray, attributes: Sequence[Attribute], group_
     manifest = Manifest(
         dataset="pets",
         image_size=None,
-        count=N,
-        shape=inputs.shape[1:],
-        dtype=str(inputs.dtype),
         classes=CLASSES,
         attributes=tuple(attributes),
         split_counts=dict.fromkeys(SPLITS, N // 3),
         mean=(0.5,) if is_image else (),
         std=(0.25,) if is_image else (),
-        sha256="",
         source="",
         licence="",
+        **content_of(inputs),
     )
     write_manifest(path / "manifest", manifest)
     return Site(path, one)
@@ -230,7 +227,8 @@ def test_a_methods_training_overrides_the_settings(images: Site) -> None:
 
 def test_the_selected_candidate_is_trained(images: Site) -> None:
     selection = images.path / "selection.json"
-    selection.write_text(json.dumps({"chosen": "lr-0.05", "coordinates": {"training.optimizer.lr": 0.05, "training.batch_size": 4}}))
+    coordinates = {"training.optimizer.lr": 0.05, "training.batch_size": 4}
+    write_selection(selection, Choice(PROVENANCE.setting, PROVENANCE.method, "lr-0.05", coordinates))
     outputs = images.run("selected", selection=selection)
     chosen = ERM | {"training": {"optimizer": {"lr": 0.05}, "batch_size": 4}}
     by_hand = images.run("by_hand", method=chosen)

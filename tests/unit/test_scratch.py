@@ -1,7 +1,6 @@
 """Copies of inputs on a node's own disk, between real processes."""
 
 import fcntl
-import hashlib
 import logging
 import os
 import shutil
@@ -17,7 +16,7 @@ from typing import IO, NamedTuple
 import numpy as np
 import pytest
 
-from spurprune.data.inputs import Manifest, local_inputs, open_inputs, read_manifest, write_inputs, write_manifest
+from spurprune.data.inputs import Manifest, content_of, local_inputs, open_inputs, read_manifest, write_inputs, write_manifest
 from spurprune.errors import DataError
 from spurprune.machine import scratch
 
@@ -107,9 +106,8 @@ def make(tmp_path: Path) -> Callable[[str], Dataset]:
         folder = tmp_path / "shared" / name
         write_inputs(folder / "inputs.npy", array)
         assert (folder / "inputs.npy").stat().st_size == FILE_BYTES
-        digest = hashlib.sha256(array.tobytes()).hexdigest()
-        splits = {"train": COUNT}
-        manifest = Manifest(name, 8, COUNT, SHAPE, "uint8", ("a", "b"), {}, splits, (0.5,), (0.2,), digest, "made here", "CC0")
+        described = {"split_counts": {"train": COUNT}, "mean": (0.5,), "std": (0.2,), "source": "made here", "licence": "CC0"}
+        manifest = Manifest(dataset=name, image_size=8, classes=("a", "b"), attributes=(), **described, **content_of(array))
         write_manifest(folder / "manifest.json", manifest)
         return Dataset(folder, tmp_path / "scratch")
 
@@ -191,7 +189,7 @@ def test_a_copy_is_made_once_and_found_again(make: Callable[[str], Dataset], log
     assert dataset.copy.stat().st_ino == made
     assert [record.getMessage().split()[0] for record in logged.records] == ["copied"]
     manifest = read_manifest(dataset.inputs["manifest"])
-    assert np.array_equal(open_inputs(dataset.copy, manifest), open_inputs(dataset.inputs["inputs"], manifest))
+    assert np.array_equal(open_inputs(dataset.copy, manifest)[:], open_inputs(dataset.inputs["inputs"], manifest)[:])
 
 
 def test_of_two_jobs_that_start_together_one_copies(
@@ -227,21 +225,59 @@ def test_a_copier_that_is_killed_leaves_nothing_that_is_taken_for_a_copy(
     assert left(dataset) == {dataset.copy.name}
 
 
-@pytest.mark.parametrize("damage", ["content", "length"])
-def test_inputs_that_are_not_their_manifests_are_not_copied(
-    damage: str, make: Callable[[str], Dataset], refusal: Callable[..., str]
-) -> None:
+def flip(path: Path, place: int) -> None:
+    """Flip the lowest bit of one byte of a file."""
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+def test_inputs_that_are_not_their_manifests_are_not_copied(make: Callable[[str], Dataset], refusal: Callable[..., str]) -> None:
     dataset = make("digits")
-    with open(dataset.inputs["inputs"], "r+b") as file:
-        if damage == "content":
-            file.seek(-1, os.SEEK_END)
-            last = file.read(1)
-            file.seek(-1, os.SEEK_END)
-            file.write(bytes([last[0] ^ 1]))
-        else:
-            file.truncate(FILE_BYTES - 1)
+    flip(dataset.inputs["inputs"], -1)
     assert "its content does not match its manifest" in refusal(dataset)
     assert left(dataset) == set()
+
+
+@pytest.mark.parametrize("damage", ["length", "header"])
+def test_a_damaged_original_is_named_instead_of_copied(
+    damage: str, make: Callable[[str], Dataset], assert_one_sentence: Callable[[str], None]
+) -> None:
+    dataset = make("digits")
+    if damage == "length":
+        with open(dataset.inputs["inputs"], "r+b") as file:
+            file.truncate(FILE_BYTES - 1)
+    else:
+        flip(dataset.inputs["inputs"], 40)
+    with pytest.raises(DataError) as caught, local_inputs(dataset.inputs, str(dataset.scratch)):
+        pass
+    assert_one_sentence(str(caught.value))
+    assert str(dataset.inputs["inputs"]) in str(caught.value)
+    assert not dataset.scratch.exists()
+
+
+def test_a_copy_that_is_found_damaged_is_removed_and_made_again(
+    make: Callable[[str], Dataset], assert_one_sentence: Callable[[str], None]
+) -> None:
+    dataset = make("digits")
+    use(dataset)
+    flip(dataset.copy, -1)
+    manifest = read_manifest(dataset.inputs["manifest"])
+    with pytest.raises(DataError) as caught, local_inputs(dataset.inputs, str(dataset.scratch)) as paths:
+        open_inputs(paths["inputs"], manifest)[:]
+    assert_one_sentence(str(caught.value))
+    assert str(dataset.copy) in str(caught.value) and "rerun" in str(caught.value)
+    assert left(dataset) == set()
+    use(dataset)
+
+
+def test_a_damaged_original_that_is_read_directly_stays(make: Callable[[str], Dataset]) -> None:
+    dataset = make("digits")
+    flip(dataset.inputs["inputs"], -1)
+    manifest = read_manifest(dataset.inputs["manifest"])
+    with pytest.raises(DataError, match="is damaged or of another dataset"), local_inputs(dataset.inputs, str(dataset.scratch)) as paths:
+        open_inputs(paths["inputs"], manifest)[:]
+    assert dataset.inputs["inputs"].exists()
 
 
 def test_the_array_is_hashed_as_in_its_manifest_however_long_the_parts(
@@ -435,7 +471,7 @@ def test_new_content_gets_its_own_copy(make: Callable[[str], Dataset]) -> None:
     old = dataset.copy
     array = np.zeros((COUNT, *SHAPE), dtype=np.uint8)
     write_inputs(dataset.inputs["inputs"], array)
-    manifest = replace(read_manifest(dataset.inputs["manifest"]), sha256=hashlib.sha256(array.tobytes()).hexdigest())
+    manifest = replace(read_manifest(dataset.inputs["manifest"]), **content_of(array))
     write_manifest(dataset.inputs["manifest"], manifest)
     use(dataset)
     assert left(dataset) == {old.name, dataset.copy.name} and old != dataset.copy

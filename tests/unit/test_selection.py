@@ -16,13 +16,24 @@ from hypothesis import strategies as st
 from spurprune.config import methods
 from spurprune.errors import DataError
 from spurprune.evaluation.missing import Missing
-from spurprune.evaluation.selection import RULES, Candidate, check_comparable, choose, mean_value, read_selection, tie
+from spurprune.evaluation.selection import (
+    RULES,
+    Candidate,
+    Choice,
+    check_comparable,
+    choose,
+    mean_value,
+    read_selection,
+    tie,
+    write_selection,
+)
 from spurprune.stages import select_candidate
 from spurprune.storage import schemas, tables
 from spurprune.storage.tables import Provenance
 
 PROVENANCE = Provenance({"setting": "digits-test"}, "0+code", "config")
 NAMES = {"setting": "digits-test", "method": "dfr"}
+RUN = Provenance({"setting": "digits-test", "block": "000-001", "method": "dfr"}, "0+code", "config")
 ENTRY = methods.complete(
     {
         "kind": "last_layer",
@@ -158,8 +169,8 @@ def test_the_file_names_the_choice_and_the_candidates(tmp_path: Path) -> None:
     assert [one["mean"] for one in content["candidates"]] == pytest.approx([0.5, 0.7, 0.7, 0.2])
     assert content["candidates"][3]["coordinates"] == {"options.C": 0.1, "options.penalty": "l2"}
     choice = output.with_suffix(".choice.json")
-    assert read_selection(choice) == content["coordinates"]
-    assert methods.at(ENTRY, read_selection(choice))["options"] == {"C": 1.0, "penalty": "l2"}
+    assert read_selection(choice, RUN) == content["coordinates"]
+    assert methods.at(ENTRY, read_selection(choice, RUN))["options"] == {"C": 1.0, "penalty": "l2"}
 
 
 def test_the_choice_alone_says_nothing_of_what_was_not_chosen(tmp_path: Path) -> None:
@@ -250,6 +261,36 @@ def test_a_damaged_selection_is_refused(tmp_path: Path, text: str | None, assert
     if text is not None:
         path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError) as caught:
-        read_selection(path)
+        read_selection(path, RUN)
     assert_one_sentence(str(caught.value))
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change", [('"C-1.0"', '"C-2.0"'), ('"options.C": 1.0', '"options.C": 1.5'), ("options", "Options"), ("digest", "digesu")]
+)
+def test_a_selection_that_was_changed_is_refused(
+    tmp_path: Path, change: tuple[str, str], assert_one_sentence: Callable[[str], None]
+) -> None:
+    path = tmp_path / "dfr.choice.json"
+    write_selection(path, Choice("digits-test", "dfr", "C-1.0", {"options.C": 1.0}))
+    assert read_selection(path, RUN) == {"options.C": 1.0}
+    text = path.read_text()
+    path.write_text(text.replace(*change))
+    assert path.read_text() != text
+    with pytest.raises(DataError) as caught:
+        read_selection(path, RUN)
+    assert_one_sentence(str(caught.value))
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("other", [("digits-test", "jtt"), ("digits-other", "dfr")])
+def test_the_selection_of_another_run_is_refused(
+    tmp_path: Path, other: tuple[str, str], assert_one_sentence: Callable[[str], None]
+) -> None:
+    path = tmp_path / "dfr.choice.json"
+    write_selection(path, Choice(*other, "C-1.0", {"options.C": 1.0}))
+    with pytest.raises(DataError) as caught:
+        read_selection(path, RUN)
+    assert_one_sentence(str(caught.value))
+    assert all(name in str(caught.value) for name in other)

@@ -178,6 +178,17 @@ def test_files_that_are_missing_damaged_or_not_weights(
         assert_one_sentence(message)
 
 
+def test_a_flipped_bit_in_a_file_that_torch_saved_is_found(saved: Callable[..., str], assert_one_sentence: Callable[[str], None]) -> None:
+    path = Path(saved(their_network(SMALL).state_dict(), "weights.pth"))
+    build(SMALL, str(path))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    message = refusal(str(path))
+    assert_one_sentence(message)
+    assert "does not have its checksum" in message
+
+
 class Malicious:
     """A pickle that would create a file."""
 

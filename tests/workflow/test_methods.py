@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from spurprune.dag import planning
+from spurprune.evaluation.selection import Choice, write_selection
 from spurprune.storage import schemas, tables
 from tests.workflow.project import METHODS, Project
 
@@ -102,7 +103,7 @@ def test_the_final_run_trains_with_the_choice(on_methods: Project) -> None:
 
 def test_another_choice_reruns_the_final_run(project: Project) -> None:
     path = project.path / SETTING / "selection/tuned.choice.json"
-    path.write_text(path.read_text().replace('"training.optimizer.lr": 0.1', '"training.optimizer.lr": 0.0001'))
+    write_selection(path, Choice("rivals", "tuned", "training.optimizer.lr-0.0001", {"training.optimizer.lr": 0.0001}))
     assert project.plan() == {"retrain": 1, "evaluate": 1} | END
     project.run(f"{SETTING}/runs/tuned/none/000-001/predictions.parquet")
     assert not np.array_equal(logits(project, "tuned"), logits(project, "erm"))

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from PIL import Image, UnidentifiedImageError
 
 from spurprune.errors import DataError, first_sentence
 from spurprune.machine.logs import Progress, log
-from spurprune.storage.files import write_text, writing
+from spurprune.storage.checksums import checksum, sealed, unsealed
+from spurprune.storage.files import settle, write_text, writing
 
 CHUNK = 256  # images between two records of progress
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # no space; other errors mean that the file system cannot allocate in advance
@@ -80,17 +81,16 @@ def decode(images: ImageFiles, output: Path, threads: int, skip_damaged: bool) -
     resumes it. Unless ``skip_damaged``, raises DamagedImageError at the first damaged image.
     """
     partial, notes = output.with_name(f".{output.name}.decoding"), output.with_name(f".{output.name}.decoding.json")
-    identity = images.identity()
-    done, damaged = _noted(notes, identity) if partial.exists() else (0, [])
-    if damaged and not skip_damaged:  # started by a run that skipped them
-        done, damaged = 0, []
-    if done:
-        log.info("decoding resumes after %d images", done)
-        array = np.lib.format.open_memmap(partial, mode="r+")
+    identity, shape = images.identity(), (len(images), 3, images.size, images.size)
+    unfinished = _unfinished(partial, notes, identity, shape)
+    if unfinished and (skip_damaged or not unfinished[1].damaged):  # else started by a run that skipped them
+        array, noted = unfinished
+        log.info("decoding resumes after %d images", noted.done)
     else:
         with writing(partial):
             notes.unlink(missing_ok=True)
-        array = _allocated(partial, (len(images), 3, images.size, images.size))
+        array, noted = _allocated(partial, shape), _Notes(identity)
+    done, damaged, found = noted.done, list(noted.damaged), noted.checksum
     progress = Progress(len(images), f"decoding {len(images)} images", "image")
     progress.find("images", done)
     with ThreadPoolExecutor(threads) as pool:
@@ -98,13 +98,15 @@ def decode(images: ImageFiles, output: Path, threads: int, skip_damaged: bool) -
             rows = range(start, min(start + CHUNK, len(images)))
             damaged.extend(_decode_rows(images, rows, array, pool, skip_damaged))
             array.flush()
-            write_text(notes, json.dumps({"identity": identity, "done": rows.stop, "damaged": damaged}))
+            found = checksum(array[rows.start : rows.stop], found)
+            write_text(notes, json.dumps(sealed(asdict(_Notes(identity, rows.stop, damaged, found)))))
             progress.step(len(rows))
     if damaged:
         _shorten(array, damaged, output)
         partial.unlink()
     else:
-        os.replace(partial, output)
+        with writing(output):
+            settle(partial, output)
     del array
     notes.unlink()
     return damaged
@@ -151,13 +153,34 @@ def _decode_rows(images: ImageFiles, rows: range, array: np.ndarray, pool: Threa
     return [row for row in pool.map(one, rows) if row is not None]
 
 
-def _noted(notes: Path, identity: str) -> tuple[int, list[int]]:
-    """Return (number of images decoded, rows of damaged ones) of interrupted decoding of the same images, else (0, [])."""
+@dataclass(frozen=True)
+class _Notes:
+    """Progress of decoding: of which images, how many are decoded, the rows of damaged ones, the checksum of the decoded rows."""
+
+    identity: str
+    done: int = 0
+    damaged: Sequence[int] = ()
+    checksum: int = 0
+
+
+def _unfinished(partial: Path, notes: Path, identity: str, shape: tuple[int, ...]) -> "tuple[np.memmap[Any, np.dtype[Any]], _Notes] | None":
+    """Return the array and the notes of interrupted decoding of the same images, or None if there is none, or none that is undamaged."""
     try:
-        found = json.loads(notes.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return 0, []
-    return (found["done"], found["damaged"]) if found.get("identity") == identity else (0, [])
+        noted = _Notes(**unsealed(json.loads(notes.read_text(encoding="utf-8"))))
+        array = np.lib.format.open_memmap(partial, mode="r+")
+    except Exception:  # NumPy parses a damaged header as Python, with errors of many kinds
+        return None
+    same = noted.identity == identity and (array.shape, array.dtype, array.flags.c_contiguous) == (shape, np.dtype(np.uint8), True)
+    if not same or partial.stat().st_size != array.offset + array.nbytes or noted.checksum != _checksum_of(array, noted.done):
+        return None
+    return array, noted
+
+
+def _checksum_of(array: np.ndarray, rows: int) -> int:
+    found = 0
+    for start in range(0, rows, CHUNK):
+        found = checksum(array[start : min(start + CHUNK, rows)], found)
+    return found
 
 
 def _shorten(array: np.ndarray, rows: Sequence[int], path: Path) -> None:
@@ -168,4 +191,5 @@ def _shorten(array: np.ndarray, rows: Sequence[int], path: Path) -> None:
     for start in range(0, len(kept), CHUNK):
         result[start : start + CHUNK] = array[kept[start : start + CHUNK]]
     result.flush()
-    os.replace(shorter, path)
+    with writing(path):
+        settle(shorter, path)

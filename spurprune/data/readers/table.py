@@ -312,8 +312,10 @@ def _vectors(path: Path, table: Path, count: int, image_size: int | None) -> np.
     if not path.is_file():
         raise DataError(f"The vectors {path} are missing; place them there, or change the dataset's 'vectors'.")
     try:
-        vectors: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(vectors, np.ndarray):
+            raise ValueError("it is an archive of arrays")
+    except Exception as error:  # NumPy parses a damaged header as Python, with errors of many kinds
         raise DataError(f"{path} is damaged or not an NPY file ({first_sentence(error)}); save the vectors again.") from error
     if vectors.ndim != 2 or vectors.dtype not in (np.float32, np.float64) or not vectors.shape[1]:
         raise DataError(f"{path} holds {vectors.dtype} {vectors.shape}, but vectors must be float32 or float64 of shape (rows, length).")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from spurprune.data.inputs import Rows
+
 LOOKS = {"carriers": style.CARRIERS, "others": style.OTHERS}
 ALL = "all samples"  # the only row if carriers are not known
 
@@ -94,7 +96,7 @@ def evenly_spaced(available: int, wanted: int) -> np.ndarray:
     return np.linspace(0, available - 1, min(available, wanted)).round().astype(np.int64)
 
 
-def pictures(inputs: np.ndarray, rows: list[ImageRow], info: SettingInfo) -> list[np.ndarray]:
+def pictures(inputs: Rows, rows: list[ImageRow], info: SettingInfo) -> list[np.ndarray]:
     """Return the images as the network sees them without augmentation, uint8 [H, W] or [H, W, 3], with any overlay on carriers.
 
     ``inputs`` uint8 [N, C, H, W] may be a memory map; only the rows' images are read.
