@@ -1,6 +1,5 @@
 """Checks of settings that go beyond the schema: names that must exist, numbers that must fit each other."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,7 +15,6 @@ from spurprune.errors import ConfigError
 
 Setting = Mapping[str, Any]
 
-SETTING_NAME = r"[a-z0-9][A-Za-z0-9_.-]*"
 # The options of each way to choose carriers; "class" defaults to the probe's source.
 CARRIER_OPTIONS = {
     "none": (),
@@ -34,8 +32,6 @@ def check(name: str, setting: Setting, config: Config) -> None:
 
     The classes and attributes of a user's own dataset are checked when its samples are prepared.
     """
-    if not re.fullmatch(SETTING_NAME, name):
-        raise ConfigError(f"The setting '{name}' cannot be a folder name; use letters, digits, '.', '-' and '_', lower-case first.")
     require_known(setting["dataset"], config.datasets, f"{name}.dataset: '{setting['dataset']}'", "dataset")
     entry = config.datasets[setting["dataset"]]
     if not entry.embedded and setting["dataset"] not in (*config.data, *config.own_datasets):

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spurprune.config import check_methods, check_settings, check_studies, methods, schema, settings
+from spurprune.config import check_methods, check_settings, check_studies, methods, paths, schema, settings
 from spurprune.config.config import Config
+from spurprune.config.reading import require_plain
 from spurprune.dag import plugins
 from spurprune.data import catalogue
 
@@ -15,12 +16,15 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
 
     ``root`` is the project's folder: setting files are looked up in the working directory first, then below ``root``.
     """
+    require_plain(raw, "")
     schema.validate(raw, "config", where="")
+    raw = paths.expanded(raw, paths.OF_CONFIG, "")
     catalogue.check(raw["datasets"])
     declared = settings.read_files(raw["setting_files"], root)
     blocks, families = settings.resolve(declared, raw["setting_defaults"])
-    for name, block in blocks.items():
+    for name, block in (*blocks.items(), *settings.other_variants(declared, raw["setting_defaults"])):
         schema.validate(block, "setting", where=name)
+    blocks = {name: paths.expanded(block, paths.OF_SETTING, name) for name, block in blocks.items()}
     config = Config(
         select=list(raw["select"]),
         threads=raw["threads"],

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from spurprune.errors import ConfigError
+from spurprune.pruning.plan import SPARSITY
 
 Item = Mapping[str, Any]  # the block of a figure or a table in the configuration
 Study = Mapping[str, Any]
@@ -34,8 +35,8 @@ SPARSITIES: Schema = {
     "x-allowed": "a list of different sparsities, at least one",
     "items": {
         "type": "string",
-        "pattern": "^0\\.[0-9]{2,4}$",
-        "x-allowed": 'a quoted number in [0, 1) with two to four decimals, such as "0.10"',
+        "pattern": SPARSITY,
+        "x-allowed": 'a quoted number in [0, 1) with two to four decimals, the third and fourth without zeros at the end, such as "0.10"',
     },
 }
 ORDERS: Schema = {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"enum": ["hardest", "easiest", "random"]}}

@@ -1,32 +1,19 @@
 """Helpers for the rules: the validated configuration, paths, parameters. No rules here."""
 
 import re
-import sys
 from functools import cache
-from pathlib import Path
 
-ROOT = Path(workflow.basedir)
-# Jobs in Python processes of their own inherit this search path from Snakemake.
-sys.path.insert(0, str(ROOT))
-
-from spurprune.dag import planning_speed
-
-planning_speed.speed_up()  # before anything else is imported or read
-
-from snakemake.exceptions import WorkflowError
 from spurprune.config import blocks, loading, methods
 from spurprune.dag import files, needs, plugins, studies
 from spurprune.dag.codehash import code_hash
 from spurprune.data.inputs import folder_name
-from spurprune.errors import SpurpruneError
 from spurprune.machine.devices import visible_devices
 from spurprune.pruning import plan as plans
 from spurprune.storage.canonical import canonical
 
-try:
-    CONFIG = loading.load(config, ROOT)
-except SpurpruneError as error:
-    raise WorkflowError(str(error)) from None
+config.clear()  # what Snakemake has read without these checks; scripts and the report see this, too
+config.update(GIVEN)
+CONFIG = in_one_sentence(loading.load, GIVEN, ROOT)
 NEEDED = needs.of(CONFIG)
 NOTHING = "(?!)"  # a pattern that matches nothing
 

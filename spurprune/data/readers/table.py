@@ -32,7 +32,7 @@ OPTIONS: Mapping[str, Any] = {
     "properties": {
         "path": {
             "type": "string",
-            "pattern": r"\.(csv|tsv|parquet|jsonl)$",
+            "pattern": r".+\.(?:csv|tsv|parquet|jsonl)",
             "x-allowed": "a file whose name ends in .csv, .tsv, .parquet or .jsonl",
         },
         "label": {"type": "string"},
@@ -47,7 +47,7 @@ OPTIONS: Mapping[str, Any] = {
         },
         "attributes": {"type": "array", "uniqueItems": True, "items": {"type": "string"}, "x-allowed": "a list of different columns"},
         "image": {"type": "string"},
-        "vectors": {"type": "string", "pattern": r"\.npy$", "x-allowed": "a file whose name ends in .npy"},
+        "vectors": {"type": "string", "pattern": r".+\.npy", "x-allowed": "a file whose name ends in .npy"},
     },
 }
 # What the values of a split column mean, in upper or lower case.
