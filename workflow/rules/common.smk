@@ -4,7 +4,7 @@ import re
 from functools import cache
 
 from spurprune.config import blocks, loading, methods
-from spurprune.dag import files, needs, plugins, studies
+from spurprune.dag import files, needs, plugins, studies, targets
 from spurprune.dag.codehash import code_hash
 from spurprune.data.inputs import folder_name
 from spurprune.machine.devices import visible_devices
@@ -107,6 +107,21 @@ def items_with_paths(list_paths):
 
 FIGURES = items_with_paths(studies.figure_paths)
 TABLES = items_with_paths(studies.table_paths)
+
+
+def name_typos_in_targets():
+    """Make Snakemake name what is wrong with a target, which it otherwise calls a missing rule or an error in an input function.
+
+    While the rules are read, it has not told this workflow the targets; later it asks of each whether it is a rule.
+    """
+    names = [rule.name for rule in workflow.rules]
+
+    def is_rule(name):
+        if name not in names:
+            in_one_sentence(targets.check, name, names, CONFIG)
+        return name in names
+
+    workflow.is_rule = is_rule
 
 
 wildcard_constraints:
