@@ -7,7 +7,7 @@ from typing import Any
 from spurprune.config import grids, methods, schema
 from spurprune.config.config import Config
 from spurprune.config.known import require_known
-from spurprune.dag import plugins
+from spurprune.dag import kinds, plugins
 from spurprune.errors import ConfigError, PlanError
 from spurprune.pruning import plan as plans
 
@@ -46,6 +46,7 @@ def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
                 f"{key}.options.fit_on is validation, whose samples would then choose among candidates fitted to them; set it to train."
             )
     if entry["tuning"] is not None:
+        kinds.require_few_runs(key, len(candidates) * len(entry["tuning"]["blocks"]))
         _check_plan_name(f"{key}.tuning.plan", entry["tuning"]["plan"])
 
 

@@ -1,5 +1,6 @@
 """Checks of the selected studies that go beyond the schema."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,9 @@ def check(config: Config) -> None:
 def _check_study(name: str, study: Mapping[str, Any], config: Config) -> None:
     for setting in study.get("settings", []):
         require_known(setting, config.settings, f"studies.{name}.settings: '{setting}'", "setting")
+    require_known(study["score"], plugins.names("scores"), f"studies.{name}.score: '{study['score']}'", "score")
+    combined = math.prod(len(study.get(key, ())) for key in ("settings", "methods", "plans", "blocks"))
+    kinds.require_few_runs(f"studies.{name}", combined)
     for plan in study.get("plans", []):
         for setting in study.get("settings", []):
             check_plan(f"studies.{name}.plans", plan, setting, config)

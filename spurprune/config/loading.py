@@ -6,9 +6,11 @@ from typing import Any
 
 from spurprune.config import check_methods, check_settings, check_studies, methods, paths, schema, settings
 from spurprune.config.config import Config
+from spurprune.config.known import require_known
 from spurprune.config.reading import require_plain
 from spurprune.dag import plugins
 from spurprune.data import catalogue
+from spurprune.data.registry import registry
 
 
 def load(raw: Mapping[str, Any], root: Path) -> Config:
@@ -38,6 +40,8 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
         own_datasets=dict(raw["datasets"]),
         families=families,
     )
+    for name in config.data:
+        require_known(name, registry(), f"data.{name}", "dataset with a folder")
     for name, setting in config.settings.items():
         check_settings.check(name, setting, config)
     for name, entry in config.methods.items():

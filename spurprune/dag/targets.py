@@ -1,6 +1,5 @@
 """Targets on the command line: files asked for by path, every part of which must be known, and names of rules."""
 
-import difflib
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from spurprune.config import check_studies, methods
 from spurprune.config.config import Config
-from spurprune.config.known import require_known
+from spurprune.config.known import guess, require_known
 from spurprune.dag import files, needs, studies
 from spurprune.data.inputs import folder_name
 from spurprune.errors import ConfigError
@@ -37,9 +36,8 @@ def check(target: str, rules: Sequence[str], config: Config) -> None:
     if "/" in target:
         first = Path(path).parts[0]
         require_known(first, [RESULTS], f"{target}: '{first}'", "folder of files that can be made")
-    close = difflib.get_close_matches(target, [*rules, RESULTS], n=1)
-    guess = f" (did you mean '{close[0]}'?)" if close else ""
-    raise ConfigError(f"'{target}' is neither a rule nor a path below {RESULTS}{guess}; 'snakemake --list-rules' shows all rules.")
+    close = guess(target, [*rules, RESULTS])
+    raise ConfigError(f"'{target}' is neither a rule nor a path below {RESULTS}{close}; 'snakemake --list-rules' shows all rules.")
 
 
 def check_path(path: str, config: Config) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from spurprune.data.inputs import Manifest
+from spurprune.errors import DataError
 
 OTHERS = "others"  # the target that stands for all classes but the source
 
@@ -20,9 +21,11 @@ class Probe:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any] | None, manifest: Manifest) -> "Probe | None":
-        """Return the probe of a setting's ``probe`` block, None if it has none; raises DataError if the dataset lacks a class."""
+        """Return the probe of a setting's ``probe`` block, None if it has none; raises DataError if a class is missing or is OTHERS."""
         if plain is None:
             return None
+        if OTHERS in (plain["source"], plain["target"]) and OTHERS in manifest.classes:
+            raise DataError(f"The probe names '{OTHERS}', all classes but the source, but '{OTHERS}' is also a class; rename the class.")
         target = None if plain["target"] == OTHERS else manifest.class_index(plain["target"])
         return cls(manifest.class_index(plain["source"]), target)
 

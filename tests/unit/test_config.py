@@ -93,7 +93,7 @@ WRONG_MAIN = [
     ("select", ["digit"], "select: 'digit' is not a known study (did you mean 'digits'?); known are digits"),
     ("setting_files", ["config/none.yaml"], "config/none.yaml does not exist; create it or correct 'setting_files'"),
     ("studies/digits/methods", ["emr"], "studies.digits.methods: 'emr' is not a known method (did you mean 'erm'?); known are erm"),
-    ("studies/digits/score", "el3n", "score 'el3n' is not a known score of 'digits-carriers' (did you mean 'el2n'?); known are el2n,"),
+    ("studies/digits/score", "el3n", "studies.digits.score: 'el3n' is not a known score (did you mean 'el2n'?); known are aum, el2n,"),
     (f"{FIG4}/settings", ["digits-window"], "studies.digits.figures.fig4: 'digits-window' is not a known setting"),
     ("studies/digits/figures/fig2/family", "digits-windows", "is not a known family of settings (a setting with a grid) (did you mean"),
     ("studies/digits/figures/fig2/family", "digits-count", "fig2.family is 'digits-count', whose grid does not vary exactly one key"),
@@ -326,7 +326,10 @@ def test_every_dataset_that_must_be_placed_has_a_folder(root: Path) -> None:
 
 
 def test_settings_inherit_and_families_expand(load: Callable[..., Config]) -> None:
-    config = load(settings={"digits-count/grid": {"carriers.count": [0, 7], "overlay.width": [1, 2]}})
+    config = load(
+        {"studies/digits/figures/fig1": REMOVED},  # which draws one line
+        {"digits-count/grid": {"carriers.count": [0, 7], "overlay.width": [1, 2]}},
+    )
     assert config.family("digits-count") == [f"digits-count.count-{count}.width-{width}" for count in (0, 7) for width in (1, 2)]
     member = "digits-count.count-7.width-1"
     assert config.coordinates(member) == {"carriers.count": 7, "overlay.width": 1}

@@ -115,7 +115,7 @@ WRONG = [
     ({**TUNED, "tuning": {**TUNING, "plan": "balance_subsample-nope"}}, "partition 'nope' is not a known partition of 'digits-carriers'"),
     ({**TUNED, "grid": {"lr": [1.0]}}, "methods.mine.grid: 'lr' is not a key that can be tuned; write options.KEY or training.KEY"),
     ({**TUNED, "grid": {"training.schedule.milestones": [[1], [2]]}}, "'milestones-[1]' cannot be a folder name; tune keys whose values"),
-    ({**TUNED, "grid": {"training.epochs": COUNTS, "training.batch_size": COUNTS}}, "methods.mine.grid has 1,024 candidates; name at most 1,000"),
+    ({**TUNED, "grid": {"training.epochs": COUNTS, "training.batch_size": COUNTS}}, "mine.grid has 1,024 candidates; name at most 1,000"),
     ({**TUNED, "grid": {"training.epochs": [4, 2, 4]}}, "methods.mine.grid.training.epochs is [4, 2, 4], but must be a list of different"),
     ({**TUNED, "grid": {"training.optimizer.lr": [0.1, -0.1]}}, "candidate lr--0.1: training.optimizer.lr is -0.1, but must be above 0"),
     ({**TUNED, "tuning": {**TUNING, "plan": "best"}}, "methods.mine.tuning.plan: 'best' is not a plan"),
