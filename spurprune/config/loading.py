@@ -20,6 +20,9 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
     """
     require_plain(raw, "")
     schema.validate(raw, "config", where="")
+    schema.validate_partial(raw["setting_defaults"], "setting_defaults")
+    for name, entry in raw["methods"].items():
+        schema.validate_partial(entry.get("training", {}), f"methods.{name}.training", part="training")
     raw = paths.expanded(raw, paths.OF_CONFIG, "")
     catalogue.check(raw["datasets"])
     declared = settings.read_files(raw["setting_files"], root)

@@ -24,25 +24,8 @@ MOST_NODES = 20_000  # keys and values of a file, aliases replaced by what they 
 MOST_LEVELS = 30
 MOST_ENTRIES = 1_000  # of one list or mapping
 MOST_CHARACTERS = 2_000  # of one text
+PROSE = ("description", "title")  # the keys whose texts may have several lines, as in YAML's folded blocks
 LARGEST = 1e18  # of a number, far beyond what any key allows: what is larger may not even be printable
-
-
-class StrictLoader(BaseLoader):
-    """A YAML loader that rejects repeated keys instead of keeping the last, and keys that are not text."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Build a mapping; raises ConfigError for a repeated key or one that is a list or a mapping."""
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            mark = key_node.start_mark
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise ConfigError(f"{mark.name}, line {mark.line + 1}: a key is a list or a mapping; write a name.")
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise ConfigError(f"{mark.name}, line {mark.line + 1}: '{key}' is declared twice; rename or remove one.")
-            seen.add(key)
-        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
-        return mapping
 
 
 class _NamedText(io.StringIO):
@@ -79,9 +62,11 @@ def parse(text: str, name: str) -> dict[str, Any]:
     """Return the mapping of plain values that a text of YAML holds; ``name`` stands for it in messages; raises ConfigError as above."""
     try:
         _check_size(text, name)
-        loader = StrictLoader(_NamedText(text, name))
+        loader = BaseLoader(_NamedText(text, name))
         try:
-            content = loader.get_single_data()
+            node = loader.get_single_node()
+            _check_keys(node, name, set())
+            content = None if node is None else loader.construct_document(node)
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
@@ -127,8 +112,30 @@ def _check_size(text: str, name: str) -> None:
             raise ConfigError(f"{name}, {_line(event)}: blocks are nested more than {MOST_LEVELS} deep, and no key is; correct it.")
 
 
-def _line(event: yaml.Event) -> str:
-    return f"line {event.start_mark.line + 1}" if event.start_mark else "somewhere"
+def _check_keys(node: yaml.Node | None, name: str, seen: set[int]) -> None:
+    """Raise ConfigError for a key that its mapping has twice, or that is a list or a mapping; ``seen`` holds what has been checked.
+
+    Nodes are checked rather than what is built of them, since ``<<`` may repeat keys.
+    """
+    if isinstance(node, yaml.ScalarNode) or node is None or id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        keys = set()
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise ConfigError(f"{name}, {_line(key)}: a key is a list or a mapping; write a name.")
+            if (key.tag, key.value) in keys:
+                raise ConfigError(f"{name}, {_line(key)}: '{key.value}' is declared twice; rename or remove one.")
+            keys.add((key.tag, key.value))
+            _check_keys(value, name, seen)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _check_keys(value, name, seen)
+
+
+def _line(place: yaml.Event | yaml.Node) -> str:
+    return f"line {place.start_mark.line + 1}" if place.start_mark else "somewhere"
 
 
 def require_plain(value: Any, where: str, level: int = 0) -> None:
@@ -168,8 +175,9 @@ def _require_text_key(key: Any, where: str) -> None:
 def _require_text(value: str, where: str) -> None:
     if len(value) > MOST_CHARACTERS:
         raise ConfigError(f"{where} is {_shown(value)}, {len(value):,} characters long; shorten it to {MOST_CHARACTERS:,}.")
-    if not value.isprintable() and not value.replace("\n", "").replace("\t", "").isprintable():
-        raise ConfigError(f"{where} is {_shown(value)}, which has characters that cannot be printed; remove them.")
+    lines = value.splitlines() if where.rpartition(".")[2] in PROSE else [value]
+    if not all(line.isprintable() for line in lines):
+        raise ConfigError(f"{where} is {_shown(value)}, which has line ends or characters that cannot be printed; remove them.")
 
 
 def _shown(value: object) -> str:

@@ -131,6 +131,37 @@ def validate(value: Any, name: str, where: str, part: str | None = None) -> None
         raise ConfigError(_sentence(_narrowed(max(errors, key=relevance)), where))
 
 
+def validate_partial(value: Any, where: str, part: str | None = None) -> None:
+    """Validate a block that is merged into settings, or into their property ``part``: it may lack any key, but have no wrong one.
+
+    Raises ConfigError that names key, value and what is allowed.
+    """
+    errors = list(_partial_validator(part).iter_errors(value))
+    if errors:
+        raise ConfigError(_sentence(_narrowed(max(errors, key=relevance)), where))
+
+
+@cache
+def _partial_validator(part: str | None) -> Any:
+    whole = load("setting")
+    return Validator(_partial(whole if part is None else whole["properties"][part]))
+
+
+def _partial(node: Any) -> Any:
+    """Return a schema without required keys; of alternatives, which these tell apart, any may then apply."""
+    if isinstance(node, list):
+        return [_partial(inner) for inner in node]
+    if not isinstance(node, dict):
+        return node
+    found = {}
+    for key, value in node.items():
+        if key == "properties":
+            found[key] = {name: _partial(inner) for name, inner in value.items()}
+        elif key != "required":
+            found["anyOf" if key == "oneOf" else key] = _partial(value)
+    return found
+
+
 def below(schemas: Iterable[Any], key: str | None) -> list[Any]:
     """Return the schemas that apply to the value at a mapping's ``key``, or to a list's items if it is None, in any alternative.
 
@@ -173,7 +204,7 @@ def _alternatives(schemas: Iterable[Any]) -> Iterator[dict[str, Any]]:
 
 def _narrowed(error: ValidationError) -> ValidationError:
     """Return the error within the alternative that the value chooses by its name, kind or reader, or as the only mapping."""
-    if error.validator != "oneOf" or not isinstance(error.instance, dict) or not error.context:
+    if error.validator not in ("oneOf", "anyOf") or not isinstance(error.instance, dict) or not error.context:
         return error
     branches: Any = error.validator_value
     alternatives: dict[Any, list[ValidationError]] = {}

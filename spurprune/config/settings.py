@@ -103,7 +103,7 @@ def other_variants(declared: Mapping[str, Block], defaults: Block) -> Iterator[t
             whole = _inherit(name, declared, defaults, ())
             for variant in block["variants"]:
                 if variant != whole.get("variant"):
-                    yield f"{name} as its variant {variant}:", _as_variant(name, whole | {"variant": variant})
+                    yield f"{name}.variants.{variant}", _as_variant(name, whole | {"variant": variant})
 
 
 def _check_folders(settings: Mapping[str, Block]) -> None:
@@ -138,8 +138,6 @@ def _as_variant(name: str, block: Block) -> Block:
         raise ConfigError(f"{name}.variant is {variant}, but must be the name of one variant.")
     if not variants:
         return block | {"variant": None}
-    if not isinstance(variants, dict) or not all(isinstance(keys, dict) for keys in variants.values()):
-        raise ConfigError(f"setting_defaults.variants is {variants}, but must map names to keys that differ, such as 'paper: {{}}'.")
     if variant not in variants:
         raise ConfigError(f"{name}.variant is '{variant}', which is not declared; choose one of {', '.join(variants)}.")
     changed = merge(block, variants[variant])

@@ -60,7 +60,7 @@ WRONG_MAIN = [
     ("download", "no", 'download is "no", but must be true or false'),
     ("colour", 1, "colour is not a known key; allowed are damaged_images, data, datasets,"),
     (f"{FIG4}/sparsitys", ["0.10"], "studies.digits.figures.fig4.sparsitys is not a known key (did you mean 'sparsities'?); allowed are"),
-    ("setting_defaults/keep_model", True, "digits.keep_model is not a known key (did you mean 'keep_models'?); allowed are"),
+    ("setting_defaults/keep_model", True, "setting_defaults.keep_model is not a known key (did you mean 'keep_models'?); allowed are"),
     # wrong types and values
     ("select", "digits", 'select is "digits", but must be a list of different study names'),
     ("select", [], "select is [], but must be a list of different study names, at least one"),
