@@ -25,6 +25,7 @@ PROGRESS = $(if $(LOGGER),$(if $(ELSEWHERE),,$$([ ! -t 2 ] || echo --logger $(LO
 .DEFAULT_GOAL := all
 
 all: environment ## Run the workflow and write its report
+	@$(if $(CONFIG),$(BIN) spurprune.config.reading $(CONFIG)) # before Snakemake, whose own reader is neither strict nor bounded
 	@$(SNAKEMAKE) --cores $(CORES) $(PROGRESS) $(OPTIONS)
 	@$(SNAKEMAKE) --cores 1 --report $(REPORT) --quiet all
 	@echo

@@ -5,6 +5,9 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
+include: "workflow/rules/configuration.smk"
+
+
 configfile: "config/config.yaml"
 
 
@@ -53,3 +56,7 @@ onstart:
 
 onsuccess:
     shell("echo; echo 'Figures: results/figures   Tables: results/tables   All metrics: results/metrics.parquet'")
+
+
+if workflow.is_main_process:
+    name_typos_in_targets()  # last, when all rules are known

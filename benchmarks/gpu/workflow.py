@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from spurprune.config import blocks, methods, settings
+from spurprune.config import blocks, methods, reading, settings
 from spurprune.config.merging import merge
 from spurprune.dag import files
 from spurprune.dag.codehash import code_hash
@@ -241,7 +241,7 @@ class Workflow:
 
 def workflow(results: Path, precision: str, quick: bool) -> Workflow:
     """Return the workflow with the project's settings in one precision; ``quick`` shrinks network, data and epochs."""
-    defaults = settings.read_yaml(ROOT / "config/config.yaml")["setting_defaults"]
+    defaults = reading.read_yaml(ROOT / "config/config.yaml")["setting_defaults"]
     declared = settings.read_files(FILES, ROOT)
     found, families = settings.resolve(declared, defaults)
     changes: dict[str, Any] = {"training": {"precision": precision}}

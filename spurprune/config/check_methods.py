@@ -4,15 +4,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from spurprune.config import methods, schema
+from spurprune.config import grids, methods, schema
 from spurprune.config.config import Config
 from spurprune.config.known import require_known
-from spurprune.dag import plugins
+from spurprune.dag import kinds, plugins
 from spurprune.errors import ConfigError, PlanError
 from spurprune.pruning import plan as plans
 
-CANDIDATE = r"[A-Za-z0-9_.+-]+"  # a candidate's name is a folder name
-MOST_CANDIDATES = 1000
+CANDIDATE = r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]{0,149}"  # a candidate's name is a folder name
 SECTIONS = ("options", "training")  # where a grid's keys may start
 
 
@@ -33,16 +32,11 @@ def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
             raise ConfigError(f"{key}.grid: '{dotted}' is not a key that can be tuned; write options.KEY or training.KEY.")
         if refines and section == "training":
             raise ConfigError(f"{key}.grid: '{dotted}' does not go with '{entry['kind']}', which trains no network; tune its options.")
-    for dotted in entry["grid"]:
-        above = next((other for other in entry["grid"] if dotted.startswith(f"{other}.")), None)
-        if above is not None:
-            raise ConfigError(f"{key}.grid: '{dotted}' is part of '{above}', which is tuned, too; remove one.")
+    grids.check(f"{key}.grid", entry["grid"], "candidates")
     candidates = methods.candidates(entry)
-    if len(candidates) > MOST_CANDIDATES:
-        raise ConfigError(f"{key}.grid has {len(candidates):,} candidates; name at most {MOST_CANDIDATES:,}.")
     for candidate in candidates:
         if not re.fullmatch(CANDIDATE, candidate):
-            raise ConfigError(f"{key}.grid: '{candidate}' cannot be a folder name; tune keys whose values are numbers or plain words.")
+            raise ConfigError(f"{key}.grid: '{candidate}' cannot be a folder name; tune keys whose values are numbers or short words.")
     for coordinates in candidates.values() or ({},):
         tuned = methods.at(entry, coordinates)
         kind = "refinements" if refines else "methods"
@@ -52,6 +46,7 @@ def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
                 f"{key}.options.fit_on is validation, whose samples would then choose among candidates fitted to them; set it to train."
             )
     if entry["tuning"] is not None:
+        kinds.require_few_runs(key, len(candidates) * len(entry["tuning"]["blocks"]))
         _check_plan_name(f"{key}.tuning.plan", entry["tuning"]["plan"])
 
 

@@ -1,7 +1,6 @@
 """Checks of settings that go beyond the schema: names that must exist, numbers that must fit each other."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from spurprune.config import check_feature, schema
@@ -16,7 +15,6 @@ from spurprune.errors import ConfigError
 
 Setting = Mapping[str, Any]
 
-SETTING_NAME = r"[a-z0-9][A-Za-z0-9_.-]*"
 # The options of each way to choose carriers; "class" defaults to the probe's source.
 CARRIER_OPTIONS = {
     "none": (),
@@ -26,6 +24,7 @@ CARRIER_OPTIONS = {
     "hardest": ("count", "base", "score"),
     "window": ("count", "base", "score", "start"),
 }
+GROUPS = "groups"  # the kind and the name of the partition that every setting has
 OF_DATA = ("none", "natural")  # the choices for settings without an overlay
 
 
@@ -34,14 +33,12 @@ def check(name: str, setting: Setting, config: Config) -> None:
 
     The classes and attributes of a user's own dataset are checked when its samples are prepared.
     """
-    if not re.fullmatch(SETTING_NAME, name):
-        raise ConfigError(f"The setting '{name}' cannot be a folder name; use letters, digits, '.', '-' and '_', lower-case first.")
     require_known(setting["dataset"], config.datasets, f"{name}.dataset: '{setting['dataset']}'", "dataset")
     entry = config.datasets[setting["dataset"]]
     if not entry.embedded and setting["dataset"] not in (*config.data, *config.own_datasets):
         raise ConfigError(f"data.{setting['dataset']} is missing, but '{name}' uses this dataset; give its folder.")
     _check_classes(name, setting, entry)
-    _check_attributes(name, setting, entry)
+    _check_attributes(name, setting, entry, config.own_datasets.get(setting["dataset"]))
     _check_inputs(name, setting, entry)
     _check_plugins(name, setting, entry)
     _check_subset(name, setting, entry)
@@ -77,15 +74,16 @@ def attributes_of(setting: Setting, entry: DatasetEntry) -> dict[str, Attribute]
     return found
 
 
-def _check_attributes(name: str, setting: Setting, entry: DatasetEntry) -> None:
+def _check_attributes(name: str, setting: Setting, entry: DatasetEntry, own: Mapping[str, Any] | None) -> None:
+    """Check the attributes that a setting names, and their values if the dataset is declared; ``own`` is the block of a user's own."""
+    dataset, overlay = setting["dataset"], setting["overlay"]
+    of_data = [one.name for one in entry.attributes or ()] if own is None else list(own.get("attributes", ()))
+    if overlay is not None and overlay["attribute"] in of_data:
+        raise ConfigError(f"{name}.overlay.attribute is '{overlay['attribute']}', already an attribute of '{dataset}'; choose another.")
     known = attributes_of(setting, entry)
     if known is None:
+        _check_own_attributes(name, setting, of_data)
         return
-    dataset = setting["dataset"]
-    if setting["overlay"] is not None and setting["overlay"]["attribute"] in [one.name for one in entry.attributes or ()]:
-        raise ConfigError(
-            f"{name}.overlay.attribute is '{setting['overlay']['attribute']}', already an attribute of '{dataset}'; choose another."
-        )
     for attribute in setting["groups"]:
         require_known(attribute, known, f"{name}.groups: '{attribute}'", f"attribute of '{dataset}' or an overlay")
     for label, tied in setting["aligned"].items():
@@ -94,6 +92,20 @@ def _check_attributes(name: str, setting: Setting, entry: DatasetEntry) -> None:
     of_dataset = {one.name: one for one in entry.attributes or ()}
     for part_name, part in setting["subset"]["parts"].items():
         _check_values(f"{name}.subset.parts.{part_name}.where", part.get("where", {}), of_dataset)
+
+
+def _check_own_attributes(name: str, setting: Setting, of_data: Sequence[str]) -> None:
+    """Check that the attributes which a setting of a user's own dataset names are among the dataset's, or the overlay's."""
+    of_overlay = [] if setting["overlay"] is None else [setting["overlay"]["attribute"]]
+    named = {f"{name}.groups": setting["groups"], f"{name}.carriers.where": setting["carriers"].get("where", {})}
+    named |= {f"{name}.aligned.{label}": tied for label, tied in setting["aligned"].items()}
+    of_parts = {f"{name}.subset.parts.{part}.where": block.get("where", {}) for part, block in setting["subset"]["parts"].items()}
+    for where, attributes, known in (
+        *((where, attributes, [*of_data, *of_overlay]) for where, attributes in named.items()),
+        *((where, attributes, of_data) for where, attributes in of_parts.items()),
+    ):
+        for attribute in attributes:
+            require_known(attribute, known, f"{where}: '{attribute}'", f"attribute of '{setting['dataset']}' or an overlay")
 
 
 def _check_values(key: str, values: Mapping[str, str], known: Mapping[str, Attribute]) -> None:
@@ -293,6 +305,8 @@ def _check_score(name: str, score: str, source: Mapping[str, Any], setting: Sett
 def _check_partitions(name: str, setting: Setting) -> None:
     for partition, block in setting["partitions"].items():
         key = f"{name}.partitions.{partition}"
+        if partition == GROUPS and block["kind"] != GROUPS:
+            raise ConfigError(f"{key}.kind is '{block['kind']}', but every setting has its groups under this name; choose another name.")
         if "reference" not in block:
             continue
         require_known(block["reference"], setting["reference"], f"{key}.reference: '{block['reference']}'", "reference recipe")

@@ -1,5 +1,6 @@
 """Checks of the selected studies that go beyond the schema."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ def check(config: Config) -> None:
     _check_tuning_blocks(sorted({selection.method for selection in needed.selections}), ranges, config)
     trained: set[tuple[str, str]] = set()
     for run in sorted(needed.all_runs):
-        _check_plan(f"{run.setting}, plan '{run.plan}'", run.plan, run.setting, config)
+        check_plan(f"{run.setting}, plan '{run.plan}'", run.plan, run.setting, config)
         if (run.setting, run.method) not in trained:
             trained.add((run.setting, run.method))
             _check_recipes(run.setting, run.method, config)
@@ -34,9 +35,12 @@ def check(config: Config) -> None:
 def _check_study(name: str, study: Mapping[str, Any], config: Config) -> None:
     for setting in study.get("settings", []):
         require_known(setting, config.settings, f"studies.{name}.settings: '{setting}'", "setting")
+    require_known(study["score"], plugins.names("scores"), f"studies.{name}.score: '{study['score']}'", "score")
+    combined = math.prod(len(study.get(key, ())) for key in ("settings", "methods", "plans", "blocks"))
+    kinds.require_few_runs(f"studies.{name}", combined)
     for plan in study.get("plans", []):
         for setting in study.get("settings", []):
-            _check_plan(f"studies.{name}.plans", plan, setting, config)
+            check_plan(f"studies.{name}.plans", plan, setting, config)
     if ("plans" in study) != ("settings" in study):
         missing = "settings" if "plans" in study else "plans"
         raise ConfigError(f"studies.{name}.{missing} is missing; every setting is combined with every plan, so give both or neither.")
@@ -45,7 +49,7 @@ def _check_study(name: str, study: Mapping[str, Any], config: Config) -> None:
             kinds.check(f"studies.{name}.{section}.{item_name}", item, study, config)
 
 
-def _check_plan(key: str, name: str, setting: str, config: Config) -> None:
+def check_plan(key: str, name: str, setting: str, config: Config) -> None:
     """Check that a plan's name is valid, and that the setting has its score or partition."""
     try:
         plan = plans.parse(name)

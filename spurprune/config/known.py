@@ -1,15 +1,28 @@
 """A check that a name exists, with a suggestion if it does not."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from spurprune.errors import ConfigError
+
+MOST_LISTED = 40
 
 
 def require_known(value: str, allowed: Iterable[str], key: str, what: str) -> None:
     """Raise ConfigError unless ``value`` is among the allowed names; ``key`` starts the sentence, ``what`` says what it should name."""
     names = list(allowed)
     if value not in names:
-        close = difflib.get_close_matches(value, names, n=1)
-        guess = f" (did you mean '{close[0]}'?)" if close else ""
-        raise ConfigError(f"{key} is not a known {what}{guess}; known are {', '.join(names) or 'none'}.")
+        raise ConfigError(f"{key} is not a known {what}{guess(value, names)}; known are {listed(names)}.")
+
+
+def guess(value: str, names: Iterable[str]) -> str:
+    """Return a question in brackets whether the closest of the names is meant, empty if none is close."""
+    close = difflib.get_close_matches(value, list(names), n=1)
+    return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the names as a list in words, of many only the first."""
+    if len(names) <= MOST_LISTED:
+        return ", ".join(names) or "none"
+    return f"{', '.join(names[:MOST_LISTED])} and {len(names) - MOST_LISTED:,} more"

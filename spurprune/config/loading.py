@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spurprune.config import check_methods, check_settings, check_studies, methods, schema, settings
+from spurprune.config import check_methods, check_settings, check_studies, methods, paths, schema, settings
 from spurprune.config.config import Config
+from spurprune.config.known import require_known
+from spurprune.config.reading import require_plain
 from spurprune.dag import plugins
 from spurprune.data import catalogue
+from spurprune.data.registry import registry
 
 
 def load(raw: Mapping[str, Any], root: Path) -> Config:
@@ -15,12 +18,18 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
 
     ``root`` is the project's folder: setting files are looked up in the working directory first, then below ``root``.
     """
+    require_plain(raw, "")
     schema.validate(raw, "config", where="")
+    schema.validate_partial(raw["setting_defaults"], "setting_defaults")
+    for name, entry in raw["methods"].items():
+        schema.validate_partial(entry.get("training", {}), f"methods.{name}.training", part="training")
+    raw = paths.expanded(raw, paths.OF_CONFIG, "")
     catalogue.check(raw["datasets"])
     declared = settings.read_files(raw["setting_files"], root)
     blocks, families = settings.resolve(declared, raw["setting_defaults"])
-    for name, block in blocks.items():
+    for name, block in (*blocks.items(), *settings.other_variants(declared, raw["setting_defaults"])):
         schema.validate(block, "setting", where=name)
+    blocks = {name: paths.expanded(block, paths.OF_SETTING, name) for name, block in blocks.items()}
     config = Config(
         select=list(raw["select"]),
         threads=raw["threads"],
@@ -34,6 +43,8 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
         own_datasets=dict(raw["datasets"]),
         families=families,
     )
+    for name in config.data:
+        require_known(name, registry(), f"data.{name}", "dataset with a folder")
     for name, setting in config.settings.items():
         check_settings.check(name, setting, config)
     for name, entry in config.methods.items():

@@ -2,16 +2,18 @@
 
 import difflib
 import json
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, relevance
+from jsonschema.validators import extend
 
-from spurprune.config.settings import StrictLoader
+from spurprune.config.reading import join, parse
 from spurprune.dag import kinds, plugins
 from spurprune.data import catalogue
 from spurprune.errors import ConfigError
@@ -19,6 +21,7 @@ from spurprune.errors import ConfigError
 SCHEMAS = Path(__file__).resolve().parents[2] / "workflow" / "schemas"
 
 CHOOSING = ("name", "kind", "reader")  # the keys by which a block chooses one of several alternatives
+ALTERNATIVES = {"$ref", "oneOf", "anyOf", "allOf"}  # the keywords of a schema that consists of others
 TYPES = {
     "array": "a list",
     "boolean": "true or false",
@@ -30,18 +33,40 @@ TYPES = {
 }
 
 
+def _whole_match(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    """Apply the keyword ``pattern`` to whole texts: JSON schema's own finds a match anywhere, and its $ matches before a line's end."""
+    if validator.is_type(instance, "string") and not re.fullmatch(pattern, instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _is_whole(checker: Any, instance: Any) -> bool:
+    """Return whether a value is written as a whole number; JSON schema's own check takes 2.0 for one."""
+    return isinstance(instance, int) and not isinstance(instance, bool)
+
+
+def _is_number(checker: Any, instance: Any) -> bool:
+    return isinstance(instance, (int, float)) and not isinstance(instance, bool) and math.isfinite(instance)
+
+
+Validator: Any = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator,
+    {"pattern": _whole_match},
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many({"integer": _is_whole, "number": _is_number}),
+)
+
+
 @cache
 def load(name: str) -> dict[str, Any]:
     """Return ``workflow/schemas/{name}.schema.yaml`` with what plugins and kinds declare filled in."""
-    text = (SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8")
-    filled: dict[str, Any] = _filled(yaml.load(text, Loader=StrictLoader))  # noqa: S506 - a subclass of the safe loader
+    path = SCHEMAS / f"{name}.schema.yaml"
+    filled: dict[str, Any] = _filled(parse(path.read_text(encoding="utf-8"), str(path)))
     return filled
 
 
 @cache
-def _validator(name: str, part: str | None) -> Draft202012Validator:
+def _validator(name: str, part: str | None) -> Any:
     schema = load(name)
-    return Draft202012Validator(schema if part is None else schema["properties"][part])
+    return Validator(schema if part is None else schema["properties"][part])
 
 
 def _filled(node: Any) -> Any:
@@ -90,9 +115,8 @@ def validate_options(options: Any, kind: str, name: str, where: str) -> None:
     """Validate a plugin's options against what it declares; raises ConfigError that names key, value and what is allowed."""
     declared = plugins.declared(kind, name, "OPTIONS", {})
     required = [option for option, schema in declared.items() if "default" not in schema]
-    _require_text_keys(options, where)
     found = {"type": "object", "additionalProperties": False, "required": required, "properties": declared}
-    errors = list(Draft202012Validator(found).iter_errors(options))
+    errors = list(Validator(found).iter_errors(options))
     if errors:
         raise ConfigError(_sentence(_narrowed(max(errors, key=relevance)), where))
 
@@ -102,24 +126,85 @@ def validate(value: Any, name: str, where: str, part: str | None = None) -> None
 
     Raises ConfigError that names key, value and what is allowed.
     """
-    _require_text_keys(value, where)
     errors = list(_validator(name, part).iter_errors(value))
     if errors:
         raise ConfigError(_sentence(_narrowed(max(errors, key=relevance)), where))
 
 
-def _require_text_keys(value: Any, where: str) -> None:
-    """Raise ConfigError for a key that YAML reads as a number, a Boolean or a date, which JSON does not allow."""
-    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in items:
-        if isinstance(value, Mapping) and not isinstance(key, str):
-            raise ConfigError(f'{_join(where, str(key))} is a key that YAML does not read as text; quote it: "{key}".')
-        _require_text_keys(inner, _join(where, str(key)))
+def validate_partial(value: Any, where: str, part: str | None = None) -> None:
+    """Validate a block that is merged into settings, or into their property ``part``: it may lack any key, but have no wrong one.
+
+    Raises ConfigError that names key, value and what is allowed.
+    """
+    errors = list(_partial_validator(part).iter_errors(value))
+    if errors:
+        raise ConfigError(_sentence(_narrowed(max(errors, key=relevance)), where))
+
+
+@cache
+def _partial_validator(part: str | None) -> Any:
+    whole = load("setting")
+    return Validator(_partial(whole if part is None else whole["properties"][part]))
+
+
+def _partial(node: Any) -> Any:
+    """Return a schema without required keys; of alternatives, which these tell apart, any may then apply."""
+    if isinstance(node, list):
+        return [_partial(inner) for inner in node]
+    if not isinstance(node, dict):
+        return node
+    found = {}
+    for key, value in node.items():
+        if key == "properties":
+            found[key] = {name: _partial(inner) for name, inner in value.items()}
+        elif key != "required":
+            found["anyOf" if key == "oneOf" else key] = _partial(value)
+    return found
+
+
+def below(schemas: Iterable[Any], key: str | None) -> list[Any]:
+    """Return the schemas that apply to the value at a mapping's ``key``, or to a list's items if it is None, in any alternative.
+
+    Blocks that are partial, and so not fully described where they stand, have the schemas of what they are merged into.
+    """
+    found: list[Any] = []
+    for node in _alternatives(schemas):
+        if key is None:
+            found.append(node.get("items", {}))
+            continue
+        properties = node.get("properties", {})
+        if key == "setting_defaults" and key in properties:
+            found.append(load("setting"))
+        elif key == "training" and properties.get(key, {}) == {"type": "object"}:  # of a method
+            found.append(load("setting")["properties"][key])
+        elif key in properties:
+            found.append(properties[key])
+        elif isinstance(node.get("additionalProperties"), dict):
+            found.append(node["additionalProperties"])
+    return found
+
+
+def accepts(node: Any, value: Any) -> bool:
+    """Return whether a schema, one of those that ``below`` returns, accepts a value; one without any rule accepts none."""
+    return any(one and Validator(one).is_valid(value) for one in _alternatives([node]) if not one.keys() & ALTERNATIVES)
+
+
+def _alternatives(schemas: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """Yield every schema and those that it refers to or consists of."""
+    for node in schemas:
+        if not isinstance(node, dict):
+            continue
+        yield node
+        if "$ref" in node:
+            yield from _alternatives([load("config")["$defs"][node["$ref"].rpartition("/")[2]]])
+        for keyword in ("oneOf", "anyOf", "allOf"):
+            yield from _alternatives(node.get(keyword, ()))
+        yield from _alternatives([node["then"]] if "then" in node else ())
 
 
 def _narrowed(error: ValidationError) -> ValidationError:
     """Return the error within the alternative that the value chooses by its name, kind or reader, or as the only mapping."""
-    if error.validator != "oneOf" or not isinstance(error.instance, dict) or not error.context:
+    if error.validator not in ("oneOf", "anyOf") or not isinstance(error.instance, dict) or not error.context:
         return error
     branches: Any = error.validator_value
     alternatives: dict[Any, list[ValidationError]] = {}
@@ -148,17 +233,17 @@ def _sentence(error: ValidationError, where: str) -> str:
     instance: Any = error.instance
     hint = schema.get("x-allowed")
     if "propertyNames" in error.absolute_schema_path:
-        return f"{_join(key, str(instance))} is not a valid name; use {hint}."
+        return f"{join(key, str(instance))} is not a valid name; use {hint}."
     match error.validator:
         case "additionalProperties":
             allowed = sorted(schema["properties"])
             unknown = next(name for name in instance if name not in allowed)
             close = difflib.get_close_matches(unknown, allowed, n=1)
             guess = f" (did you mean '{close[0]}'?)" if close else ""
-            return f"{_join(key, unknown)} is not a known key{guess}; allowed are {', '.join(allowed) or 'none'}."
+            return f"{join(key, unknown)} is not a known key{guess}; allowed are {', '.join(allowed) or 'none'}."
         case "required":
             missing = next(name for name in rule if name not in instance)
-            return f"{_join(key, missing)} is missing; it is required."
+            return f"{join(key, missing)} is missing; it is required."
         case "type":
             kinds = rule if isinstance(rule, list) else [rule]
             return f"{key} is {shown}, but must be {hint or ' or '.join(TYPES[kind] for kind in kinds)}."
@@ -169,7 +254,3 @@ def _sentence(error: ValidationError, where: str) -> str:
             return f"{key} is {shown}, but must be {hint or words[error.validator] + ' ' + str(rule)}."
         case _:
             return f"{key} is {shown}, but must be {hint or error.message}."
-
-
-def _join(key: str, last: str) -> str:
-    return f"{key}.{last}" if key else last

@@ -1,113 +1,145 @@
 """Setting files: read strictly, then ``extends`` resolved and ``grid`` expanded into a family of settings."""
 
-from collections.abc import Mapping, Sequence
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from spurprune.config.grids import points
+from spurprune.config import grids
+from spurprune.config.known import require_known
 from spurprune.config.merging import merge, put
-from spurprune.errors import ConfigError, first_sentence
+from spurprune.config.reading import read_yaml
+from spurprune.errors import ConfigError
 
-try:
-    from yaml import CSafeLoader as BaseLoader
-except ImportError:  # PyYAML without libyaml
-    from yaml import SafeLoader as BaseLoader  # type: ignore[assignment]
+Block = dict[str, Any]
 
-
-class StrictLoader(BaseLoader):
-    """A YAML loader that rejects repeated keys instead of keeping the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Build a mapping; raises ConfigError for a repeated key."""
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                mark = key_node.start_mark
-                raise ConfigError(f"{mark.name}, line {mark.line + 1}: '{key}' is declared twice; rename or remove one.")
-            seen.add(key)
-        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
-        return mapping
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read one YAML mapping; raises ConfigError if the file is missing, not readable, not valid YAML, not a mapping, or repeats a key."""
-    try:
-        with open(path, encoding="utf-8") as stream:
-            content = yaml.load(stream, Loader=StrictLoader)  # noqa: S506 - a subclass of the safe loader
-    except FileNotFoundError:
-        raise ConfigError(f"The file {path} does not exist; create it or correct 'setting_files'.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read ({first_sentence(error)}); give a readable file of UTF-8 text.") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {first_sentence(error)}.") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path} must hold a mapping from names to blocks.")
-    return content
+NAME = r"[a-z0-9][A-Za-z0-9_.-]{0,149}"  # of a setting: it names folders and, with endings, files, which may have 255 bytes
+NAME_IN_WORDS = "letters, digits, '.', '-' and '_', a lower-case letter or a digit first, at most 150 characters"
+MOST_SETTINGS = 5_000  # families' members included
+LONGEST_CHAIN = 50  # of settings that extend each other
 
 
 def read_files(paths: Sequence[str], root: Path) -> dict[str, dict[str, Any]]:
-    """Return all settings declared in the files; raises ConfigError if two share a name."""
+    """Return all settings declared in the files; raises ConfigError if two share a name or one is malformed."""
     declared: dict[str, dict[str, Any]] = {}
     origin: dict[str, str] = {}
     for name in paths:
-        path = Path(name) if Path(name).exists() else root / name
+        path = Path(name) if os.path.exists(name) else root / name  # noqa: PTH110 - false, not an error, for a name no file can have
         for setting, block in read_yaml(path).items():
             if setting in declared:
                 raise ConfigError(f"The setting '{setting}' is declared in {origin[setting]} and again in {name}; rename one.")
             if not isinstance(block, dict):
                 raise ConfigError(f"{name}: the setting '{setting}' must be a mapping.")
+            _check_declared(setting, block)
             declared[setting], origin[setting] = block, name
     return declared
 
 
-def resolve(
-    declared: Mapping[str, dict[str, Any]], defaults: Mapping[str, Any]
-) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, dict[str, Any]]]]:
-    """Return (settings, families): every setting complete, every ``grid`` expanded into members named after their coordinates."""
-    settings: dict[str, dict[str, Any]] = {}
-    families: dict[str, dict[str, dict[str, Any]]] = {}
+def _check_declared(name: str, block: Block) -> None:
+    """Check what is resolved before a setting meets the schema: its name, ``extends``, ``variants`` and ``grid``."""
+    if not re.fullmatch(NAME, name):
+        raise ConfigError(f"The setting '{name[:60]}' cannot be a folder name; use {NAME_IN_WORDS}.")
+    extended = block.get("extends")
+    if extended is not None and not isinstance(extended, str):
+        raise ConfigError(f"{name}.extends is {extended}, but must be the name of one setting.")
+    variants = block.get("variants")
+    variants = {} if variants is None else variants  # null: without those of the setting that it extends
+    if not isinstance(variants, dict):
+        raise ConfigError(f"{name}.variants is {variants}, but must map names to keys that differ, such as 'paper: {{}}'.")
+    for variant, keys in variants.items():
+        if not isinstance(keys, dict):
+            raise ConfigError(f"{name}.variants.{variant} is {keys}, but must be a mapping of keys that differ, such as {{}}.")
+        for key in ("extends", "grid", "variant", "variants"):
+            if key in keys:
+                raise ConfigError(f"{name}.variants.{variant}.{key} cannot differ between variants; move it to '{name}'.")
+    if block.get("grid") is not None:
+        _check_grid(name, block["grid"])
+
+
+def _check_grid(name: str, grid: Any) -> None:
+    if not isinstance(grid, dict) or not grid or not all(isinstance(values, list) and values for values in grid.values()):
+        raise ConfigError(f"{name}.grid must map dotted keys to lists of values, such as 'carriers.count: [10, 20]'.")
+    for dotted in grid:
+        if dotted.split(".")[0] in ("extends", "grid", "variant", "variants", "description"):
+            raise ConfigError(f"{name}.grid: '{dotted}' is no key that a family can vary; declare a setting for each value.")
+    grids.check(f"{name}.grid", grid, "members")
+
+
+def resolve(declared: Mapping[str, Block], defaults: Block) -> tuple[dict[str, Block], dict[str, dict[str, Block]]]:
+    """Return (settings, families): every setting complete, every ``grid`` expanded into members named after their coordinates.
+
+    Raises ConfigError for what cannot be resolved and for members whose names are taken or no folder's.
+    """
+    settings: dict[str, Block] = {}
+    families: dict[str, dict[str, Block]] = {}
     for name in declared:
         block = _as_variant(name, _inherit(name, declared, defaults, ()))
+        if block["variant"] is None and declared[name].get("variant") is not None:
+            raise ConfigError(f"{name}.variant is '{declared[name]['variant']}', but the setting has no variants; remove it.")
         grid = declared[name].get("grid")
         if grid is None:
             settings[name] = block
             continue
-        if not isinstance(grid, dict) or not all(isinstance(v, list) and v for v in grid.values()):
-            raise ConfigError(f"{name}.grid must map dotted keys to lists of values, such as 'carriers.count: [10, 20]'.")
-        for key, values in grid.items():
-            if any(value in values[:place] for place, value in enumerate(values)):
-                raise ConfigError(f"{name}.grid.{key} is {values}, which names a value twice; remove one.")
         families[name] = {}
-        for point, coordinates in points(grid).items():
-            member = f"{name}.{point}" if point else name
-            if member in settings or (member in declared and member != name):
+        for point, coordinates in grids.points(grid).items():
+            member = f"{name}.{point}"
+            if member in settings or member in declared:
                 raise ConfigError(f"The setting '{member}' is also a member of the family '{name}'; rename one.")
+            if not re.fullmatch(NAME, member):
+                raise ConfigError(f"{name}.grid: the member '{member[:160]}' cannot be a folder name; use {NAME_IN_WORDS}.")
             settings[member] = put(block, coordinates, name)
             families[name][member] = coordinates
+        if len(settings) > MOST_SETTINGS:
+            raise ConfigError(f"There are more than {MOST_SETTINGS:,} settings, the members of families included; declare fewer.")
+    _check_folders(settings)
     return settings, families
 
 
-def _inherit(name: str, declared: Mapping[str, dict[str, Any]], defaults: Mapping[str, Any], chain: tuple[str, ...]) -> dict[str, Any]:
+def other_variants(declared: Mapping[str, Block], defaults: Block) -> Iterator[tuple[str, Block]]:
+    """Yield (name for messages, complete block without its grid) of every variant that is declared but not chosen."""
+    for name, block in declared.items():
+        if block.get("variants"):
+            whole = _inherit(name, declared, defaults, ())
+            for variant in block["variants"]:
+                if variant != whole.get("variant"):
+                    yield f"{name}.variants.{variant}", _as_variant(name, whole | {"variant": variant})
+
+
+def _check_folders(settings: Mapping[str, Block]) -> None:
+    """Raise ConfigError for two settings whose folders are one where upper and lower case are the same."""
+    seen: dict[str, str] = {}
+    for name in settings:
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            raise ConfigError(f"The settings '{other}' and '{name}' differ in upper and lower case only; rename one.")
+
+
+def _inherit(name: str, declared: Mapping[str, Block], defaults: Block, chain: tuple[str, ...]) -> Block:
     if name in chain:
         raise ConfigError(f"{chain[0]}.extends leads back to itself ({' → '.join([*chain, name])}); remove one of these.")
+    if len(chain) > LONGEST_CHAIN:
+        raise ConfigError(f"{chain[0]}.extends leads to '{name}' by more than {LONGEST_CHAIN} steps; extend a setting closer to it.")
     block = declared[name]
     base_name = block.get("extends")
-    if base_name is not None and base_name not in declared:
-        raise ConfigError(f"{name}.extends is '{base_name}', which is not a setting; known are {', '.join(declared)}.")
+    if base_name is not None:
+        require_known(base_name, declared, f"{name}.extends: '{base_name}'", "setting")
     base = defaults if base_name is None else _inherit(base_name, declared, defaults, (*chain, name))
     own = {key: value for key, value in block.items() if key not in ("extends", "grid")}
     return merge(base, own)
 
 
-def _as_variant(name: str, block: dict[str, Any]) -> dict[str, Any]:
+def _as_variant(name: str, block: Block) -> Block:
     """Return the block with its chosen variant merged in; ``variant`` is null in a setting without ``variants``."""
+    block = dict(block)
     variants = block.pop("variants", None)
-    if variants is None:
+    variant = block.get("variant")
+    if variant is not None and not isinstance(variant, str):
+        raise ConfigError(f"{name}.variant is {variant}, but must be the name of one variant.")
+    if not variants:
         return block | {"variant": None}
-    if block["variant"] not in variants:
-        raise ConfigError(f"{name}.variant is '{block['variant']}', which is not declared; choose one of {', '.join(variants)}.")
-    changed = merge(block, variants[block["variant"]])
-    return changed | {"description": f"{changed['description']} ({block['variant']} variant)"}
+    if variant not in variants:
+        raise ConfigError(f"{name}.variant is '{variant}', which is not declared; choose one of {', '.join(variants)}.")
+    changed = merge(block, variants[variant])
+    described = changed.get("description")
+    return changed | ({"description": f"{described} ({variant} variant)"} if isinstance(described, str) else {})

@@ -20,6 +20,8 @@ NEEDS: Mapping[str, tuple[Callable[[Mapping[str, Any]], bool], str, str]] = {
     "aligned": (lambda block: bool(block["aligned"]), "no aligned groups", "prunes within them"),
 }
 
+MOST_RUNS = 100_000  # of a figure, a table or a study's combinations
+
 
 @cache
 def figure_kinds() -> Mapping[str, Kind]:
@@ -77,6 +79,7 @@ def check(key: str, item: Item, study: Study, config: Configuration, kind: Kind 
         require_known(method, config.methods, f"{key}.methods: '{method}'", "method")
         if "history" in kind.reads and config.methods[method]["kind"] in plugins.names("refinements"):
             raise ConfigError(f"{key}: '{method}' trains no network, so it has no history to draw; name other methods in {key}.methods.")
+    _check_size(key, item, study, kind, config)
     _check_needs(key, item, kind, config)
     _check_scores(key, item, study, kind, config)
 
@@ -94,11 +97,41 @@ def _check_options(key: str, item: Item, kind: Kind) -> None:
 def _check_family(key: str, item: Item, kind: Kind, config: Configuration) -> None:
     require_known(item["family"], config.families, f"{key}.family: '{item['family']}'", "family of settings (a setting with a grid)")
     for coordinates in config.families[item["family"]].values():
-        if sum(f".{dotted}".endswith(f".{words}") for dotted in coordinates for words in kind.sweeps) != 1:
+        if sum(_is_swept(dotted, kind) for dotted in coordinates) != 1:
             raise ConfigError(
                 f"{key}.family is '{item['family']}', whose grid does not vary exactly one key that ends in "
                 f"{' or '.join(repr(words) for words in kind.sweeps)}; name a family that does."
             )
+    if not kind.several_lines:
+        _check_no_other_coordinate(key, item, kind, config)
+
+
+def _check_no_other_coordinate(key: str, item: Item, kind: Kind, config: Configuration) -> None:
+    """Raise ConfigError if a family varies more than the coordinate that is drawn: one line cannot show both."""
+    members = list(config.families[item["family"]].values())
+    for dotted in members[0]:
+        if not _is_swept(dotted, kind) and any(one[dotted] != members[0][dotted] for one in members):
+            raise ConfigError(
+                f"{key}.family is '{item['family']}', whose grid also varies '{dotted}', which a {item['kind']} cannot show; name a family "
+                "that does not."
+            )
+
+
+def _is_swept(dotted: str, kind: Kind) -> bool:
+    return any(f".{dotted}".endswith(f".{words}") for words in kind.sweeps)
+
+
+def _check_size(key: str, item: Item, study: Study, kind: Kind, config: Configuration) -> None:
+    """Raise ConfigError if an item makes more runs, or shows more difficulties, than can be planned; they are counted, not listed."""
+    settings, blocks = len(kind.settings(item, config)), len(study["blocks"])
+    runs = settings * len(kind.methods(item, study)) * len(kind.plans(item, study)) * blocks
+    require_few_runs(key, max(runs, settings * len(kind.scores(item, study)) * blocks))
+
+
+def require_few_runs(key: str, count: int) -> None:
+    """Raise ConfigError that begins with ``key`` if it asks for more runs than can be planned."""
+    if count > MOST_RUNS:
+        raise ConfigError(f"{key} asks for {count:,} files of settings, methods, plans and blocks; name fewer, at most {MOST_RUNS:,}.")
 
 
 def _check_needs(key: str, item: Item, kind: Kind, config: Configuration) -> None:

@@ -7,17 +7,15 @@ import argparse
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from spurprune.config import loading, methods
+from spurprune.config import given, loading, methods
 from spurprune.config.config import Config
-from spurprune.config.settings import read_yaml
 from spurprune.dag import files, needs
 from spurprune.dag.files import Reference, Run
-from spurprune.errors import ConfigError, SpurpruneError
+from spurprune.errors import SpurpruneError
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS_PER_HOUR = 3600
@@ -153,12 +151,7 @@ def render(all_jobs: Sequence[Job], config: Config) -> str:
 
 def load(configfiles: Iterable[Path]) -> Config:
     """Return the configuration that ``snakemake --configfile`` would use: the files merged over config/config.yaml; raises ConfigError."""
-    raw = read_yaml(ROOT / "config" / "config.yaml")
-    for path in configfiles:
-        if not path.is_file():
-            raise ConfigError(f"The configuration file {path} does not exist; name another, such as config/paper.yaml.")
-        raw = _merged(raw, read_yaml(path))
-    return loading.load(raw, ROOT)
+    return loading.load(given.from_files(ROOT / given.MAIN, configfiles), ROOT)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -186,15 +179,6 @@ def _row(name: str, of_row: Sequence[Job], device: str) -> PlanRow:
 
 def _hours(hours: float) -> str:
     return f"{hours:,.{1 if hours >= 10 else 3}f}"
-
-
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with ``over`` merged into it key by key, as Snakemake merges a --configfile: mappings deeply, all else replaced."""
-    result = dict(base)
-    for key, value in over.items():
-        old = result.get(key)
-        result[key] = _merged(old if isinstance(old, Mapping) else {}, value) if isinstance(value, Mapping) else value
-    return result
 
 
 if __name__ == "__main__":

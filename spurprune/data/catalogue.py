@@ -61,7 +61,7 @@ def own_schema() -> dict[str, Any]:
     readers = plugins.names("readers")
     return {
         "type": "object",
-        "propertyNames": {"pattern": "^[a-z0-9_]+$", "x-allowed": "lower-case letters, digits and '_'"},
+        "propertyNames": {"pattern": "[a-z0-9_]{1,60}", "x-allowed": "lower-case letters, digits and '_', at most 60 characters"},
         "additionalProperties": {
             "type": "object",
             "required": ["reader"],

@@ -8,6 +8,7 @@ import numpy as np
 
 from spurprune.data.consistency import class_index
 from spurprune.data.inputs import Manifest
+from spurprune.errors import DataError
 
 OTHERS = "others"  # the target that stands for all classes but the source
 
@@ -21,9 +22,11 @@ class Probe:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any] | None, manifest: Manifest) -> "Probe | None":
-        """Return the probe of a setting's ``probe`` block, None if it has none; raises DataError naming a class that the dataset lacks."""
+        """Return the probe of a setting's ``probe`` block, None if it has none; raises DataError if a class is missing or is OTHERS."""
         if plain is None:
             return None
+        if OTHERS in (plain["source"], plain["target"]) and OTHERS in manifest.classes:
+            raise DataError(f"The probe names '{OTHERS}', all classes but the source, but '{OTHERS}' is also a class; rename the class.")
         target = None if plain["target"] == OTHERS else class_index(manifest, plain["target"], "probe.target")
         return cls(class_index(manifest, plain["source"], "probe.source"), target)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from spurprune.errors import ConfigError
+from spurprune.pruning.plan import SPARSITY
 
 Item = Mapping[str, Any]  # the block of a figure or a table in the configuration
 Study = Mapping[str, Any]
@@ -34,8 +35,8 @@ SPARSITIES: Schema = {
     "x-allowed": "a list of different sparsities, at least one",
     "items": {
         "type": "string",
-        "pattern": "^0\\.[0-9]{2,4}$",
-        "x-allowed": 'a quoted number in [0, 1) with two to four decimals, such as "0.10"',
+        "pattern": SPARSITY,
+        "x-allowed": 'a quoted number in [0, 1) with two to four decimals, the third and fourth without zeros at the end, such as "0.10"',
     },
 }
 ORDERS: Schema = {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"enum": ["hardest", "easiest", "random"]}}
@@ -116,7 +117,7 @@ class Kind:
     ``description`` is one sentence on what it shows and where the paper shows it. ``reads`` names its input files (see ``FILES``).
     ``required`` and ``optional`` map its options to their JSON schemas; an option has the same schema in all kinds. ``needs`` names what
     every setting shown must have: "probe", "carriers", "aligned", "images". ``sweeps`` lists endings of coordinates, of which a family's
-    grid must vary exactly one.
+    grid must vary exactly one; what else it varies is drawn as ``several_lines``, or else must not vary.
 
     The functions say, for one item of the configuration, which of its family's ``members`` it shows, which ``plans`` it compares within
     each setting, for which ``scores`` and ``blocks`` it shows difficulty itself, which settings' histories it reads (``watched``) and which
@@ -131,6 +132,7 @@ class Kind:
     optional: Mapping[str, Schema] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     sweeps: tuple[str, ...] = ()
+    several_lines: bool = False
     members: Callable[[Item, Configuration], list[str]] = every_member
     plans: Callable[[Item, Study], list[str]] = unpruned
     scores: Callable[[Item, Study], list[str]] = nothing

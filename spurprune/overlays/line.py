@@ -4,9 +4,9 @@ from typing import Any, TypeVar
 
 TAKES = ("images",)
 OPTIONS = {
-    "width": {"type": "integer", "minimum": 1},
+    "width": {"type": "integer", "minimum": 1, "maximum": 4096},
     "value": {"type": "integer", "minimum": 0, "maximum": 255},
-    "channel": {"type": "integer", "minimum": 0},
+    "channel": {"type": "integer", "minimum": 0, "maximum": 1000},
 }
 
 Images = TypeVar("Images", bound=Any)

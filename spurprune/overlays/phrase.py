@@ -8,7 +8,9 @@ from spurprune.data.tokens import COUNTS
 from spurprune.errors import DataError
 
 TAKES = ("sentences",)
-OPTIONS = {"text": {"type": "string", "minLength": 1, "x-allowed": "a word or a phrase, such as never"}}
+OPTIONS = {
+    "text": {"type": "string", "minLength": 1, "maxLength": 200, "x-allowed": "a word or a phrase of at most 200 characters, such as never"}
+}
 
 
 def apply_(inputs: np.ndarray, ids: Sequence[int]) -> np.ndarray:

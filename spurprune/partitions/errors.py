@@ -10,8 +10,8 @@ from spurprune.pruning.partitioning import Request
 NEEDS = "dynamics"
 OPTIONS = {
     "reference": {"type": "string"},
-    "epoch": {"type": "integer", "minimum": 1},
-    "seed": {"type": "integer", "minimum": 0, "default": 0},  # which of the reference seeds
+    "epoch": {"type": "integer", "minimum": 1, "maximum": 100_000},
+    "seed": {"type": "integer", "minimum": 0, "maximum": 999, "default": 0},  # which of the reference seeds
 }
 NAMES = ("right", "wrong")
 

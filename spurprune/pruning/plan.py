@@ -4,6 +4,7 @@ A name, which is also the plan's folder, is the strategy and the values joined b
 module says which fields it has.
 """
 
+import difflib
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -14,13 +15,20 @@ from spurprune.errors import PlanError
 ORDERS = ("hardest", "easiest")
 RANDOM = "random"  # a strategy (a random share of every class) and a score (a random order of any strategy's candidates)
 CLASS = "class"  # the partition into classes, which every setting has
-SPARSITY = r"0\.[0-9]{2,4}"
+# Numbers are written in one way only, since plans of equal effect would be made twice under two names.
+SPARSITY = r"0\.(?:[0-9]{2}|[0-9]{2,3}[1-9])"
 FIELDS = {  # the pattern of each field's values
     "score": "[a-z0-9]+",
     "order": f"(?:{'|'.join(ORDERS)})",
     "sparsity": SPARSITY,
     "partition": "[a-z][a-z0-9_]*",
-    "factor": r"[0-9]+(?:\.[0-9]+)?",
+    "factor": r"(?:[1-9][0-9]{0,2}(?:\.[0-9]{0,3}[1-9])?|0\.[0-9]{0,3}[1-9])",  # below 1,000
+}
+MOST_SHOWN = 100  # characters of a name in messages
+IN_WORDS = {
+    "order": " or ".join(ORDERS),
+    "sparsity": "two to four decimals without zeros after the second, such as 0.10",
+    "factor": "a number above 0 and below 1,000 without needless zeros, such as 5 or 0.5",
 }
 
 
@@ -40,11 +48,18 @@ class Plan:
 def parse(name: str) -> Plan:
     """Return the plan with a name such as "none", "random-0.10" or "balance_subsample-groups"; raises PlanError if there is none."""
     strategy, *values = name.split("-")
+    shown = name if len(name) <= MOST_SHOWN else f"{name[:MOST_SHOWN]}…"
     if strategy not in _strategies():
-        raise PlanError(f"'{name}' is not a plan; plans are written {', '.join(shape(one) for one in _strategies())}.")
+        close = difflib.get_close_matches(strategy, _strategies(), n=1)
+        guess = f" (did you mean '{close[0]}'?)" if close else ""
+        raise PlanError(f"'{shown}' is not a plan{guess}; plans are written {', '.join(shape(one) for one in _strategies())}.")
     fields = fields_of(strategy)
-    if len(values) != len(fields) or not all(re.fullmatch(FIELDS[field], value) for field, value in zip(fields, values, strict=True)):
-        raise PlanError(f"'{name}' is not a plan; plans of this strategy are written {shape(strategy)}.")
+    if len(values) != len(fields):
+        raise PlanError(f"'{shown}' is not a plan; plans of this strategy are written {shape(strategy)}.")
+    for field, value in zip(fields, values, strict=True):
+        if not re.fullmatch(FIELDS[field], value):
+            hint = f", {field.upper()} being {IN_WORDS[field]}" if field in IN_WORDS else ""
+            raise PlanError(f"'{shown}' is not a plan; plans of this strategy are written {shape(strategy)}{hint}.")
     return Plan(strategy, **dict(zip(fields, values, strict=True)))
 
 

@@ -36,22 +36,25 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "C": {
         "type": "number",
         "exclusiveMinimum": 0,
+        "maximum": 1_000_000_000,
         "default": 1.0,
-        "x-allowed": "a number above 0",
+        "x-allowed": "a number above 0 and at most 1,000,000,000",
         "description": "the weight of the data relative to the penalty",
     },
     "redraws": {
         "type": "integer",
         "minimum": 1,
+        "maximum": 1000,
         "default": 10,
-        "x-allowed": "a whole number of at least 1",
+        "x-allowed": "a whole number from 1 to 1,000",
         "description": "the number of balanced subsets to average over; without balance there is one fit",
     },
     "max_iter": {
         "type": "integer",
         "minimum": 1,
+        "maximum": 1_000_000,
         "default": 100,
-        "x-allowed": "a whole number of at least 1",
+        "x-allowed": "a whole number from 1 to 1,000,000",
         "description": "the maximal number of iterations per fit",
     },
 }

@@ -1,41 +1,30 @@
-"""What came of one attempt to make the software wrong."""
+"""What became of one attack."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from spurprune.errors import SpurpruneError
+CLEAR = "clear"  # refused in one sentence
+SAME = "same"  # accepted, rightly: the change is none, or makes another valid input
+SILENT = "silent"  # accepted, although it must be refused, or although the result differs where it must not
+REFUSED = "refused"  # refused, although it is valid
+UNCLEAR = "unclear"  # refused, but not in one sentence
+TRACEBACK = "traceback"  # another exception
+HANG = "hang"  # no answer in time
 
-HANG_SECONDS = 5.0
-GOOD = ("clear", "same")  # the outcomes that are right
+GOOD = (CLEAR, SAME)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One attempt: what was attacked and how, what came of it, and the message or the difference.
-
-    ``outcome`` is "clear" (refused with one sentence), "same" (the result is the original's), "silent" (another result without an error),
-    "traceback" (another exception) or "hang" (more than five seconds).
-    """
+    """One attack: its kind, what it was made on, what was changed, what became of it (one of the above), and the message or why."""
 
     kind: str
     subject: str
     change: str
     outcome: str
-    detail: str
+    detail: str = ""
 
 
-def attempt(kind: str, subject: str, change: str, read: Callable[[], Any], same: Callable[[Any], bool]) -> Outcome:
-    """Return what comes of ``read``, whose result ``same`` compares with the original's."""
-    started = time.monotonic()
-    try:
-        found = read()
-        result = ("same", "") if same(found) else ("silent", "another result was accepted")
-    except SpurpruneError as error:
-        result = ("clear", str(error))
-    except Exception as error:
-        result = ("traceback", f"{type(error).__name__}: {error}")
-    if time.monotonic() - started > HANG_SECONDS:
-        result = ("hang", f"{time.monotonic() - started:.0f} s")
-    return Outcome(kind, subject, change, *result)
+def is_one_sentence(text: str) -> bool:
+    """Return whether a message is exactly one sentence on one line."""
+    marks = (". ", "! ", "? ")
+    return text == text.strip() and "\n" not in text and text.endswith(".") and not any(mark in text[:-1] for mark in marks)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from spurprune.config.schema import Validator
 from spurprune.dag import plugins
 from spurprune.data import catalogue
 from spurprune.data.grouping import Attribute
@@ -78,7 +79,7 @@ def changed(name: str, **values: Any) -> dict[str, dict[str, Any]]:
 
 
 def test_the_schema_accepts_what_can_be_read() -> None:
-    validator = Draft202012Validator(catalogue.own_schema())
+    validator = Validator(catalogue.own_schema())
     Draft202012Validator.check_schema(catalogue.own_schema())
     assert not list(validator.iter_errors(OWN)) and not list(validator.iter_errors({}))
     catalogue.check(OWN)
@@ -102,7 +103,7 @@ def test_the_schema_accepts_what_can_be_read() -> None:
     ],
 )
 def test_the_schema_names_what_is_wrong(own: dict[str, Any], key: list[str], validator: str) -> None:
-    (error,) = Draft202012Validator(catalogue.own_schema()).iter_errors(own)
+    (error,) = Validator(catalogue.own_schema()).iter_errors(own)
     assert (list(error.absolute_path), error.validator) == (key, validator)
 
 

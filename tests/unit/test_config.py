@@ -61,7 +61,7 @@ WRONG_MAIN = [
     ("download", "no", 'download is "no", but must be true or false'),
     ("colour", 1, "colour is not a known key; allowed are damaged_images, data, datasets,"),
     (f"{FIG4}/sparsitys", ["0.10"], "studies.digits.figures.fig4.sparsitys is not a known key (did you mean 'sparsities'?); allowed are"),
-    ("setting_defaults/keep_model", True, "digits.keep_model is not a known key (did you mean 'keep_models'?); allowed are"),
+    ("setting_defaults/keep_model", True, "setting_defaults.keep_model is not a known key (did you mean 'keep_models'?); allowed are"),
     # wrong types and values
     ("select", "digits", 'select is "digits", but must be a list of different study names'),
     ("select", [], "select is [], but must be a list of different study names, at least one"),
@@ -94,7 +94,7 @@ WRONG_MAIN = [
     ("select", ["digit"], "select: 'digit' is not a known study (did you mean 'digits'?); known are digits"),
     ("setting_files", ["config/none.yaml"], "config/none.yaml does not exist; create it or correct 'setting_files'"),
     ("studies/digits/methods", ["emr"], "studies.digits.methods: 'emr' is not a known method (did you mean 'erm'?); known are erm"),
-    ("studies/digits/score", "el3n", "score 'el3n' is not a known score of 'digits-carriers' (did you mean 'el2n'?); known are el2n,"),
+    ("studies/digits/score", "el3n", "studies.digits.score: 'el3n' is not a known score (did you mean 'el2n'?); known are aum, el2n,"),
     (f"{FIG4}/settings", ["digits-window"], "studies.digits.figures.fig4: 'digits-window' is not a known setting"),
     ("studies/digits/figures/fig2/family", "digits-windows", "is not a known family of settings (a setting with a grid) (did you mean"),
     ("studies/digits/figures/fig2/family", "digits-count", "fig2.family is 'digits-count', whose grid does not vary exactly one key"),
@@ -137,11 +137,11 @@ WRONG_SETTINGS = [
     (f"{TRAINING}/augmentation", CROP | {"padding": 4}, "digits.training.augmentation.padding is not a known key; allowed are name, ratio"),
     (f"{TRAINING}/gradient_clip", 1, "digits.training.gradient_clip is 1, but must be null, {norm: above 0} or {value: above 0}"),
     (f"{TRAINING}/label_smoothing", 1, "digits.training.label_smoothing is 1, but must be below 1"),
-    (f"{TRAINING}/evaluate_epochs", 3, "digits.training.evaluate_epochs is 3, but must be all or a list of epochs"),
+    (f"{TRAINING}/evaluate_epochs", 3, "digits.training.evaluate_epochs is 3, but must be all or a list of different epochs"),
     ("digits/model/channels", [1, 2], "digits.model.channels is [1, 2], but must be a list of three whole numbers"),
     ("digits/model/name", "small", "but must be {name: bert, pretrained}, {name: mlp, hidden}"),
     ("digits/model", {"name": "resnet_cifar", "depth": 18}, "digits.model.depth is 18, but must be one of 8, 14, 20, 32, 44, 56, 110"),
-    ("digits/model", {"name": "mlp", "hidden": 100}, "digits.model.hidden is 100, but must be a list of whole numbers"),
+    ("digits/model", {"name": "mlp", "hidden": 100}, "digits.model.hidden is 100, but must be a list of at most 20 whole"),
     ("digits/model", {"name": "mlp", "hidden": [0]}, "digits.model.hidden.0 is 0, but must be at least 1"),
     ("digits/model", TORCHVISION | {"architecture": "vgg16"}, "digits.model.architecture is \"vgg16\", but must be one of resnet18,"),
     ("digits/model", TORCHVISION | {"pretrained": "ImageNet"}, 'pretrained is "ImageNet", but must be null, imagenet, or the path of'),
@@ -159,7 +159,7 @@ WRONG_SETTINGS = [
     ("digits/dataset", "digit", "digits.dataset: 'digit' is not a known dataset (did you mean 'digits'?); known are digits, cifar10"),
     ("digits/probe/source", "five", "digits.probe.source: 'five' is not a known class of 'digits'; known are 0, 1, 2,"),
     ("digits/aligned", {"x": {"line": "with"}}, "digits.aligned: 'x' is not a known class of 'digits'; known are 0, 1, 2,"),
-    ("digits/extends", "nope", "digits.extends is 'nope', which is not a setting; known are digits, digits-carriers"),
+    ("digits/extends", "nope", "digits.extends: 'nope' is not a known setting; known are digits, digits-carriers"),
     ("digits/difficulty/el3n", {"reference": "early", "epochs": "all"}, "digits.difficulty.el3n is not a known score"),
     ("digits/difficulty/el2n/reference", "late", "digits.difficulty.el2n.reference: 'late' is not a known reference recipe;"),
     ("digits-window/carriers/base", "nope", "digits-window.start-0.width-1.carriers.base: 'nope' is not a known setting;"),
@@ -405,7 +405,10 @@ def test_every_dataset_that_must_be_placed_has_a_folder(root: Path) -> None:
 
 
 def test_settings_inherit_and_families_expand(load: Callable[..., Config]) -> None:
-    config = load(settings={"digits-count/grid": {"carriers.count": [0, 7], "overlay.width": [1, 2]}})
+    config = load(
+        {"studies/digits/figures/fig1": REMOVED},  # which draws one line
+        {"digits-count/grid": {"carriers.count": [0, 7], "overlay.width": [1, 2]}},
+    )
     assert config.family("digits-count") == [f"digits-count.count-{count}.width-{width}" for count in (0, 7) for width in (1, 2)]
     member = "digits-count.count-7.width-1"
     assert config.coordinates(member) == {"carriers.count": 7, "overlay.width": 1}

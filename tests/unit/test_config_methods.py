@@ -22,6 +22,7 @@ REFIT_TUNED = {**REFIT, "options": {"fit_on": "train", "balance": "classes"}, "g
 STUDY = {"settings": ["digits-carriers"], "plans": ["none"], "figures": {}, "tables": {"summary": {"kind": "summary"}}}
 
 
+COUNTS = list(range(1, 33))
 PLAIN = {"extends": "digits", "groups": [], "probe": None, "aligned": {}, "overlay": None, "carriers": {"choose": "none"}}
 
 
@@ -96,8 +97,8 @@ WRONG = [
     ({"kind": "erm", "form": "erm"}, "methods.mine.form is not a known key (did you mean 'from'?)"),
     ({"kind": "erm", "from": "erm"}, "methods.mine.from does not go with 'erm', which trains from scratch; remove it"),
     ({"kind": "erm", "options": {"C": 1}}, "methods.mine.options.C is not a known key"),
-    ({"kind": "erm", "training": {"epoch": 3}}, "digits-carriers with methods.mine: training.epoch is not a known key (did you mean"),
-    ({"kind": "erm", "training": {"epochs": 0}}, "digits-carriers with methods.mine: training.epochs is 0, but must be at least 1"),
+    ({"kind": "erm", "training": {"epoch": 3}}, "methods.mine.training.epoch is not a known key (did you mean"),
+    ({"kind": "erm", "training": {"epochs": 0}}, "methods.mine.training.epochs is 0, but must be at least 1"),
     ({"kind": "last_layer"}, "methods.mine.from is missing; 'last_layer' starts from the model of another method"),
     ({**REFIT, "from": "ermm"}, "methods.mine.from: 'ermm' is not a known method (did you mean 'erm'?)"),
     ({**REFIT, "from": "mine"}, "methods.mine.from is 'mine', which is itself a refinement"),
@@ -114,7 +115,7 @@ WRONG = [
     ({**TUNED, "tuning": {**TUNING, "plan": "balance_subsample-nope"}}, "partition 'nope' is not a known partition of 'digits-carriers'"),
     ({**TUNED, "grid": {"lr": [1.0]}}, "methods.mine.grid: 'lr' is not a key that can be tuned; write options.KEY or training.KEY"),
     ({**TUNED, "grid": {"training.schedule.milestones": [[1], [2]]}}, "'milestones-[1]' cannot be a folder name; tune keys whose values"),
-    ({**TUNED, "grid": {"training.epochs": list(range(1, 1002))}}, "methods.mine.grid has 1,001 candidates; name at most 1,000"),
+    ({**TUNED, "grid": {"training.epochs": COUNTS, "training.batch_size": COUNTS}}, "mine.grid has 1,024 candidates; name at most 1,000"),
     ({**TUNED, "grid": {"training.epochs": [4, 2, 4]}}, "methods.mine.grid.training.epochs is [4, 2, 4], but must be a list of different"),
     ({**TUNED, "grid": {"training.optimizer.lr": [0.1, -0.1]}}, "candidate lr--0.1: training.optimizer.lr is -0.1, but must be above 0"),
     ({**TUNED, "tuning": {**TUNING, "plan": "best"}}, "methods.mine.tuning.plan: 'best' is not a plan"),

@@ -16,7 +16,7 @@ from benchmarks.gpu import record, report, runner, science, state, steps, workfl
 from benchmarks.gpu.__main__ import options_of
 from benchmarks.gpu.record import Record
 from benchmarks.gpu.steps import Step
-from spurprune.config import loading, settings
+from spurprune.config import loading, reading
 from spurprune.config.merging import merge
 from spurprune.dag.files import Run
 
@@ -107,7 +107,7 @@ def test_the_state_is_packed_within_its_limit_and_restored(tmp_path: Path) -> No
 
 def test_the_settings_are_the_workflows(root: Path) -> None:
     """Apart from defaults of partitions and methods, which training does not read."""
-    raw = merge(settings.read_yaml(root / "config/config.yaml"), settings.read_yaml(root / "config/paper.yaml"))
+    raw = merge(reading.read_yaml(root / "config/config.yaml"), reading.read_yaml(root / "config/paper.yaml"))
     config = loading.load(raw, root)
     flow = workflow.workflow(Path("results"), "fp32", quick=False)
     for name, block in flow.settings.items():

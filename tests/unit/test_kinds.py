@@ -125,7 +125,7 @@ def test_what_a_kind_does_not_need_may_be_missing() -> None:
 
 
 def test_a_family_must_vary_what_a_kind_sweeps(assert_one_sentence: Callable[[str], None]) -> None:
-    swept = Kind("A sweep.", reads=("metrics",), required={"family": TEXT}, sweeps=("carriers.start",))
+    swept = Kind("A sweep.", reads=("metrics",), required={"family": TEXT}, sweeps=("carriers.start",), several_lines=True)
     item = {"kind": "swept", "family": "windows"}
     kinds.check("f", item, STUDY, CONFIG, swept)
     message = refused(item, replace(swept, sweeps=("count",)))
@@ -136,6 +136,18 @@ def test_a_family_must_vary_what_a_kind_sweeps(assert_one_sentence: Callable[[st
     both = replace(swept, sweeps=("start", "width"))
     assert "does not vary exactly one key" in refused(item, both), "two at once cannot be drawn on one axis"
     assert "not a known family" in refused({**item, "family": "window"}, swept)
+
+
+def test_a_family_varies_what_one_line_shows_and_nothing_else(assert_one_sentence: Callable[[str], None]) -> None:
+    swept = Kind("One line.", reads=("metrics",), required={"family": TEXT}, sweeps=("carriers.start",))
+    message = refused({"kind": "swept", "family": "windows"}, swept)
+    assert message == (
+        "studies.s.figures.f.family is 'windows', whose grid also varies 'overlay.width', which a swept cannot show; name a family that "
+        "does not."
+    )
+    assert_one_sentence(message)
+    narrow = {name: place for name, place in WINDOWS.items() if place["overlay.width"] == 1}
+    kinds.check("f", {"kind": "swept", "family": "narrow"}, STUDY, Config(CONFIG.settings, {"narrow": narrow}), swept)
 
 
 def test_one_option_cannot_mean_two_things() -> None:

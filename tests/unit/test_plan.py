@@ -82,7 +82,7 @@ def test_a_plan_is_parsed_without_slow_packages_and_loads_no_strategy(child_envi
     ],
 )
 def test_other_names_are_refused(name: str, assert_one_sentence: Callable[[str], None]) -> None:
-    with pytest.raises(PlanError, match="is not a plan; ") as error:
+    with pytest.raises(PlanError, match=r"is not a plan( \(did you mean .+\))?; ") as error:
         plans.parse(name)
     if "\n" not in name:
         assert_one_sentence(str(error.value))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from spurprune.config import given
 from spurprune.config.config import Config
 from spurprune.dag import planning
 from spurprune.dag.files import Reference, Run
@@ -156,7 +157,7 @@ def test_a_config_file_is_merged_as_snakemake_does(tmp_path: Path) -> None:
 
     base = {"a": {"x": 1, "y": [1, 2]}, "b": 1, "c": {"z": 1}}
     over = {"a": {"y": [3], "w": {"v": 1}}, "b": {"u": 2}, "c": 5}
-    merged = planning._merged(base, over)
+    merged = given.merged(base, over)
     update_config(base, over)
     assert merged == base == {"a": {"x": 1, "y": [3], "w": {"v": 1}}, "b": {"u": 2}, "c": 5}
 

@@ -1,32 +1,19 @@
 """Helpers for the rules: the validated configuration, paths, parameters. No rules here."""
 
 import re
-import sys
 from functools import cache
-from pathlib import Path
 
-ROOT = Path(workflow.basedir)
-# Jobs in Python processes of their own inherit this search path from Snakemake.
-sys.path.insert(0, str(ROOT))
-
-from spurprune.dag import planning_speed
-
-planning_speed.speed_up()  # before anything else is imported or read
-
-from snakemake.exceptions import WorkflowError
 from spurprune.config import blocks, loading, methods
-from spurprune.dag import files, needs, plugins, studies
+from spurprune.dag import files, needs, plugins, studies, targets
 from spurprune.dag.codehash import code_hash
 from spurprune.data.inputs import folder_name
-from spurprune.errors import SpurpruneError
 from spurprune.machine.devices import visible_devices
 from spurprune.pruning import plan as plans
 from spurprune.storage.canonical import canonical
 
-try:
-    CONFIG = loading.load(config, ROOT)
-except SpurpruneError as error:
-    raise WorkflowError(str(error)) from None
+config.clear()  # what Snakemake has read without these checks; scripts and the report see this, too
+config.update(GIVEN)
+CONFIG = in_one_sentence(loading.load, GIVEN, ROOT)
 NEEDED = needs.of(CONFIG)
 NOTHING = "(?!)"  # a pattern that matches nothing
 
@@ -120,6 +107,21 @@ def items_with_paths(list_paths):
 
 FIGURES = items_with_paths(studies.figure_paths)
 TABLES = items_with_paths(studies.table_paths)
+
+
+def name_typos_in_targets():
+    """Make Snakemake name what is wrong with a target, which it otherwise calls a missing rule or an error in an input function.
+
+    While the rules are read, it has not told this workflow the targets; later it asks of each whether it is a rule.
+    """
+    names = [rule.name for rule in workflow.rules]
+
+    def is_rule(name):
+        if name not in names:
+            in_one_sentence(targets.check, name, names, CONFIG)
+        return name in names
+
+    workflow.is_rule = is_rule
 
 
 wildcard_constraints:

@@ -32,10 +32,10 @@ OPTIONS: Mapping[str, Any] = {
     "properties": {
         "path": {
             "type": "string",
-            "pattern": r"\.(csv|tsv|parquet|jsonl)$",
+            "pattern": r".+\.(?:csv|tsv|parquet|jsonl)",
             "x-allowed": "a file whose name ends in .csv, .tsv, .parquet or .jsonl",
         },
-        "label": {"type": "string"},
+        "label": {"type": "string", "minLength": 1},
         "split": {
             "type": ["string", "object"],
             "additionalProperties": False,
@@ -45,9 +45,15 @@ OPTIONS: Mapping[str, Any] = {
             },
             "x-allowed": "the name of a column, or shares such as {validation: 0.1, test: 0.2}",
         },
-        "attributes": {"type": "array", "uniqueItems": True, "items": {"type": "string"}, "x-allowed": "a list of different columns"},
+        "attributes": {
+            "type": "array",
+            "maxItems": 100,
+            "uniqueItems": True,
+            "items": {"type": "string", "minLength": 1},
+            "x-allowed": "a list of at most 100 different columns",
+        },
         "image": {"type": "string"},
-        "vectors": {"type": "string", "pattern": r"\.npy$", "x-allowed": "a file whose name ends in .npy"},
+        "vectors": {"type": "string", "pattern": r".+\.npy", "x-allowed": "a file whose name ends in .npy"},
     },
 }
 # What the values of a split column mean, in upper or lower case.
@@ -59,6 +65,11 @@ def check(options: Mapping[str, Any], where: str) -> None:
     """Raise ConfigError that names the key below ``where`` if options do not fit each other."""
     if ("image" in options) == ("vectors" in options):
         raise ConfigError(f"{where} must have either 'image' or 'vectors'; name the one that holds the samples.")
+    used = [options["label"], options.get("split"), options.get("image"), *options.get("attributes", ())]
+    columns = [name for name in used if isinstance(name, str)]
+    twice = next((name for name in columns if columns.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"{where} takes the column '{twice}' for two things; name another column for one of them.")
     shares = options.get("split")
     if isinstance(shares, Mapping) and sum(shares.values()) >= 1:
         raise ConfigError(f"{where}.split takes {sum(shares.values()):g} of the samples, which leaves none for training; lower the shares.")

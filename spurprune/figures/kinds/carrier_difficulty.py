@@ -40,8 +40,14 @@ def published(item: Item) -> dict[str, Any]:
 
 
 def check(key: str, item: Item, study: Study, config: Configuration) -> None:
-    """Raise ConfigError for a baseline with other samples, and for published values of another dataset or without a baseline."""
+    """Raise ConfigError for carriers that are not at the ends of difficulty, and for a baseline or published values that do not fit."""
     members = config.family(item["family"])
+    ways = {str(way) for name in members if (way := config.coordinates(name).get("carriers.choose"))}
+    if ways and ways != set(ENDS):
+        raise ConfigError(
+            f"{key}.family is '{item['family']}', which varies carriers.choose over {', '.join(sorted(ways))}; name one that varies it "
+            f"over {' and '.join(ENDS)}."
+        )
     if "baseline" in item:
         blocks = [config.settings[name] for name in (item["baseline"], *members)]
         if len({(block["dataset"], block["image_size"]) for block in blocks}) > 1:
@@ -64,6 +70,7 @@ KIND = Kind(
     optional={"baseline": TEXT, "published": TEXT, **METHODS},
     needs=("probe", "carriers"),
     sweeps=("carriers.start", "carriers.choose"),
+    several_lines=True,
     members=ends_of_family,
     published=published,
     check=check,

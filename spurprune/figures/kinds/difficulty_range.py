@@ -24,6 +24,7 @@ KIND = Kind(
     optional=METHODS,
     needs=("probe", "carriers"),
     sweeps=("carriers.start",),
+    several_lines=True,
 )
 
 

@@ -40,7 +40,11 @@ def check(key: str, item: Item, study: Study, config: Configuration) -> None:
 KIND = Kind(
     "Images over the difficulty range, with carriers marked (the paper's Fig. 9).",
     reads=("images", "manifests", "samples", "difficulty"),
-    required={"setting": TEXT, "repeat": {"type": "integer", "minimum": 0}, "columns": {"type": "integer", "minimum": 2}},
+    required={
+        "setting": TEXT,
+        "repeat": {"type": "integer", "minimum": 0, "maximum": 999},
+        "columns": {"type": "integer", "minimum": 2, "maximum": 100},
+    },
     optional={"score": TEXT},
     needs=("images", "probe"),
     plans=nothing,

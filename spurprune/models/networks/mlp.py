@@ -9,7 +9,14 @@ from torch import Tensor, nn
 from spurprune.models.network import Network
 
 TAKES = ("images", "vectors")
-OPTIONS = {"hidden": {"type": "array", "items": {"type": "integer", "minimum": 1}, "x-allowed": "a list of whole numbers"}}
+OPTIONS = {
+    "hidden": {
+        "type": "array",
+        "maxItems": 20,
+        "items": {"type": "integer", "minimum": 1, "maximum": 65536},
+        "x-allowed": "a list of at most 20 whole numbers from 1 to 65536",
+    }
+}
 
 
 class MLP(Network):

@@ -12,8 +12,8 @@ OPTIONS = {
         "type": "array",
         "minItems": 3,
         "maxItems": 3,
-        "items": {"type": "integer", "minimum": 1},
-        "x-allowed": "a list of three whole numbers",
+        "items": {"type": "integer", "minimum": 1, "maximum": 4096},
+        "x-allowed": "a list of three whole numbers from 1 to 4096",
     },
 }
 

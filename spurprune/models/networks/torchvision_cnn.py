@@ -26,7 +26,7 @@ OPTIONS = {
     "architecture": {"enum": ["resnet18", "resnet50", "squeezenet1_0", "squeezenet1_1"]},
     "pretrained": {
         "type": ["string", "null"],
-        "pattern": r"^imagenet$|\.(safetensors|pth|pt)$",
+        "pattern": r"imagenet|.+\.(?:safetensors|pth|pt)",
         "x-allowed": "null, imagenet, or the path of a .safetensors, .pth or .pt file",
     },
 }

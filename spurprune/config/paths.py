@@ -1,0 +1,57 @@
+"""Paths in the configuration: which keys hold them, and ``~`` and environment variables in them."""
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from spurprune.config.reading import join
+from spurprune.errors import ConfigError
+
+# All keys that hold paths, below the top level or below a setting; "*" stands for any name or place.
+OF_CONFIG = ("setting_files.*", "data.*", "datasets.*.path", "datasets.*.vectors")
+OF_SETTING = ("model.pretrained",)
+
+VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
+
+
+def expanded(value: Any, keys: tuple[str, ...], where: str) -> Any:
+    """Return a block with the paths at some of its keys expanded, everything else as it is.
+
+    ``keys`` are dotted, such as OF_CONFIG; ``where`` names the block. Raises ConfigError as ``expand`` does.
+    """
+    for key in keys:
+        value = _expanded_at(value, key.split("."), where)
+    return value
+
+
+def _expanded_at(value: Any, parts: list[str], where: str) -> Any:
+    if not parts:
+        return expand(value, where) if isinstance(value, str) else value
+    first, *rest = parts
+    if isinstance(value, list) and first == "*":
+        return [_expanded_at(inner, rest, join(where, str(place))) for place, inner in enumerate(value)]
+    if isinstance(value, Mapping):
+        return {name: _expanded_at(inner, rest, join(where, name)) if first in ("*", name) else inner for name, inner in value.items()}
+    return value
+
+
+def expand(path: str, where: str) -> str:
+    """Return a path with a leading ``~`` or ``~user`` and all ``$NAME`` and ``${NAME}`` replaced, as a shell does.
+
+    Raises ConfigError that begins with ``where`` for a variable that is not set or empty, and for a user without a home folder.
+    """
+
+    def value_of(found: re.Match[str]) -> str:
+        name = found[1] if found[1] is not None else found[2]
+        if not os.environ.get(name):
+            raise ConfigError(f"{where} is '{path}', but the environment variable '{name}' is not set; set it or write the path out.")
+        return os.environ[name]
+
+    found = VARIABLE.sub(value_of, path)
+    if not path.startswith("~"):
+        return found
+    home = os.path.expanduser(found)  # noqa: PTH111 - Path would normalise the rest
+    if home.startswith("~"):
+        raise ConfigError(f"{where} is '{path}', but '{found.split('/')[0]}' has no home folder; write the path out.")
+    return home

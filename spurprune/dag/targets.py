@@ -1,0 +1,196 @@
+"""Targets on the command line: files asked for by path, every part of which must be known, and names of rules."""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spurprune.config import check_studies, methods
+from spurprune.config.config import Config
+from spurprune.config.known import guess, require_known
+from spurprune.dag import files, needs, studies
+from spurprune.data.inputs import folder_name
+from spurprune.errors import ConfigError
+
+RESULTS = "results"
+BLOCK = re.compile("([0-9]{3})-([0-9]{3})")
+ALL_METRICS = "metrics.parquet"
+DATASET_FILES = ("inputs.npy", "base.parquet", "manifest.json")
+MODELS, EMBEDDING, HISTORY, HEAD = "models.safetensors", "embedding.parquet", "history.parquet", "head.safetensors"
+FILE = "file of this folder"
+RUN_FILES = ("predictions.parquet", "metrics.parquet")
+
+
+def check(target: str, rules: Sequence[str], config: Config) -> None:
+    """Check a target that is none of the ``rules``: a file that exists or that the workflow can make; raises ConfigError."""
+    path = target if os.path.isabs(target) else os.path.relpath(target)  # noqa: PTH117 - as Snakemake does
+    if Path(path).parts[0] == RESULTS:
+        check_path(path, config)
+        return
+    if os.path.exists(path):  # noqa: PTH110 - false, not an error, for a name that no file can have
+        return
+    here = os.path.relpath(path)
+    if Path(here).parts[0] == RESULTS:
+        raise ConfigError(f"{target} is a path from the root, but results are asked for from here; write {here}.")
+    if "/" in target:
+        first = Path(path).parts[0]
+        require_known(first, [RESULTS], f"{target}: '{first}'", "folder of files that can be made")
+    close = guess(target, [*rules, RESULTS])
+    raise ConfigError(f"'{target}' is neither a rule nor a path below {RESULTS}{close}; 'snakemake --list-rules' shows all rules.")
+
+
+def check_path(path: str, config: Config) -> None:
+    """Check every part of a path below the results folder; raises ConfigError that names the part that is wrong, and the closest name."""
+    walk = _Walk(path, list(Path(path).parts[1:]))
+    if walk.part in SETTING_FOLDERS:
+        raise ConfigError(f"{path}: '{walk.part}' lies in a setting's folder; write {RESULTS}/settings/SETTING/{walk.part}.")
+    top = walk.known((*FOLDERS, ALL_METRICS), "folder of results")
+    FOLDERS.get(top, _nothing)(walk, config)
+    if walk.left:
+        raise ConfigError(f"{path}: '{Path(path).parts[-len(walk.left) - 1]}' is a file, not a folder; end the path there.")
+
+
+@dataclass
+class _Walk:
+    """A path's parts one after the other; each check raises ConfigError that begins with the path and names the part."""
+
+    path: str
+    left: list[str]
+
+    @property
+    def part(self) -> str:
+        """The next part."""
+        if not self.left:
+            raise ConfigError(f"{self.path} is a folder; name a file in it.")
+        return self.left[0]
+
+    def known(self, names: Iterable[str], what: str) -> str:
+        """Return the next part, which must be one of the names, and go on behind it."""
+        require_known(self.part, names, f"{self.path}: '{self.part}'", what)
+        return self.left.pop(0)
+
+    def any(self) -> str:
+        """Return the next part, whatever it is, and go on behind it."""
+        part = self.part
+        del self.left[0]
+        return part
+
+    def block(self, ending: str = "") -> str:
+        """Return the block that the next part names before its ending, and go on behind it."""
+        part = self.any()
+        found = BLOCK.fullmatch(part.removesuffix(ending)) if part.endswith(ending) else None
+        if found is None or found[1] > found[2]:
+            raise ConfigError(f"{self.path}: '{part}' is not {'the file of ' if ending else ''}a block; write it as '000-004{ending}'.")
+        return found[0]
+
+
+def _nothing(walk: _Walk, config: Config) -> None:
+    """Check nothing: the path ends here."""
+
+
+def _download(walk: _Walk, config: Config) -> None:
+    walk.known([f"{name}.json" for name, entry in config.datasets.items() if entry.downloads], "record of a dataset that is downloaded")
+
+
+def _dataset(walk: _Walk, config: Config) -> None:
+    found = dict.fromkeys(folder_name(block["dataset"], block["image_size"]) for block in config.settings.values())
+    walk.known(found, "dataset of these settings, with its size,")
+    walk.known(DATASET_FILES, FILE)
+
+
+def _item(walk: _Walk, config: Config) -> None:
+    """Check a figure's or a table's path."""
+    section = walk.path.split("/")[1]
+    if walk.part in config.studies and walk.part not in config.select:
+        raise ConfigError(f"{walk.path}: the study '{walk.part}' is not selected; add it to 'select'.")
+    study = walk.known(config.select, "study")
+    endings = studies.FIGURE_ENDINGS if section == "figures" else studies.TABLE_ENDINGS
+    name, dot, ending = walk.part.rpartition(".")
+    names = config.studies[study][section]
+    if dot and name in names and ending not in endings:
+        require_known(ending, endings, f"{walk.path}: '{ending}'", "ending")
+    walk.known([f"{one}.{end}" for one in names for end in (endings if one == name else endings[:1])], f"file of a {section[:-1]}")
+
+
+def _setting(walk: _Walk, config: Config) -> None:
+    setting = walk.known(config.settings, "setting")
+    folder = walk.known(SETTING_FOLDERS, "folder of a setting")
+    SETTING_FOLDERS[folder](walk, setting, config)
+
+
+def _samples(walk: _Walk, setting: str, config: Config) -> None:
+    walk.block(".parquet")
+
+
+def _reference(walk: _Walk, setting: str, config: Config) -> None:
+    recipes = config.settings[setting]["reference"]
+    recipe = walk.known(recipes, f"reference recipe of '{setting}'")
+    if recipes[recipe]["shared"]:
+        walk.known([files.SHARED], f"folder of '{recipe}', which all repeats share,")
+    else:
+        walk.block()
+    walk.known(["dynamics.parquet"], FILE)
+
+
+def _difficulty(walk: _Walk, setting: str, config: Config) -> None:
+    walk.known(config.settings[setting]["difficulty"], f"score of '{setting}'")
+    walk.block(".parquet")
+
+
+def _partition(walk: _Walk, setting: str, config: Config) -> None:
+    walk.known(config.settings[setting]["partitions"], f"partition of '{setting}'")
+    walk.block(".parquet")
+
+
+def _plan(walk: _Walk, setting: str, config: Config) -> None:
+    check_studies.check_plan(walk.path, walk.any(), setting, config)
+    walk.block(".parquet")
+
+
+def _run(walk: _Walk, setting: str, config: Config) -> None:
+    method = walk.known(config.methods, "method")
+    _files_of_run(walk, setting, method, config)
+
+
+def _candidate(walk: _Walk, setting: str, config: Config) -> None:
+    method = walk.known([name for name, entry in config.methods.items() if entry["grid"]], "tuned method")
+    candidate = walk.known(methods.candidates(config.methods[method]), f"candidate of '{method}'")
+    _files_of_run(walk, setting, method, config, candidate)
+
+
+def _files_of_run(walk: _Walk, setting: str, method: str, config: Config, candidate: str = "") -> None:
+    plan = walk.any()
+    check_studies.check_plan(walk.path, plan, setting, config)
+    walk.block()
+    trained = method
+    if files.is_refinement(method, config.methods):
+        trained = str(config.methods[method]["from"])
+        offered = [*RUN_FILES, HEAD]
+    else:
+        offered = [*RUN_FILES, HISTORY, *(() if candidate else (MODELS, EMBEDDING))]
+    found = walk.known(offered, FILE)
+    if found not in (MODELS, EMBEDDING) and trained == method:
+        return
+    if not config.settings[setting]["keep_models"] and (setting, trained, plan) not in needs.keeping_models(needs.of(config)):
+        raise ConfigError(
+            f"{walk.path} takes the networks of '{trained}' on '{plan}', which are not kept; set keep_models of '{setting}' to true."
+        )
+
+
+def _selection(walk: _Walk, setting: str, config: Config) -> None:
+    tuned = [name for name, entry in config.methods.items() if entry["grid"]]
+    walk.known([f"{name}.{end}" for name in tuned for end in ("json", "choice.json")], "selection of a tuned method")
+
+
+FOLDERS = {"downloads": _download, "datasets": _dataset, "settings": _setting, "figures": _item, "tables": _item}
+SETTING_FOLDERS = {
+    "samples": _samples,
+    "reference": _reference,
+    "difficulty": _difficulty,
+    "partitions": _partition,
+    "plans": _plan,
+    "runs": _run,
+    "candidates": _candidate,
+    "selection": _selection,
+}
