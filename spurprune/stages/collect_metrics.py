@@ -6,15 +6,15 @@ from pathlib import Path
 import pyarrow as pa
 
 from spurprune.storage import schemas, tables
-from spurprune.storage.provenance import require_compatible
+from spurprune.storage.provenance import combine
 
 
-def run(*, metrics: Sequence[Path], mixed_code: bool, output: Path, provenance: tables.Provenance) -> None:
+def run(*, metrics: Sequence[Path], output: Path, provenance: tables.Provenance) -> None:
     """Write the concatenation of the runs' metrics.
 
     Raises DataError if a file is missing, damaged or not where it belongs, or if the files do not belong together (see
-    ``require_compatible``).
+    ``combine``).
     """
-    require_compatible([tables.origin_of(path, schemas.METRICS, {}) for path in metrics], mixed_code=mixed_code)
+    combine(provenance, *(tables.origin_of(path, schemas.METRICS, {}) for path in metrics))
     table = pa.concat_tables(tables.read(path, schemas.METRICS).replace_schema_metadata() for path in metrics)
     tables.write(output, table, schemas.METRICS, provenance)

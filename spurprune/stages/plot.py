@@ -18,7 +18,7 @@ from spurprune.figures.words import remarks
 from spurprune.storage import schemas, tables
 from spurprune.storage.escaping import one_line
 from spurprune.storage.files import write_text
-from spurprune.storage.provenance import require_compatible
+from spurprune.storage.provenance import combine
 from spurprune.storage.tables import to_numpy
 from spurprune.storage.tidy import to_csv
 
@@ -28,16 +28,16 @@ Paths = Mapping[str, Sequence[Path]]
 READ = {"metrics": schemas.METRICS, "history": schemas.HISTORY, "samples": schemas.SAMPLES, "difficulty": schemas.DIFFICULTY}
 
 
-def run(*, inputs: Paths, spec: Mapping[str, Any], mixed_code: bool, outputs: Mapping[str, Path], provenance: tables.Provenance) -> None:
+def run(*, inputs: Paths, spec: Mapping[str, Any], outputs: Mapping[str, Path], provenance: tables.Provenance) -> None:
     """Draw one figure.
 
     ``inputs`` maps what the figure's kind reads (metrics, history, samples, difficulty, manifests, images) to files; ``spec`` describes
     the figure in plain values (see ``Spec``); ``outputs`` names the paths pdf, png, csv and findings. Raises DataError if an input is
-    missing, damaged or not where it belongs, or if the inputs do not belong together (see ``require_compatible``).
+    missing, damaged or not where it belongs, or if the inputs do not belong together (see ``combine``).
     """
     asked = Spec.of(spec)
     origins = [tables.origin_of(path, schema, {}) for name, schema in READ.items() for path in inputs.get(name, ())]
-    require_compatible(origins, mixed_code=mixed_code)
+    combine(provenance, *origins)
     material = read_material(inputs)
     with style.house_style():
         drawing = plugins.load("figures", asked.options["kind"]).make(material, asked)

@@ -16,7 +16,7 @@ from spurprune.evaluation.selection import Candidate, Choice, check_comparable, 
 from spurprune.machine.logs import log
 from spurprune.storage import schemas, tables
 from spurprune.storage.files import write_text
-from spurprune.storage.provenance import require_compatible
+from spurprune.storage.provenance import combine
 
 
 def run(
@@ -24,7 +24,6 @@ def run(
     metrics: Mapping[str, Sequence[Path]],
     method: Mapping[str, Any],
     names: Mapping[str, str],
-    mixed_code: bool,
     outputs: Mapping[str, Path],
     provenance: tables.Provenance,
 ) -> None:
@@ -42,7 +41,7 @@ def run(
         for candidate, paths in metrics.items()
         for path, block in zip(paths, method["tuning"]["blocks"], strict=True)
     ]
-    require_compatible(origins, mixed_code=mixed_code)
+    combine(provenance, *origins)
     candidates = [
         Candidate(candidate, coordinates, *_values(metrics[candidate], by)) for candidate, coordinates in methods.candidates(method).items()
     ]

@@ -32,7 +32,8 @@ class Provenance:
     ``place`` holds what the job was asked for, by name (setting, block, plan, …: its wildcards). ``code_version`` is the package's version
     and the hash of the stage's code; ``config_hash`` covers the part of the configuration that the stage received; ``repeats`` are the
     file's, None if it belongs to none; ``counts`` and ``notes`` hold what a reader wants to know before opening the file; ``sources`` are
-    all files behind it, by kind and place (see ``Origin.key``).
+    all files behind it, by kind and place (see ``Origin.key``). For the job alone, and not kept: ``made_by`` holds the hash of the code
+    that should have made its inputs, by kind; ``mixed_code`` is true if the user accepts files that other code made.
     """
 
     place: Mapping[str, str]
@@ -42,11 +43,16 @@ class Provenance:
     counts: Mapping[str, Any] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)
+    made_by: Mapping[str, str] = field(default_factory=dict)
+    mixed_code: bool = False
 
     @classmethod
-    def of(cls, wildcards: Mapping[str, str], params: Mapping[str, Any]) -> "Provenance":
-        """Return the provenance of a job from its wildcards and its parameters, among which ``code`` is the hash of its code."""
-        given = {key: value for key, value in params.items() if key != "code"}
+    def of(cls, wildcards: Mapping[str, str], params: Mapping[str, Any], *, mixed_code: bool = False) -> "Provenance":
+        """Return the provenance of a job from its wildcards and its parameters.
+
+        Among these, ``code`` is the hash of its code, ``made_by`` that of its inputs' by kind, if given.
+        """
+        given = {key: value for key, value in params.items() if key not in ("code", "made_by")}
         repeats = given.get("repeats")
         place = dict(wildcards.items())
         if "method" in place:
@@ -56,7 +62,13 @@ class Provenance:
             f"{__version__}+{params['code']}",
             config_hash(given),
             None if repeats is None else tuple(repeats),
+            made_by=dict(params.get("made_by") or {}),
+            mixed_code=mixed_code,
         )
+
+    def kept(self) -> dict[str, Any]:
+        """Return what a file keeps of its provenance, as plain values."""
+        return {key: value for key, value in asdict(self).items() if key not in ("made_by", "mixed_code")}
 
     @property
     def setting(self) -> str:
@@ -113,9 +125,16 @@ class Origin:
 def trace(own: Provenance, *inputs: Origin) -> Provenance:
     """Return a job's provenance with the sources of its inputs.
 
-    Raises DataError if two inputs are of one kind and place, or if two go back to different versions of one source: such files do not
-    belong together.
+    Raises DataError if two inputs are of one kind and place, if two go back to different versions of one source, so that they do not belong
+    together, or if one was made by other code than it should have been.
     """
+    for one in inputs:
+        expected = own.made_by.get(one.kind)
+        if expected is not None and one.code != expected and not own.mixed_code:
+            raise DataError(
+                f"{one.path} was made by another version of the code ({one.code}, not {expected}); rerun what made it, or set "
+                "allow_mixed_code to true."
+            )
     return replace(own, sources={key: source for key, (source, _) in _merged(inputs).items()})
 
 
@@ -126,16 +145,15 @@ def require_source(source: Origin, of: Origin) -> None:
         raise DataError(f"{of.path} was not made from {source.path}, but from another version or file; delete the outdated one and rerun.")
 
 
-def require_compatible(inputs: Sequence[Origin], *, mixed_code: bool) -> None:
-    """Raise DataError unless results of several jobs may be combined.
+def combine(own: Provenance, *inputs: Origin) -> None:
+    """Raise DataError unless a job may combine the results of several others.
 
-    Two must not be of one kind and place, nor go back to different versions of one source. Unless ``mixed_code`` is true, what only differs
-    in its repeats must have been made by the same code, and so must everything behind it.
+    They must belong together as in ``trace``. Unless the user accepts mixed code, what only differs in its repeats must also have been made
+    by the same code, and so must everything behind it.
     """
+    trace(own, *inputs)
     made: dict[str, tuple[str, str]] = {}
-    for key, (source, path) in _merged(inputs).items():
-        if mixed_code:
-            continue
+    for key, (source, path) in _merged(inputs).items() if not own.mixed_code else ():
         result = " ".join(part for part in key.split(" ") if not part.startswith(f"{BLOCK}="))
         code, first = made.setdefault(result, (source.code, path))
         if code != source.code:
@@ -166,7 +184,7 @@ def _merged(inputs: Sequence[Origin]) -> dict[str, tuple[Source, str]]:
 
 def to_plain(kind: str, version: int, provenance: Provenance, **more: Any) -> dict[str, Any]:
     """Return the provenance of a file of some kind, and ``more``, as a record of JSON values with its digest."""
-    return sealed(json.loads(json.dumps({"table": kind, "version": version, **asdict(provenance), **more})))
+    return sealed(json.loads(json.dumps({"table": kind, "version": version, **provenance.kept(), **more})))
 
 
 def to_json(kind: str, version: int, provenance: Provenance, **more: Any) -> str:

@@ -314,7 +314,6 @@ class Study:
                 metrics={name: [given[name]] for name in names},
                 method=TUNED,
                 names=of_method,
-                mixed_code=False,
                 outputs={"selection": output, "choice": output.with_suffix(".choice.json")},
                 provenance=self.provenance(of_method, None),
             ),
@@ -328,9 +327,7 @@ class Study:
             self.results / "metrics.parquet",
             "collect_metrics",
             inputs,
-            lambda given, output: collect_metrics.run(
-                metrics=list(given.values()), mixed_code=False, output=output, provenance=self.provenance({}, None)
-            ),
+            lambda given, output: collect_metrics.run(metrics=list(given.values()), output=output, provenance=self.provenance({}, None)),
         )
         self.make(
             self.results / "tables/study/summary.csv",
@@ -339,7 +336,7 @@ class Study:
             lambda given, output: tabulate.run(
                 inputs={"metrics": list(given.values())},
                 table={"kind": "summary", "title": "Summary"},
-                mixed_code=False,
                 outputs={"csv": output, "markdown": output.with_suffix(".md")},
+                provenance=self.provenance({"study": "study", "table": "summary"}, None),
             ),
         )

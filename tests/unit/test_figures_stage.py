@@ -37,7 +37,7 @@ def plain(kind: str, **options: Any) -> dict[str, Any]:
 
 
 def draw(inputs: dict[str, list[Path]], spec: dict[str, Any], out: dict[str, Path]) -> None:
-    plot.run(inputs=inputs, spec=spec, mixed_code=False, outputs=out, provenance=PROVENANCE)
+    plot.run(inputs=inputs, spec=spec, outputs=out, provenance=PROVENANCE)
 
 
 def outputs(folder: Path) -> dict[str, Path]:

@@ -10,9 +10,11 @@ import pytest
 
 from spurprune.errors import DataError
 from spurprune.storage import layout, provenance, schemas, tables
-from spurprune.storage.provenance import Origin, Provenance, require_compatible, trace
+from spurprune.storage.provenance import Origin, Provenance, combine, trace
 
 HERE = {"setting": "digits", "block": "000-001"}
+OWN = Provenance(HERE, "1+b", "d")
+MIXED = replace(OWN, mixed_code=True)
 
 
 def made(kind: str, place: dict[str, str], *inputs: Origin, code: str = "a", config: str = "c", path: str = "") -> Origin:
@@ -110,18 +112,29 @@ def test_a_file_made_from_other_samples_is_refused(assert_one_sentence: Callable
 def test_one_result_twice_is_refused(assert_one_sentence: Callable[[str], None]) -> None:
     metrics = run(made("samples", HERE))
     twice = replace(metrics, path="elsewhere.parquet")
-    text = refused(lambda: require_compatible([metrics, twice], mixed_code=True), assert_one_sentence)
+    text = refused(lambda: combine(MIXED, metrics, twice), assert_one_sentence)
     assert "elsewhere.parquet both hold metrics" in text
 
 
 def test_blocks_made_by_different_code_are_a_mixture(assert_one_sentence: Callable[[str], None]) -> None:
     first, second = (made("samples", HERE | {"block": block}) for block in ("000-001", "002-003"))
     other = run(second, block="002-003", code="new")
-    require_compatible([run(first), run(second, block="002-003")], mixed_code=False)
-    require_compatible([run(first), run(second, "random-0.10", "002-003", code="new")], mixed_code=False)
-    require_compatible([run(first), other], mixed_code=True)
-    text = refused(lambda: require_compatible([run(first), other], mixed_code=False), assert_one_sentence)
+    combine(OWN, run(first), run(second, block="002-003"))
+    combine(OWN, run(first), run(second, "random-0.10", "002-003", code="new"))
+    combine(MIXED, run(first), other)
+    text = refused(lambda: combine(OWN, run(first), other), assert_one_sentence)
     assert "a and new made the predictions method=erm plan=none setting=digits" in text and "allow_mixed_code" in text
+
+
+def test_a_file_made_by_other_code_than_the_current_is_refused(assert_one_sentence: Callable[[str], None]) -> None:
+    samples = made("samples", HERE, code="old")
+    own = Provenance.of(HERE, {"code": "a", "made_by": {"samples": "new", "plan": "b"}})
+    assert own.config_hash == Provenance.of(HERE, {"code": "a"}).config_hash, "which code made the inputs is no parameter of the result"
+    text = refused(lambda: trace(own, samples), assert_one_sentence)
+    assert "(old, not new)" in text and "allow_mixed_code" in text
+    for accepting in (replace(own, made_by={"samples": "old"}), replace(own, made_by={}), replace(own, mixed_code=True)):
+        assert samples.key in trace(accepting, samples).sources
+    assert "made_by" not in provenance.to_json("plan", 1, own) and "mixed_code" not in provenance.to_json("plan", 1, own)
 
 
 def test_a_file_in_the_results_folder_must_lie_where_it_belongs(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:

@@ -91,7 +91,7 @@ def tuning_runs(folder: Path, validation: Values, test: Callable[[str, int], flo
 def select(metrics: Mapping[str, list[Path]], output: Path, entry: Mapping[str, Any] = ENTRY) -> dict[str, Any]:
     """Run the stage and return what it wrote for readers; the choice alone is beside it."""
     outputs = {"selection": output, "choice": output.with_suffix(".choice.json")}
-    select_candidate.run(metrics=metrics, method=entry, names=NAMES, mixed_code=False, outputs=outputs, provenance=PROVENANCE)
+    select_candidate.run(metrics=metrics, method=entry, names=NAMES, outputs=outputs, provenance=PROVENANCE)
     content: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
     return content
 

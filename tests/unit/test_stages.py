@@ -813,5 +813,5 @@ def test_all_metrics_are_put_into_one_file(folder: Folder, unpruned: dict[str, P
     plan = folder.prune("random-0.50", None)
     runs = [(unpruned["predictions"], unpruned["plan"]), (folder.train(plan, "random")["predictions"], plan)]
     parts = [folder.evaluate(*run, path) for run, path in zip(runs, paths, strict=True)]
-    collect_metrics.run(metrics=paths, mixed_code=False, output=folder.at("all.parquet"), provenance=PROVENANCE)
+    collect_metrics.run(metrics=paths, output=folder.at("all.parquet"), provenance=PROVENANCE)
     assert len(tables.read(folder.at("all.parquet"), schemas.METRICS)) == sum(len(part) for part in parts)

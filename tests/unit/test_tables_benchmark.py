@@ -207,7 +207,10 @@ def test_the_stage_writes_both_files(tmp_path: Path) -> None:
         paths.append(tmp_path / f"{number}.parquet")
         tables.write(paths[-1], metrics_table(run), schemas.METRICS, tables.Provenance({"setting": run[0]}, "0", "0"))
     tabulate.run(
-        inputs={"metrics": paths}, table=options(), mixed_code=False, outputs={"csv": tmp_path / "a.csv", "markdown": tmp_path / "a.md"}
+        inputs={"metrics": paths},
+        table=options(),
+        outputs={"csv": tmp_path / "a.csv", "markdown": tmp_path / "a.md"},
+        provenance=tables.Provenance({}, "0", "0"),
     )
     rows = list(csv.DictReader((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()))
     assert len(rows) == 2 * 7 * 3

@@ -239,7 +239,7 @@ def test_the_stage_writes_equal_bytes_from_equal_metrics(tmp_path: Path) -> None
     written = []
     for name, order in (("a", paths), ("b", paths[::-1])):
         outputs = {"csv": tmp_path / f"{name}.csv", "markdown": tmp_path / f"{name}.md"}
-        tabulate.run(inputs={"metrics": order}, table=options, mixed_code=False, outputs=outputs)
+        tabulate.run(inputs={"metrics": order}, table=options, outputs=outputs, provenance=tables.Provenance({}, "0", "0"))
         written.append(((tmp_path / f"{name}.csv").read_bytes(), (tmp_path / f"{name}.md").read_bytes()))
     assert written[0] == written[1]
     rows = list(csv.DictReader((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()))
@@ -252,5 +252,7 @@ def test_a_damaged_input_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"not Parquet")
     outputs = {"csv": tmp_path / "a.csv", "markdown": tmp_path / "a.md"}
     with pytest.raises(DataError, match=r"metrics\.parquet is damaged"):
-        tabulate.run(inputs={"metrics": [path]}, table={"kind": "summary", "title": "T"}, mixed_code=False, outputs=outputs)
+        tabulate.run(
+            inputs={"metrics": [path]}, table={"kind": "summary", "title": "T"}, outputs=outputs, provenance=tables.Provenance({}, "0", "0")
+        )
     assert not (tmp_path / "a.csv").exists()

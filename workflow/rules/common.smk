@@ -6,6 +6,7 @@ from functools import cache
 from spurprune.config import blocks, loading, methods
 from spurprune.dag import files, needs, plugins, studies, targets
 from spurprune.dag.codehash import code_hash
+from spurprune.data import catalogue
 from spurprune.data.inputs import folder_name
 from spurprune.machine.devices import visible_devices
 from spurprune.pruning import plan as plans
@@ -59,6 +60,78 @@ def code(stage, *plugin_modules):
     """The hash of a stage's code: its script, all that the script imports, and the plugins that the configuration names."""
     modules = (plugins.module_name(kind, name) for kind, name in plugin_modules)
     return code_hash(ROOT, ROOT / f"workflow/scripts/{stage}.py", *modules)
+
+
+def samples_code():
+    """The hash of the code of a setting's samples."""
+    return code("prepare_splits")
+
+
+def difficulty_code(score):
+    """The hash of the code of a score."""
+    return code("score_difficulty", ("scores", score))
+
+
+def partition_code(setting, partition):
+    """The hash of the code of a setting's partition."""
+    return code("partition", ("partitions", CONFIG.settings[setting]["partitions"][partition]["kind"]))
+
+
+def plan_code(plan):
+    """The hash of the code of a plan."""
+    return code("prune_metadata", ("strategies", plans.parse(plan).strategy))
+
+
+def network_code(wildcards, stage, *more):
+    """The hash of a stage's code, with the network and the overlay of the wildcards' setting."""
+    setting = setting_of(wildcards)
+    overlay = [("overlays", setting["overlay"]["name"])] if setting["overlay"] else []
+    return code(stage, ("models", setting["model"]["name"]), *overlay, *more)
+
+
+def run_code(wildcards, method=None):
+    """The hash of the code of a method's runs, by default the wildcards'; with that of training, or of its refinement."""
+    kind = CONFIG.methods[method or wildcards.method]["kind"]
+    if files.is_refinement(method or wildcards.method, CONFIG.methods):
+        return code("refine", ("refinements", kind))
+    return network_code(wildcards, "retrain", ("methods", kind))
+
+
+def made_by(*kinds):
+    """A parameter function: the hash of the code that makes each of these inputs, by kind."""
+    of_kind = {
+        "base": lambda wildcards: dataset_code(setting_of(wildcards)["dataset"]),
+        "samples": lambda _: samples_code(),
+        "dynamics": lambda wildcards: network_code(wildcards, "train_reference"),
+        "plan": lambda wildcards: plan_code(wildcards.plan),
+        "predictions": run_code,
+        "models": run_code,
+        "embedding": lambda wildcards: network_code(wildcards, "embed"),
+        "metrics": lambda _: code("evaluate"),
+    }
+    return lambda wildcards: {kind: of_kind[kind](wildcards) for kind in kinds}
+
+
+def plan_made_by(wildcards):
+    """The hash of the code that makes each input of the wildcards' plan, by kind."""
+    found = made_by("samples")(wildcards)
+    plan = plans.parse(wildcards.plan)
+    if plan.score:
+        found["difficulty"] = difficulty_code(plan.score)
+    if files.plan_partition(wildcards.setting, wildcards.plan, wildcards.block):
+        found["partition"] = partition_code(wildcards.setting, plan.partition)
+    return found
+
+
+def samples_made_by(wildcards):
+    """The hash of the code that makes each input of the wildcards' samples, by kind."""
+    base = files.base_difficulty(wildcards.setting, wildcards.block, CONFIG.settings)
+    return made_by("base")(wildcards) | ({"difficulty": difficulty_code(base.score)} if base else {})
+
+
+def dataset_code(dataset):
+    """The hash of the code that reads a dataset."""
+    return code("prepare_inputs", catalogue.plugin(dataset, CONFIG.own_datasets))
 
 
 def repeats(wildcards):

@@ -24,6 +24,7 @@ rule train_reference:
         setting=lambda wildcards: reference_setting(wildcards.setting, wildcards.recipe),
         recipe=lambda wildcards: canonical(setting_of(wildcards)["reference"][wildcards.recipe]),
         repeats=repeats,
+        made_by=made_by("samples"),
         code=lambda wildcards: network_code(wildcards, "train_reference"),
     script:
         "../scripts/train_reference.py"
@@ -46,7 +47,8 @@ rule score_difficulty:
         reference=lambda wildcards: setting_of(wildcards)["difficulty"][wildcards.score]["reference"],
         epochs=lambda wildcards: setting_of(wildcards)["difficulty"][wildcards.score]["epochs"],
         repeats=repeats,
-        code=lambda wildcards: code("score_difficulty", ("scores", wildcards.score)),
+        made_by=made_by("samples", "dynamics"),
+        code=lambda wildcards: difficulty_code(wildcards.score),
     script:
         "../scripts/score_difficulty.py"
 
@@ -67,6 +69,7 @@ rule partition:
     params:
         partition=lambda wildcards: canonical(setting_of(wildcards)["partitions"][wildcards.partition]),
         repeats=repeats,
-        code=lambda wildcards: code("partition", ("partitions", setting_of(wildcards)["partitions"][wildcards.partition]["kind"])),
+        made_by=made_by("samples", "dynamics"),
+        code=lambda wildcards: partition_code(wildcards.setting, wildcards.partition),
     script:
         "../scripts/partition.py"

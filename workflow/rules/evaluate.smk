@@ -17,6 +17,7 @@ rule evaluate:
     params:
         setting=of_setting(blocks.evaluation),
         repeats=repeats,
+        made_by=made_by("predictions", "samples", "plan"),
         code=code("evaluate"),
     script:
         "../scripts/evaluate.py"
@@ -49,6 +50,7 @@ rule select_candidate:
         "../../envs/base.yaml"
     params:
         method=lambda wildcards: canonical(CONFIG.methods[wildcards.method]),
+        made_by=made_by("metrics"),
         code=code("select_candidate"),
     script:
         "../scripts/select_candidate.py"
@@ -65,6 +67,7 @@ rule collect_metrics:
     conda:
         "../../envs/base.yaml"
     params:
+        made_by=made_by("metrics"),
         code=code("collect_metrics"),
     script:
         "../scripts/collect_metrics.py"

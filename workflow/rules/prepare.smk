@@ -1,7 +1,5 @@
 """Datasets and samples: datasets are decoded once, then each setting gets its splits, carriers and groups."""
 
-from spurprune.data import catalogue
-
 
 rule prepare_inputs:
     """Decode a dataset once into a memory-mapped array, with its base table and manifest."""
@@ -22,7 +20,7 @@ rule prepare_inputs:
         damaged_images=CONFIG.damaged_images,
         source=lambda wildcards: (None if dataset_of(wildcards).embedded else CONFIG.data[wildcards.dataset]),
         own=lambda wildcards: canonical(CONFIG.own_datasets.get(wildcards.dataset)),
-        code=lambda wildcards: code("prepare_inputs", catalogue.plugin(wildcards.dataset, CONFIG.own_datasets)),
+        code=lambda wildcards: dataset_code(wildcards.dataset),
     script:
         "../scripts/prepare_inputs.py"
 
@@ -42,6 +40,7 @@ rule prepare_splits:
     params:
         setting=of_setting(blocks.samples),
         repeats=repeats,
-        code=code("prepare_splits"),
+        made_by=samples_made_by,
+        code=samples_code(),
     script:
         "../scripts/prepare_splits.py"

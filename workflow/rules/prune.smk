@@ -15,6 +15,7 @@ rule prune_metadata:
     params:
         setting=part_of("probe"),
         repeats=repeats,
-        code=lambda wildcards: code("prune_metadata", ("strategies", plans.parse(wildcards.plan).strategy)),
+        made_by=plan_made_by,
+        code=lambda wildcards: plan_code(wildcards.plan),
     script:
         "../scripts/prune_metadata.py"

@@ -24,6 +24,7 @@ rule embed:
         setting=of_setting(blocks.training),
         method=entry_of,
         repeats=repeats,
+        made_by=made_by("samples", "models"),
         code=lambda wildcards: network_code(wildcards, "embed"),
     script:
         "../scripts/embed.py"
@@ -48,7 +49,8 @@ rule refine:
         method=entry_of,
         source=lambda wildcards: CONFIG.methods[wildcards.method]["from"],
         repeats=repeats,
-        code=refinement_code,
+        made_by=made_by("embedding", "samples", "plan"),
+        code=run_code,
     script:
         "../scripts/refine.py"
 

@@ -31,6 +31,7 @@ rule retrain:
         setting=of_setting(blocks.training),
         method=entry_of,
         repeats=repeats,
+        made_by=made_by("samples", "plan"),
         code=run_code,
     script:
         "../scripts/retrain.py"

@@ -55,23 +55,6 @@ def refinement_inputs(wildcards):
     return {"embedding": f"results/{source.folder}/embedding.parquet"} | selection_of(wildcards)
 
 
-def network_code(wildcards, stage, *more):
-    """The hash of a stage's code, with the network and the overlay of the setting."""
-    setting = setting_of(wildcards)
-    overlay = [("overlays", setting["overlay"]["name"])] if setting["overlay"] else []
-    return code(stage, ("models", setting["model"]["name"]), *overlay, *more)
-
-
-def run_code(wildcards):
-    """The hash of the code of the wildcards' method, with that of training."""
-    return network_code(wildcards, "retrain", ("methods", CONFIG.methods[wildcards.method]["kind"]))
-
-
-def refinement_code(wildcards):
-    """The hash of the code of the wildcards' refinement."""
-    return code("refine", ("refinements", CONFIG.methods[wildcards.method]["kind"]))
-
-
 def kept_plans():
     """A pattern for the plans of runs whose networks are kept, each after the folder of its setting and method."""
     everywhere = [(name, method, plans.pattern()) for name, block in CONFIG.settings.items() if block["keep_models"] for method in TRAINED]

@@ -9,7 +9,6 @@ from spurprune.storage.tables import Provenance
 with stage_log(snakemake.log[0], "collect_metrics"):
     collect_metrics.run(
         metrics=[Path(path) for path in snakemake.input.metrics],
-        mixed_code=snakemake.config["allow_mixed_code"],  # not a parameter: it makes no result stale
         output=Path(snakemake.output.metrics),
-        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params, mixed_code=snakemake.config["allow_mixed_code"]),
     )

@@ -20,5 +20,5 @@ with stage_log(snakemake.log[0], "embed"), local as paths, devices.leased_device
         repeats=list(snakemake.params.repeats),
         threads=snakemake.threads,
         output=Path(snakemake.output.embedding),
-        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params, mixed_code=snakemake.config["allow_mixed_code"]),
     )

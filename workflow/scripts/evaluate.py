@@ -16,5 +16,5 @@ with stage_log(snakemake.log[0], "evaluate"):
         names={name: snakemake.wildcards[name] for name in ("setting", "method", "plan", "block")},
         repeats=list(snakemake.params.repeats),
         output=Path(snakemake.output.metrics),
-        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params, mixed_code=snakemake.config["allow_mixed_code"]),
     )

@@ -13,5 +13,5 @@ with stage_log(snakemake.log[0], "partition"):
         partition=snakemake.params.partition,
         repeats=list(snakemake.params.repeats),
         output=Path(snakemake.output.partition),
-        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params, mixed_code=snakemake.config["allow_mixed_code"]),
     )

@@ -11,7 +11,6 @@ with stage_log(snakemake.log[0], "plot"):
     plot.run(
         inputs={name: [Path(path) for path in paths] for name, paths in snakemake.input.items()},
         spec=revived(snakemake.params.spec),
-        mixed_code=snakemake.config["allow_mixed_code"],  # not a parameter: it makes no result stale
         outputs={name: Path(path) for name, path in snakemake.output.items()},
-        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params, mixed_code=snakemake.config["allow_mixed_code"]),
     )

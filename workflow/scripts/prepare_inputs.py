@@ -18,5 +18,5 @@ with stage_log(snakemake.log[0], "prepare_inputs"):
         inputs=Path(snakemake.output.inputs),
         base=Path(snakemake.output.base),
         manifest=Path(snakemake.output.manifest),
-        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params, mixed_code=snakemake.config["allow_mixed_code"]),
     )

@@ -14,5 +14,5 @@ with stage_log(snakemake.log[0], "prepare_splits"):
         setting=snakemake.params.setting,
         repeats=list(snakemake.params.repeats),
         output=Path(snakemake.output.samples),
-        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params, mixed_code=snakemake.config["allow_mixed_code"]),
     )

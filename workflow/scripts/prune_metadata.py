@@ -17,5 +17,5 @@ with stage_log(snakemake.log[0], "prune_metadata"):
         setting=snakemake.params.setting,
         repeats=list(snakemake.params.repeats),
         output=Path(snakemake.output.plan),
-        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params, mixed_code=snakemake.config["allow_mixed_code"]),
     )

@@ -16,5 +16,5 @@ with stage_log(snakemake.log[0], "refine"):
         source=snakemake.params.source,
         repeats=list(snakemake.params.repeats),
         outputs={name: Path(path) for name, path in snakemake.output.items()},
-        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params, mixed_code=snakemake.config["allow_mixed_code"]),
     )

@@ -21,5 +21,5 @@ with stage_log(snakemake.log[0], "retrain"), local as paths, devices.leased_devi
         threads=snakemake.threads,
         repeats_at_once=snakemake.resources.repeats_at_once,
         outputs={name: Path(path) for name, path in snakemake.output.items()},
-        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params, mixed_code=snakemake.config["allow_mixed_code"]),
     )

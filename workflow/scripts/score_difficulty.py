@@ -15,5 +15,5 @@ with stage_log(snakemake.log[0], "score_difficulty"):
         epochs=snakemake.params.epochs,
         repeats=list(snakemake.params.repeats),
         output=Path(snakemake.output.difficulty),
-        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params, mixed_code=snakemake.config["allow_mixed_code"]),
     )

@@ -15,7 +15,6 @@ with stage_log(snakemake.log[0], "select_candidate"):
         metrics={name: files[place * blocks : (place + 1) * blocks] for place, name in enumerate(candidates(method))},
         method=method,
         names={"setting": snakemake.wildcards.setting, "method": snakemake.wildcards.method},
-        mixed_code=snakemake.config["allow_mixed_code"],  # not a parameter: it makes no result stale
         outputs={name: Path(path) for name, path in snakemake.output.items()},
-        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params, mixed_code=snakemake.config["allow_mixed_code"]),
     )

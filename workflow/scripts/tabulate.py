@@ -5,11 +5,12 @@ from pathlib import Path
 from spurprune.machine.logs import stage_log
 from spurprune.stages import tabulate
 from spurprune.storage.escaping import revived
+from spurprune.storage.tables import Provenance
 
 with stage_log(snakemake.log[0], "tabulate"):
     tabulate.run(
         inputs={name: [Path(path) for path in paths] for name, paths in snakemake.input.items()},
         table=revived(snakemake.params.table),
-        mixed_code=snakemake.config["allow_mixed_code"],  # not a parameter: it makes no result stale
         outputs={name: Path(path) for name, path in snakemake.output.items()},
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params, mixed_code=snakemake.config["allow_mixed_code"]),
     )

@@ -21,5 +21,5 @@ with stage_log(snakemake.log[0], "train_reference"), local as paths, devices.lea
         threads=snakemake.threads,
         repeats_at_once=snakemake.resources.repeats_at_once,
         output=Path(snakemake.output.dynamics),
-        provenance=Provenance.of(snakemake.wildcards, snakemake.params),
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params, mixed_code=snakemake.config["allow_mixed_code"]),
     )
