@@ -1,6 +1,6 @@
 """Embeddings: features and logits of a setting's samples, computed by a kept model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +75,11 @@ def arrays_of(column: pa.ChunkedArray) -> np.ndarray:
     return np.concatenate([chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]).reshape(len(column), -1)
 
 
+def counted(rows: Iterable[tuple[str, str, int]]) -> dict[str, int]:
+    """Return numbers of rows, given as (split, view, number), by a text for each split and view that has some."""
+    return {f"{split}, {view}": number for split, view, number in rows if number}
+
+
 def read(path: Path, repeat: int) -> Embedding:
     """Read one repeat's embedding; raises DataError if the file is missing or damaged or lacks the repeat."""
     table = tables.read(path, schemas.EMBEDDING, repeat=repeat)
@@ -85,4 +90,8 @@ def read(path: Path, repeat: int) -> Embedding:
     except ValueError:
         raise DataError(f"{path} holds features or logits of different lengths in repeat {repeat}; delete the file and rerun.") from None
     sample_id, split, view = (to_numpy(table.column(name)) for name in ("sample_id", "split", "view"))
+    found = counted((one, shown, int(((split == one) & (view == shown)).sum())) for one in SPLITS for shown in VIEWS)
+    expected = tables.read_metadata(path, schemas.EMBEDDING)["counts"].get("rows", {}).get(str(repeat), found)
+    if found != expected:
+        raise DataError(f"{path} holds {found} rows of repeat {repeat}, not {expected}; delete the file and rerun.")
     return Embedding(repeat, sample_id, split, view, features, logits)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from spurprune.config import methods
@@ -60,14 +61,24 @@ def run(
                 yield from _one_repeat(bench, model, bench.samples[repeat])
             progress.step()
 
-    provenance = replace(provenance, counts={"repeats": len(repeats)}, notes=bench.notes())
+    rows = {
+        str(repeat): embeddings.counted((split, view, len(rows)) for split, view, rows in _shown(bench, bench.samples[repeat]))
+        for repeat in repeats
+    }
+    provenance = replace(provenance, counts={"repeats": len(repeats), "rows": rows}, notes=bench.notes())
     tables.write_parts(output, parts(), schemas.EMBEDDING, provenance)
 
 
-def _one_repeat(bench: Workbench, model: Network, samples: Samples) -> Iterator[pa.Table]:
+def _shown(bench: Workbench, samples: Samples) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Return every split and view, and the rows that are shown in it."""
     for split in SPLITS:
         shown = {NATURAL: samples.rows(split)} if split == "train" else views(bench, samples, split)
         for view, rows in shown.items():
-            data = bench.data(samples, rows, view)
-            features, logits = embed(model, data, bench.preparation, bench.setting["evaluation"]["batch_size"])
-            yield from embeddings.to_tables(samples.repeat, split, view, samples.sample_id[rows], features, logits)
+            yield split, view, rows
+
+
+def _one_repeat(bench: Workbench, model: Network, samples: Samples) -> Iterator[pa.Table]:
+    for split, view, rows in _shown(bench, samples):
+        data = bench.data(samples, rows, view)
+        features, logits = embed(model, data, bench.preparation, bench.setting["evaluation"]["batch_size"])
+        yield from embeddings.to_tables(samples.repeat, split, view, samples.sample_id[rows], features, logits)

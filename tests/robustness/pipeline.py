@@ -1,6 +1,6 @@
 """A tiny study made by the stages themselves: two settings and versions of the code, every kind of table, in a results folder."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,10 @@ class Study:
 
     def provenance(self, place: Mapping[str, str], repeats: list[int] | None) -> Provenance:
         return Provenance.of(place, {"code": self.code} | ({} if repeats is None else {"repeats": repeats}))
+
+    def tables(self) -> Iterator[Path]:
+        """All tables below the results folder, in order."""
+        yield from sorted(path for path in self.results.rglob("*.parquet") if path.parent != self.results)
 
     def path(self, kind: str, **place: str) -> Path:
         if "method" in place and kind not in ("selection", "choice"):

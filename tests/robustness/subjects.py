@@ -1,9 +1,8 @@
 """Tiny examples of the files that stages read, other than tables, made by their writers and read by their readers."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from spurprune.storage.tables import Provenance
 from spurprune.training import data, head_files, kept
 from spurprune.training.checkpoints import JobCheckpoints, TrainingState
 from spurprune.training.refinement import Head
+from tests.robustness.subject import Ignored, Subject
 
 CPU = torch.device("cpu")
 PLACE = {"setting": "birds", "block": "000-001", "method": "erm", "candidate": ""}
@@ -28,25 +28,6 @@ RUN = Provenance(PLACE | {"plan": "none"}, "0+code", "config")
 OTHER = Provenance(PLACE | {"plan": "per_class-el2n-hardest-0.10"}, "0+code", "config")
 SHAPE = (1, 100, 100)  # 26 images per chunk
 COUNT = 60
-
-
-class Ignored(Exception):  # noqa: N818 - not an error: what damage costs is time
-    """A damaged file that is not used, after a warning."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A file that may be damaged.
-
-    ``other`` is another run's file of the same kind; ``read`` returns what a stage takes from the file, as comparable values; ``restore``
-    puts everything else back that reading changes.
-    """
-
-    kind: str
-    path: Path
-    other: Path
-    read: Callable[[], Any]
-    restore: Callable[[], object] = lambda: None
 
 
 def make(folder: Path) -> list[Subject]:
