@@ -249,7 +249,7 @@ HUNDRED = list(range(1, 101))
         # a second dimension that one line cannot show, and ends of difficulty that are none
         (
             lambda main, settings: settings["digits-count"].update(grid={"carriers.count": [0, 7], "overlay.width": [1, 2]}),
-            "fig1.family is 'digits-count', whose grid also varies 'overlay.width', which a carrier_count cannot show",
+            "studies.digits.figures.fig1.family is 'digits-count', whose grid also varies 'overlay.width', which a carrier_count",
         ),
         # what is resolved before the schema
         (_setting("mine", extends=["digits"]), "mine.extends is ['digits'], but must be the name of one setting."),
