@@ -17,7 +17,14 @@ from spurprune.pruning import plan as plans
 from spurprune.pruning.thinning import foremost, pruned_count
 from spurprune.pruning.weights import DRAWN, EXACT, Request, Weights
 
-SPARSITY = st.integers(0, 9999).map(lambda n: f"0.{n:04d}")
+
+def share(n: int) -> str:
+    """A sparsity of n ten-thousandths as plans write it: without zeros after the second decimal."""
+    decimals = f"{n:04d}"
+    return f"0.{decimals[:2]}{decimals[2:].rstrip('0')}"
+
+
+SPARSITY = st.integers(0, 9999).map(share)
 SOURCE = 0
 Data = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
@@ -208,7 +215,7 @@ def test_a_larger_sparsity_prunes_a_superset(data: Data, strategy: str, one: str
 
 @given(training_sets(), st.sampled_from(["global", "per_class", "carriers", "per_group"]), st.integers(0, 4999))
 def test_hardest_and_easiest_are_disjoint_below_one_half(data: Data, strategy: str, sparsity: int) -> None:
-    hardest, easiest = (pruned_by(named(strategy, order, f"0.{sparsity:04d}"), data) for order in ("hardest", "easiest"))
+    hardest, easiest = (pruned_by(named(strategy, order, share(sparsity)), data) for order in ("hardest", "easiest"))
     assert not (hardest & easiest).any()
 
 
@@ -361,7 +368,7 @@ def test_reweighting_draws_parts_equally_and_as_often_as_there_are_samples(part:
     assert all(len(set(weight[part == value])) == 1 for value in np.unique(part))
 
 
-@pytest.mark.parametrize(("factor", "visits"), [("0", EXACT), ("50", EXACT), ("2.0", EXACT), ("0.5", DRAWN), ("1.25", DRAWN)])
+@pytest.mark.parametrize(("factor", "visits"), [("1", EXACT), ("50", EXACT), ("0.5", DRAWN), ("1.25", DRAWN)])
 def test_an_upweighted_sample_counts_once_and_the_factor_more(factor: str, visits: str) -> None:
     weights = balanced(f"upweight-errors-{factor}", np.array([0, 1, 0, 1]), 2)
     assert weights.weight.tolist() == [1, 1 + float(factor), 1, 1 + float(factor)]
