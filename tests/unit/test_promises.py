@@ -15,13 +15,14 @@ from spurprune.data.embedding import predictions_table
 from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
 from spurprune.data.inputs import Manifest, write_manifest
 from spurprune.data.samples import SPLITS, Samples
+from spurprune.difficulty.ranks import ranks_within
 from spurprune.errors import DataError, PlanError
 from spurprune.evaluation.missing import Missing, joined, reason_in
 from spurprune.stages import evaluate, prepare_splits, prune_metadata
 from spurprune.storage import schemas, tables
 from spurprune.storage.tables import Provenance, labels
 
-PROVENANCE = Provenance("birds", "000-000", "0+code", "config")
+PROVENANCE = Provenance({"setting": "birds", "block": "000-000"}, "0+code", "config")
 CLASSES = ("landbird", "waterbird")
 BACKGROUND = Attribute("background", ("land", "water"), "on {value}")
 GROUPING = Grouping(CLASSES, (BACKGROUND,))
@@ -71,7 +72,7 @@ def measure(folder: Path, tested: Mapping[int, Sequence[tuple[Bird, int]]], trai
         samples=paths["samples"],
         plan=paths["plan"],
         manifest=folder / "manifest.json",
-        setting={"probe": {"source": "waterbird", "target": "landbird"}, "overlay_attribute": None},
+        setting={"probe": {"source": "waterbird", "target": "landbird"}, "overlay_attribute": None, "featured_classes": None},
         names={"setting": "birds", "method": "erm", "plan": "none", "block": "000-000"},
         repeats=list(tested),
         output=paths["metrics"],
@@ -180,7 +181,7 @@ def prune(folder: Path, plan: str, *by_repeat: Sequence[Bird]) -> dict[str, Any]
                 "label": one.label,
                 "score": one.sample_id / 100.0,
                 "rank": one.sample_id.astype(np.int32),
-                "rank_in_class": one.sample_id.astype(np.int32),
+                "rank_in_class": ranks_within(one.sample_id, one.label),
             }
         )
         for one in samples
