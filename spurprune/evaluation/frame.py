@@ -125,7 +125,7 @@ def read_histories(paths: Sequence[Path]) -> Mapping[tuple[str, str], History]:
     groupings: dict[str, Grouping] = {}
     for path in paths:
         found_in = tables.origin_of(path, schemas.HISTORY, {}).provenance
-        setting, method = found_in.setting, found_in.place["method"]
+        setting, method = found_in.setting, found_in.place.get("method", "")
         try:
             groupings[setting] = Grouping.of_plain(found_in.notes["grouping"])
         except (KeyError, TypeError):

@@ -157,7 +157,7 @@ def test_a_montages_numbers_are_ranks_within_the_class(spectrum: dict[str, list[
 
 def test_difficulty_of_other_samples_is_refused(spectrum: dict[str, list[Path]], tmp_path: Path, assert_one_sentence: Any) -> None:
     path = spectrum["difficulty"][0]
-    tables.write(path, tables.read(path, schemas.DIFFICULTY).slice(0, 6), schemas.DIFFICULTY, PROVENANCE)
+    tables.write(path, tables.read(path, schemas.DIFFICULTY).slice(6), schemas.DIFFICULTY, PROVENANCE)
     with pytest.raises(DataError, match="difficulty of 'fives' lacks samples of repeat 0") as error:
         draw(spectrum, plain("montage", setting="fives", repeat=0, columns=2), outputs(tmp_path / "out"))
     assert_one_sentence(str(error.value))
@@ -172,7 +172,8 @@ def test_histories_are_read_by_setting_and_method(tmp_path: Path) -> None:
         row = {name: [value] for name, value in {**columns, "n_correct": correct}.items()}
         table = pa.table({name: pa.array(values, schemas.HISTORY.columns[name]) for name, values in row.items()})
         paths.append(tmp_path / f"{method}.parquet")
-        tables.write(paths[-1], table, schemas.HISTORY, replace(PROVENANCE, notes={"grouping": groups.to_plain()}, method=method))
+        provenance = replace(PROVENANCE, place={**PROVENANCE.place, "method": method}, notes={"grouping": groups.to_plain()})
+        tables.write(paths[-1], table, schemas.HISTORY, provenance)
     history = plot.read_material({"history": paths}).history
     shares = {run: one.shares("n_correct", split="test", view="natural", labels=[5], carrier=True) for run, one in history.items()}
     found = {method: by_epoch[1].to_dict() for (_, method), by_epoch in shares.items()}

@@ -168,7 +168,7 @@ def test_pruned_samples_are_not_fitted_on(folder: Folder) -> None:
 def test_the_chosen_candidate_is_used(folder: Folder) -> None:
     selection = folder.path / "dfr.json"
     coordinates = {"options.C": 0.05, "options.penalty": "l2"}
-    write_selection(selection, Choice(PROVENANCE.setting, PROVENANCE.method, "C-0.05.penalty-l2", coordinates))
+    write_selection(selection, Choice(PROVENANCE.setting, "last_layer", "C-0.05.penalty-l2", coordinates))
     _, expected = folder.refine(C=0.05, penalty="l2")
     _, found = folder.refine(selection=selection, C=1.0)
     _, other = folder.refine(C=1.0)
