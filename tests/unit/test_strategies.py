@@ -18,7 +18,6 @@ from spurprune.pruning.thinning import foremost, pruned_count
 from spurprune.pruning.weights import DRAWN, EXACT, Request, Weights
 
 
-
 def written(sparsity: int) -> str:
     """A sparsity in ten thousandths as plans are named: no zero after the second decimal."""
     return f"0.{f'{sparsity:04d}'[:2]}{f'{sparsity:04d}'[2:].rstrip('0')}"
