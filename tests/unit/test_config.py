@@ -57,9 +57,9 @@ FIG4 = "studies/digits/figures/fig4"
 FIG6 = "studies/digits/figures/fig6"
 WRONG_MAIN = [
     # unknown keys, with a suggestion where one is close
-    ("slect", ["digits"], "slect is not a known key (did you mean 'select'?); allowed are damaged_images, data, datasets, download,"),
+    ("slect", ["digits"], "slect is not a known key (did you mean 'select'?); allowed are allow_mixed_code, damaged_images, data,"),
     ("download", "no", 'download is "no", but must be true or false'),
-    ("colour", 1, "colour is not a known key; allowed are damaged_images, data, datasets,"),
+    ("colour", 1, "colour is not a known key; allowed are allow_mixed_code, damaged_images, data,"),
     (f"{FIG4}/sparsitys", ["0.10"], "studies.digits.figures.fig4.sparsitys is not a known key (did you mean 'sparsities'?); allowed are"),
     ("setting_defaults/keep_model", True, "setting_defaults.keep_model is not a known key (did you mean 'keep_models'?); allowed are"),
     # wrong types and values
