@@ -1,17 +1,12 @@
 """The selection of a method's candidate, by validation metrics only."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
-from spurprune.errors import DataError, first_sentence
+from spurprune.errors import DataError
 from spurprune.evaluation.statistics import ROUNDING
-from spurprune.storage.checksums import sealed, unsealed
-from spurprune.storage.files import write_text
-from spurprune.storage.tables import Provenance
 
 RULES = ("worst_group_accuracy", "worst_class_accuracy", "accuracy")  # the metrics to choose from for selection; higher is better
 
@@ -68,38 +63,3 @@ def check_comparable(candidates: Sequence[Candidate], by: str, method: str) -> N
 
 def _is_number(value: float | None) -> bool:
     return value is not None and not math.isnan(value)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which candidate of a method the runs of a setting use: its name, and its values by dotted key."""
-
-    setting: str
-    method: str
-    chosen: str
-    coordinates: Mapping[str, Any]
-
-
-def write_selection(path: Path, choice: Choice) -> None:
-    """Write a choice with its digest as JSON, atomically."""
-    write_text(path, json.dumps(sealed(asdict(choice)), indent=2, ensure_ascii=False) + "\n")
-
-
-def read_selection(path: Path, run: Provenance) -> Mapping[str, Any]:
-    """Return the chosen candidate's coordinates for a run.
-
-    Raises DataError if the file is missing, damaged or of another setting or method than the run's.
-    """
-    try:
-        choice = Choice(**unsealed(json.loads(path.read_text(encoding="utf-8"))))
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing; rerun the workflow to make it.") from None
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{path} is damaged or not a selection ({first_sentence(error)}); delete it and rerun.") from error
-    method = run.place.get("method", choice.method)
-    if (choice.setting, choice.method) != (run.setting, method):
-        raise DataError(
-            f"{path} is the selection of the method '{choice.method}' in '{choice.setting}', not of '{method}' in '{run.setting}'; "
-            "delete it and rerun."
-        )
-    return choice.coordinates

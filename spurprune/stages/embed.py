@@ -13,7 +13,7 @@ from spurprune.config.merging import merge
 from spurprune.data import embedding as embeddings
 from spurprune.data.samples import Samples
 from spurprune.data.views import NATURAL
-from spurprune.evaluation.selection import read_selection
+from spurprune.evaluation.choices import read_selection
 from spurprune.machine.logs import Progress
 from spurprune.models.network import Network
 from spurprune.storage import schemas, tables

@@ -17,7 +17,7 @@ from spurprune.data.grouping import Grouping
 from spurprune.data.samples import Samples
 from spurprune.data.views import NATURAL
 from spurprune.errors import DataError
-from spurprune.evaluation.selection import read_selection
+from spurprune.evaluation.choices import read_selection
 from spurprune.machine.logs import Progress
 from spurprune.storage import schemas, tables
 from spurprune.storage.provenance import trace

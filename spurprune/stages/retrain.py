@@ -16,7 +16,7 @@ from spurprune.data.probe import Probe
 from spurprune.data.samples import Samples
 from spurprune.data.views import NATURAL
 from spurprune.errors import DataError, TrainingError
-from spurprune.evaluation.selection import read_selection
+from spurprune.evaluation.choices import read_selection
 from spurprune.machine.logs import Progress
 from spurprune.models.network import Network
 from spurprune.storage import schemas, tables

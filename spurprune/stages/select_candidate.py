@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 
 from spurprune.config import methods
 from spurprune.errors import DataError
+from spurprune.evaluation.choices import Choice, write_selection
 from spurprune.evaluation.missing import reason_in
-from spurprune.evaluation.selection import Candidate, Choice, check_comparable, choose, mean_value, tie, write_selection
+from spurprune.evaluation.selection import Candidate, check_comparable, choose, mean_value, tie
 from spurprune.machine.logs import log
 from spurprune.storage import schemas, tables
 from spurprune.storage.files import write_text

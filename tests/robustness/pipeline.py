@@ -49,6 +49,7 @@ SETTING: dict[str, Any] = {
 }
 CARRIERS = {"plain": 40, "more": 60}  # by setting
 RECIPE = {"epochs": 2, "record_epochs": "all", "seeds": 2, "view": "eval", "shared": False}
+KINDS = ("base", "samples", "dynamics", "difficulty", "partition", "plan", "predictions", "models", "embedding", "metrics")
 ERM = {"kind": "erm", "from": None, "options": {}, "training": {}}
 TUNED = methods.complete(
     {
@@ -83,7 +84,8 @@ class Study:
         self.steps: dict[Path, Step] = {}
 
     def provenance(self, place: Mapping[str, str], repeats: list[int] | None) -> Provenance:
-        return Provenance.of(place, {"code": self.code} | ({} if repeats is None else {"repeats": repeats}))
+        params = {"code": self.code, "made_by": dict.fromkeys(KINDS, self.code)}
+        return Provenance.of(place, params if repeats is None else params | {"repeats": repeats})
 
     def tables(self) -> Iterator[Path]:
         """All tables below the results folder, in order."""

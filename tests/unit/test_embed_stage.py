@@ -20,7 +20,7 @@ from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
 from spurprune.data.inputs import Manifest
 from spurprune.data.samples import Samples
 from spurprune.errors import DataError
-from spurprune.evaluation.selection import Choice, write_selection
+from spurprune.evaluation.choices import Choice, write_selection
 from spurprune.models.network import Network
 from spurprune.models.networks import small_cnn
 from spurprune.stages import embed, refine, retrain

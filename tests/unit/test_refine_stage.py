@@ -15,7 +15,7 @@ from spurprune.data import samples as sampling
 from spurprune.data.grouping import Attribute, Grouping
 from spurprune.data.samples import Samples
 from spurprune.errors import ConfigError, DataError
-from spurprune.evaluation.selection import Choice, write_selection
+from spurprune.evaluation.choices import Choice, write_selection
 from spurprune.stages import refine
 from spurprune.storage import array_files, schemas, tables
 from spurprune.storage.tables import Provenance, labels, rows_of, to_numpy

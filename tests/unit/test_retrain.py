@@ -15,7 +15,7 @@ from spurprune.data.grouping import Attribute, Grouping
 from spurprune.data.inputs import Manifest, content_of, write_inputs, write_manifest
 from spurprune.data.samples import Samples
 from spurprune.errors import ConfigError, DataError, SpurpruneError, TrainingError
-from spurprune.evaluation.selection import Choice, write_selection
+from spurprune.evaluation.choices import Choice, write_selection
 from spurprune.stages import retrain
 from spurprune.storage import contents, schemas, tables
 from spurprune.storage.tables import Provenance, to_numpy

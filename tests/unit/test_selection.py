@@ -15,18 +15,9 @@ from hypothesis import strategies as st
 
 from spurprune.config import methods
 from spurprune.errors import DataError
+from spurprune.evaluation.choices import Choice, read_selection, write_selection
 from spurprune.evaluation.missing import Missing
-from spurprune.evaluation.selection import (
-    RULES,
-    Candidate,
-    Choice,
-    check_comparable,
-    choose,
-    mean_value,
-    read_selection,
-    tie,
-    write_selection,
-)
+from spurprune.evaluation.selection import RULES, Candidate, check_comparable, choose, mean_value, tie
 from spurprune.stages import select_candidate
 from spurprune.storage import schemas, tables
 from spurprune.storage.tables import Provenance

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from spurprune.dag import planning
-from spurprune.evaluation.selection import Choice, write_selection
+from spurprune.evaluation.choices import Choice, write_selection
 from spurprune.storage import schemas, tables
 from tests.workflow.project import METHODS, Project
 

@@ -1,0 +1,47 @@
+"""The choice of a method's candidate, as the runs that use it read it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from spurprune.errors import DataError, first_sentence
+from spurprune.storage.checksums import sealed, unsealed
+from spurprune.storage.files import write_text
+from spurprune.storage.tables import Provenance
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which candidate of a method the runs of a setting use: its name, and its values by dotted key."""
+
+    setting: str
+    method: str
+    chosen: str
+    coordinates: Mapping[str, Any]
+
+
+def write_selection(path: Path, choice: Choice) -> None:
+    """Write a choice with its digest as JSON, atomically."""
+    write_text(path, json.dumps(sealed(asdict(choice)), indent=2, ensure_ascii=False) + "\n")
+
+
+def read_selection(path: Path, run: Provenance) -> Mapping[str, Any]:
+    """Return the chosen candidate's coordinates for a run.
+
+    Raises DataError if the file is missing, damaged or of another setting or method than the run's.
+    """
+    try:
+        choice = Choice(**unsealed(json.loads(path.read_text(encoding="utf-8"))))
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing; rerun the workflow to make it.") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{path} is damaged or not a selection ({first_sentence(error)}); delete it and rerun.") from error
+    method = run.place.get("method", choice.method)
+    if (choice.setting, choice.method) != (run.setting, method):
+        raise DataError(
+            f"{path} is the selection of the method '{choice.method}' in '{choice.setting}', not of '{method}' in '{run.setting}'; "
+            "delete it and rerun."
+        )
+    return choice.coordinates
