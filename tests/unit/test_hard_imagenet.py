@@ -237,7 +237,9 @@ def test_every_dog_sled_that_is_tested_counts(release: Path, tmp_path: Path, roo
             "reason": labels(["kept"], ("kept",)),
         }
     )
-    tables.write(plan, nothing, schemas.PLAN, Provenance({"setting": "hard-imagenet", "block": "000-000"}, "0+code", "config", counts))
+    tables.write(
+        plan, nothing, schemas.PLAN, Provenance({"setting": "hard-imagenet", "block": "000-000"}, "0+code", "config", counts=counts)
+    )
     names = {"setting": "hard-imagenet", "method": "erm", "plan": "none", "block": "000-000"}
     evaluate.run(
         predictions=predictions,

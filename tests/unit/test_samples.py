@@ -113,7 +113,7 @@ def test_hold_out_moves_a_share_of_every_class(share: float, sizes: list[int], o
 
 
 def provenance() -> tables.Provenance:
-    return tables.Provenance({"setting": "setting", "block": "003-007"}, "1", "2", {}, {"draw": "fixed"})
+    return tables.Provenance({"setting": "setting", "block": "003-007"}, "1", "2", notes={"draw": "fixed"})
 
 
 def test_samples_and_their_grouping_survive_the_file(tmp_path: Path) -> None:
