@@ -22,7 +22,7 @@ from PIL import Image
 
 from spurprune.data.datasets import cifar10
 from spurprune.errors import DataError
-from spurprune.storage.tables import to_numpy
+from spurprune.storage.columns import to_numpy
 
 LARGEST = 60_000_000  # bytes of a part
 INDEX = "parts.json"

@@ -16,8 +16,9 @@ from spurprune.data.inputs import Manifest, write_manifest
 from spurprune.difficulty.ranks import ranks, ranks_within
 from spurprune.stages import prune_metadata
 from spurprune.storage import schemas, tables
+from spurprune.storage.columns import labels
+from spurprune.storage.provenance import Provenance
 from spurprune.storage.schemas import TableSchema
-from spurprune.storage.tables import Provenance
 
 PROVENANCE = Provenance({"setting": "benchmark", "block": "000-000"}, "0", "0")
 CLASSES = 10
@@ -50,8 +51,8 @@ def predictions(turn: Turn, path: Path, samples: int, classes: int, repeats: int
     columns = {
         "repeat": np.repeat(np.arange(repeats, dtype=np.int16), samples),
         "sample_id": np.tile(np.arange(samples), repeats),
-        "split": tables.labels(np.zeros(n, dtype=np.int8), ("test",)),
-        "view": tables.labels(np.zeros(n, dtype=np.int8), ("natural",)),
+        "split": labels(np.zeros(n, dtype=np.int8), ("test",)),
+        "view": labels(np.zeros(n, dtype=np.int8), ("natural",)),
         "logits": pa.ListArray.from_arrays(pa.array(np.arange(n + 1, dtype=np.int32) * classes), pa.array(logits)),
     }
     turn(_write_and_read(path, pa.table(columns), schemas.PREDICTIONS))

@@ -10,7 +10,7 @@ from spurprune.data.grouping import Attribute, Grouping
 from spurprune.data.samples import Samples
 from spurprune.evaluation.frame import History, Metrics
 from spurprune.storage import schemas, tables
-from spurprune.storage.tables import labels
+from spurprune.storage.columns import labels
 
 Values = Mapping[str, Sequence[float | None]]  # one per repeat, by metric; None where a metric is undefined
 

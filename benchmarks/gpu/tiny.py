@@ -7,8 +7,8 @@ import pyarrow as pa
 
 from spurprune.data.datasets.cifar10 import CLASSES
 from spurprune.data.inputs import Manifest, content_of, write_inputs, write_manifest
-from spurprune.storage import schemas, tables
-from spurprune.storage.tables import Provenance
+from spurprune.storage import columns, schemas, tables
+from spurprune.storage.provenance import Provenance
 
 PER_CLASS = {"train": 20, "validation": 0, "test": 4}
 
@@ -30,7 +30,7 @@ def write(folder: Path) -> None:
     base = pa.table(
         {
             "sample_id": np.arange(len(pixels), dtype=np.int64),
-            "split": tables.labels(split.tolist(), ("train", "validation", "test")),
+            "split": columns.labels(split.tolist(), ("train", "validation", "test")),
             "label": label,
             "key": [f"image {i}" for i in range(len(pixels))],
         }

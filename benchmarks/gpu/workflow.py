@@ -16,7 +16,7 @@ from spurprune.data.inputs import folder_name
 from spurprune.pruning import plan as plans
 from spurprune.stages import evaluate, prepare_inputs, prepare_splits, prune_metadata, retrain, score_difficulty, train_reference
 from spurprune.storage.canonical import canonical
-from spurprune.storage.tables import Provenance
+from spurprune.storage.provenance import Provenance
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("config/settings/cifar10s.yaml",)

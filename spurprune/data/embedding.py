@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
-from spurprune.storage.tables import labels, to_numpy
+from spurprune.storage.columns import labels, to_numpy
 from spurprune.storage.words import SPLITS, VIEWS
 
 VALUES_AT_ONCE = 1 << 26  # features per table, far below the limit of a list column's 32-bit offsets

@@ -11,7 +11,8 @@ from spurprune import seeds
 from spurprune.data.grouping import Grouping
 from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
-from spurprune.storage.tables import labels, rows_of, to_numpy
+from spurprune.storage.columns import labels, rows_of, to_numpy
+from spurprune.storage.provenance import Provenance
 from spurprune.storage.words import SPLITS
 
 
@@ -125,7 +126,7 @@ def to_table(samples: Sequence[Samples]) -> pa.Table:
     )
 
 
-def write(path: Path, samples: Sequence[Samples], grouping: Grouping, provenance: tables.Provenance) -> None:
+def write(path: Path, samples: Sequence[Samples], grouping: Grouping, provenance: Provenance) -> None:
     """Write a setting's samples with the grouping in the file's metadata; raises DataError if a repeat holds a sample twice."""
     table = to_table(samples)
     notes = {**provenance.notes, "grouping": grouping.to_plain()}

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
+from spurprune.storage.columns import to_numpy
 from spurprune.storage.provenance import BLOCK, Origin
-from spurprune.storage.tables import to_numpy
 
 SHARED_REPEAT = -1  # the repeat number of a reference that all repeats share
 KEYS = schemas.DYNAMICS.key

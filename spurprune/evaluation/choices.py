@@ -9,7 +9,7 @@ from typing import Any
 from spurprune.errors import DataError, first_sentence
 from spurprune.storage.checksums import sealed, unsealed
 from spurprune.storage.files import write_text
-from spurprune.storage.tables import Provenance
+from spurprune.storage.provenance import Provenance
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from spurprune.storage import schemas, tables
-from spurprune.storage.provenance import combine
+from spurprune.storage.provenance import Provenance, combine
 
 
-def run(*, metrics: Sequence[Path], output: Path, provenance: tables.Provenance) -> None:
+def run(*, metrics: Sequence[Path], output: Path, provenance: Provenance) -> None:
     """Write the concatenation of the runs' metrics.
 
     Raises DataError if a file is missing, damaged or not where it belongs, or if the files do not belong together (see

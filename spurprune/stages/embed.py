@@ -17,7 +17,7 @@ from spurprune.evaluation.choices import read_selection
 from spurprune.machine.logs import Progress
 from spurprune.models.network import Network
 from spurprune.storage import schemas, tables
-from spurprune.storage.provenance import trace
+from spurprune.storage.provenance import Provenance, trace
 from spurprune.storage.words import SPLITS
 from spurprune.training import kept
 from spurprune.training.loop import initialise, naming_out_of_memory
@@ -35,7 +35,7 @@ def run(
     repeats: Sequence[int],
     threads: int,
     output: Path,
-    provenance: tables.Provenance,
+    provenance: Provenance,
 ) -> None:
     """Write every repeat's embedding: training samples in the natural view, validation and test samples in every predicted view.
 

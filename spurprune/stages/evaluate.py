@@ -23,8 +23,8 @@ from spurprune.evaluation.missing import Missing, joined
 from spurprune.machine.logs import log
 from spurprune.pruning import plan as plans
 from spurprune.storage import schemas, tables
-from spurprune.storage.provenance import trace
-from spurprune.storage.tables import to_numpy
+from spurprune.storage.columns import positions_of, rows_of, to_numpy
+from spurprune.storage.provenance import Provenance, trace
 
 Row = dict[str, Any]
 UNDEFINED = {  # why a metric of the probe has no value
@@ -45,7 +45,7 @@ def run(
     names: Mapping[str, str],
     repeats: Sequence[int],
     output: Path,
-    provenance: tables.Provenance,
+    provenance: Provenance,
 ) -> None:
     """Write the metrics of a run.
 
@@ -69,7 +69,7 @@ def run(
     missing: list[Missing] = []
     for repeat in repeats:
         one = of_samples.by_repeat[repeat]
-        mine = tables.rows_of(predicted, repeat)
+        mine = rows_of(predicted, repeat)
         _require_complete(mine, one, setting["featured_classes"], probe, str(predictions))
         rows.extend({"repeat": repeat, **row} for row in _plan_rows(counts[str(repeat)]))
         for split in PREDICTED:
@@ -99,7 +99,7 @@ def _require_complete(mine: pa.Table, samples: Samples, featured_classes: str | 
         for shown, rows in rows_by_view(samples, name, featured_classes, probe).items():
             wanted = samples.sample_id[rows]
             expected += len(wanted)
-            if tables.positions_of(wanted, found[(split == name) & (view == shown)]) is None:
+            if positions_of(wanted, found[(split == name) & (view == shown)]) is None:
                 raise DataError(
                     f"{where} does not hold exactly the predictions of repeat {samples.repeat}'s {name} split in the {shown} view; delete "
                     "the file and rerun."

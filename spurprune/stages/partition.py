@@ -13,7 +13,7 @@ from spurprune.data import samples as sampling
 from spurprune.difficulty.recorded import Recorded, origin_of
 from spurprune.pruning.partitioning import Request
 from spurprune.storage import schemas, tables
-from spurprune.storage.provenance import trace
+from spurprune.storage.provenance import Provenance, trace
 
 
 def run(
@@ -23,7 +23,7 @@ def run(
     partition: Mapping[str, Any],
     repeats: Sequence[int],
     output: Path,
-    provenance: tables.Provenance,
+    provenance: Provenance,
 ) -> None:
     """Write the part of every training sample of every repeat.
 

@@ -16,10 +16,10 @@ from spurprune.figures import style
 from spurprune.figures.base import Material, Ranking, Spec
 from spurprune.figures.words import remarks
 from spurprune.storage import schemas, tables
+from spurprune.storage.columns import to_numpy
 from spurprune.storage.escaping import one_line
 from spurprune.storage.files import write_text
-from spurprune.storage.provenance import combine
-from spurprune.storage.tables import to_numpy
+from spurprune.storage.provenance import Provenance, combine
 from spurprune.storage.tidy import to_csv
 
 Paths = Mapping[str, Sequence[Path]]
@@ -28,7 +28,7 @@ Paths = Mapping[str, Sequence[Path]]
 READ = {"metrics": schemas.METRICS, "history": schemas.HISTORY, "samples": schemas.SAMPLES, "difficulty": schemas.DIFFICULTY}
 
 
-def run(*, inputs: Paths, spec: Mapping[str, Any], outputs: Mapping[str, Path], provenance: tables.Provenance) -> None:
+def run(*, inputs: Paths, spec: Mapping[str, Any], outputs: Mapping[str, Path], provenance: Provenance) -> None:
     """Draw one figure.
 
     ``inputs`` maps what the figure's kind reads (metrics, history, samples, difficulty, manifests, images) to files; ``spec`` describes

@@ -14,7 +14,8 @@ from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError
 from spurprune.machine.logs import log
 from spurprune.storage import contents, schemas, tables
-from spurprune.storage.provenance import trace
+from spurprune.storage.columns import to_numpy
+from spurprune.storage.provenance import Provenance, trace
 from spurprune.storage.words import SPLITS
 
 ROWS_AT_ONCE = 1024
@@ -31,7 +32,7 @@ def run(
     inputs: Path,
     base: Path,
     manifest: Path,
-    provenance: tables.Provenance,
+    provenance: Provenance,
 ) -> None:
     """Read a dataset and write its three files.
 
@@ -60,7 +61,7 @@ def run(
         write_inputs(inputs, raw.inputs)
     contents.require_unique(rows, schemas.BASE, dataset)
     array = np.load(inputs, mmap_mode="r", allow_pickle=False)
-    train = np.flatnonzero(tables.to_numpy(rows.column("split")) == "train")
+    train = np.flatnonzero(to_numpy(rows.column("split")) == "train")
     mean, std = channel_statistics(array, train) if KINDS[str(array.dtype)] == "images" else ((), ())
     described = Manifest(
         dataset=dataset,
@@ -97,7 +98,7 @@ def _require_attributes(raw: RawDataset, dataset: str) -> None:
     if columns != set(known):
         raise DataError(f"The reader of '{dataset}' returns the columns {sorted(columns)}, but declares {sorted(known)}; correct it.")
     for name, count in known.items():
-        codes = tables.to_numpy(raw.base.column(name).fill_null(-1))
+        codes = to_numpy(raw.base.column(name).fill_null(-1))
         if codes.min() < -1 or codes.max() >= count:
             raise DataError(f"The reader of '{dataset}' returns a code in {name} that is not one of its {count} values; correct it.")
 
@@ -118,7 +119,7 @@ def _require_finite(raw: RawDataset, dataset: str) -> None:
 
 
 def _split_counts(rows: pa.Table) -> dict[str, int]:
-    splits = tables.to_numpy(rows.column("split"))
+    splits = to_numpy(rows.column("split"))
     return {name: int((splits == name).sum()) for name in SPLITS}
 
 

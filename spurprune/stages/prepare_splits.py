@@ -15,8 +15,8 @@ from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
 from spurprune.data.inputs import Manifest, origin_of, read_manifest
 from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
-from spurprune.storage.provenance import trace
-from spurprune.storage.tables import to_numpy
+from spurprune.storage.columns import to_numpy
+from spurprune.storage.provenance import Provenance, trace
 from spurprune.storage.words import SPLITS
 
 
@@ -28,7 +28,7 @@ def run(
     setting: Mapping[str, Any],
     repeats: Sequence[int],
     output: Path,
-    provenance: tables.Provenance,
+    provenance: Provenance,
 ) -> None:
     """Write the samples of every repeat.
 

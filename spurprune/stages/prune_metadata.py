@@ -17,8 +17,8 @@ from spurprune.machine.logs import log
 from spurprune.pruning import plan as plans
 from spurprune.pruning.plan import Plan
 from spurprune.pruning.weights import EXACT, Request, Weights
-from spurprune.storage import schemas, tables
-from spurprune.storage.provenance import trace
+from spurprune.storage import columns, schemas, tables
+from spurprune.storage.provenance import Provenance, trace
 from spurprune.storage.words import REASONS
 
 WAY_OUT = "change the setting so that it has some"
@@ -34,7 +34,7 @@ def run(
     setting: Mapping[str, Any],
     repeats: Sequence[int],
     output: Path,
-    provenance: tables.Provenance,
+    provenance: Provenance,
 ) -> None:
     """Write the weight of every training sample of every repeat, and why: 0 = pruned, 1 = kept, others as the strategy weighs them.
 
@@ -69,7 +69,7 @@ def run(
             group=one.group[train],
             carrier=one.carrier[train],
             aligned=one.aligned[train],
-            rank=None if ranks is None else tables.values_of(ranks, "rank", repeat, sample_id, str(difficulty)),
+            rank=None if ranks is None else columns.values_of(ranks, "rank", repeat, sample_id, str(difficulty)),
             part=None if division is None else division.of(repeat, sample_id, label),
             parts=() if division is None else division.names,
             source=None if probe is None else probe.source,
@@ -91,7 +91,7 @@ def run(
                     "repeat": np.full(len(train), repeat, dtype=np.int16),
                     "sample_id": sample_id,
                     "weight": weights.weight,
-                    "reason": tables.labels(_reasons(weights), REASONS),
+                    "reason": columns.labels(_reasons(weights), REASONS),
                 }
             )
         )
@@ -122,7 +122,7 @@ class _Division:
         """Return the part of each sample, int32 [N]."""
         if self.table is None:
             return label.astype(np.int32)
-        part = tables.values_of(self.table, "part", repeat, sample_id, self.where)
+        part = columns.values_of(self.table, "part", repeat, sample_id, self.where)
         if part.max(initial=-1) >= len(self.names):
             raise DataError(f"{self.where} holds the part {part.max()} of {len(self.names)}; delete the file and rerun.")
         return part

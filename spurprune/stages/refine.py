@@ -19,8 +19,8 @@ from spurprune.data.views import NATURAL
 from spurprune.errors import DataError
 from spurprune.evaluation.choices import read_selection
 from spurprune.machine.logs import Progress
-from spurprune.storage import schemas, tables
-from spurprune.storage.provenance import trace
+from spurprune.storage import columns, schemas, tables
+from spurprune.storage.provenance import Provenance, trace
 from spurprune.storage.words import VIEWS
 from spurprune.training import head_files
 from spurprune.training.refinement import Head, Request, complete_options
@@ -33,7 +33,7 @@ def run(
     source: str | None,
     repeats: Sequence[int],
     outputs: Mapping[str, Path],
-    provenance: tables.Provenance,
+    provenance: Provenance,
 ) -> None:
     """Refine every repeat's last layer and write its predictions of validation and test samples, in the views that the embedding holds.
 
@@ -65,7 +65,7 @@ def run(
             seen = embeddings.read(inputs["embedding"], repeat)
             where = f"{provenance.setting}, repeat {repeat}"
             train_id = one.sample_id[one.rows("train")]
-            weight = tables.values_of(weights, "weight", repeat, train_id, str(inputs["plan"]))
+            weight = columns.values_of(weights, "weight", repeat, train_id, str(inputs["plan"]))
             request = _request(seen, one, weight, samples.grouping, options, where, str(inputs["embedding"]))
             heads[repeat] = kind.refine(request)
             for split in ("validation", "test"):
@@ -93,7 +93,7 @@ def _request(
     for split in ("train", "validation"):
         of_setting = samples.rows(split)
         of_embedding = seen.rows(split, NATURAL)
-        position = tables.positions_of(samples.sample_id[of_setting], seen.sample_id[of_embedding])
+        position = columns.positions_of(samples.sample_id[of_setting], seen.sample_id[of_embedding])
         if position is None:
             raise DataError(f"{path} holds other samples than repeat {samples.repeat}'s {split} split; delete the file and rerun.")
         found.append(of_embedding[position])

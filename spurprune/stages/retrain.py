@@ -19,9 +19,9 @@ from spurprune.errors import DataError, TrainingError
 from spurprune.evaluation.choices import read_selection
 from spurprune.machine.logs import Progress
 from spurprune.models.network import Network
-from spurprune.storage import schemas, tables
-from spurprune.storage.provenance import trace
-from spurprune.storage.tables import labels, to_numpy
+from spurprune.storage import columns, schemas, tables
+from spurprune.storage.columns import labels, to_numpy
+from spurprune.storage.provenance import Provenance, trace
 from spurprune.storage.words import SPLITS, VIEWS
 from spurprune.training import kept
 from spurprune.training.checkpoints import JobCheckpoints, Record
@@ -43,7 +43,7 @@ def run(
     threads: int,
     repeats_at_once: int,
     outputs: Mapping[str, Path],
-    provenance: tables.Provenance,
+    provenance: Provenance,
 ) -> None:
     """Train every repeat on its plan's weights and write predictions of validation and test, and the history.
 
@@ -97,7 +97,7 @@ class _Plan:
 
     def weight(self, repeat: int, sample_id: np.ndarray) -> np.ndarray:
         """Return the weights of one repeat's training samples, float32 [N], in the order of ``sample_id``."""
-        return tables.values_of(self.weights, "weight", repeat, sample_id, str(self.path))
+        return columns.values_of(self.weights, "weight", repeat, sample_id, str(self.path))
 
 
 def _read_plan(path: Path) -> _Plan:

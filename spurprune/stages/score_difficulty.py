@@ -15,8 +15,8 @@ from spurprune.difficulty.ranks import ranks, ranks_within
 from spurprune.difficulty.recorded import Recorded, origin_of
 from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
-from spurprune.storage.provenance import trace
-from spurprune.storage.tables import rows_of, to_numpy
+from spurprune.storage.columns import rows_of, to_numpy
+from spurprune.storage.provenance import Provenance, trace
 
 
 def run(
@@ -28,7 +28,7 @@ def run(
     epochs: str | Sequence[int],
     repeats: Sequence[int],
     output: Path,
-    provenance: tables.Provenance,
+    provenance: Provenance,
 ) -> None:
     """Score every training sample of every repeat: mean over reference seeds, per-seed columns, ranks overall and within the class.
 

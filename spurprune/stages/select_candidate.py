@@ -17,7 +17,7 @@ from spurprune.evaluation.selection import Candidate, check_comparable, choose, 
 from spurprune.machine.logs import log
 from spurprune.storage import schemas, tables
 from spurprune.storage.files import write_text
-from spurprune.storage.provenance import combine
+from spurprune.storage.provenance import Provenance, combine
 
 
 def run(
@@ -26,7 +26,7 @@ def run(
     method: Mapping[str, Any],
     names: Mapping[str, str],
     outputs: Mapping[str, Path],
-    provenance: tables.Provenance,
+    provenance: Provenance,
 ) -> None:
     """Write which candidate was chosen: alone, and with every candidate's validation metric.
 

@@ -8,16 +8,14 @@ from spurprune.dag import plugins
 from spurprune.evaluation.frame import read_metrics
 from spurprune.storage import schemas, tables
 from spurprune.storage.files import write_text
-from spurprune.storage.provenance import combine
+from spurprune.storage.provenance import Provenance, combine
 from spurprune.storage.tidy import to_csv
 from spurprune.tables.report import Scored, Sources, to_markdown
 
 READ = {"metrics": schemas.METRICS, "difficulty": schemas.DIFFICULTY}
 
 
-def run(
-    *, inputs: Mapping[str, Sequence[Path]], table: Mapping[str, Any], outputs: Mapping[str, Path], provenance: tables.Provenance
-) -> None:
+def run(*, inputs: Mapping[str, Sequence[Path]], table: Mapping[str, Any], outputs: Mapping[str, Path], provenance: Provenance) -> None:
     """Write a table; ``table`` holds its ``kind``, its ``title``, and the options of the kind.
 
     ``inputs`` maps what the kind reads (metrics, difficulty) to files, in any order; ``outputs`` names the paths csv and markdown. Raises

@@ -15,7 +15,7 @@ from spurprune.machine.logs import Progress
 from spurprune.methods.erm import Method
 from spurprune.models.network import Network
 from spurprune.storage import schemas, tables
-from spurprune.storage.provenance import trace
+from spurprune.storage.provenance import Provenance, trace
 from spurprune.training import visits
 from spurprune.training.augment import augment
 from spurprune.training.checkpoints import JobCheckpoints, Record
@@ -35,7 +35,7 @@ def run(
     threads: int,
     repeats_at_once: int,
     output: Path,
-    provenance: tables.Provenance,
+    provenance: Provenance,
 ) -> None:
     """Train ``recipe["seeds"]`` reference runs for every repeat and write their dynamics at the epochs to record.
 

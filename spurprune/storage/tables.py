@@ -17,13 +17,11 @@ import pyarrow.parquet as pq
 
 from spurprune.errors import DataError, first_sentence
 from spurprune.storage import contents, layout, provenance
-from spurprune.storage.columns import labels, positions_of, rows_of, to_numpy, values_of
+from spurprune.storage.columns import rows_of, to_numpy
 from spurprune.storage.digests import crc_of
 from spurprune.storage.files import replacing
 from spurprune.storage.provenance import Origin, Provenance
 from spurprune.storage.schemas import TableSchema
-
-__all__ = ["Provenance", "labels", "positions_of", "rows_of", "to_numpy", "values_of"]
 
 METADATA_KEY = b"spurprune"
 ROWS_IN_PART = 1 << 20

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from spurprune.errors import DataError
 from spurprune.storage import array_files
-from spurprune.storage.tables import Provenance
+from spurprune.storage.provenance import Provenance
 from spurprune.training.refinement import Head
 
 PARTS = ("weight", "bias")

@@ -16,7 +16,7 @@ from spurprune.data.grouping import WITHOUT_WITH, Attribute
 from spurprune.data.inputs import Manifest, content_of, local_inputs, open_inputs, read_manifest, write_inputs, write_manifest
 from spurprune.evaluation.choices import Choice, read_selection, write_selection
 from spurprune.models.networks import mlp
-from spurprune.storage.tables import Provenance
+from spurprune.storage.provenance import Provenance
 from spurprune.training import data, head_files, kept
 from spurprune.training.checkpoints import JobCheckpoints, TrainingState
 from spurprune.training.refinement import Head

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spurprune.errors import DataError
-from spurprune.storage import provenance, schemas, tables
+from spurprune.storage import columns, provenance, schemas, tables
 from spurprune.storage.schemas import TableSchema
 from tests.robustness.changes import Change
 
@@ -50,7 +50,7 @@ def repeats_exchanged(table: pa.Table, rng: np.random.Generator) -> tuple[pa.Tab
     """Exchange two repeats, or give the only one another number."""
     if "repeat" not in table.column_names:
         return row_dropped(table, rng)
-    repeat = tables.to_numpy(table.column("repeat"))
+    repeat = columns.to_numpy(table.column("repeat"))
     first, last = repeat.min(), repeat.max()
     changed = np.where(repeat == first, last, np.where(repeat == last, first, repeat)) if first != last else repeat + 1
     place = table.column_names.index("repeat")

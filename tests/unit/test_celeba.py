@@ -22,7 +22,8 @@ from spurprune.data.registry import registry
 from spurprune.errors import DataError
 from spurprune.stages import prepare_inputs, prepare_splits
 from spurprune.storage import schemas, tables
-from spurprune.storage.tables import Provenance, to_numpy
+from spurprune.storage.columns import labels, to_numpy
+from spurprune.storage.provenance import Provenance
 
 # The forty names in their official order.
 HEADER = (
@@ -370,7 +371,7 @@ def test_the_papers_subset_of_the_real_lists(tmp_path: Path, root: Path) -> None
         pytest.skip("SPURPRUNE_CELEBA does not name the folder that holds list_attr_celeba.txt and list_eval_partition.txt")
     lists = celeba_release.read_lists(Path(source), "celeba")
     male, glasses = lists.attributes["Male"], lists.attributes["Eyeglasses"]
-    columns = {"sample_id": np.arange(len(male)), "split": tables.labels(lists.split, celeba_release.SPLITS), "label": male}
+    columns = {"sample_id": np.arange(len(male)), "split": labels(lists.split, celeba_release.SPLITS), "label": male}
     base, manifest = tmp_path / "base.parquet", tmp_path / "manifest.json"
     tables.write(base, pa.table(columns | {"attribute_eyeglasses": glasses, "key": lists.names}), schemas.BASE, PROVENANCE)
     write_manifest(manifest, manifest_of(lists.split_counts()))

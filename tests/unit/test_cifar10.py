@@ -11,7 +11,7 @@ import pytest
 
 from spurprune.data.datasets import cifar10
 from spurprune.errors import DataError
-from spurprune.storage import schemas, tables
+from spurprune.storage import columns, schemas, tables
 
 BATCH = 20  # two images per class in each file of the miniature
 
@@ -42,7 +42,7 @@ def test_images_come_channel_by_channel_in_the_order_of_the_files(release: Path)
     last = pickle.loads((release / "cifar-10-batches-py" / "test_batch").read_bytes())
     assert (raw.inputs[100:] == last[b"data"].reshape(BATCH, 3, 32, 32)).all()
     base = tables.conform(raw.base, schemas.BASE, "base")
-    assert tables.to_numpy(base.column("split")).tolist() == ["train"] * 100 + ["test"] * 20
+    assert columns.to_numpy(base.column("split")).tolist() == ["train"] * 100 + ["test"] * 20
     assert base.column("key")[101].as_py() == "test_batch[1]"
     assert raw.split_counts == {"train": 100, "validation": 0, "test": 20}
 

@@ -10,7 +10,7 @@ import pytest
 from spurprune.data.datasets import cifar10, cifar10_scenes
 from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
-from spurprune.storage.tables import to_numpy
+from spurprune.storage.columns import to_numpy
 
 BATCH = 80  # eight images per class in each file of the miniature
 COUNTS = {"train": ((9, 1), (1, 9)), "validation": ((2, 2), (2, 2)), "test": ((2, 2), (2, 2))}

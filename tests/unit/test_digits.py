@@ -13,7 +13,7 @@ from spurprune.data.division import stratified_split
 from spurprune.data.raw import RawDataset
 from spurprune.data.registry import registry
 from spurprune.errors import DataError
-from spurprune.storage import contents, schemas, tables
+from spurprune.storage import columns, contents, schemas, tables
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +23,9 @@ def raw() -> RawDataset:
 
 def test_counts_are_those_of_the_release(raw: RawDataset) -> None:
     assert raw.inputs.shape == (1797, 1, 8, 8) and raw.inputs.dtype == np.uint8
-    split = tables.to_numpy(raw.base.column("split"))
+    split = columns.to_numpy(raw.base.column("split"))
     assert {name: int((split == name).sum()) for name in raw.split_counts} == {"train": 1200, "validation": 200, "test": 397}
-    label = tables.to_numpy(raw.base.column("label"))
+    label = columns.to_numpy(raw.base.column("label"))
     assert tuple(np.bincount(label)) == digits.CLASS_COUNTS
     assert np.bincount(label[split == "train"]).tolist() == registry()["digits"].train_class_counts
     for name, count in raw.split_counts.items():
@@ -40,7 +40,7 @@ def test_pixels_are_those_of_scikit_learn_stretched_to_a_byte(raw: RawDataset) -
     source = load_digits()
     assert np.array_equal(np.rint(raw.inputs[:, 0] / 255 * 16), source.images)
     assert raw.inputs.max() == 255 and raw.inputs.min() == 0
-    assert np.array_equal(tables.to_numpy(raw.base.column("label")), source.target)
+    assert np.array_equal(columns.to_numpy(raw.base.column("label")), source.target)
 
 
 def test_the_split_is_the_same_every_time(raw: RawDataset) -> None:

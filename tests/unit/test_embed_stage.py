@@ -25,7 +25,8 @@ from spurprune.models.network import Network
 from spurprune.models.networks import small_cnn
 from spurprune.stages import embed, refine, retrain
 from spurprune.storage import schemas, tables, tensor_files
-from spurprune.storage.tables import Provenance, labels, rows_of, to_numpy
+from spurprune.storage.columns import labels, rows_of, to_numpy
+from spurprune.storage.provenance import Provenance
 from spurprune.training.data import Data
 from spurprune.training.observe import embed as embed_samples
 from spurprune.training.observe import observe

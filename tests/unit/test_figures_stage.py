@@ -15,9 +15,10 @@ from spurprune.data.samples import Samples
 from spurprune.errors import DataError
 from spurprune.stages import plot
 from spurprune.storage import schemas, tables
+from spurprune.storage.provenance import Provenance
 from tests.reporting import grouping
 
-PROVENANCE = tables.Provenance({"setting": "fives", "block": "000-001"}, "1.0+code", "config")
+PROVENANCE = Provenance({"setting": "fives", "block": "000-001"}, "1.0+code", "config")
 FIVES = {
     "description": "Line on fives",
     "source": "5",

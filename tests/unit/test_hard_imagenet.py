@@ -20,7 +20,8 @@ from spurprune.data.registry import registry
 from spurprune.errors import DataError
 from spurprune.stages import evaluate, prepare_inputs, prepare_splits
 from spurprune.storage import schemas, tables
-from spurprune.storage.tables import Provenance, labels, to_numpy
+from spurprune.storage.columns import labels, to_numpy
+from spurprune.storage.provenance import Provenance
 
 SIDE = 16
 PROVENANCE = Provenance({"setting": "hard-imagenet"}, "0+code", "config")

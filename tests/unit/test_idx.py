@@ -15,7 +15,7 @@ from spurprune.data.datasets import fashion_mnist, mnist
 from spurprune.data.formats import idx
 from spurprune.data.registry import registry
 from spurprune.errors import DataError
-from spurprune.storage import schemas, tables
+from spurprune.storage import columns, schemas, tables
 
 COUNTS = {"train": (3, 2, 4), "test": (1, 1, 2)}  # of a miniature with three classes
 TRAIN_LABELS = "train-labels-idx1-ubyte"
@@ -64,7 +64,7 @@ def test_images_come_in_the_order_of_the_files(
     assert raw.inputs.shape == (13, 1, 28, 28) and raw.inputs.dtype == np.uint8
     assert raw.inputs[:, 0, 5, 7].tolist() == [*range(9), *range(4)]
     base = tables.conform(raw.base, schemas.BASE, "base")
-    assert tables.to_numpy(base.column("split")).tolist() == ["train"] * 9 + ["test"] * 4
+    assert columns.to_numpy(base.column("split")).tolist() == ["train"] * 9 + ["test"] * 4
     assert base.column("label").to_pylist() == [0, 0, 0, 1, 1, 2, 2, 2, 2, 0, 1, 2, 2]
     assert [base.column("key")[i].as_py() for i in (8, 9)] == ["train-images-idx3-ubyte[8]", "t10k-images-idx3-ubyte[0]"]
     assert raw.split_counts == {"train": 9, "validation": 0, "test": 4}

@@ -15,7 +15,7 @@ from spurprune.data.datasets import multinli
 from spurprune.data.raw import RawDataset
 from spurprune.data.registry import registry
 from spurprune.errors import DataError
-from spurprune.storage import schemas, tables
+from spurprune.storage import columns, schemas, tables
 from tests.wordpiece import VOCABULARY, save
 
 UNDECIDED = "-"
@@ -72,7 +72,7 @@ def write_metadata(folder: Path, label: list[int], row: list[int] = JOINED, nega
 
 
 def column(raw: RawDataset, name: str) -> list[Any]:
-    return tables.to_numpy(tables.conform(raw.base, schemas.BASE, "base").column(name)).tolist()
+    return columns.to_numpy(tables.conform(raw.base, schemas.BASE, "base").column(name)).tolist()
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from spurprune.data.samples import Samples
 from spurprune.difficulty.recorded import SHARED_REPEAT
 from spurprune.errors import DataError, PlanError
 from spurprune.stages import partition, prune_metadata
-from spurprune.storage import contents, schemas, tables
-from spurprune.storage.tables import Provenance, to_numpy
+from spurprune.storage import columns, contents, schemas, tables
+from spurprune.storage.columns import to_numpy
+from spurprune.storage.provenance import Provenance
 
 PROVENANCE = Provenance({"setting": "birds", "block": "000-001"}, "0+code", "config")
 REPEATS = [0, 1]
@@ -81,7 +82,7 @@ def divide(samples: Path, block: dict[str, Any], dynamics: Path | None = None) -
 
 def parts_of(path: Path, repeat: int = 0) -> list[int]:
     """The part of every training sample, in the order above."""
-    found: list[int] = tables.values_of(tables.read(path, schemas.PARTITION), "part", repeat, SAMPLE_ID[:TRAIN], str(path)).tolist()
+    found: list[int] = columns.values_of(tables.read(path, schemas.PARTITION), "part", repeat, SAMPLE_ID[:TRAIN], str(path)).tolist()
     return found
 
 
@@ -105,7 +106,7 @@ def weigh(samples: Path, plan: str, division: Path | None, repeats: Sequence[int
         provenance=PROVENANCE,
     )
     table = tables.read(output, schemas.PLAN)
-    weight = tables.values_of(table, "weight", 0, SAMPLE_ID[:TRAIN], str(output))
+    weight = columns.values_of(table, "weight", 0, SAMPLE_ID[:TRAIN], str(output))
     return weight, table, tables.read_metadata(output, schemas.PLAN)
 
 

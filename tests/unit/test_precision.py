@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 from spurprune.data.datasets import digits
 from spurprune.methods.erm import Method
 from spurprune.models.networks import small_cnn
-from spurprune.storage.tables import to_numpy
+from spurprune.storage.columns import to_numpy
 from spurprune.training.data import Data, Pixels, load
 from spurprune.training.loop import Training, fit, initialise
 from spurprune.training.observe import dynamics_of, observe

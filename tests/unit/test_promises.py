@@ -20,7 +20,8 @@ from spurprune.errors import DataError, PlanError
 from spurprune.evaluation.missing import Missing, joined, reason_in
 from spurprune.stages import evaluate, prepare_splits, prune_metadata
 from spurprune.storage import schemas, tables
-from spurprune.storage.tables import Provenance, labels
+from spurprune.storage.columns import labels
+from spurprune.storage.provenance import Provenance
 
 PROVENANCE = Provenance({"setting": "birds", "block": "000-000"}, "0+code", "config")
 CLASSES = ("landbird", "waterbird")

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from spurprune.errors import DataError
-from spurprune.storage import layout, provenance, schemas, tables
+from spurprune.storage import columns, layout, provenance, schemas, tables
 from spurprune.storage.provenance import Origin, Provenance, combine, trace
 
 HERE = {"setting": "digits", "block": "000-001"}
@@ -139,7 +139,7 @@ def test_a_file_made_by_other_code_than_the_current_is_refused(assert_one_senten
 
 def test_a_file_in_the_results_folder_must_lie_where_it_belongs(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
     table = pa.table(
-        {"repeat": np.zeros(2, np.int16), "sample_id": [0, 1], "weight": [1.0, 1.0], "reason": tables.labels(["kept"] * 2, ("kept",))}
+        {"repeat": np.zeros(2, np.int16), "sample_id": [0, 1], "weight": [1.0, 1.0], "reason": columns.labels(["kept"] * 2, ("kept",))}
     )
     path = tmp_path / "results/settings/digits/plans/none/000-000.parquet"
     place = {"setting": "digits", "plan": "none", "block": "000-000"}

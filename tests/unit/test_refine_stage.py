@@ -18,7 +18,8 @@ from spurprune.errors import ConfigError, DataError
 from spurprune.evaluation.choices import Choice, write_selection
 from spurprune.stages import refine
 from spurprune.storage import array_files, schemas, tables
-from spurprune.storage.tables import Provenance, labels, rows_of, to_numpy
+from spurprune.storage.columns import labels, rows_of, to_numpy
+from spurprune.storage.provenance import Provenance
 from spurprune.training import head_files
 
 PROVENANCE = Provenance({"setting": "shapes", "block": "000-001"}, "0+code", "config")

@@ -18,7 +18,8 @@ from spurprune.errors import ConfigError, DataError, SpurpruneError, TrainingErr
 from spurprune.evaluation.choices import Choice, write_selection
 from spurprune.stages import retrain
 from spurprune.storage import contents, schemas, tables
-from spurprune.storage.tables import Provenance, to_numpy
+from spurprune.storage.columns import labels, to_numpy
+from spurprune.storage.provenance import Provenance
 from spurprune.storage.words import SPLITS
 from tests.recipes import TRAINING
 
@@ -55,7 +56,7 @@ class Site:
             "repeat": np.zeros(len(ids), dtype=np.int16),
             "sample_id": ids,
             "weight": weight.astype(np.float32),
-            "reason": tables.labels(["kept"] * len(ids), ["kept"]),
+            "reason": labels(["kept"] * len(ids), ["kept"]),
         }
         provenance = Provenance(
             {"setting": "pets", "block": "000-000"}, "0+code", "config", notes={"visits": "exact"} if notes is None else notes

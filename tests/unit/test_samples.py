@@ -15,6 +15,7 @@ from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
 from spurprune.data.samples import Samples
 from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
+from spurprune.storage.provenance import Provenance
 from spurprune.storage.words import SPLITS
 
 LABEL = np.array([0, 0, 1, 1, 2, 2], dtype=np.int16)
@@ -112,8 +113,8 @@ def test_hold_out_moves_a_share_of_every_class(share: float, sizes: list[int], o
     assert np.array_equal(result, sampling.hold_out(label, split, share))
 
 
-def provenance() -> tables.Provenance:
-    return tables.Provenance({"setting": "setting", "block": "003-007"}, "1", "2", notes={"draw": "fixed"})
+def provenance() -> Provenance:
+    return Provenance({"setting": "setting", "block": "003-007"}, "1", "2", notes={"draw": "fixed"})
 
 
 def test_samples_and_their_grouping_survive_the_file(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from spurprune.evaluation.missing import Missing
 from spurprune.evaluation.selection import RULES, Candidate, check_comparable, choose, mean_value, tie
 from spurprune.stages import select_candidate
 from spurprune.storage import schemas, tables
-from spurprune.storage.tables import Provenance
+from spurprune.storage.provenance import Provenance
 
 PROVENANCE = Provenance({"setting": "digits-test"}, "0+code", "config")
 NAMES = {"setting": "digits-test", "method": "dfr"}

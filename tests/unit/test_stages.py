@@ -29,8 +29,9 @@ from spurprune.stages import (
     score_difficulty,
     train_reference,
 )
-from spurprune.storage import contents, schemas, tables
-from spurprune.storage.tables import Provenance, to_numpy
+from spurprune.storage import columns, contents, schemas, tables
+from spurprune.storage.columns import to_numpy
+from spurprune.storage.provenance import Provenance
 from spurprune.training.data import Pixels, load
 from spurprune.training.observe import observe
 
@@ -792,7 +793,7 @@ def test_predictions_that_are_missing_or_not_finite_are_refused(
         assert f"{length} logits, but there are 10 classes" in refused(DataError, action, assert_one_sentence)
     train = samples_of(folder.samples)[0]
     extra = table.slice(0, 1).set_column(1, "sample_id", pa.array([train.sample_id[train.rows("train")][0]]))
-    extra = extra.set_column(2, "split", tables.labels(["train"], ("train",))).cast(table.schema)
+    extra = extra.set_column(2, "split", columns.labels(["train"], ("train",))).cast(table.schema)
     tables.write(damaged, pa.concat_tables([table, extra]).unify_dictionaries(), schemas.PREDICTIONS, PROVENANCE)
     assert "predictions of repeat 0 that were not asked for" in refused(DataError, action, assert_one_sentence)
     logits = table.column("logits").to_pylist()

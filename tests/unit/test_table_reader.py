@@ -17,7 +17,7 @@ from spurprune.data.readers import table
 from spurprune.errors import DataError
 from spurprune.stages import prepare_inputs
 from spurprune.storage import schemas, tables
-from spurprune.storage.tables import Provenance
+from spurprune.storage.provenance import Provenance
 
 PROVENANCE = Provenance({"setting": "own"}, "0+code", "config")
 ROWS: list[dict[str, Any]] = [

@@ -10,8 +10,9 @@ import pytest
 
 from spurprune.errors import DataError
 from spurprune.storage import contents, schemas, tables
+from spurprune.storage.columns import labels, rows_of, to_numpy, values_of
+from spurprune.storage.provenance import Provenance
 from spurprune.storage.schemas import TableSchema
-from spurprune.storage.tables import Provenance
 
 PROVENANCE = Provenance(
     {"setting": "digits", "block": "000-004"}, "0.1.0+abc", "0123", (0, 1, 2), counts={"train": 3}, notes={"plan": "none"}
@@ -23,7 +24,7 @@ def plan_table(**changes: object) -> pa.Table:
         "repeat": np.zeros(3, dtype=np.int16),
         "sample_id": np.arange(3),
         "weight": np.ones(3, dtype=np.float32),
-        "reason": tables.labels(["kept", "kept", "pruned"], ("kept", "pruned")),
+        "reason": labels(["kept", "kept", "pruned"], ("kept", "pruned")),
     }
     return pa.table({name: value for name, value in (columns | changes).items() if value is not None})
 
@@ -138,7 +139,7 @@ def test_damaged_data_under_an_intact_footer_is_refused(tmp_path: Path, assert_o
         repeat=np.zeros(many, dtype=np.int16),
         sample_id=np.random.default_rng(0).permutation(many),
         weight=np.ones(many, dtype=np.float32),
-        reason=tables.labels(np.zeros(many, dtype=np.int8), ("kept", "pruned")),
+        reason=labels(np.zeros(many, dtype=np.int8), ("kept", "pruned")),
     )
     tables.write(path, table, schemas.PLAN, PROVENANCE)
     content = bytearray(path.read_bytes())
@@ -206,7 +207,7 @@ def test_starred_columns_stand_for_any_number() -> None:
     assert schema.may_be_null("attribute_line") and not schema.may_be_null("label")
     columns = {
         "sample_id": pa.array([0, 1]),
-        "split": tables.labels(["train", "test"], ("train", "test")),
+        "split": labels(["train", "test"], ("train", "test")),
         "label": pa.array([0, 1], pa.int16()),
         "key": ["a", "b"],
     }
@@ -233,7 +234,7 @@ def test_rows_that_share_a_key_are_refused(assert_one_sentence: Callable[[str], 
 
 def test_unique_keys_may_be_dictionary_encoded_and_chunked(assert_one_sentence: Callable[[str], None]) -> None:
     def one(view: str) -> pa.Table:
-        return pa.table({"sample_id": [1], "view": tables.labels([view], ("natural", "featured"))})
+        return pa.table({"sample_id": [1], "view": labels([view], ("natural", "featured"))})
 
     schema = TableSchema("predictions", 1, {}, ("sample_id", "view"), ())
     contents.require_unique(pa.concat_tables([one("natural"), one("featured")]), schema, "here")
@@ -244,26 +245,26 @@ def test_unique_keys_may_be_dictionary_encoded_and_chunked(assert_one_sentence: 
 def test_labels_come_from_values_or_codes() -> None:
     names = ("train", "validation", "test")
     for values in (["test", "train"], np.array(["test", "train"], dtype=object), np.array([2, 0])):
-        column = tables.labels(values, names)
+        column = labels(values, names)
         assert column.type == pa.dictionary(pa.int8(), pa.string())
-        assert tables.to_numpy(column).tolist() == ["test", "train"]
+        assert to_numpy(column).tolist() == ["test", "train"]
     with pytest.raises(KeyError):
-        tables.labels(["training"], names)
+        labels(["training"], names)
 
 
 def test_dictionary_columns_become_words_whatever_their_chunks() -> None:
-    one, other = (tables.labels(words, names) for words, names in ((["a", "b", "a"], ("a", "b")), (["c", "a"], ("c", "a"))))
-    assert tables.to_numpy(one).tolist() == ["a", "b", "a"]
-    assert tables.to_numpy(pa.chunked_array([one, other])).tolist() == ["a", "b", "a", "c", "a"]
-    assert tables.to_numpy(pa.chunked_array([one]).slice(1, 2)).tolist() == ["b", "a"]
-    assert tables.to_numpy(pa.array(["a", None], pa.dictionary(pa.int8(), pa.string()))).tolist() == ["a", None]
-    assert tables.to_numpy(one.slice(0, 0)).tolist() == [] == tables.to_numpy(pa.chunked_array([], one.type)).tolist()
+    one, other = (labels(words, names) for words, names in ((["a", "b", "a"], ("a", "b")), (["c", "a"], ("c", "a"))))
+    assert to_numpy(one).tolist() == ["a", "b", "a"]
+    assert to_numpy(pa.chunked_array([one, other])).tolist() == ["a", "b", "a", "c", "a"]
+    assert to_numpy(pa.chunked_array([one]).slice(1, 2)).tolist() == ["b", "a"]
+    assert to_numpy(pa.array(["a", None], pa.dictionary(pa.int8(), pa.string()))).tolist() == ["a", None]
+    assert to_numpy(one.slice(0, 0)).tolist() == [] == to_numpy(pa.chunked_array([], one.type)).tolist()
 
 
 def test_arrays_of_columns_may_be_changed_without_changing_the_table() -> None:
     column = pa.array([1, 2, 3])
     for given in (column, pa.chunked_array([column]), pa.chunked_array([column, column])):
-        tables.to_numpy(given)[0] = 9
+        to_numpy(given)[0] = 9
         assert given[0].as_py() == 1
 
 
@@ -272,16 +273,16 @@ def test_rows_of_one_repeat_keep_their_order(repeats: list[int]) -> None:
     table = pa.table({"repeat": np.array(repeats, dtype=np.int16), "sample_id": [7, 5, 9, 6]})
     for repeat in (0, 1, 2):
         expected = [i for r, i in zip(repeats, (7, 5, 9, 6), strict=True) if r == repeat]
-        assert tables.rows_of(table, repeat).column("sample_id").to_pylist() == expected
+        assert rows_of(table, repeat).column("sample_id").to_pylist() == expected
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 1, 0, 2]])
 def test_values_are_lined_up_with_the_samples(order: list[int], assert_one_sentence: Callable[[str], None]) -> None:
     ids = np.array([7, 5, 9, 6])
     table = pa.table({"repeat": np.array([0, 0, 0, 0, 1], dtype=np.int16), "sample_id": [7, 5, 9, 6, 7], "rank": [70, 50, 90, 60, -1]})
-    assert tables.values_of(table, "rank", 0, ids[order], "here").tolist() == (ids[order] * 10).tolist()
+    assert values_of(table, "rank", 0, ids[order], "here").tolist() == (ids[order] * 10).tolist()
     for other in (ids[order][:3], np.array([7, 5, 9, 8]), np.array([7, 5, 9, 6, 4])):
-        text = refused(lambda other=other: tables.values_of(table, "rank", 0, other, "here"), assert_one_sentence)
+        text = refused(lambda other=other: values_of(table, "rank", 0, other, "here"), assert_one_sentence)
         assert text.startswith("here holds other samples than repeat 0's training split")
 
 

@@ -19,6 +19,7 @@ from spurprune.evaluation.published import table_1
 from spurprune.stages import tabulate
 from spurprune.storage import schemas, tables
 from spurprune.storage.canonical import canonical
+from spurprune.storage.provenance import Provenance
 from spurprune.tables.kinds import benchmark
 from spurprune.tables.report import Report, Sources
 
@@ -205,12 +206,12 @@ def test_the_stage_writes_both_files(tmp_path: Path) -> None:
     paths = []
     for number, run in enumerate(RUNS):
         paths.append(tmp_path / f"{number}.parquet")
-        tables.write(paths[-1], metrics_table(run), schemas.METRICS, tables.Provenance({"setting": run[0]}, "0", "0"))
+        tables.write(paths[-1], metrics_table(run), schemas.METRICS, Provenance({"setting": run[0]}, "0", "0"))
     tabulate.run(
         inputs={"metrics": paths},
         table=options(),
         outputs={"csv": tmp_path / "a.csv", "markdown": tmp_path / "a.md"},
-        provenance=tables.Provenance({}, "0", "0"),
+        provenance=Provenance({}, "0", "0"),
     )
     rows = list(csv.DictReader((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()))
     assert len(rows) == 2 * 7 * 3

@@ -16,6 +16,7 @@ from spurprune.errors import DataError
 from spurprune.evaluation.frame import Metrics
 from spurprune.stages import tabulate
 from spurprune.storage import schemas, tables
+from spurprune.storage.provenance import Provenance
 from spurprune.storage.tidy import to_csv
 from spurprune.tables.kinds import summary
 from spurprune.tables.report import Report, Sources, to_markdown
@@ -234,12 +235,12 @@ def test_the_stage_writes_equal_bytes_from_equal_metrics(tmp_path: Path) -> None
     paths = []
     for number, run in enumerate(VALUES):
         paths.append(tmp_path / f"{number}.parquet")
-        tables.write(paths[-1], metrics_table(run), schemas.METRICS, tables.Provenance({"setting": run[0]}, "0", "0"))
+        tables.write(paths[-1], metrics_table(run), schemas.METRICS, Provenance({"setting": run[0]}, "0", "0"))
     options = {"kind": "summary", "title": "Digits"}
     written = []
     for name, order in (("a", paths), ("b", paths[::-1])):
         outputs = {"csv": tmp_path / f"{name}.csv", "markdown": tmp_path / f"{name}.md"}
-        tabulate.run(inputs={"metrics": order}, table=options, outputs=outputs, provenance=tables.Provenance({}, "0", "0"))
+        tabulate.run(inputs={"metrics": order}, table=options, outputs=outputs, provenance=Provenance({}, "0", "0"))
         written.append(((tmp_path / f"{name}.csv").read_bytes(), (tmp_path / f"{name}.md").read_bytes()))
     assert written[0] == written[1]
     rows = list(csv.DictReader((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()))
@@ -253,6 +254,6 @@ def test_a_damaged_input_is_named(tmp_path: Path) -> None:
     outputs = {"csv": tmp_path / "a.csv", "markdown": tmp_path / "a.md"}
     with pytest.raises(DataError, match=r"metrics\.parquet is damaged"):
         tabulate.run(
-            inputs={"metrics": [path]}, table={"kind": "summary", "title": "T"}, outputs=outputs, provenance=tables.Provenance({}, "0", "0")
+            inputs={"metrics": [path]}, table={"kind": "summary", "title": "T"}, outputs=outputs, provenance=Provenance({}, "0", "0")
         )
     assert not (tmp_path / "a.csv").exists()

@@ -17,8 +17,9 @@ from spurprune.data.samples import Samples, read
 from spurprune.errors import ConfigError, DataError
 from spurprune.models.networks import bert
 from spurprune.stages import prepare_inputs, prepare_splits, prune_metadata, retrain, score_difficulty, train_reference
-from spurprune.storage import schemas, tables
-from spurprune.storage.tables import Provenance, to_numpy
+from spurprune.storage import columns, schemas, tables
+from spurprune.storage.columns import to_numpy
+from spurprune.storage.provenance import Provenance
 from tests.wordpiece import VOCABULARY, save
 
 LENGTH, PAIRS, CARRIERS = 12, 60, 4
@@ -204,7 +205,7 @@ def test_the_network_learns_from_carriers_with_the_phrase(folder: Path, monkeypa
     train(folder, "watched", setting(folder / "encoder"))
     one = samples(folder)
     rows = one.rows("train")
-    weight = tables.values_of(
+    weight = columns.values_of(
         tables.read(folder / "plan", schemas.PLAN, ["repeat", "sample_id", "weight"]), "weight", 0, one.sample_id[rows], "plan"
     )
     array = np.load(folder / "inputs.npy")

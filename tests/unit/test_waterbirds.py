@@ -18,7 +18,8 @@ from spurprune.data.samples import grouping_of
 from spurprune.errors import DataError
 from spurprune.stages import prepare_inputs, prepare_splits
 from spurprune.storage import schemas, tables
-from spurprune.storage.tables import Provenance, to_numpy
+from spurprune.storage.columns import to_numpy
+from spurprune.storage.provenance import Provenance
 
 SIDE = 16
 PROVENANCE = Provenance({"setting": "waterbirds"}, "0+code", "config")

@@ -5,7 +5,7 @@ from pathlib import Path
 from spurprune.machine.logs import stage_log
 from spurprune.stages import plot
 from spurprune.storage.escaping import revived
-from spurprune.storage.tables import Provenance
+from spurprune.storage.provenance import Provenance
 
 with stage_log(snakemake.log[0], "plot"):
     plot.run(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from spurprune.machine.logs import stage_log
 from spurprune.stages import prepare_splits
-from spurprune.storage.tables import Provenance
+from spurprune.storage.provenance import Provenance
 
 with stage_log(snakemake.log[0], "prepare_splits"):
     prepare_splits.run(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from spurprune.machine.logs import stage_log
 from spurprune.stages import prune_metadata
-from spurprune.storage.tables import Provenance
+from spurprune.storage.provenance import Provenance
 
 paths = {name: Path(path) for name, path in snakemake.input.items()}
 with stage_log(snakemake.log[0], "prune_metadata"):

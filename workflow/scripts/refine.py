@@ -8,7 +8,7 @@ from spurprune.machine.logs import stage_log
 devices.set_threads(snakemake.threads)
 with stage_log(snakemake.log[0], "refine"):
     from spurprune.stages import refine
-    from spurprune.storage.tables import Provenance
+    from spurprune.storage.provenance import Provenance
 
     refine.run(
         inputs={name: Path(path) for name, path in snakemake.input.items()},

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from spurprune.machine.logs import stage_log
 from spurprune.stages import score_difficulty
-from spurprune.storage.tables import Provenance
+from spurprune.storage.provenance import Provenance
 
 with stage_log(snakemake.log[0], "score_difficulty"):
     score_difficulty.run(

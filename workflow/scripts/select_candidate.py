@@ -5,7 +5,7 @@ from pathlib import Path
 from spurprune.config.methods import candidates
 from spurprune.machine.logs import stage_log
 from spurprune.stages import select_candidate
-from spurprune.storage.tables import Provenance
+from spurprune.storage.provenance import Provenance
 
 with stage_log(snakemake.log[0], "select_candidate"):
     method = snakemake.params.method

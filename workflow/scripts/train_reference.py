@@ -5,7 +5,7 @@ from pathlib import Path
 from spurprune.machine import devices
 from spurprune.data import inputs
 from spurprune.machine.logs import stage_log
-from spurprune.storage.tables import Provenance
+from spurprune.storage.provenance import Provenance
 
 devices.set_threads(snakemake.threads)
 paths = {name: Path(path) for name, path in snakemake.input.items()}

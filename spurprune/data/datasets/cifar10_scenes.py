@@ -16,7 +16,7 @@ from spurprune.data.datasets import cifar10
 from spurprune.data.grouping import Attribute
 from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError
-from spurprune.storage.tables import labels, to_numpy
+from spurprune.storage.columns import labels, to_numpy
 
 CLASSES = ("horse", "dog")
 ATTRIBUTES = (Attribute.of("background", ("land", "water"), "on {value}"),)

@@ -9,7 +9,7 @@ from spurprune import seeds
 from spurprune.data.division import stratified_split
 from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError
-from spurprune.storage.tables import labels
+from spurprune.storage.columns import labels
 
 # The division is ours, since the dataset has none. Validation and test are large enough to resolve one per cent.
 SPLIT_COUNTS = {"train": 1200, "validation": 200, "test": 397}

@@ -15,7 +15,7 @@ from spurprune.data.grouping import WITHOUT_WITH, Attribute
 from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError
 from spurprune.machine.logs import log
-from spurprune.storage.tables import labels
+from spurprune.storage.columns import labels
 
 # (name, folder, ImageNet's class index), in the order of the release's labels (hard_imagenet_idx.pkl).
 CLASSES = (

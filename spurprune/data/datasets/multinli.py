@@ -21,7 +21,7 @@ from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
 from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError
 from spurprune.machine.logs import log
-from spurprune.storage.tables import labels
+from spurprune.storage.columns import labels
 from spurprune.storage.words import SPLITS
 
 CLASSES = ("contradiction", "entailment", "neutral")  # the order of labels in group DRO's code; Hugging Face's is another

@@ -13,7 +13,7 @@ from spurprune.data.grouping import Attribute, Grouping
 from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError
 from spurprune.machine.logs import log
-from spurprune.storage.tables import labels
+from spurprune.storage.columns import labels
 
 FOLDER = "waterbird_complete95_forest2water2"
 CLASSES = ("landbird", "waterbird")  # the column y: 0, 1

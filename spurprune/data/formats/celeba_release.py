@@ -16,7 +16,7 @@ from spurprune.data.grouping import Attribute
 from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError
 from spurprune.machine.logs import log
-from spurprune.storage.tables import labels
+from spurprune.storage.columns import labels
 
 SPLITS = ("train", "validation", "test")  # list_eval_partition.txt codes them 0, 1, 2
 SPLIT_COUNTS = {"train": 162_770, "validation": 19_867, "test": 19_962}

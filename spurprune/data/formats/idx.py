@@ -15,7 +15,7 @@ import pyarrow as pa
 from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError, first_sentence
 from spurprune.machine.logs import log
-from spurprune.storage.tables import labels
+from spurprune.storage.columns import labels
 
 SIDE = 28  # pixels
 PREFIXES = {"train": "train", "test": "t10k"}  # of the files of each split

@@ -18,7 +18,7 @@ from spurprune.data.formats.images import ImageFiles
 from spurprune.data.grouping import Attribute
 from spurprune.data.raw import RawDataset
 from spurprune.errors import ConfigError, DataError, first_sentence
-from spurprune.storage.tables import labels
+from spurprune.storage.columns import labels
 from spurprune.storage.words import SPLITS
 
 if TYPE_CHECKING:
