@@ -89,16 +89,13 @@ class Origin:
     @property
     def key(self) -> str:
         """The file's kind and place as one text, such as ``plan block=000-004 plan=none setting=digits``."""
-        return self._key(self.keys)
+        place = self.provenance.place
+        return " ".join([self.kind, *(f"{key}={place[key]}" for key in sorted(self.keys) if place.get(key))])
 
     @property
     def code(self) -> str:
         """The hash of the code that made the file."""
         return self.provenance.code_version.rpartition("+")[2]
-
-    def _key(self, keys: Sequence[str]) -> str:
-        place = self.provenance.place
-        return " ".join([self.kind, *(f"{key}={place[key]}" for key in sorted(keys) if place.get(key))])
 
     @property
     def is_complete(self) -> bool:
@@ -110,12 +107,8 @@ class Origin:
         for key in self.keys:
             found, wanted = self.provenance.place.get(key), place.get(key)
             if found is not None and wanted is not None and found != wanted:
-                what = (
-                    f"the {key} '{found}', not of '{wanted}'"
-                    if found and wanted
-                    else f"another run (it names the {key} '{found or wanted}')"
-                )
-                raise DataError(f"{self.path} holds the {self.kind} of {what}; delete the file and rerun.")
+                names = f"'{found or 'none'}', not of '{wanted or 'none'}'"
+                raise DataError(f"{self.path} holds the {self.kind} of the {key} {names}; delete the file and rerun.")
         mine = self.provenance.repeats
         if repeats is not None and mine is not None and list(mine) != list(repeats):
             raise DataError(f"{self.path} holds the repeats {_span(mine)}, not {_span(repeats)}; delete the file and rerun.")
@@ -152,8 +145,10 @@ def combine(own: Provenance, *inputs: Origin) -> None:
     by the same code, and so must everything behind it.
     """
     trace(own, *inputs)
+    if own.mixed_code:
+        return
     made: dict[str, tuple[str, str]] = {}
-    for key, (source, path) in _merged(inputs).items() if not own.mixed_code else ():
+    for key, (source, path) in _merged(inputs).items():
         result = " ".join(part for part in key.split(" ") if not part.startswith(f"{BLOCK}="))
         code, first = made.setdefault(result, (source.code, path))
         if code != source.code:

@@ -32,7 +32,7 @@ def write(path: Path, table: pa.Table, schema: TableSchema, origin: Provenance) 
     table = conform(table, schema, str(path))
     contents.require_unique(table, schema, str(path))
     contents.require_place(table, schema, origin.place, str(path))
-    write_parts(path, (table.slice(start, ROWS_IN_PART) for start in range(0, max(1, len(table)), ROWS_IN_PART)), schema, origin)
+    _write(path, (table.slice(start, ROWS_IN_PART) for start in range(0, max(1, len(table)), ROWS_IN_PART)), schema, origin)
 
 
 def write_parts(path: Path, parts: Iterable[pa.Table], schema: TableSchema, origin: Provenance) -> None:
@@ -40,12 +40,17 @@ def write_parts(path: Path, parts: Iterable[pa.Table], schema: TableSchema, orig
 
     Each part becomes one row group. Only the rows of one part are compared with each other.
     """
+    _write(path, (conform(part, schema, str(path)) for part in parts), schema, origin)
+
+
+def _write(path: Path, parts: Iterable[pa.Table], schema: TableSchema, origin: Provenance) -> None:
+    """Write parts that conform to the schema, each as a row group, with their checksums."""
     with replacing(path) as temporary, ExitStack() as stack:
         writer = None
         written: list[dict[str, Any]] = []
         repeats: set[int] = set()
         for part in parts:
-            table = conform(part, schema, str(path)).replace_schema_metadata()
+            table = part.replace_schema_metadata()
             written.append({"rows": len(table), "crc": {name: crc_of(table.column(name)) for name in table.column_names}})
             if "repeat" in table.column_names:
                 written[-1]["repeats"] = np.unique(to_numpy(table.column("repeat"))).tolist()
@@ -56,7 +61,7 @@ def write_parts(path: Path, parts: Iterable[pa.Table], schema: TableSchema, orig
             writer.write_table(table, row_group_size=max(1, len(table)))
         if writer is None:
             raise ValueError(f"{path}: a table needs at least one part")
-        if origin.repeats is not None and "repeat" in schema.columns and repeats - set(origin.repeats):
+        if repeats and origin.repeats is not None and repeats != set(origin.repeats):
             raise DataError(f"{path}: the {schema.name} table holds the repeats {sorted(repeats)}, not {list(origin.repeats)}.")
         writer.add_key_value_metadata({METADATA_KEY: provenance.to_json(schema.name, schema.version, origin, parts=written)})
 
