@@ -49,7 +49,7 @@ def run(
     if "selection" in inputs:
         method = methods.at(method, read_selection(inputs["selection"], provenance))
     setting = {**setting, "training": merge(setting["training"], method["training"])}
-    run = kept.identity(provenance, setting, method)
+    configured = kept.configuration(setting, method)
     bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
     progress = Progress(len(repeats), f"embedding of {provenance.setting}", "repeat")
 
@@ -57,7 +57,7 @@ def run(
         for repeat in repeats:
             with naming_out_of_memory(f"{provenance.setting}, repeat {repeat}, embedding", bench.device):
                 model = initialise(bench.build_network(), Stream((repeat,)), bench.device)
-                kept.restore(model, inputs["models"], repeat, run)
+                kept.restore(model, inputs["models"], repeat, configured)
                 yield from _one_repeat(bench, model, bench.samples[repeat])
             progress.step()
 

@@ -85,7 +85,7 @@ def run(
     described = replace(provenance, notes={**provenance.notes, "grouping": bench.grouping.to_plain()})
     tables.write(outputs["history"], _history_table(recorded), schemas.HISTORY, described)
     if "models" in outputs:
-        kept.write(outputs["models"], weights, kept.identity(provenance, setting, method), provenance)
+        kept.write(outputs["models"], weights, kept.configuration(setting, method), provenance)
     checkpoints.remove()
 
 

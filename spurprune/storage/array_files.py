@@ -50,6 +50,12 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return dict(stored.content), arrays
 
 
+def content(path: Path) -> dict[str, Any]:
+    """Return what the writer said of a file's content; raises DataError as ``read`` does, without looking at the arrays."""
+    with opened(path, "np") as stored:
+        return dict(stored.content)
+
+
 def metadata(content: Mapping[str, Any], checksums: Mapping[str, int]) -> dict[str, str]:
     """Return the metadata of a file of tensors that have these checksums by name."""
     return {KEY: json.dumps(sealed({"content": dict(content), "checksums": dict(checksums)}))}

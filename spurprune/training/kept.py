@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from spurprune.errors import DataError, first_sentence
-from spurprune.storage import layout, schemas, tensor_files
+from spurprune.storage import array_files, layout, schemas, tensor_files
 from spurprune.storage.canonical import config_hash
 from spurprune.storage.provenance import Origin, Provenance, origin, to_plain
 
@@ -17,44 +17,37 @@ def weights(repeat: int, model: nn.Module) -> dict[str, Tensor]:
     return {f"{repeat}.{name}": value.detach().cpu() for name, value in model.state_dict().items()}
 
 
-def identity(provenance: Provenance, setting: Mapping[str, Any], method: Mapping[str, Any]) -> dict[str, str]:
-    """Return what tells a run's networks from those of another, equal for the stage that keeps them and the stage that reads them.
+def configuration(setting: Mapping[str, Any], method: Mapping[str, Any]) -> str:
+    """Return a hash of what a run trained with, equal for the stage that keeps its networks and the stage that reads them.
 
-    ``setting`` and ``method`` are those that the run trained with, the method's own training merged into the setting's.
+    ``setting`` and ``method`` are the run's, the method's own training merged into the setting's.
     """
-    names = {name: provenance.place.get(name, "") for name in schemas.PREDICTIONS.place}
-    deciding = {"setting": setting, "method": {key: value for key, value in method.items() if key != "training"}}
-    return names | {"configuration": config_hash(deciding)}
+    return config_hash({"setting": setting, "method": {key: value for key, value in method.items() if key != "training"}})
 
 
-def write(path: Path, tensors: Mapping[str, Tensor], run: Mapping[str, str], provenance: Provenance) -> None:
-    """Write the weights of all repeats of ``run`` (see ``identity``) as one file; raises DataError if it cannot be written."""
-    tensor_files.write(path, tensors, {"run": dict(run), "provenance": to_plain("models", 1, provenance)})
+def write(path: Path, tensors: Mapping[str, Tensor], configured: str, provenance: Provenance) -> None:
+    """Write the weights of all repeats and the run's ``configuration`` as one file; raises DataError if it cannot be written."""
+    tensor_files.write(path, tensors, {"configuration": configured, "provenance": to_plain("models", 1, provenance)})
 
 
 def origin_of(path: Path, place: Mapping[str, str], repeats: Sequence[int]) -> Origin:
     """Return the origin of a file of kept models; raises DataError unless it is of this place and these repeats."""
-    content, _ = tensor_files.read(path, "no tensors")
     try:
-        found = origin(str(path), content["provenance"], schemas.PREDICTIONS.place)
+        found = origin(str(path), array_files.content(path)["provenance"], schemas.PREDICTIONS.place)
     except (KeyError, ValueError) as error:
         raise DataError(f"{path} does not say from which run its networks are ({first_sentence(error)}); delete it and rerun.") from error
     return found.require(layout.place_of("models", path)).require(place, repeats)
 
 
-def restore(model: nn.Module, path: Path, repeat: int, run: Mapping[str, str]) -> None:
+def restore(model: nn.Module, path: Path, repeat: int, configured: str) -> None:
     """Load one repeat's kept weights into a network of the same architecture.
 
-    Raises DataError naming the file if it is missing, damaged or of another run than ``run``, or if a parameter is missing, unknown or has
-    another shape or type.
+    Raises DataError naming the file if it is missing, damaged or of a run that was configured otherwise, or if a parameter is missing,
+    unknown or has another shape or type.
     """
     content, kept = tensor_files.read(path, f"{repeat}.")
-    other = next((name for name in run if content["run"][name] != run[name]), None)
-    if other is not None:
-        raise DataError(
-            f"{path} holds the networks of another run (its {other} is '{content['run'][other]}', not '{run[other]}'); delete the file and "
-            "rerun."
-        )
+    if content.get("configuration") != configured:
+        raise DataError(f"{path} holds the networks of a run with another configuration; delete the file and rerun.")
     own = model.state_dict()
     for name, value in own.items():
         if name not in kept:

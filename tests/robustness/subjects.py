@@ -130,13 +130,14 @@ def _models(folder: Path) -> Iterator[Subject]:
     for number, run in enumerate((RUN, OTHER)):
         paths.append(folder / str(number) / "models.safetensors")
         weights = kept.weights(0, network(2 * number)) | kept.weights(1, network(2 * number + 1))
-        kept.write(paths[-1], weights, kept.identity(run, setting, method), run)
+        kept.write(paths[-1], weights, kept.configuration(setting, method), run)
 
     def read() -> list[dict[str, bytes]]:
         found = []
+        kept.origin_of(paths[0], RUN.place, [0, 1])
         for repeat in (0, 1):
             model = network(9)
-            kept.restore(model, paths[0], repeat, kept.identity(RUN, setting, method))
+            kept.restore(model, paths[0], repeat, kept.configuration(setting, method))
             found.append({name: _bits(value) for name, value in model.state_dict().items()})
         return found
 

@@ -180,7 +180,7 @@ def test_the_same_models_give_the_same_bytes(folder: Folder) -> None:
 def test_models_of_another_candidate_are_refused(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:
     selection = folder.path / "erm.json"
     write_selection(selection, Choice(PROVENANCE.setting, "erm", "lr-0.2", {"training.optimizer.lr": 0.2}))
-    with pytest.raises(DataError, match="holds the networks of another run") as caught:
+    with pytest.raises(DataError, match="holds the networks of a run with another configuration") as caught:
         folder.embed("refused", selection=selection)
     assert_one_sentence(str(caught.value))
 
