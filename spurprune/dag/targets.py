@@ -15,6 +15,7 @@ from spurprune.errors import ConfigError
 
 RESULTS = "results"
 BLOCK = re.compile("([0-9]{3})-([0-9]{3})")
+SIZE = re.compile("[1-9][0-9]*|full")  # of a dataset's samples
 ALL_METRICS = "metrics.parquet"
 DATASET_FILES = ("inputs.npy", "base.parquet", "manifest.json")
 MODELS, EMBEDDING, HISTORY, HEAD = "models.safetensors", "embedding.parquet", "history.parquet", "head.safetensors"
@@ -94,8 +95,11 @@ def _download(walk: _Walk, config: Config) -> None:
 
 
 def _dataset(walk: _Walk, config: Config) -> None:
-    found = dict.fromkeys(folder_name(block["dataset"], block["image_size"]) for block in config.settings.values())
-    walk.known(found, "dataset of these settings, with its size,")
+    part = walk.any()
+    used = dict.fromkeys(folder_name(block["dataset"], block["image_size"]) for block in config.settings.values())
+    name, _, size = part.rpartition("-")
+    if part not in used and not (name in config.datasets and SIZE.fullmatch(size)):
+        require_known(part, used, f"{walk.path}: '{part}'", "dataset of these settings, with its size,")
     walk.known(DATASET_FILES, FILE)
 
 

@@ -116,4 +116,4 @@ def test_data_that_cannot_be_had_are_one_sentence_that_says_what_to_place_where(
 
 def test_no_other_dataset_is_downloaded(project: Project) -> None:
     status, text = project.snakemake("results/downloads/digits.json", "--dry-run")
-    assert status != 0 and "No rule to produce results/downloads/digits.json" in text
+    assert status != 0 and "results/downloads/digits.json: 'digits.json' is not a known record of a dataset that is downloaded" in text

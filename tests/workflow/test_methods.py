@@ -66,7 +66,7 @@ def logits(project: Project, method: str, plan: str = "none") -> np.ndarray:
 
 
 def notes(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(pq.read_schema(path).metadata[tables.METADATA_KEY])["notes"]
+    found: dict[str, Any] = json.loads(pq.read_metadata(path).metadata[tables.METADATA_KEY])["notes"]
     return found
 
 

@@ -58,12 +58,12 @@ def test_every_table_conforms_to_its_schema_and_says_where_it_comes_from(finishe
         schema = _schema_of(path.relative_to(finished.path))
         table = tables.read(path, schema)
         contents.require_unique(table, schema, str(path))
-        metadata = json.loads(pq.read_schema(path).metadata[tables.METADATA_KEY])
+        metadata = json.loads(pq.read_metadata(path).metadata[tables.METADATA_KEY])
         version, _, code = metadata["code_version"].partition("+")
         assert version and len(code) == 16 and len(metadata["config_hash"]) == 16
         if "settings" in path.parts:
-            assert metadata["setting"] == path.parts[path.parts.index("settings") + 1]
-            assert metadata["block"] == "000-001"
+            assert metadata["place"]["setting"] == path.parts[path.parts.index("settings") + 1]
+            assert metadata["place"]["block"] == "000-001" and metadata["repeats"] == [0, 1]
 
 
 def test_every_job_left_a_log(finished: Project) -> None:
