@@ -29,12 +29,13 @@ include: "workflow/rules/tables.smk"
 
 
 rule all:
-    """Everything that the selected studies ask for: figures, tables, and all metrics in one file."""
+    """Everything that the selected studies ask for: figures, tables, all metrics in one file, and the files in between."""
     default_target: True
     input:
         FIGURES,
         TABLES,
         "results/metrics.parquet",
+        [f"results/{path}" for path in needs.kept_files(NEEDED, CONFIG)],
 
 
 rule figures:

@@ -12,7 +12,8 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = "spurprune"
-# Modules that cannot change a result: logs, devices, local copies, folders, errors, plugin lookup, this module, checkpoints, the version.
+# Modules that cannot change a result: logs, devices, local copies, folders, errors, plugin lookup, this module,
+# checkpoints, where files lie, the version.
 CANNOT_CHANGE_RESULTS = frozenset({PACKAGE}) | frozenset(
     f"{PACKAGE}.{name}"
     for name in (
@@ -24,6 +25,7 @@ CANNOT_CHANGE_RESULTS = frozenset({PACKAGE}) | frozenset(
         "dag.plugins",
         "dag.codehash",
         "training.checkpoints",
+        "storage.layout",
     )
 )
 

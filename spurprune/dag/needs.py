@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from spurprune.config.config import Config
 from spurprune.dag import files, studies
 from spurprune.dag.files import Difficulty, Partition, Reference, Run, Selection
+from spurprune.data.inputs import folder_name
+from spurprune.storage import layout
+
+DATASET_FILES = ("inputs.npy", "base.parquet", "manifest.json")
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,21 @@ def of(config: Config) -> Needs:
         samples=frozenset(samples),
         datasets=frozenset(datasets),
     )
+
+
+def kept_files(needed: Needs, config: Config) -> list[str]:
+    """Return the paths below the results folder of all files in between that are kept, sorted."""
+    found = {f"datasets/{folder_name(*dataset)}/{name}" for dataset in needed.datasets for name in DATASET_FILES}
+    found |= {layout.path_of("samples", setting=setting, block=block) for setting, block in needed.samples}
+    found |= {layout.path_of("plan", setting=setting, plan=plan, block=block) for setting, plan, block in needed.plans}
+    for made in (needed.references, needed.difficulties, needed.partitions):
+        found |= {one.path for one in made}
+    found |= {path for one in needed.selections for path in (one.path, one.choice_path)}
+    for run in needed.all_runs:
+        trained = not files.is_refinement(run.method, config.methods)
+        names = ["predictions.parquet", "metrics.parquet", "history.parquet" if trained else "head.safetensors"]
+        found |= {f"{run.folder}/{name}" for name in [*names, *(["models.safetensors"] if run in needed.sources else [])]}
+    return sorted(found)
 
 
 def keeping_models(needed: Needs) -> set[tuple[str, str, str]]:

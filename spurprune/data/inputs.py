@@ -14,9 +14,9 @@ import numpy as np
 from spurprune.data.grouping import Attribute
 from spurprune.errors import DataError, first_sentence
 from spurprune.machine import scratch
-from spurprune.storage import checksums
+from spurprune.storage import checksums, layout
 from spurprune.storage.files import replacing, write_text
-from spurprune.storage.provenance import Origin, Provenance
+from spurprune.storage.provenance import INPUTS, Origin, Provenance
 
 KINDS = {"uint8": "images", "int32": "sentences", "float32": "vectors"}  # by the arrays' dtype
 # Rows are checked in chunks of about this size. Reading one row reads its chunk, once per process: smaller chunks would read less for few
@@ -54,7 +54,7 @@ class Manifest:
     vectors float32. ``image_size`` is None where samples keep their size. ``mean`` and ``std`` are per channel over the training
     split, of pixels scaled to [0, 1]. ``vocabulary`` is the fingerprint of the tokenizer's vocabulary where samples are sentences, else
     empty. ``sha256`` is the hash of the array's bytes; ``checksums`` holds a CRC-32 for every ``chunk_rows`` rows (see
-    ``spurprune.storage.checksums``).
+    ``spurprune.storage.checksums``). ``base`` is the identity of the base table.
     """
 
     dataset: str
@@ -73,6 +73,7 @@ class Manifest:
     vocabulary: str = ""
     chunk_rows: int = 1
     checksums: str = ""
+    base: str = ""
 
     @property
     def kind(self) -> str:
@@ -121,14 +122,19 @@ def read_manifest(path: Path) -> Manifest:
         return Manifest(**raw)
     except FileNotFoundError:
         raise DataError(f"{path} is missing; rerun the workflow to create it.") from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise DataError(f"{path} is not a dataset manifest ({first_sentence(error)}); delete it and rerun.") from error
 
 
 def origin_of(path: Path, manifest: Manifest) -> Origin:
-    """Return the origin of a dataset's inputs, which the manifest at ``path`` describes: the array's hash is its identity."""
+    """Return the origin of a dataset's inputs, which the manifest at ``path`` describes, and with it the array and the base table.
+
+    Raises DataError if the dataset is another than the folder's.
+    """
     place = {"dataset": manifest.dataset, "size": folder_name(manifest.dataset, manifest.image_size).removeprefix(f"{manifest.dataset}-")}
-    return Origin(str(path), "inputs", ("dataset", "size"), manifest.sha256, Provenance(place, "", ""))
+    identity = checksums.sealed(json.loads(json.dumps(asdict(manifest))))[checksums.DIGEST]
+    found = Origin(str(path), INPUTS, ("dataset", "size"), identity, Provenance(place, "", ""))
+    return found.require(layout.place_of(INPUTS, path))
 
 
 def write_inputs(path: Path, inputs: np.ndarray) -> None:

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from spurprune.errors import DataError, first_sentence
-from spurprune.storage.checksums import sealed, unsealed
+from spurprune.storage import layout
+from spurprune.storage.checksums import DIGEST, sealed, unsealed
 from spurprune.storage.files import write_text
-from spurprune.storage.provenance import Provenance
+from spurprune.storage.provenance import Origin, Provenance
+
+KIND = "choice"
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,7 @@ def read_selection(path: Path, run: Provenance) -> Mapping[str, Any]:
 
     Raises DataError if the file is missing, damaged or of another setting or method than the run's.
     """
-    try:
-        choice = Choice(**unsealed(json.loads(path.read_text(encoding="utf-8"))))
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing; rerun the workflow to make it.") from None
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{path} is damaged or not a selection ({first_sentence(error)}); delete it and rerun.") from error
+    choice, _ = _read(path)
     method = run.place.get("method", choice.method)
     if (choice.setting, choice.method) != (run.setting, method):
         raise DataError(
@@ -45,3 +43,24 @@ def read_selection(path: Path, run: Provenance) -> Mapping[str, Any]:
             "delete it and rerun."
         )
     return choice.coordinates
+
+
+def origins_of(inputs: Mapping[str, Path]) -> list[Origin]:
+    """Return the origin of the choice among a run's inputs, if any: runs with different choices do not belong together."""
+    if "selection" not in inputs:
+        return []
+    path = inputs["selection"]
+    choice, digest = _read(path)
+    place = {"setting": choice.setting, "method": choice.method}
+    return [Origin(str(path), KIND, tuple(place), digest, Provenance(place, "", "")).require(layout.place_of(KIND, path))]
+
+
+def _read(path: Path) -> tuple[Choice, str]:
+    """Return a choice and its digest."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Choice(**unsealed(content)), str(content[DIGEST])
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing; rerun the workflow to make it.") from None
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise DataError(f"{path} is damaged or not a selection ({first_sentence(error)}); delete it and rerun.") from error

@@ -6,15 +6,15 @@ from pathlib import Path
 import pyarrow as pa
 
 from spurprune.storage import schemas, tables
-from spurprune.storage.provenance import Provenance, combine
+from spurprune.storage.provenance import Provenance, require_compatible
 
 
 def run(*, metrics: Sequence[Path], output: Path, provenance: Provenance) -> None:
     """Write the concatenation of the runs' metrics.
 
     Raises DataError if a file is missing, damaged or not where it belongs, or if the files do not belong together (see
-    ``combine``).
+    ``require_compatible``).
     """
-    combine(provenance, *(tables.origin_of(path, schemas.METRICS, {}) for path in metrics))
+    require_compatible(provenance, *(tables.origin_of(path, schemas.METRICS, {}) for path in metrics))
     table = pa.concat_tables(tables.read(path, schemas.METRICS).replace_schema_metadata() for path in metrics)
     tables.write(output, table, schemas.METRICS, provenance)

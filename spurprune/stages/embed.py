@@ -13,7 +13,7 @@ from spurprune.config.merging import merge
 from spurprune.data import embedding as embeddings
 from spurprune.data.samples import Samples
 from spurprune.data.views import NATURAL
-from spurprune.evaluation.choices import read_selection
+from spurprune.evaluation.choices import origins_of, read_selection
 from spurprune.machine.logs import Progress
 from spurprune.models.network import Network
 from spurprune.storage import schemas, tables
@@ -45,7 +45,7 @@ def run(
     not fit the setting's network.
     """
     of_models = kept.origin_of(inputs["models"], provenance.place, repeats)
-    provenance = trace(provenance, *data_origins(inputs, provenance.place, repeats), of_models)
+    provenance = trace(provenance, *data_origins(inputs, provenance.place, repeats), of_models, *origins_of(inputs))
     if "selection" in inputs:
         method = methods.at(method, read_selection(inputs["selection"], provenance))
     setting = {**setting, "training": merge(setting["training"], method["training"])}

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from spurprune.dag import plugins
 from spurprune.data import samples
-from spurprune.data.inputs import open_inputs, read_manifest
+from spurprune.data.inputs import open_inputs, origin_of, read_manifest
 from spurprune.data.samples import Samples
 from spurprune.evaluation.frame import read_histories, read_metrics
 from spurprune.figures import style
@@ -19,7 +19,7 @@ from spurprune.storage import schemas, tables
 from spurprune.storage.columns import to_numpy
 from spurprune.storage.escaping import one_line
 from spurprune.storage.files import write_text
-from spurprune.storage.provenance import Provenance, combine
+from spurprune.storage.provenance import Provenance, require_compatible
 from spurprune.storage.tidy import to_csv
 
 Paths = Mapping[str, Sequence[Path]]
@@ -33,11 +33,12 @@ def run(*, inputs: Paths, spec: Mapping[str, Any], outputs: Mapping[str, Path], 
 
     ``inputs`` maps what the figure's kind reads (metrics, history, samples, difficulty, manifests, images) to files; ``spec`` describes
     the figure in plain values (see ``Spec``); ``outputs`` names the paths pdf, png, csv and findings. Raises DataError if an input is
-    missing, damaged or not where it belongs, or if the inputs do not belong together (see ``combine``).
+    missing, damaged or not where it belongs, or if the inputs do not belong together (see ``require_compatible``).
     """
     asked = Spec.of(spec)
     origins = [tables.origin_of(path, schema, {}) for name, schema in READ.items() for path in inputs.get(name, ())]
-    combine(provenance, *origins)
+    origins += [origin_of(path, read_manifest(path)) for path in inputs.get("manifests", ())]
+    require_compatible(provenance, *origins)
     material = read_material(inputs)
     with style.house_style():
         drawing = plugins.load("figures", asked.options["kind"]).make(material, asked)

@@ -9,13 +9,13 @@ import pyarrow as pa
 
 from spurprune.dag import plugins
 from spurprune.data.formats.images import ImageFiles, decode
-from spurprune.data.inputs import KINDS, Manifest, content_of, origin_of, write_inputs, write_manifest
+from spurprune.data.inputs import KINDS, Manifest, content_of, write_inputs, write_manifest
 from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError
 from spurprune.machine.logs import log
 from spurprune.storage import contents, schemas, tables
 from spurprune.storage.columns import to_numpy
-from spurprune.storage.provenance import Provenance, trace
+from spurprune.storage.provenance import Provenance
 from spurprune.storage.words import SPLITS
 
 ROWS_AT_ONCE = 1024
@@ -63,6 +63,7 @@ def run(
     array = np.load(inputs, mmap_mode="r", allow_pickle=False)
     train = np.flatnonzero(to_numpy(rows.column("split")) == "train")
     mean, std = channel_statistics(array, train) if KINDS[str(array.dtype)] == "images" else ((), ())
+    tables.write(base, rows, schemas.BASE, provenance)
     described = Manifest(
         dataset=dataset,
         image_size=image_size,
@@ -74,9 +75,9 @@ def run(
         source=raw.source,
         licence=raw.licence,
         vocabulary=raw.vocabulary,
+        base=tables.origin_of(base, schemas.BASE, {}).identity,
         **content_of(array),
     )
-    tables.write(base, rows, schemas.BASE, trace(provenance, origin_of(manifest, described)))
     write_manifest(manifest, described)
 
 

@@ -38,10 +38,13 @@ def run(
     info = read_manifest(manifest)
     name, carriers = provenance.setting, setting["carriers"]
     of_inputs = origin_of(manifest, info)
-    origins = [of_inputs, tables.origin_of(base, schemas.BASE, of_inputs.provenance.place)]
+    of_base = tables.origin_of(base, schemas.BASE, of_inputs.provenance.place)
+    if of_base.identity != info.base:
+        raise DataError(f"{base} and {manifest} were not made together; delete both and rerun.")
+    origins = [of_inputs, of_base]
     if difficulty is not None:
-        of_base = {**provenance.place, "setting": carriers["base"], "score": carriers["score"]}
-        origins.append(tables.origin_of(difficulty, schemas.DIFFICULTY, of_base, repeats))
+        elsewhere = {**provenance.place, "setting": carriers["base"], "score": carriers["score"]}
+        origins.append(tables.origin_of(difficulty, schemas.DIFFICULTY, elsewhere, repeats))
     provenance = trace(provenance, *origins)
     rows = tables.read(base, schemas.BASE)
     _require_dataset(rows, info, str(base))

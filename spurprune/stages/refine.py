@@ -17,7 +17,7 @@ from spurprune.data.grouping import Grouping
 from spurprune.data.samples import Samples
 from spurprune.data.views import NATURAL
 from spurprune.errors import DataError
-from spurprune.evaluation.choices import read_selection
+from spurprune.evaluation.choices import origins_of, read_selection
 from spurprune.machine.logs import Progress
 from spurprune.storage import columns, schemas, tables
 from spurprune.storage.provenance import Provenance, trace
@@ -49,6 +49,7 @@ def run(
         tables.origin_of(inputs["embedding"], schemas.EMBEDDING, started, repeats),
         tables.origin_of(inputs["samples"], schemas.SAMPLES, here, repeats),
         tables.origin_of(inputs["plan"], schemas.PLAN, here, repeats),
+        *origins_of(inputs),
     )
     if "selection" in inputs:
         method = methods.at(method, read_selection(inputs["selection"], provenance))
@@ -98,6 +99,10 @@ def _request(
             raise DataError(f"{path} holds other samples than repeat {samples.repeat}'s {split} split; delete the file and rerun.")
         found.append(of_embedding[position])
         wanted.append(of_setting)
+    if seen.logits.shape[1] != len(grouping.classes):
+        raise DataError(
+            f"{path} holds {seen.logits.shape[1]} logits per sample, but there are {len(grouping.classes)} classes; delete it and rerun."
+        )
     rows, mine = np.concatenate(found), np.concatenate(wanted)
     return Request(
         features=seen.features[rows],

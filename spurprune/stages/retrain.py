@@ -16,7 +16,7 @@ from spurprune.data.probe import Probe
 from spurprune.data.samples import Samples
 from spurprune.data.views import NATURAL
 from spurprune.errors import DataError, TrainingError
-from spurprune.evaluation.choices import read_selection
+from spurprune.evaluation.choices import origins_of, read_selection
 from spurprune.machine.logs import Progress
 from spurprune.models.network import Network
 from spurprune.storage import columns, schemas, tables
@@ -54,7 +54,7 @@ def run(
     visits.
     """
     of_plan = tables.origin_of(inputs["plan"], schemas.PLAN, provenance.place, repeats)
-    provenance = trace(provenance, *data_origins(inputs, provenance.place, repeats), of_plan)
+    provenance = trace(provenance, *data_origins(inputs, provenance.place, repeats), of_plan, *origins_of(inputs))
     if "selection" in inputs:
         method = methods.at(method, read_selection(inputs["selection"], provenance))
     setting = {**setting, "training": merge(setting["training"], method["training"])}

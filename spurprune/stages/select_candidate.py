@@ -17,7 +17,7 @@ from spurprune.evaluation.selection import Candidate, check_comparable, choose, 
 from spurprune.machine.logs import log
 from spurprune.storage import schemas, tables
 from spurprune.storage.files import write_text
-from spurprune.storage.provenance import Provenance, combine
+from spurprune.storage.provenance import Provenance, require_compatible
 
 
 def run(
@@ -42,7 +42,7 @@ def run(
         for candidate, paths in metrics.items()
         for path, block in zip(paths, method["tuning"]["blocks"], strict=True)
     ]
-    combine(provenance, *origins)
+    require_compatible(provenance, *origins)
     candidates = [
         Candidate(candidate, coordinates, *_values(metrics[candidate], by)) for candidate, coordinates in methods.candidates(method).items()
     ]

@@ -8,7 +8,7 @@ from spurprune.dag import plugins
 from spurprune.evaluation.frame import read_metrics
 from spurprune.storage import schemas, tables
 from spurprune.storage.files import write_text
-from spurprune.storage.provenance import Provenance, combine
+from spurprune.storage.provenance import Provenance, require_compatible
 from spurprune.storage.tidy import to_csv
 from spurprune.tables.report import Scored, Sources, to_markdown
 
@@ -19,10 +19,10 @@ def run(*, inputs: Mapping[str, Sequence[Path]], table: Mapping[str, Any], outpu
     """Write a table; ``table`` holds its ``kind``, its ``title``, and the options of the kind.
 
     ``inputs`` maps what the kind reads (metrics, difficulty) to files, in any order; ``outputs`` names the paths csv and markdown. Raises
-    DataError if an input is missing, damaged or not where it belongs, or if the inputs do not belong together (see ``combine``).
+    DataError if an input is missing, damaged or not where it belongs, or if the inputs do not belong together (see ``require_compatible``).
     """
     origins = [tables.origin_of(path, schema, {}) for name, schema in READ.items() for path in inputs.get(name, ())]
-    combine(provenance, *origins)
+    require_compatible(provenance, *origins)
     sources = Sources(read_metrics(inputs.get("metrics", ())), [_scored(path) for path in inputs.get("difficulty", ())])
     report = plugins.load("tables", table["kind"]).report(sources, table)
     write_text(outputs["csv"], to_csv(report.rows))

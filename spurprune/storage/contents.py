@@ -94,13 +94,12 @@ def _among(column: pa.ChunkedArray, name: str, words: tuple[str, ...], where: st
 def _ranks(table: pa.Table) -> str | None:
     """Ranks are a permutation of 0 … N - 1 within every repeat, ranks within a class one of its samples."""
     repeat, label, rank, within = (to_numpy(table.column(name)) for name in _RANKED)
-    for one in np.unique(repeat).tolist():
-        mine = repeat == one
-        if not _is_permutation(rank[mine]):
-            return f"holds ranks in repeat {one} that are not a permutation"
-        for value in np.unique(label[mine]).tolist():
-            if not _is_permutation(within[mine & (label == value)]):
-                return f"holds ranks in repeat {one} within class {value} that are not a permutation"
+    wrong = _not_permuted(rank, repeat)
+    if wrong is not None:
+        return f"holds ranks in repeat {repeat[wrong]} that are not a permutation"
+    wrong = _not_permuted(within, repeat, label)
+    if wrong is not None:
+        return f"holds ranks in repeat {repeat[wrong]} within class {label[wrong]} that are not a permutation"
     return None
 
 
@@ -114,8 +113,15 @@ def _counts(table: pa.Table) -> str | None:
     return None
 
 
-def _is_permutation(ranks: np.ndarray) -> bool:
-    return bool((np.bincount(ranks, minlength=len(ranks)) == 1).all()) and int(ranks.max(initial=-1)) < len(ranks)
+def _not_permuted(ranks: np.ndarray, *groups: np.ndarray) -> int | None:
+    """Return a row of a group whose ranks are not 0 … n - 1 in any order, None if there is none; groups are given by equal values."""
+    order = np.lexsort((ranks, *reversed(groups)))
+    first = np.ones(len(order), dtype=bool)  # of its group
+    first[1:] = np.any([one[order][1:] != one[order][:-1] for one in groups], axis=0)
+    place = np.arange(len(order))
+    start = np.maximum.accumulate(np.where(first, place, 0))
+    wrong = np.flatnonzero(ranks[order] != place - start)
+    return int(order[wrong[0]]) if len(wrong) else None
 
 
 _RANKED = ("repeat", "label", "rank", "rank_in_class")

@@ -8,6 +8,8 @@ RUN = "settings/{setting}/runs/{method}/{plan}/{block}"
 TUNING_RUN = "settings/{setting}/candidates/{method}/{candidate}/{plan}/{block}"
 _OF_RUNS = {"predictions": "parquet", "history": "parquet", "metrics": "parquet", "embedding": "parquet", "models": "safetensors"}
 PATHS: Mapping[str, tuple[str, ...]] = {
+    "base": ("datasets/{dataset}-{size}/base.parquet",),
+    "inputs": ("datasets/{dataset}-{size}/manifest.json",),
     "samples": ("settings/{setting}/samples/{block}.parquet",),
     "dynamics": ("settings/{setting}/reference/{recipe}/{block}/dynamics.parquet",),
     "difficulty": ("settings/{setting}/difficulty/{score}/{block}.parquet",),

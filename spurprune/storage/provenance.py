@@ -14,15 +14,18 @@ from spurprune.errors import DataError
 from spurprune.storage.canonical import config_hash
 from spurprune.storage.checksums import DIGEST, sealed, unsealed
 
-BLOCK = "block"  # the key of ``Provenance.place`` that tells parts of one result from each other
+BLOCK, PLAN = "block", "plan"  # keys of ``Provenance.place``
+INPUTS = "inputs"  # the kind of a dataset's inputs
+OF_RUNS = ("predictions", "history", "models")  # made by one job: a run
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file that another was made from: the hash of its provenance, and that of the code that made it."""
+    """A file that another was made from: the hash of its provenance, that of the code that made it, and that of its configuration."""
 
     identity: str
     code: str
+    config: str
 
 
 @dataclass(frozen=True)
@@ -125,37 +128,52 @@ def trace(own: Provenance, *inputs: Origin) -> Provenance:
         expected = own.made_by.get(one.kind)
         if expected is not None and one.code != expected and not own.mixed_code:
             raise DataError(
-                f"{one.path} was made by another version of the code ({one.code}, not {expected}); rerun what made it, or set "
+                f"{one.path} was made by another version of the code ({one.code}, not {expected}); delete it and rerun, or set "
                 "allow_mixed_code to true."
             )
+        if one.kind == INPUTS:
+            for other in inputs:
+                _require_source(one, other)
     return replace(own, sources={key: source for key, (source, _) in _merged(inputs).items()})
 
 
-def require_source(source: Origin, of: Origin) -> None:
-    """Raise DataError unless a file was made from ``source``, as far as it says from which file of that kind it was made."""
+def _require_source(source: Origin, of: Origin) -> None:
+    """Raise DataError if a file was made from other files of the kind of ``source``, but not from this one."""
     known = {key: one.identity for key, one in of.provenance.sources.items() if key.split(" ")[0] == source.kind}
     if known and known.get(source.key) != source.identity:
         raise DataError(f"{of.path} was not made from {source.path}, but from another version or file; delete the outdated one and rerun.")
 
 
-def combine(own: Provenance, *inputs: Origin) -> None:
-    """Raise DataError unless a job may combine the results of several others.
+def require_compatible(own: Provenance, *inputs: Origin) -> None:
+    """Raise DataError unless results of several jobs may be shown together.
 
-    They must belong together as in ``trace``. Unless the user accepts mixed code, what only differs in its repeats must also have been made
-    by the same code, and so must everything behind it.
+    They must belong together as in ``trace``. All runs of a setting by one method must have one configuration in each block and, unless
+    the user accepts mixed code, must have been made by one version of the code; so must all blocks of any other result.
     """
     trace(own, *inputs)
-    if own.mixed_code:
-        return
+    configured: dict[str, tuple[str, str]] = {}
     made: dict[str, tuple[str, str]] = {}
     for key, (source, path) in _merged(inputs).items():
-        result = " ".join(part for part in key.split(" ") if not part.startswith(f"{BLOCK}="))
+        config, first = configured.setdefault(_without(key, *(PLAN,) * _is_of_run(key)), (source.config, path))
+        if config != source.config:
+            raise DataError(f"{first} and {path} go back to runs of different configurations ({key}); delete the outdated one and rerun.")
+        result = _without(key, BLOCK, *(PLAN,) * _is_of_run(key))
         code, first = made.setdefault(result, (source.code, path))
-        if code != source.code:
+        if code != source.code and not own.mixed_code:
             raise DataError(
-                f"{first} and {path} go back to different versions of the code ({code} and {source.code} made the {result}); rerun what "
-                "the older one made, or set allow_mixed_code to true."
+                f"{first} and {path} go back to different versions of the code ({code} and {source.code} made the {result}); delete what "
+                "the older one made and rerun, or set allow_mixed_code to true."
             )
+
+
+def _is_of_run(key: str) -> bool:
+    return key.split(" ")[0] in OF_RUNS
+
+
+def _without(key: str, *names: str) -> str:
+    """Return an origin's key without some parts of its place, and with one kind for all files of a run."""
+    kind, *place = key.split(" ")
+    return " ".join(["runs" if kind in OF_RUNS else kind, *(part for part in place if part.partition("=")[0] not in names)])
 
 
 def _merged(inputs: Sequence[Origin]) -> dict[str, tuple[Source, str]]:
@@ -168,7 +186,7 @@ def _merged(inputs: Sequence[Origin]) -> dict[str, tuple[Source, str]]:
         if one.key in direct:
             raise DataError(f"{direct[one.key]} and {one.path} both hold {one.key}; delete the one in the wrong place and rerun.")
         direct[one.key] = one.path
-        for key, source in {**one.provenance.sources, one.key: Source(one.identity, one.code)}.items():
+        for key, source in {**one.provenance.sources, one.key: Source(one.identity, one.code, one.provenance.config_hash)}.items():
             known, path = found.setdefault(key, (source, one.path))
             if known.identity != source.identity:
                 raise DataError(
@@ -189,7 +207,10 @@ def to_json(kind: str, version: int, provenance: Provenance, **more: Any) -> str
 
 def from_json(text: str | bytes) -> dict[str, Any]:
     """Return what ``to_json`` was given, as plain values, with its digest; raises ValueError if it is not intact."""
-    content = json.loads(text)
+    try:
+        content = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     return unsealed(content) | {DIGEST: content[DIGEST]}
 
 

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from spurprune.errors import DataError, first_sentence
 from spurprune.storage import contents, layout, provenance
+from spurprune.storage.column_checksums import crc_of
 from spurprune.storage.columns import rows_of, to_numpy
-from spurprune.storage.digests import crc_of
 from spurprune.storage.files import replacing
 from spurprune.storage.provenance import Origin, Provenance
 from spurprune.storage.schemas import TableSchema
@@ -36,9 +36,10 @@ def write(path: Path, table: pa.Table, schema: TableSchema, origin: Provenance) 
 
 
 def write_parts(path: Path, parts: Iterable[pa.Table], schema: TableSchema, origin: Provenance) -> None:
-    """Write one table part by part, so that at most one is in memory; raises DataError as ``write`` does, ValueError without any part.
+    """Write one table part by part, so that at most one is in memory; each becomes one row group.
 
-    Each part becomes one row group. Only the rows of one part are compared with each other.
+    Raises DataError if a part does not conform to the schema, or if the parts' repeats are not the table's own; ValueError if there is no
+    part. Keys are not compared.
     """
     _write(path, (conform(part, schema, str(path)) for part in parts), schema, origin)
 
@@ -85,10 +86,10 @@ def read(path: Path, schema: TableSchema, columns: Sequence[str] | None = None, 
         _require_intact(table, [metadata["parts"][i] for i in parts])
     except (ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise _damaged(path, schema, error) from error
-    contents.check(table, schema, str(path))
-    contents.require_place(table, schema, metadata["place"], str(path))
     if repeat is not None:
         table = rows_of(table, repeat)
+    contents.check(table, schema, str(path))
+    contents.require_place(table, schema, metadata["place"], str(path))
     return table if columns is None else table.select(list(columns))
 
 
@@ -139,7 +140,9 @@ def _decoded(path: Path, schema: TableSchema, decode: Callable[[], Any]) -> Any:
     """Return what ``decode`` returns; raises DataError if the file's bytes cannot be decoded."""
     try:
         return decode()
-    except (OSError, pa.ArrowException, ValueError, MemoryError, OverflowError, IndexError) as error:
+    except PermissionError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); correct its permissions and rerun.") from error
+    except (OSError, pa.ArrowException, ValueError, OverflowError, IndexError) as error:
         raise _damaged(path, schema, error) from error
 
 

@@ -20,7 +20,7 @@ from spurprune.machine.devices import visible_devices
 from spurprune.machine.logs import log
 from spurprune.models.network import Network
 from spurprune.storage import schemas, tables
-from spurprune.storage.provenance import Origin, require_source
+from spurprune.storage.provenance import Origin
 from spurprune.training.checkpoints import Record
 from spurprune.training.compiler import can_compile
 from spurprune.training.data import Data, Pixels, Preparation, Tokens, Vectors, load
@@ -116,14 +116,12 @@ class Workbench:
 
 
 def data_origins(inputs: Mapping[str, Path], place: Mapping[str, str], repeats: Sequence[int]) -> tuple[Origin, Origin]:
-    """Return the origins of a dataset's inputs and of the samples; raises DataError unless the samples are of this place and dataset.
+    """Return the origins of a dataset's inputs and of the samples; raises DataError unless the samples are of this place.
 
     ``inputs`` names the paths manifest and samples.
     """
     of_inputs = origin_of(inputs["manifest"], read_manifest(inputs["manifest"]))
-    of_samples = tables.origin_of(inputs["samples"], schemas.SAMPLES, place, repeats)
-    require_source(of_inputs, of_samples)
-    return of_inputs, of_samples
+    return of_inputs, tables.origin_of(inputs["samples"], schemas.SAMPLES, place, repeats)
 
 
 def open_workbench(inputs: Path, manifest: Path, samples: Path, setting: Mapping[str, Any], threads: int) -> Workbench:

@@ -42,7 +42,7 @@ def rows_shuffled(table: pa.Table, rng: np.random.Generator) -> tuple[pa.Table, 
 def view_dropped(table: pa.Table, rng: np.random.Generator) -> tuple[pa.Table, str]:
     """Drop the rows of the featured view, if any."""
     if "view" not in table.column_names:
-        return row_dropped(table, rng)
+        return table, "nothing to change"
     return table.filter(pa.compute.not_equal(table.column("view").cast(pa.string()), "featured")), "rows of the featured view dropped"
 
 
@@ -96,7 +96,7 @@ def nulls(table: pa.Table, rng: np.random.Generator) -> tuple[pa.Table, str]:
 def logits_cut(table: pa.Table, rng: np.random.Generator) -> tuple[pa.Table, str]:
     """Give all samples other numbers of logits."""
     if "logits" not in table.column_names:
-        return value_changed(table, rng)
+        return table, "nothing to change"
     length = int(rng.choice([1, 9, 11]))
     values = pa.array([(one * 2)[:length] for one in table.column("logits").to_pylist()], pa.list_(pa.float32()))
     return table.set_column(table.column_names.index("logits"), "logits", values), f"{length} logits"
@@ -111,6 +111,8 @@ class Raw:
     def __call__(self, content: bytes, _: bytes, rng: np.random.Generator) -> tuple[bytes, str]:
         file = pq.ParquetFile(io.BytesIO(content))
         table, words = self.edit(file.read(), rng)
+        if words == "nothing to change":
+            return content, words
         target = io.BytesIO()
         with pq.ParquetWriter(target, table.schema.remove_metadata(), compression="zstd") as writer:
             writer.write_table(table.replace_schema_metadata())

@@ -10,7 +10,7 @@ import pytest
 
 from spurprune.errors import DataError
 from spurprune.storage import columns, layout, provenance, schemas, tables
-from spurprune.storage.provenance import Origin, Provenance, combine, trace
+from spurprune.storage.provenance import Origin, Provenance, require_compatible, trace
 
 HERE = {"setting": "digits", "block": "000-001"}
 OWN = Provenance(HERE, "1+b", "d")
@@ -47,6 +47,22 @@ def test_a_job_is_described_by_its_wildcards_and_parameters() -> None:
     assert one.repeats == (0, 1) and one.code_version.endswith("+a")
     assert Provenance.of(wildcards, params | {"code": "b"}).config_hash == one.config_hash
     assert Provenance.of(wildcards, params | {"setting": {"lr": 2}}).config_hash != one.config_hash
+
+
+def test_files_of_another_dataset_are_refused(assert_one_sentence: Callable[[str], None]) -> None:
+    """Samples of one dataset, the inputs of another or of another version."""
+
+    def inputs(dataset: str, digest: str) -> Origin:
+        return Origin(
+            f"{dataset}/manifest.json", "inputs", ("dataset", "size"), digest, Provenance({"dataset": dataset, "size": "8"}, "", "")
+        )
+
+    own = inputs("digits", "a")
+    samples = made("samples", HERE, own)
+    assert trace(OWN, own, samples).sources
+    for other in (inputs("letters", "a"), inputs("digits", "b")):
+        refused(lambda other=other: trace(OWN, other, samples), assert_one_sentence)
+        refused(lambda other=other: trace(OWN, other, run(samples)), assert_one_sentence)
 
 
 def test_what_is_written_as_json_is_read_back() -> None:
@@ -112,18 +128,21 @@ def test_a_file_made_from_other_samples_is_refused(assert_one_sentence: Callable
 def test_one_result_twice_is_refused(assert_one_sentence: Callable[[str], None]) -> None:
     metrics = run(made("samples", HERE))
     twice = replace(metrics, path="elsewhere.parquet")
-    text = refused(lambda: combine(MIXED, metrics, twice), assert_one_sentence)
+    text = refused(lambda: require_compatible(MIXED, metrics, twice), assert_one_sentence)
     assert "elsewhere.parquet both hold metrics" in text
 
 
 def test_blocks_made_by_different_code_are_a_mixture(assert_one_sentence: Callable[[str], None]) -> None:
     first, second = (made("samples", HERE | {"block": block}) for block in ("000-001", "002-003"))
     other = run(second, block="002-003", code="new")
-    combine(OWN, run(first), run(second, block="002-003"))
-    combine(OWN, run(first), run(second, "random-0.10", "002-003", code="new"))
-    combine(MIXED, run(first), other)
-    text = refused(lambda: combine(OWN, run(first), other), assert_one_sentence)
-    assert "a and new made the predictions method=erm plan=none setting=digits" in text and "allow_mixed_code" in text
+    require_compatible(OWN, run(first), run(second, block="002-003"))
+    for changes, words in (({"code": "new"}, "different versions of the code"), ({"config": "other"}, "runs of different configurations")):
+        other_plan = run(first, "random-0.10", **changes)
+        text = refused(lambda other_plan=other_plan: require_compatible(OWN, run(first), other_plan), assert_one_sentence)
+        assert words in text
+    require_compatible(MIXED, run(first), other)
+    text = refused(lambda: require_compatible(OWN, run(first), other), assert_one_sentence)
+    assert "a and new made the runs method=erm setting=digits" in text and "allow_mixed_code" in text
 
 
 def test_a_file_made_by_other_code_than_the_current_is_refused(assert_one_sentence: Callable[[str], None]) -> None:

@@ -235,8 +235,11 @@ def test_the_selected_candidate_is_trained(images: Site) -> None:
     outputs = images.run("selected", selection=selection)
     chosen = ERM | {"training": {"optimizer": {"lr": 0.05}, "batch_size": 4}}
     by_hand = images.run("by_hand", method=chosen)
-    assert all(path.read_bytes() == by_hand[kind].read_bytes() for kind, path in outputs.items())
-    assert tables.read_metadata(outputs["history"], schemas.HISTORY)["notes"]["method"] == chosen
+    for kind, schema in (("predictions", schemas.PREDICTIONS), ("history", schemas.HISTORY)):
+        assert tables.read(outputs[kind], schema).equals(tables.read(by_hand[kind], schema))
+        found = tables.origin_of(outputs[kind], schema, {}).provenance
+        assert found.notes["method"] == chosen
+        assert [key for key in found.sources if key.startswith("choice ")] == [f"choice method=erm setting={PROVENANCE.setting}"]
 
 
 def test_a_selection_that_cannot_be_read_is_named(images: Site, assert_one_sentence: Callable[[str], None]) -> None:

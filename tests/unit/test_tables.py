@@ -128,6 +128,17 @@ def test_ranks_are_permutations(tmp_path: Path, changes: dict[str, object], word
     assert words in refused(lambda: tables.write(path, ranked(**changes), schemas.DIFFICULTY, PROVENANCE), assert_one_sentence)
 
 
+def test_a_table_of_several_parts_is_checked_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts that cut a repeat hold only some of its ranks."""
+    monkeypatch.setattr(tables, "ROWS_IN_PART", 3)
+    path = tmp_path / "difficulty.parquet"
+    two = pa.concat_tables([ranked(repeat=np.full(4, repeat, dtype=np.int16)) for repeat in (0, 1)])
+    tables.write(path, two, schemas.DIFFICULTY, replace(PROVENANCE, repeats=(0, 1)))
+    assert tables.read(path, schemas.DIFFICULTY).equals(two.cast(tables.read(path, schemas.DIFFICULTY).schema))
+    for repeat in (0, 1):
+        assert tables.read(path, schemas.DIFFICULTY, repeat=repeat).column("repeat").to_pylist() == [repeat] * 4
+
+
 def test_some_columns_are_checked_as_strictly_as_all(plan_file: Path, assert_one_sentence: Callable[[str], None]) -> None:
     """A foreign hand keeps the metadata, but stores ids as text, or another column."""
     metadata = pq.read_metadata(plan_file).metadata[tables.METADATA_KEY]

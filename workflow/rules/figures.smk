@@ -21,7 +21,7 @@ for kind, record in kinds.figure_kinds().items():
             "../../envs/base.yaml"
         params:
             spec=figure_spec,
-            made_by=made_by("metrics"),
+            made_by=made_by(*({"metrics"} & set(record.reads))),
             code=figure_code,
         script:
             "../scripts/plot.py"

@@ -21,7 +21,7 @@ for kind, record in kinds.table_kinds().items():
             "../../envs/base.yaml"
         params:
             table=table_of,
-            made_by=made_by("metrics"),
+            made_by=made_by(*({"metrics"} & set(record.reads))),
             code=code("tabulate", ("tables", kind)),
         script:
             "../scripts/tabulate.py"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurprune.storage.digests import crc_of
+from spurprune.storage.column_checksums import crc_of
 
 LABEL = pa.dictionary(pa.int8(), pa.string())
 KINDS: dict[str, tuple[pa.DataType, Any]] = {
