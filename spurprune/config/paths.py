@@ -1,18 +1,16 @@
 """Paths in the configuration: which keys hold them, and ``~`` and environment variables in them."""
 
-import os
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from spurprune.config.reading import join
 from spurprune.errors import ConfigError
+from spurprune.machine import expansion
+from spurprune.machine.expansion import ExpansionError
 
 # All keys that hold paths, below the top level or below a setting; "*" stands for any name or place.
 OF_CONFIG = ("setting_files.*", "data.*", "datasets.*.path", "datasets.*.vectors")
 OF_SETTING = ("model.pretrained",)
-
-VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 
 
 def expanded(value: Any, keys: tuple[str, ...], where: str) -> Any:
@@ -41,17 +39,7 @@ def expand(path: str, where: str) -> str:
 
     Raises ConfigError that begins with ``where`` for a variable that is not set or empty, and for a user without a home folder.
     """
-
-    def value_of(found: re.Match[str]) -> str:
-        name = found[1] if found[1] is not None else found[2]
-        if not os.environ.get(name):
-            raise ConfigError(f"{where} is '{path}', but the environment variable '{name}' is not set; set it or write the path out.")
-        return os.environ[name]
-
-    found = VARIABLE.sub(value_of, path)
-    if not path.startswith("~"):
-        return found
-    home = os.path.expanduser(found)  # noqa: PTH111 - Path would normalise the rest
-    if home.startswith("~"):
-        raise ConfigError(f"{where} is '{path}', but '{found.split('/')[0]}' has no home folder; write the path out.")
-    return home
+    try:
+        return expansion.expand(path)
+    except ExpansionError as error:
+        raise ConfigError(f"{where} is '{path}', but {error}; {error.remedy}.") from None

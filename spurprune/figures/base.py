@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spurprune.evaluation.statistics import Estimate, cut
+from spurprune.figures import style
 from spurprune.storage.escaping import one_line
 
 if TYPE_CHECKING:
@@ -61,9 +62,10 @@ class SettingInfo:
         return words.replace("with ", "with the ", 1) if self.overlay is not None and '"' not in words else words
 
     def axis(self, label: str) -> str:
-        """Return an axis label with its placeholders {Tested}, {carriers} and {source} filled in."""
-        tested = self.tested
-        return label.format(Tested=tested[0].upper() + tested[1:], carriers=self.carriers, source=self.source)
+        """Return an axis label with its placeholders {Tested}, {carriers} and {source} filled in; long names are shortened."""
+        tested = "Other classes" if self.target == OTHERS else "Class {target}"
+        text = label.replace("{Tested}", tested)
+        return style.label(text, target=self.target, carriers=self.carriers, source=self.source)
 
 
 TESTED_LABEL = "{Tested} {carriers} (%)"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,9 @@ COLUMN, PAGE = 3.3, 6.9  # widths of one column and of two, in inches
 CHARACTER = 0.052  # mean width of a title's character, in inches
 DOTS_PER_INCH = 300
 MOST_EPOCHS_LABELLED = 5  # with more epochs, round numbers are labelled instead
+LONGEST_NAME = 40  # characters; longer names are shortened in labels
+SHORTENED = 21  # characters of a name that is shortened
+LABEL_ROOM = 28  # characters of a line along the lowest panels; only labels with shortened names are wrapped
 NOTE_COLOUR = "#555555"
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _RC: dict[Any, Any] = {
@@ -94,6 +97,22 @@ STRENGTHS = (Look("#E69F00", "^", ":"), Look("#009E73", "s", "--"), Look("#1F3A7
 def looks_of(names: Iterable[str], looks: Sequence[Look]) -> dict[str, Look]:
     """Return a look for every name, in order; looks repeat if there are more names."""
     return dict(zip(names, itertools.cycle(looks), strict=False))
+
+
+def shortened(name: str) -> str:
+    """Return a name as it is or, if it is longer than LONGEST_NAME, with an ellipsis for its middle; names often differ at their ends."""
+    if len(name) <= LONGEST_NAME:
+        return name
+    half = (SHORTENED - 1) // 2
+    return f"{name[: SHORTENED - 1 - half]}…{name[-half:]}"
+
+
+def label(text: str, **names: object) -> str:
+    """Return an axis or legend label with names filled into its placeholders; if one is too long, it is shortened and lines are wrapped."""
+    given = {key: str(name) for key, name in names.items()}
+    short = {key: shortened(name) for key, name in given.items()}
+    filled = text.format(**short)
+    return filled if short == given else "\n".join(textwrap.fill(line, LABEL_ROOM) for line in filled.split("\n"))
 
 
 @contextmanager
@@ -230,13 +249,20 @@ def level(axes: Axes, share: float, look: Look) -> None:
     axes.axhline(100 * share, color=look.colour, linewidth=0.8, linestyle=look.dashes)
 
 
-def legend(figure: Figure | SubFigure, looks: Mapping[str, Look], columns: int = 4) -> None:
-    """Put the series' names and looks above the panels in up to ``columns`` columns; nothing without series."""
+def legend(figure: Figure | SubFigure, looks: Mapping[str, Look], columns: int = 4, shown: Callable[[str], str] = str) -> None:
+    """Put the series' names, as ``shown`` gives them, and looks above the panels in up to ``columns`` columns; nothing without series."""
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], color=look.colour, marker=look.marker, linestyle=look.dashes) for look in looks.values()]
     if handles:
-        figure.legend(handles, list(looks), loc="outside upper left", ncols=min(len(looks), columns), borderpad=0, borderaxespad=0.3)
+        figure.legend(
+            handles,
+            [shown(name) for name in looks],
+            loc="outside upper left",
+            ncols=min(len(looks), columns),
+            borderpad=0,
+            borderaxespad=0.3,
+        )
 
 
 def note(figure: Figure, text: str) -> None:

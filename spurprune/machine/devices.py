@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from spurprune.errors import SpurpruneError, first_sentence
+from spurprune.machine.expansion import ExpansionError, expand
 from spurprune.machine.folders import UnsafeError, open_lock, private_folder
 from spurprune.machine.logs import log
 
@@ -23,6 +24,7 @@ from spurprune.machine.logs import log
 SPIN_COUNT = 100_000
 # The job ids of Slurm, PBS, LSF and Grid Engine. Where a job sees only its own devices, each job's first device is called 0.
 JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
+LEASES = "SPURPRUNE_LEASES"  # the variable that names another folder for leases
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -59,11 +61,21 @@ def lease_folder() -> Path:
     """Return the node-local folder of the lock files, one per user and scheduler job.
 
     It is in /tmp rather than TMPDIR, which schedulers carry from node to node and which may be on a shared file system; the variable
-    SPURPRUNE_LEASES overrides it.
+    SPURPRUNE_LEASES overrides it, in which ``~`` and variables are expanded. Raises SpurpruneError unless that is an absolute path.
     """
     job = next((os.environ[name] for name in JOB_VARIABLES if name in os.environ), "local")
-    base = Path(os.environ.get("SPURPRUNE_LEASES", "/tmp"))  # noqa: S108 - see private_folder
-    return base / f"spurprune-devices-{os.getuid()}-{_file_name(job)}"
+    return _lease_base() / f"spurprune-devices-{os.getuid()}-{_file_name(job)}"
+
+
+def _lease_base() -> Path:
+    given = os.environ.get(LEASES) or "/tmp"  # noqa: S108 - see private_folder
+    try:
+        base = Path(expand(given))
+    except ExpansionError as error:
+        raise SpurpruneError(f"The variable {LEASES} is '{given}', but {error}; {error.remedy}.") from None
+    if not base.is_absolute():
+        raise SpurpruneError(f"The variable {LEASES} is '{given}', not an absolute path; set it to a folder of your own on a local disk.")
+    return base
 
 
 def node_name() -> str:
@@ -76,7 +88,7 @@ def leased_device(poll_seconds: float = 1.0) -> Iterator[str | None]:
     """Lease one device until the block ends and make it the only visible one; yield its name, or None on a machine without devices.
 
     Waits while other jobs hold all devices. Without a lease no device is visible, not even one that torch would find. Raises
-    SpurpruneError if the lease folder is not this user's alone, or no file there can be locked.
+    SpurpruneError if SPURPRUNE_LEASES names no folder, the lease folder is not this user's alone, or no file there can be locked.
     """
     devices = visible_devices()
     if not devices:
@@ -93,7 +105,7 @@ def leased_device(poll_seconds: float = 1.0) -> Iterator[str | None]:
     except (OSError, UnsafeError) as error:
         reason = str(error) if isinstance(error, UnsafeError) else f"no file in {folder} can be locked ({error.strerror})"
         raise SpurpruneError(
-            f"No device can be leased, since {reason}; set the variable SPURPRUNE_LEASES to a folder of your own on a local disk."
+            f"No device can be leased, since {reason}; set the variable {LEASES} to a folder of your own on a local disk."
         ) from error
     try:
         os.environ["CUDA_VISIBLE_DEVICES"] = device

@@ -51,22 +51,33 @@ def open_lock(path: Path, *, folder: int | None = None, mode: int = 0o600) -> IO
     locks on network file systems require, or for reading if it is another user's. Raises UnsafeError if the path is a link or not a plain
     file, OSError if it cannot be opened.
     """
-    name = path if folder is None else path.name
-    safely = os.O_NOFOLLOW | os.O_NONBLOCK  # without the latter, opening a pipe may wait for ever
     try:
+        return _open_plain(path, os.O_RDWR | os.O_CREAT, folder, mode)
+    except PermissionError as denied:
         try:
-            descriptor = os.open(name, os.O_RDWR | os.O_CREAT | safely, mode, dir_fd=folder)
-        except PermissionError as denied:
-            try:
-                descriptor = os.open(name, os.O_RDONLY | safely, dir_fd=folder)
-            except FileNotFoundError:
-                raise denied from None
+            return open_to_read(path, folder=folder)
+        except FileNotFoundError:
+            raise denied from None
+
+
+def open_to_read(path: Path, *, folder: int | None = None) -> IO[bytes]:
+    """Open a file for reading, unbuffered; ``folder`` is as for ``open_lock``.
+
+    Raises UnsafeError if the path is a link or not a plain file, OSError if it cannot be opened.
+    """
+    return _open_plain(path, os.O_RDONLY, folder)
+
+
+def _open_plain(path: Path, flags: int, folder: int | None, mode: int = 0o600) -> IO[bytes]:
+    flags |= os.O_NOFOLLOW | os.O_NONBLOCK  # without the latter, opening a pipe may wait for ever
+    try:
+        descriptor = os.open(path if folder is None else path.name, flags, mode, dir_fd=folder)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise UnsafeError(f"{path} is a link") from error
         if error.errno in (errno.EISDIR, errno.ENXIO):
             raise UnsafeError(f"{path} is not a plain file") from error
-        raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise UnsafeError(f"{path} is not a plain file")

@@ -7,8 +7,8 @@ system releases it when the process ends, however it ends. A job that copies mak
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from spurprune.machine.folders import UnsafeError, private_folder
+from spurprune.machine.expansion import ExpansionError, expand
+from spurprune.machine.folders import UnsafeError, open_lock, open_to_read, private_folder
 from spurprune.machine.logs import log
 
 BYTES_AT_ONCE = 16 * 2**20
@@ -37,6 +38,14 @@ class Original:
     name: str
     array_bytes: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """The user's folder of copies: its path, and a descriptor by which its files are opened and renamed, whatever happens to the path."""
+
+    path: Path
+    descriptor: int
 
 
 @contextmanager
@@ -62,10 +71,11 @@ def local_copy(original: Original, scratch: str, limit_gb: int | None = None) ->
 def _held_or_warn(original: Original, scratch: str, limit_gb: int | None) -> tuple[Path, IO[bytes]] | None:
     """Return the copy's path and the file that holds its lock, or None after a warning."""
     try:
-        path = _folder(scratch) / original.name
-        size = original.path.stat().st_size
-        return path, _held(path, size) or _waited_for(path, original, size, limit_gb)
-    except _NoCopyError as error:
+        with _folder(scratch) as folder:
+            size = original.path.stat().st_size
+            held = _held(folder, original.name, size) or _waited_for(folder, original, size, limit_gb)
+            return folder.path / original.name, held
+    except (_NoCopyError, UnsafeError) as error:
         reason = str(error)
     except OSError as error:
         reason = f"{error.filename or scratch}: {error.strerror or error}"
@@ -73,19 +83,21 @@ def _held_or_warn(original: Original, scratch: str, limit_gb: int | None) -> tup
     return None
 
 
-def _folder(scratch: str) -> Path:
-    """Return the user's folder of copies, created if missing; other users must not have access."""
-    expanded = os.path.expanduser(os.path.expandvars(scratch))  # noqa: PTH111 - the text may not be a path yet
-    if "$" in expanded:
-        raise _NoCopyError(f"'{scratch}' names a variable that is not set on this node")
+@contextmanager
+def _folder(scratch: str) -> Iterator[_Folder]:
+    """Open the user's folder of copies until the block ends, created if missing; other users must not have access."""
+    try:
+        expanded = expand(scratch)
+    except ExpansionError as error:
+        raise _NoCopyError(f"'{scratch}' cannot be expanded on this node: {error}") from error
     if not Path(expanded).is_absolute():
         raise _NoCopyError(f"'{scratch}' is not an absolute path")
-    folder = Path(expanded) / f"spurprune-inputs-{os.getuid()}"
+    path = Path(expanded) / f"spurprune-inputs-{os.getuid()}"
+    descriptor = private_folder(path)
     try:
-        os.close(private_folder(folder))
-    except UnsafeError as error:
-        raise _NoCopyError(str(error)) from error
-    return folder
+        yield _Folder(path, descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _locked(file: IO[bytes], operation: int) -> bool:
@@ -103,10 +115,10 @@ def _touch(file: IO[bytes]) -> None:
         os.utime(file.fileno())
 
 
-def _held(path: Path, size: int) -> IO[bytes] | None:
-    """Return a copy, open and locked against eviction, or None if there is none of this size."""
+def _held(folder: _Folder, name: str, size: int) -> IO[bytes] | None:
+    """Return a copy, open and locked against eviction, or None if there is none of this size; raises UnsafeError for what is no file."""
     try:
-        file = open(path, "rb")  # noqa: SIM115 - held until the job ends
+        file = open_to_read(folder.path / name, folder=folder.descriptor)
     except FileNotFoundError:
         return None
     if _locked(file, fcntl.LOCK_SH):
@@ -117,45 +129,46 @@ def _held(path: Path, size: int) -> IO[bytes] | None:
     return None
 
 
-def _waited_for(path: Path, original: Original, size: int, limit_gb: int | None) -> IO[bytes]:
+def _waited_for(folder: _Folder, original: Original, size: int, limit_gb: int | None) -> IO[bytes]:
     """Return the copy once this job or another one has made it; a user's jobs on a node copy one at a time."""
-    with open(path.parent / "copying.lock", "wb") as turn:
+    with open_lock(folder.path / "copying.lock", folder=folder.descriptor) as turn:
         if not _locked(turn, fcntl.LOCK_EX):
             log.info("waiting while another job on this node copies inputs")
             fcntl.flock(turn, fcntl.LOCK_EX)
-        found = _held(path, size)
+        found = _held(folder, original.name, size)
         if found is not None:
             return found
-        _make_room(path.parent, size, limit_gb)
+        _make_room(folder, size, limit_gb)
         started = time.monotonic()
-        file = _copied(path, original, size)
-        log.info("copied %s to %s: %.2f GB in %.1f s", original.path, path, size / GIGABYTE, time.monotonic() - started)
+        file = _copied(folder, original, size)
+        seconds = time.monotonic() - started
+        log.info("copied %s to %s: %.2f GB in %.1f s", original.path, folder.path / original.name, size / GIGABYTE, seconds)
         return file
 
 
-def _make_room(folder: Path, needed: int, limit_gb: int | None) -> None:
+def _make_room(folder: _Folder, needed: int, limit_gb: int | None) -> None:
     """Remove partial copies of killed jobs, then unused copies, least recently used first, until ``needed`` bytes fit.
 
-    Removes no copy if removing all unused ones would not be enough.
+    Removes no copy if removing all unused ones would not be enough. What is not a plain file is no copy and stays.
     """
     with ExitStack() as opened:
         total, idle = 0, []
-        for path in folder.iterdir():
+        for path in (folder.path / name for name in os.listdir(folder.descriptor)):  # noqa: PTH208 - of the open folder
             if path.suffix not in (".npy", ".partial"):
                 continue
             try:
-                file = opened.enter_context(open(path, "rb"))
-            except FileNotFoundError:  # removed by hand meanwhile
+                file = opened.enter_context(open_to_read(path, folder=folder.descriptor))
+            except (FileNotFoundError, UnsafeError):  # the former: removed by hand meanwhile
                 continue
             found = os.fstat(file.fileno())
             unused = _locked(file, fcntl.LOCK_EX)  # until the files are closed, so that no job starts to use what is being removed
             if unused and path.suffix == ".partial":
-                path.unlink()
+                os.unlink(path.name, dir_fd=folder.descriptor)
                 continue
             total += found.st_size
             if unused:
                 idle.append((found.st_mtime_ns, path, found.st_size))
-        disk = shutil.disk_usage(folder)
+        disk = shutil.disk_usage(folder.descriptor)
         missing = needed - (disk.free - min(int(FREE_SHARE * disk.total), needed))
         if limit_gb is not None:
             missing = max(missing, needed + total - limit_gb * GIGABYTE)
@@ -163,28 +176,29 @@ def _make_room(folder: Path, needed: int, limit_gb: int | None) -> None:
         if missing > spare:
             bound = "" if limit_gb is None else f" of the {limit_gb} GB of scratch_gb"
             room = max(needed - missing + spare, 0)
-            raise _NoCopyError(f"it takes {needed / GIGABYTE:.2f} GB, and {folder} has {room / GIGABYTE:.2f} GB{bound} to spare")
+            raise _NoCopyError(f"it takes {needed / GIGABYTE:.2f} GB, and {folder.path} has {room / GIGABYTE:.2f} GB{bound} to spare")
         for _, path, size in sorted(idle):
             if missing <= 0:
                 break
-            path.unlink()
+            os.unlink(path.name, dir_fd=folder.descriptor)
             missing -= size
             log.info("removed %s, the least recently used copy", path)
 
 
-def _copied(path: Path, original: Original, size: int) -> IO[bytes]:
-    """Copy ``original`` to ``path`` atomically and return the open file, locked before it got its name."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-    file = os.fdopen(descriptor, "wb")
+def _copied(folder: _Folder, original: Original, size: int) -> IO[bytes]:
+    """Copy ``original`` into the folder atomically and return the open file, locked before it got its name."""
+    name = f".{original.name}.{secrets.token_hex(8)}.partial"
+    file = os.fdopen(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder.descriptor), "wb")
     try:
         fcntl.flock(file, fcntl.LOCK_SH)
         if _copy(original.path, file, size - original.array_bytes) != original.sha256:
             raise _NoCopyError("its content does not match its manifest")
         file.flush()
         os.fsync(file.fileno())  # a node that crashes must not leave a name without the bytes
-        os.replace(name, path)
+        os.replace(name, original.name, src_dir_fd=folder.descriptor, dst_dir_fd=folder.descriptor)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=folder.descriptor)
         with suppress(OSError):  # writing the rest of the buffer may fail on a full disk, too
             file.close()
         raise

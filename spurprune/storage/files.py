@@ -15,13 +15,28 @@ UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES,
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn an OSError while writing ``path`` into a DataError that names it."""
+    """Turn an OSError while writing ``path`` into a DataError that names it, and what is in its way, if that is why."""
     try:
         yield
     except OSError as error:
+        obstacle = _in_the_way(path, error)
+        if obstacle:
+            raise DataError(f"{path} could not be written, since {obstacle}; move it away or name another folder, then rerun.") from error
         raise DataError(
             f"{path} could not be written ({error.strerror or error}); free some space or correct the folder's permissions, then rerun."
         ) from error
+
+
+def _in_the_way(path: Path, error: OSError) -> str | None:
+    """Return what is where a folder should be, or the folder that is where ``path`` should be, as a clause, if the error is about that."""
+    if error.errno == errno.EISDIR and os.path.isdir(path):  # noqa: PTH112 - unlike Path's, these functions raise no error of their own
+        return f"{path} is a folder, not a file"
+    if error.errno not in (errno.EEXIST, errno.ENOTDIR):
+        return None
+    for parent in (path, *path.parents):
+        if os.path.lexists(parent) and not os.path.isdir(parent):  # noqa: PTH112
+            return f"{parent} is a {'file' if os.path.exists(parent) else 'broken link'}, not a folder"  # noqa: PTH110
+    return None
 
 
 @contextmanager

@@ -206,6 +206,43 @@ def test_a_jobs_name_does_not_lead_elsewhere(monkeypatch: pytest.MonkeyPatch, tm
     assert devices.lease_folder().parent == tmp_path
 
 
+@pytest.mark.parametrize("given", ["~/leases", "$HOME/leases", "${HOME}/leases"])
+def test_the_folder_of_leases_is_expanded(given: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SPURPRUNE_LEASES", given)
+    assert devices.lease_folder().parent == tmp_path / "leases"
+
+
+def test_no_folder_of_leases_is_as_an_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SPURPRUNE_LEASES", raising=False)
+    usual = devices.lease_folder()
+    monkeypatch.setenv("SPURPRUNE_LEASES", "")
+    assert devices.lease_folder() == usual and usual.is_absolute()
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("leases", "not an absolute path; set it to"),
+        (" ", "not an absolute path; set it to"),
+        ("./~", "not an absolute path; set it to"),
+        ("~nobody-here/x", "but '~nobody-here' has no home folder; write the path out"),
+        ("$NO_SUCH_DISK/x", "but the environment variable 'NO_SUCH_DISK' is not set; set it or write the path out"),
+    ],
+)
+def test_a_folder_of_leases_that_is_nowhere_is_refused(
+    given: str, reason: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, assert_one_sentence: Callable[[str], None]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    monkeypatch.setenv("SPURPRUNE_LEASES", given)
+    with pytest.raises(SpurpruneError) as error, devices.leased_device():
+        pass
+    assert str(error.value).startswith(f"The variable SPURPRUNE_LEASES is '{given}', {reason}")
+    assert_one_sentence(str(error.value))
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.usefixtures("outside_jobs")
 @pytest.mark.parametrize("name", devices.JOB_VARIABLES)
 def test_every_job_of_a_scheduler_has_its_own_leases(name: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -235,8 +235,14 @@ def test_a_full_disk_is_one_sentence(
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(site: Site, path: Path) -> None:
     path.parent.write_bytes(b"a file where the folder should be")
-    with pytest.raises(DataError, match=r"could not be written \((File exists|Not a directory)\)"):
+    told = rf"^{path.parent}/\S+ could not be written, since {path.parent} is a file, not a folder; move it away or name another folder"
+    with pytest.raises(DataError, match=told):
         downloads.fetch([site.url("/data.bin")], path, MD5)
+    with pytest.raises(DataError, match=told), downloads.alone(path.parent):
+        pass
+    with pytest.raises(DataError, match=r", since .* is a file, not a folder; "), downloads.alone(path.parent / "deeper"):
+        pass
+    assert path.parent.read_bytes() == b"a file where the folder should be"
 
 
 # The registry

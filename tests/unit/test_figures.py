@@ -423,6 +423,42 @@ def test_every_kind_draws_whatever_names_hold(kind: str, bad: str, recwarn: pyte
         assert {groups.name(group) for group in (10, 11)} <= legends
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_long_names_leave_labels_within_the_figure(kind: str) -> None:
+    material, spec = material_and_spec(kind, REPEATS)
+    long = "a_class_whose_name_goes_on_" * 8
+    classes = tuple(f"{long}{name}" if name in "59" else name for name in CLASSES)
+    groups = grouping(*classes, attribute=Attribute.of("line", ("without", "with")))
+    words_ = {"source": f"{long}5", "target": f"{long}9", "carriers": f"with {long}"}
+    spec = replace(spec, settings={name: replace(info, **words_) for name, info in spec.settings.items()})
+    material = replace(
+        material,
+        manifests={"digits-8": replace(MANIFEST, classes=classes)},
+        history={run: replace(history, grouping=groups) for run, history in material.history.items()},
+    )
+    with style.house_style():
+        figure = plugins.load("figures", kind).make(material, spec).figure
+        figure.draw_without_rendering()
+    labels = [text for axes in figure.axes for text in (axes.xaxis.label, axes.yaxis.label) if text.get_text()]
+    labels += [text for legend in figure.findobj(Legend) for text in legend.get_texts()]
+    assert labels
+    for text in labels:
+        place = text.get_window_extent()
+        assert figure.bbox.x0 <= place.x0 and place.x1 <= figure.bbox.x1, text.get_text()
+        assert figure.bbox.y0 <= place.y0 and place.y1 <= figure.bbox.y1, text.get_text()
+
+
+def test_long_names_are_shortened_in_labels_and_others_are_not() -> None:
+    fits, long = "a" * style.LONGEST_NAME, f"begin {'x' * 60} end"
+    assert style.shortened(fits) == fits
+    assert style.shortened(long) == "begin xxxx…xxxxxx end" and len(style.shortened(long)) == style.SHORTENED
+    info = replace(FIVES, source=fits, target=fits)
+    assert info.axis(MISCLASSIFIED_LABEL) == f"Class {fits} with line\npredicted as class {fits} (%)"
+    lines = replace(FIVES, source=long).axis(MISCLASSIFIED_LABEL).split("\n")
+    assert lines == ["Class 9 with line", "predicted as class begin", "xxxx…xxxxxx end (%)"]
+    assert style.label("{a} and {{b}}", a="{c} %s $") == "{c} %s $ and {b}"
+
+
 def test_axes_name_what_they_show_with_units() -> None:
     for kind in KINDS:
         for axes in make(kind, REPEATS).figure.axes:

@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,25 @@ from spurprune.storage.files import replacing, write_text
 def names(folder: Path) -> set[str]:
     """Return the names of everything in a folder."""
     return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("deeper", ["table.csv", "a/b/table.csv"])
+@pytest.mark.parametrize(("kind", "told"), [("file", "is a file, not a folder"), ("link", "is a broken link, not a folder")])
+def test_what_is_where_a_folder_should_be_is_named(
+    deeper: str, kind: str, told: str, tmp_path: Path, assert_one_sentence: Callable[[str], None]
+) -> None:
+    blocked = tmp_path / "results"
+    blocked.write_text("mine") if kind == "file" else blocked.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(DataError, match=f"could not be written, since {blocked} {told}; move it away or name another") as error:
+        write_text(blocked / deeper, "new")
+    assert_one_sentence(str(error.value))
+
+
+def test_a_folder_where_a_file_should_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").mkdir()
+    with pytest.raises(DataError, match=r"could not be written, since \S+/table\.csv is a folder, not a file; move it away"):
+        write_text(tmp_path / "table.csv", "new")
+    assert names(tmp_path) == {"table.csv"}
 
 
 def fill_the_disk(path: Path) -> None:

@@ -427,7 +427,8 @@ def test_scratch_is_named_as_the_node_sees_it(
     for named in ("$NODE_DISK", "${NODE_DISK}", "~"):
         with local_inputs(dataset.inputs, named) as inputs:
             assert inputs["inputs"] == dataset.copy
-    assert "'$NO_SUCH_DISK/x' names a variable that is not set on this node" in refusal(dataset, "$NO_SUCH_DISK/x")
+    unset = "'$NO_SUCH_DISK/x' cannot be expanded on this node: the environment variable 'NO_SUCH_DISK' is not set"
+    assert unset in refusal(dataset, "$NO_SUCH_DISK/x")
     assert "'scratch' is not an absolute path" in refusal(dataset, "scratch")
 
 
@@ -446,6 +447,47 @@ def test_a_folder_that_is_not_the_users_alone_is_not_used(
         folder.chmod(0o777)
     assert f"{folder} is {kind}" in refusal(dataset)
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["copy", "lock"])
+@pytest.mark.parametrize("kind", ["a link", "pipe", "folder"])
+def test_what_somebody_put_in_a_files_place_is_left_alone(
+    place: str, kind: str, make: Callable[[str], Dataset], tmp_path: Path, refusal: Callable[..., str]
+) -> None:
+    dataset = make("digits")
+    path = dataset.copy if place == "copy" else dataset.copy.parent / "copying.lock"
+    path.parent.mkdir(parents=True, mode=0o700)
+    victim = tmp_path / "victim"
+    victim.write_bytes(bytes(FILE_BYTES))  # of the copy's size
+    before = victim.stat()
+    {"a link": lambda: path.symlink_to(victim), "pipe": lambda: os.mkfifo(path), "folder": path.mkdir}[kind]()
+    assert f"{path} is {'a link' if kind == 'a link' else 'not a plain file'}" in refusal(dataset)
+    assert victim.read_bytes() == bytes(FILE_BYTES) and victim.stat().st_mtime_ns == before.st_mtime_ns
+    assert left(dataset) == ({path.name} if place == "copy" else set()), "nothing was copied or removed"
+
+
+def test_what_is_no_file_is_neither_opened_nor_removed_to_make_room(make: Callable[[str], Dataset], tmp_path: Path) -> None:
+    dataset = make("digits")
+    folder = dataset.copy.parent
+    folder.mkdir(parents=True, mode=0o700)
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    for suffix in (".npy", ".partial"):
+        (folder / f"link{suffix}").symlink_to(victim)
+        os.mkfifo(folder / f"pipe{suffix}")
+        (folder / f"folder{suffix}").mkdir()
+    planted = left(dataset)
+    use(dataset)
+    assert left(dataset) == planted | {dataset.copy.name} and victim.read_text() == "mine"
+
+
+def test_a_lock_that_is_there_is_not_changed(make: Callable[[str], Dataset]) -> None:
+    dataset = make("digits")
+    dataset.copy.parent.mkdir(parents=True, mode=0o700)
+    lock = dataset.copy.parent / "copying.lock"
+    lock.write_text("mine")
+    use(dataset)
+    assert lock.read_text() == "mine"
 
 
 def test_an_error_during_training_propagates_and_releases_the_copy(make: Callable[[str], Dataset], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """The benchmark table on metrics worked out by hand: published and measured values, and the runs it needs."""
 
 import csv
+import html
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -8,8 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
+from markdown_it import MarkdownIt
 
 from spurprune.config.config import Config
 from spurprune.dag import kinds, planning, studies
@@ -104,6 +107,15 @@ def test_a_plan_is_chosen_by_the_validation_split_regardless_of_the_test_split(
     assert birds.heading == f"waterbirds (setting birds, pruned by {MORE})" and text.heading.startswith("multinli (")
     assert [(cells[0], cells[2]) for cells in choice.rows] == [(SOME, "no"), (MORE, "yes"), (PLAN, "no, missing in some repeats")]
     assert choice.rows[2][1] == "50.0 (n = 1)" and "Where a cell gives n, the value is missing in the other repeats." in report.notes
+
+
+@pytest.mark.parametrize("name", ["<img src=x>", "![i](http://e/x.png)", "a | b", "<b>c</b> *d* `e`"])
+def test_names_below_the_table_are_shown_literally(name: str) -> None:
+    metrics = sources().metrics
+    row = metrics.frame.iloc[[0]].assign(setting="birds", split="test", metric="group_accuracy", group=name, n=0, value=math.nan)
+    report = benchmark.report(Sources(Metrics(pd.concat([metrics.frame, row], ignore_index=True))), options())
+    note = f"Worst and mean of birds are missing where no test sample is of a group that training has: {name}."
+    assert MarkdownIt("gfm-like", {"linkify": False}).render(report.notes[-1]) == f"<p>{html.escape(note)}</p>\n"
 
 
 def test_a_plan_that_lacks_a_repeat_is_never_chosen(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

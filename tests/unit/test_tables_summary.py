@@ -1,6 +1,7 @@
 """The summary table, on metrics of a few runs worked out by hand."""
 
 import csv
+import html
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -11,17 +12,19 @@ import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from spurprune.errors import DataError
 from spurprune.evaluation.frame import Metrics
 from spurprune.stages import tabulate
-from spurprune.storage import schemas, tables
+from spurprune.storage import escaping, schemas, tables
 from spurprune.storage.provenance import Provenance
 from spurprune.storage.tidy import to_csv
 from spurprune.tables.kinds import summary
 from spurprune.tables.report import Report, Sources, to_markdown
 
 T_ONE_DEGREE = 12.706204736174694  # Student's t, 97.5%, one degree of freedom
+HOSTILE = ["<img src=x>", "![i](http://e/x.png)", "a | b", "<b>c</b> *d* `e`", "[f](javascript:g)", "www.h.i"]
 HARDEST = "carriers-el2n-hardest-0.25"
 
 # (setting, plan, repeat): accuracy, weighted accuracy, worst-group accuracy, spurious misclassification, candidates, pruned
@@ -162,6 +165,21 @@ def test_groups_without_test_samples_are_named_below_the_table() -> None:
     note = "Worst-group and weighted accuracy of s are missing where no test sample is of a group that training has: 5 with line."
     assert report.notes[-1] == note
     assert to_markdown("T", report).endswith(f"\n\n{note}\n")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_below_the_table_are_shown_literally(name: str) -> None:
+    lacking = pa.Table.from_pylist(
+        [
+            row | ({"n": 0, "value": None, "group": name} if (row["split"], row["metric"]) == ("test", "group_accuracy") else {})
+            for row in renamed(metrics_table(("s", "none", 0)), "setting", "s", f"{name} s").to_pylist()
+        ],
+        schema=pa.schema(list(schemas.METRICS.columns.items())),
+    )
+    report = summary.report(Sources(Metrics.of(lacking)), {})
+    note = f"Worst-group and weighted accuracy of {name} s are missing where no test sample is of a group that training has: {name}."
+    assert report.notes[-1] != note or name == escaping.markdown(name)
+    assert MarkdownIt("gfm-like", {"linkify": False}).render(report.notes[-1]) == f"<p>{html.escape(note)}</p>\n"
 
 
 def test_a_metric_that_is_undefined_in_all_repeats_is_explained() -> None:

@@ -160,11 +160,12 @@ def _draw_counts(place: Figure | SubFigure, counts: Sequence[ShareRow], info: Se
         axes.set_xscale("symlog", linthresh=numbers[0], linscale=0.5)
         axes.set_xticks([0, *numbers], [str(number) for number in (0, *numbers)])
         axes.minorticks_off()
-    axes.set_xlabel(f"Carriers in class {info.source}")
+    axes.set_xlabel(style.label("Carriers in class {source}", source=info.source))
     axes.set_ylabel(info.axis(TESTED_LABEL))
     style.fit_percent(axes, [row.share for row in counts], from_zero=True)
     style.panel_title(axes, letter, title, inches)
-    style.legend(place, {"correct": LOOKS["correct"], f"predicted as class {info.source}": LOOKS["taken"]})
+    taken = style.label("predicted as class {source}", source=info.source)
+    style.legend(place, {"correct": LOOKS["correct"], taken: LOOKS["taken"]})
 
 
 def _draw_lines(axes: Axes, rows: Sequence[ShareRow], against: str) -> None:

@@ -109,7 +109,7 @@ def draw(rows: Sequence[QuartileRow], spec: Spec) -> Figure:
         mine = [row for row in bars if row.setting == name]
         style.bars(axes, QUARTILE_NAMES, [row.carriers_share for row in mine], style.CARRIERS)
         style.level(axes, 1 / QUARTILES, CHANCE)
-        axes.set_xlabel(f"Difficulty quartile of class {info.source}")
+        axes.set_xlabel(style.label("Difficulty quartile of class {source}", source=info.source))
         halves = [row for row in rows if row.setting == name and row.quartiles == EASIER_HALF]
         misclassified = ", ".join(spec.titled(percent(row.misclassification), row.method) for row in halves)
         style.panel_title(axes, letter, f"{info.description}\nmisclassified without pruning: {misclassified}", style.COLUMN)

@@ -47,7 +47,8 @@ def draw(rows: Mapping[str, Sequence[WindowRow]], spec: Spec) -> Figure:
         looks = style.looks_of(lines, style.STRENGTHS)
         for strength, line in lines.items():
             style.line(axes, starts_of(line), [row.misclassification for row in line], looks[strength])
-        axes.set_xlabel(f"Difficulty rank of the easiest carrier\nwithin class {info.source} (0 = easiest sample)")
+        rank = "Difficulty rank of the easiest carrier\nwithin class {source} (0 = easiest sample)"
+        axes.set_xlabel(style.label(rank, source=info.source))
         axes.set_ylabel(info.axis(MISCLASSIFIED_LABEL))
         style.fit_percent(axes, shares, from_zero=True)
         if len(rows) > 1:

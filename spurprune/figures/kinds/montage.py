@@ -143,7 +143,7 @@ def draw(rows: list[ImageRow], images: list[np.ndarray], info: SettingInfo, repe
         if row.column == 0:
             axes.set_ylabel(row.row)
     size = rows[0].class_size if rows else 0
-    where = f"within the {size} training samples of class {info.source} (0 = easiest), repeat {repeat}"
+    where = f"within the {size} training samples of class {style.shortened(str(info.source))} (0 = easiest), repeat {repeat}"
     figure.suptitle(f"{info.description}: difficulty rank {where}", x=0.01, ha="left", fontsize=7.5)
     return figure
 

@@ -13,6 +13,7 @@ from spurprune.evaluation.series import UNKNOWN, mean_of
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures.kind import NAMES, NO_PRUNING, TEXT, Configuration, Item, Kind, Runs, Schema, Study, require_dataset
 from spurprune.pruning import plan as plans
+from spurprune.storage.escaping import markdown
 from spurprune.tables.report import (
     NOT_KNOWN,
     SHARE,
@@ -202,7 +203,8 @@ def _notes(rows: Sequence[BenchmarkRow], repeats: Mapping[str, int], metrics: "M
         *cuts(values, SHARE, "shares are cut at 0 and 100%"),
         *dict.fromkeys(partly),
         *(
-            f"Worst and mean of {setting} are missing where no {split} sample is of a group that training has: {', '.join(groups)}."
+            f"Worst and mean of {markdown(setting)} are missing where no {split} sample is of a group that training has: "
+            f"{', '.join(map(markdown, groups))}."
             for (setting, split), groups in metrics.untested.items()
             if setting in settings
         ),

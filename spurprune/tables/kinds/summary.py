@@ -11,6 +11,7 @@ from spurprune.evaluation.series import UNKNOWN, difference_of, mean_of
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures.kind import NO_PRUNING, Kind
 from spurprune.pruning import plan as plans
+from spurprune.storage.escaping import markdown
 from spurprune.tables.report import (
     NOT_KNOWN,
     SHARE,
@@ -144,8 +145,8 @@ def _notes(rows: Mapping[Run, Sequence[SummaryRow]], repeats: Mapping[Run, int],
         *dict.fromkeys(partly),
         *(["A dash below a metric that was tested: it is undefined in all repeats, and the log says why."] if undefined else []),
         *(
-            f"Worst-group and weighted accuracy of {setting} are missing where no test sample is of a group that training has: "
-            f"{', '.join(groups)}."
+            f"Worst-group and weighted accuracy of {markdown(setting)} are missing where no test sample is of a group that training has: "
+            f"{', '.join(map(markdown, groups))}."
             for (setting, split), groups in metrics.untested.items()
             if split == "test"
         ),
