@@ -91,8 +91,10 @@ def kept_files(needed: Needs, config: Config) -> list[str]:
     found |= {path for one in needed.selections for path in (one.path, one.choice_path)}
     for run in needed.all_runs:
         trained = not files.is_refinement(run.method, config.methods)
-        names = ["predictions.parquet", "metrics.parquet", "history.parquet" if trained else "head.safetensors"]
-        found |= {f"{run.folder}/{name}" for name in [*names, *(["models.safetensors"] if run in needed.sources else [])]}
+        names = ["predictions.parquet", "history.parquet" if trained else "head.safetensors"]
+        names += ["metrics.parquet"] if run in needed.runs | needed.candidates else []
+        names += ["models.safetensors"] if run in needed.sources else []
+        found |= {f"{run.folder}/{name}" for name in names}
     return sorted(found)
 
 
