@@ -31,7 +31,7 @@ def check(where: str, grid: Grid, what: str) -> None:
     """
     for dotted, values in grid.items():
         if not all(dotted.split(".")):
-            raise ConfigError(f"{where}: '{dotted}' is no dotted key, such as training.optimizer.lr; correct it.")
+            raise ConfigError(f"{where}: '{dotted}' is not a dotted key, such as training.optimizer.lr; correct it.")
         above = next((other for other in grid if dotted.startswith(f"{other}.")), None)
         if above is not None:
             raise ConfigError(f"{where}: '{dotted}' is part of '{above}', which varies, too; remove one.")

@@ -137,11 +137,11 @@ HUNDRED = list(range(1, 101))
         (_training(batch_size=16.0), "digits.training.batch_size is 16.0, but must be a whole number."),
         (
             _training(optimizer={"name": "sgd", "lr": float("inf"), "momentum": 0.9, "weight_decay": 0.0}),
-            "digits.training.optimizer.lr is inf, which is no finite number; write one.",
+            "digits.training.optimizer.lr is inf, which is not a finite number; write one.",
         ),
         (
             _training(optimizer={"name": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": float("nan")}),
-            "digits.training.optimizer.weight_decay is nan, which is no finite number; write one.",
+            "digits.training.optimizer.weight_decay is nan, which is not a finite number; write one.",
         ),
         (
             _training(schedule={"name": "step", "milestones": [8], "factor": 1e6}),
@@ -244,7 +244,7 @@ HUNDRED = list(range(1, 101))
         ),
         (
             _setting("empty", extends="digits", grid={"carriers..count": [1]}),
-            "empty.grid: 'carriers..count' is no dotted key, such as training.optimizer.lr; correct it.",
+            "empty.grid: 'carriers..count' is not a dotted key, such as training.optimizer.lr; correct it.",
         ),
         # a second dimension that one line cannot show, and ends of difficulty that are none
         (
@@ -283,9 +283,9 @@ HUNDRED = list(range(1, 101))
             _setting("mine", extends="digits", grid={"variant": ["paper", "code"]}),
             "mine.grid: 'variant' is no key that a family can vary; declare a setting for each value.",
         ),
-        (_setting(5, extends="digits"), '5 is a key that YAML does not read as text; quote it: "5".'),
-        (_setting(True, extends="digits"), 'True is a key that YAML does not read as text; quote it: "True".'),
-        (_setting(None, extends="digits"), 'None is a key that YAML does not read as text; quote it: "None".'),
+        (_main(data={5: "x"}), 'data.5 is a key that YAML does not read as text; quote it: "5".'),
+        (_main(data={True: "x"}), 'data.true is a key that YAML does not read as text; quote it: "true".'),
+        (_main(data={None: "x"}), 'data.null is a key that YAML does not read as text; quote it: "null".'),
         (_setting("mine"), "mine.description is missing; it is required."),
         # partial blocks, whether or not something uses them
         (_main(setting_defaults={"trainin": {}}), "setting_defaults.trainin is not a known key (did you mean 'training'?); allowed are"),
