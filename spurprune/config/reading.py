@@ -162,7 +162,7 @@ def _require_text_node(key: yaml.ScalarNode, name: str, where: str) -> None:
 
 def _require_decimal(node: yaml.ScalarNode, name: str, construct: Callable[[yaml.Node], Any], where: str) -> None:
     """Raise ConfigError for a number that YAML 1.1 reads otherwise than people do: octal as 010, or to the base of 60 as 1:30."""
-    if node.tag not in NUMBER_TAGS:
+    if node.tag not in NUMBER_TAGS or not where:
         return
     if ":" in node.value:
         kind = "a number to the base of 60"

@@ -124,6 +124,7 @@ def _study(**keys: Any) -> Callable[[dict[str, Any], dict[str, Any]], object]:
     return lambda main, settings: main["studies"]["digits"].update(keys)
 
 
+ONE_E_MINUS_3 = '{} is "1e-3", but must be a number (YAML reads 1e-3 as text, so write 1.0e-3).'
 TUNING = {"blocks": ["900-900"], "plan": "none", "by": "accuracy"}
 HUNDRED = list(range(1, 101))
 
@@ -232,11 +233,11 @@ HUNDRED = list(range(1, 101))
         # members and candidates that would share a name
         (
             _setting("twins", extends="digits", grid={"carriers.count": [1, "1"]}),
-            "twins.grid.carriers.count is [1, '1'], of which two are written '1' in a folder's name; remove one.",
+            "twins.grid.carriers.count is [1, \"1\"], of which two are written '1' in a folder's name; remove one.",
         ),
         (
             _method(grid={"training.epochs": [1, "1"]}, tuning=TUNING),
-            "methods.mine.grid.training.epochs is [1, '1'], of which two are written '1'",
+            "methods.mine.grid.training.epochs is [1, \"1\"], of which two are written '1'",
         ),
         (
             _setting("above", extends="digits", grid={"carriers": [{}], "carriers.count": [1]}),
@@ -252,16 +253,16 @@ HUNDRED = list(range(1, 101))
             "studies.digits.figures.fig1.family is 'digits-count', whose grid also varies 'overlay.width', which a carrier_count",
         ),
         # what is resolved before the schema
-        (_setting("mine", extends=["digits"]), "mine.extends is ['digits'], but must be the name of one setting."),
-        (_setting("mine", extends={"digits": 1}), "mine.extends is {'digits': 1}, but must be the name of one setting."),
+        (_setting("mine", extends=["digits"]), 'mine.extends is ["digits"], but must be the name of one setting.'),
+        (_setting("mine", extends={"digits": 1}), 'mine.extends is {"digits": 1}, but must be the name of one setting.'),
         (_setting("mine", extends="digitz"), "mine.extends: 'digitz' is not a known setting (did you mean 'digits'?); known are digits,"),
         (
             _setting("mine", extends="digits", variants=["paper"]),
-            "mine.variants is ['paper'], but must map names to keys that differ, such as 'paper: {}'.",
+            "mine.variants is [\"paper\"], but must map names to keys that differ, such as 'paper: {}'.",
         ),
         (
             _setting("mine", extends="digits", variants={"paper": None}),
-            "mine.variants.paper is None, but must be a mapping of keys that differ, such as {}.",
+            "mine.variants.paper is null, but must be a mapping of keys that differ, such as {}.",
         ),
         (
             _setting("mine", extends="digits", variants={"paper": {}, "code": {"extends": "digits"}}),
@@ -273,7 +274,7 @@ HUNDRED = list(range(1, 101))
         ),
         (
             _setting("mine", extends="digits", variants={"paper": {}}, variant=["paper"]),
-            "mine.variant is ['paper'], but must be the name of one variant.",
+            'mine.variant is ["paper"], but must be the name of one variant.',
         ),
         (_setting("mine", extends="digits", variant="code"), "mine.variant is 'code', but the setting has no variants; remove it."),
         (_setting("mine", extends="digits", grid=[1]), "mine.grid must map dotted keys to lists of values"),
@@ -281,7 +282,7 @@ HUNDRED = list(range(1, 101))
         (_setting("mine", extends="digits", grid={}), "mine.grid must map dotted keys to lists of values"),
         (
             _setting("mine", extends="digits", grid={"variant": ["paper", "code"]}),
-            "mine.grid: 'variant' is no key that a family can vary; declare a setting for each value.",
+            "mine.grid: 'variant' is not a key that a family can vary; declare a setting for each value.",
         ),
         (_main(data={5: "x"}), 'data.5 is a key that YAML does not read as text; quote it: "5".'),
         (_main(data={True: "x"}), 'data.true is a key that YAML does not read as text; quote it: "true".'),
@@ -289,6 +290,47 @@ HUNDRED = list(range(1, 101))
         (_setting("mine"), "mine.description is missing; it is required."),
         # partial blocks, whether or not something uses them
         (_main(setting_defaults={"trainin": {}}), "setting_defaults.trainin is not a known key (did you mean 'training'?); allowed are"),
+        (_method(training={"optimizer": {"lr": "1e-3"}}), ONE_E_MINUS_3.format("methods.mine.training.optimizer.lr")),
+        (
+            _main(setting_defaults={"training": {"optimizer": {"lr": "1e-3"}}}),
+            ONE_E_MINUS_3.format("setting_defaults.training.optimizer.lr"),
+        ),
+        (
+            _method(training={"optimizer": {"lr": "1e-3", "momentum": 0.9}}),
+            ONE_E_MINUS_3.format("methods.mine.training.optimizer.lr"),
+        ),
+        (
+            _method(training={"optimizer": {"lrr": 1}}),
+            "methods.mine.training.optimizer.lrr is not a known key (did you mean 'lr'?); allowed are eps, lr, momentum, name, weight_decay.",
+        ),
+        (
+            _main(setting_defaults={"model": {"chanels": [4, 4, 4]}}),
+            "setting_defaults.model.chanels is not a known key (did you mean 'channels'?); allowed are",
+        ),
+        (
+            _method(training={"optimizer": {"momentum": 0.9, "eps": 1.0e-8}}),  # of two optimizers
+            'methods.mine.training.optimizer is {"momentum": 0.9, "eps": 1e-08}, but must be {name: sgd, lr',
+        ),
+        (_training(gradient_clip={"norm": "1e-3"}), ONE_E_MINUS_3.format("digits.training.gradient_clip.norm")),
+        # keys that are gone once a setting is complete
+        (
+            _setting("mine", extend="digits"),
+            "mine.extend is not a known key (did you mean 'extends'?); allowed are aligned, carriers, crop_s",
+        ),
+        (_setting("mine", extends="digits", grids={}), "mine.grids is not a known key (did you mean 'grid'?); allowed are aligned,"),
+        (_setting("mine", extends="digits", varients={}), "mine.varients is not a known key (did you mean 'variants'?); allowed are"),
+        (
+            _setting("mine", extends="digits", varients={"code": {}}, variant="code"),
+            "mine.varients is not a known key (did you mean 'variants'?); allowed are",
+        ),
+        (_setting("mine", colour=1), "mine.colour is not a known key; allowed are aligned, carriers, crop_size, dataset, description, d"),
+        # true, false and null as YAML writes them
+        (_setting("mine", extends=True), "mine.extends is true, but must be the name of one setting."),
+        (_setting("mine", extends="digits", variants=False), "mine.variants is false, but must map names to keys that differ, such as"),
+        (
+            _setting("mine", extends="digits", grid={"overlay": [None, None]}),
+            "mine.grid.overlay is [null, null], which names a value twice;",
+        ),
         (_main(setting_defaults={"image_size": "large"}), 'setting_defaults.image_size is "large", but must be a whole number of pixels'),
         (
             _method(training={"optimizer": {"name": "sgd", "lr": "fast"}}),

@@ -122,7 +122,7 @@ def test_other_files_can_be_asked_for(path: str, config: Config, compared: Confi
         ("Makefile", "'Makefile' is a file that no rule makes; name a rule or a path below results."),
         (
             "config/digits-full.yaml",
-            "'config/digits-full.yaml' is a file that no rule makes; to use it as configuration, write '--configfile config/digits-full.yaml'.",
+            "'config/digits-full.yaml' is a file that no rule makes; to use it as configuration, write '--configfile config/digits-f",
         ),
         ("/nowhere/results/x", "/nowhere/results/x: '/' is not a known folder of files that can be made; known are results."),
     ],
