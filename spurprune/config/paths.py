@@ -2,17 +2,18 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from spurprune.config.reading import join
 from spurprune.errors import ConfigError
 
-# All keys that hold paths, below the top level or below a setting; "*" stands for any name or place.
-OF_CONFIG = ("setting_files.*", "data.*", "datasets.*.path", "datasets.*.vectors")
+# All keys that hold paths, below the top level but for ``data``, or below a setting; "*" stands for any name or place.
+OF_CONFIG = ("setting_files.*", "datasets.*.path", "datasets.*.vectors")
 OF_SETTING = ("model.pretrained",)
 
-VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
+NAME = "[A-Za-z_][A-Za-z0-9_]*"
+VARIABLE = re.compile(rf"\$(?:\{{([^}}]*)(\}}?)|({NAME}))")  # the name in braces, the closing brace, the name without braces
 
 
 def expanded(value: Any, keys: tuple[str, ...], where: str) -> Any:
@@ -23,6 +24,19 @@ def expanded(value: Any, keys: tuple[str, ...], where: str) -> Any:
     for key in keys:
         value = _expanded_at(value, key.split("."), where)
     return value
+
+
+def expanded_data(data: Mapping[str, str], used: Collection[str]) -> dict[str, str]:
+    """Return the datasets' folders expanded; one of no dataset that is ``used`` stays as it is if it cannot be. Raises ConfigError."""
+    found = {}
+    for name, path in data.items():
+        try:
+            found[name] = expand(path, f"data.{name}")
+        except ConfigError:
+            if name in used:
+                raise
+            found[name] = path
+    return found
 
 
 def _expanded_at(value: Any, parts: list[str], where: str) -> Any:
@@ -39,13 +53,20 @@ def _expanded_at(value: Any, parts: list[str], where: str) -> Any:
 def expand(path: str, where: str) -> str:
     """Return a path with a leading ``~`` or ``~user`` and all ``$NAME`` and ``${NAME}`` replaced, as a shell does.
 
-    Raises ConfigError that begins with ``where`` for a variable that is not set or empty, and for a user without a home folder.
+    Raises ConfigError that begins with ``where`` for a variable that is not set or empty, for braces that are not closed or hold no
+    variable's name, and for a user without a home folder.
     """
 
     def value_of(found: re.Match[str]) -> str:
-        name = found[1] if found[1] is not None else found[2]
+        braced, closed, bare = found.groups()
+        if braced is not None and not closed:
+            raise ConfigError(f"{where} is '{path}', but a '${{' is not closed; write '${{NAME}}' or the path out.")
+        if braced is not None and not re.fullmatch(NAME, braced):
+            raise ConfigError(f"{where} is '{path}', but '{found[0]}' names no environment variable; write '${{NAME}}' or the path out.")
+        name = bare or braced
         if not os.environ.get(name):
-            raise ConfigError(f"{where} is '{path}', but the environment variable '{name}' is not set; set it or write the path out.")
+            state = "empty" if name in os.environ else "not set"
+            raise ConfigError(f"{where} is '{path}', but the environment variable '{name}' is {state}; set it or write the path out.")
         return os.environ[name]
 
     found = VARIABLE.sub(value_of, path)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from spurprune.config import check_studies, methods
+from spurprune.config import check_studies, methods, paths
 from spurprune.config.config import Config
 from spurprune.config.known import guess, require_known
 from spurprune.dag import files, needs, studies
@@ -100,8 +100,17 @@ def _nothing(walk: _Walk, config: Config) -> None:
     """Check nothing: the path ends here."""
 
 
+def _require_folder(dataset: str, config: Config) -> None:
+    """Raise ConfigError if the folder of a dataset that no setting uses names a variable that is not set."""
+    if dataset in config.data and all(block["dataset"] != dataset for block in config.settings.values()):
+        paths.expand(config.data[dataset], f"data.{dataset}")
+
+
 def _download(walk: _Walk, config: Config) -> None:
-    walk.known([f"{name}.json" for name, entry in config.datasets.items() if entry.downloads], "record of a dataset that is downloaded")
+    found = walk.known(
+        [f"{name}.json" for name, entry in config.datasets.items() if entry.downloads], "record of a dataset that is downloaded"
+    )
+    _require_folder(found.removesuffix(".json"), config)
 
 
 def _dataset(walk: _Walk, config: Config) -> None:
@@ -111,6 +120,7 @@ def _dataset(walk: _Walk, config: Config) -> None:
     if part not in used and not (name in config.datasets and SIZE.fullmatch(size)):
         require_known(part, used, f"{walk.path}: '{part}'", "dataset of these settings, with its size,")
     walk.known(DATASET_FILES, FILE)
+    _require_folder(name, config)
 
 
 def _item(walk: _Walk, config: Config) -> None:

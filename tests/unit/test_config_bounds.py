@@ -11,7 +11,7 @@ import yaml
 
 from spurprune.config import grids, loading, schema
 from spurprune.config.config import Config
-from spurprune.dag import kinds, plugins
+from spurprune.dag import kinds, plugins, targets
 from spurprune.data import probe
 from spurprune.data.readers import table
 from spurprune.errors import ConfigError, DataError
@@ -120,6 +120,11 @@ def _main(**keys: Any) -> Callable[[dict[str, Any], dict[str, Any]], object]:
     return lambda main, settings: main.update(keys)
 
 
+def _own(**keys: Any) -> Callable[[dict[str, Any], dict[str, Any]], object]:
+    birds = {"reader": "table", "path": "birds.csv", "label": "species", **keys}
+    return lambda main, settings: main.update(datasets={"birds": birds})
+
+
 def _study(**keys: Any) -> Callable[[dict[str, Any], dict[str, Any]], object]:
     return lambda main, settings: main["studies"]["digits"].update(keys)
 
@@ -150,9 +155,12 @@ HUNDRED = list(range(1, 101))
         ),
         (
             _training(schedule={"name": "step", "milestones": [8, 8], "factor": 0.1}),
-            "digits.training.schedule.milestones is [8, 8], but must be a list of different epochs.",
+            "digits.training.schedule.milestones is [8, 8], but must be a list of different epochs, counted from 1.",
         ),
-        (_training(evaluate_epochs=[1, 1]), "digits.training.evaluate_epochs is [1, 1], but must be all or a list of different epochs."),
+        (
+            _training(evaluate_epochs=[1, 1]),
+            "digits.training.evaluate_epochs is [1, 1], but must be all or a list of different epochs, counted from 1.",
+        ),
         (_main(threads=10**6), "threads is 1000000, but must be at most 1024."),
         (
             _figure(kind="montage", setting="digits-carriers", repeat=0, columns=10**6),
@@ -301,7 +309,7 @@ HUNDRED = list(range(1, 101))
         ),
         (
             _method(training={"optimizer": {"lrr": 1}}),
-            "methods.mine.training.optimizer.lrr is not a known key (did you mean 'lr'?); allowed are eps, lr, momentum, name, weight_decay.",
+            "methods.mine.training.optimizer.lrr is not a known key (did you mean 'lr'?); allowed are eps, lr, momentum, name, weight",
         ),
         (
             _main(setting_defaults={"model": {"chanels": [4, 4, 4]}}),
@@ -312,6 +320,35 @@ HUNDRED = list(range(1, 101))
             'methods.mine.training.optimizer is {"momentum": 0.9, "eps": 1e-08}, but must be {name: sgd, lr',
         ),
         (_training(gradient_clip={"norm": "1e-3"}), ONE_E_MINUS_3.format("digits.training.gradient_clip.norm")),
+        # empty and repeated values
+        (
+            _figure(kind="general_pruning", settings=["digits"], sparsities=["0.10"], orders=["hardest", "hardest"]),
+            'studies.digits.figures.mine.orders is ["hardest", "hardest"], but must be a list of different orders (hardest, easiest, ',
+        ),
+        (_own(label=""), 'datasets.birds.label is "", but must be the name of a column, quoted if it is a number.'),
+        (_own(attributes=[""]), 'datasets.birds.attributes.0 is "", but must be the name of a column, quoted if it is a number.'),
+        (_own(image=""), 'datasets.birds.image is "", but must be the name of a column, quoted if it is a number.'),
+        (_own(path="birds.xlsx"), 'datasets.birds.path is "birds.xlsx", but must be a file whose name ends in .csv, .tsv, .parquet or'),
+        (_study(title=""), 'studies.digits.title is "", but must be text of at most 200 characters, not blank.'),
+        (_study(title=" \n "), 'studies.digits.title is " \\n ", but must be text of at most 200 characters, not blank.'),
+        (_digits(description="\u3000"), 'digits.description is "\u3000", but must be text of at most 200 characters, not blank.'),
+        (_main(methods={}), "methods is {}, but must be a mapping from names to methods, at least one."),
+        (_main(studies={}), "studies is {}, but must be a mapping from names to studies, at least one."),
+        (_main(data={"cifar10": None}), "data.cifar10 is null, but must be a folder."),
+        (_training(evaluate_epochs=[0]), "digits.training.evaluate_epochs is [0], but must be all or a list of different epochs, counted"),
+        (
+            _digits(carriers={"choose": "natural", "where": {"place": True}}),
+            "digits.carriers.where.place is true, but must be a value's name, quoted if it is a number, yes, no, on or off.",
+        ),
+        (
+            _figure(kind="general_pruning", setting="digits", sparsities=["0.10"]),
+            "studies.digits.figures.mine.setting does not go with a general_pruning, which needs settings, sparsities (did you mean 'settings'",
+        ),
+        (
+            _figure(kind="general_pruning", settings=["digits"], setting="digits", sparsities=["0.10"]),
+            "studies.digits.figures.mine.setting does not go with a general_pruning, which takes settings, sparsities, orders, score, methods"
+            " (did you mean 'settings'?).",
+        ),
         # keys that are gone once a setting is complete
         (
             _setting("mine", extend="digits"),
@@ -379,6 +416,37 @@ def test_variants_of_the_base_can_be_left_out(load: Load) -> None:
 def test_paths_are_expanded(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
     assert load(lambda main, settings: main["data"].update(mnist="~/mnist")).data["mnist"] == "/home/ada/mnist"
+
+
+def test_an_unset_variable_stops_only_runs_on_its_dataset(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOWHERE", raising=False)
+    config = load(lambda main, settings: main["data"].update(mnist="$NOWHERE/mnist"))
+    targets.check("results/datasets/digits-8/inputs.npy", (), config)
+    for path in ("results/downloads/mnist.json", "results/datasets/mnist-28/inputs.npy"):
+        with pytest.raises(ConfigError, match=r"^data\.mnist is '\$NOWHERE/mnist', but the environment variable 'NOWHERE' is not set;"):
+            targets.check(path, (), config)
+
+
+def _unworded(node: Any, place: str = "") -> Iterator[str]:
+    """Every rule whose violation has no words of its own and no ``x-allowed``."""
+    if isinstance(node, dict):
+        rules = {"minItems", "maxItems", "uniqueItems", "minLength", "maxLength", "pattern", "minProperties"} & node.keys()
+        if rules and "x-allowed" not in node and "oneOf" not in place.split(".")[-2:]:
+            yield f"{place} ({', '.join(sorted(rules))})"
+        for key, inner in node.items():
+            yield from _unworded(inner, f"{place}.{key}")
+    elif isinstance(node, list):
+        for number, inner in enumerate(node):
+            yield from _unworded(inner, f"{place}.{number}")
+
+
+def test_every_rule_has_words() -> None:
+    """Without them a message is JSON schema's own."""
+    assert [*_unworded(schema.load("config")), *_unworded(schema.load("setting"))] == []
+
+
+def test_endings_of_own_files_are_in_any_case(load: Load) -> None:
+    assert load(_own(path="BIRDS.CSV", vectors="birds.Npy")).own_datasets["birds"]["path"] == "BIRDS.CSV"
 
 
 def test_the_ends_of_difficulty_are_two() -> None:

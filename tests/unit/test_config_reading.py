@@ -164,5 +164,7 @@ def test_files_can_be_checked_before_snakemake_reads_them(tmp_path: Path, capsys
     good.write_text("a: 1\n")
     bad.write_text(MAPPING_BOMB)
     assert reading.main([str(good)]) == 0
+    assert reading.main([str(tmp_path / "none.yaml")]) == 1
+    assert capsys.readouterr().err == f"The file {tmp_path}/none.yaml does not exist; create it or correct its name.\n"
     assert reading.main([str(good), str(bad)]) == 1
     assert capsys.readouterr().err.startswith(f"{bad}, line 5: the file, its aliases replaced")
