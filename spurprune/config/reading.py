@@ -27,7 +27,8 @@ MOST_NODES = 20_000  # keys and values of a file, aliases replaced by what they 
 MOST_LEVELS = 30
 MOST_ENTRIES = 1_000  # of one list or mapping
 MOST_CHARACTERS = 2_000  # of one text
-TEXT_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")  # of keys: text, and << that merges mappings
+MERGE = "tag:yaml.org,2002:merge"  # of the key <<
+TEXT_TAGS = ("tag:yaml.org,2002:str", MERGE)
 NUMBER_TAGS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 OCTAL = re.compile("[-+]?0[0-9_]+")  # of whole numbers: YAML 1.1 reads 010 as 8
 LINE_ENDS = re.compile("\r\n|[\n\r\u2028\u2029]")
@@ -144,7 +145,7 @@ def _check_nodes(
                 raise ConfigError(f"{name}, {_line(key)}: '{key.value}' is declared twice; rename or remove one.")
             keys.add((key.tag, key.value))
             _require_text_node(key, name, where)
-            _check_nodes(value, name, construct, join(where, key.value), seen)
+            _check_nodes(value, name, construct, where if key.tag == MERGE else join(where, key.value), seen)
     elif isinstance(node, yaml.SequenceNode):
         for place, value in enumerate(node.value):
             _check_nodes(value, name, construct, join(where, str(place)), seen)

@@ -129,6 +129,7 @@ def _study(**keys: Any) -> Callable[[dict[str, Any], dict[str, Any]], object]:
     return lambda main, settings: main["studies"]["digits"].update(keys)
 
 
+MINE = "studies.digits.figures.mine"
 ONE_E_MINUS_3 = '{} is "1e-3", but must be a number (YAML reads 1e-3 as text, so write 1.0e-3).'
 TUNING = {"blocks": ["900-900"], "plan": "none", "by": "accuracy"}
 HUNDRED = list(range(1, 101))
@@ -342,11 +343,11 @@ HUNDRED = list(range(1, 101))
         ),
         (
             _figure(kind="general_pruning", setting="digits", sparsities=["0.10"]),
-            "studies.digits.figures.mine.setting does not go with a general_pruning, which needs settings, sparsities (did you mean 'settings'",
+            f"{MINE}.setting does not go with a general_pruning, which needs settings, sparsities (did you mean 'settings'",
         ),
         (
             _figure(kind="general_pruning", settings=["digits"], setting="digits", sparsities=["0.10"]),
-            "studies.digits.figures.mine.setting does not go with a general_pruning, which takes settings, sparsities, orders, score, methods"
+            f"{MINE}.setting does not go with a general_pruning, which takes settings, sparsities, orders, score, methods"
             " (did you mean 'settings'?).",
         ),
         # keys that are gone once a setting is complete

@@ -45,6 +45,7 @@ MAPPING_BOMB = "\n".join(
         ("x: {5: 1}\n", 'c.yaml, line 1: x.5 is a key that YAML does not read as text; quote it: "5".'),
         ("yes: {}\n", 'c.yaml, line 1: yes is a key that YAML does not read as text; quote it: "yes".'),
         ("x:\n  y:\n    - a: 1\n      no: {}\n", 'c.yaml, line 4: x.y.0.no is a key that YAML does not read as text; quote it: "no".'),
+        ("a: {<<: {no: 1}}\n", 'c.yaml, line 1: a.no is a key that YAML does not read as text; quote it: "no".'),
         ("on: {}\n", 'c.yaml, line 1: on is a key that YAML does not read as text; quote it: "on".'),
         ("~: {}\n", 'c.yaml, line 1: ~ is a key that YAML does not read as text; quote it: "~".'),
         ("007: {}\n", 'c.yaml, line 1: 007 is a key that YAML does not read as text; quote it: "007".'),
