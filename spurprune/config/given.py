@@ -4,13 +4,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from spurprune.config import schema
-from spurprune.config.reading import read_yaml, require_plain
+from spurprune.config.reading import parse, read_yaml, require_plain
 from spurprune.errors import ConfigError
 
 MAIN = Path("config") / "config.yaml"
+WRITTEN_NULLS = ("~", "null", "Null", "NULL")  # what a file does not take for text either, unless it is quoted
 NULLS = (None, "", "~", "null", "None")  # how a command line, YAML, and Snakemake's own calls of itself write null
 
 
@@ -19,9 +18,9 @@ def from_files(main: Path | None, configfiles: Iterable[Path], set_values: Mappi
 
     Without ``main`` the files are all there is. ``set_values`` are as Snakemake parsed them.
     """
-    raw = {} if main is None else read_yaml(main, "--configfile")
+    raw = {} if main is None else read_yaml(main, "")
     for path in configfiles:
-        raw = merged(raw, read_yaml(path, "--configfile"))
+        raw = merged(raw, read_yaml(path, ""))
     return merged(raw, typed(set_values or {}))
 
 
@@ -68,6 +67,8 @@ def _typed(value: Any, schemas: list[Any]) -> Any:
         return [_typed(inner, schema.below(schemas, None)) for inner in value]
     if value in NULLS and any(schema.accepts(one, None) for one in schemas):
         return None
+    if value in WRITTEN_NULLS and any(schema.accepts(one, value) for one in schemas):
+        return None  # for the schema to refuse, as in a file
     if not isinstance(value, str) or any(schema.accepts(one, value) for one in schemas):
         return value
     read = _as_yaml(value)
@@ -75,9 +76,9 @@ def _typed(value: Any, schemas: list[Any]) -> Any:
 
 
 def _as_yaml(value: str) -> Any:
-    """Return what YAML reads in a text, the text itself if that is no single value."""
+    """Return what YAML reads in a text, the text itself if that is no single plain value."""
     try:
-        read = yaml.safe_load(value)
-    except (yaml.YAMLError, ValueError):
+        read = parse(f"value: {value}", "--config")["value"]
+    except ConfigError:
         return value
     return value if isinstance(read, (list, Mapping)) else read

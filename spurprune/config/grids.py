@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from spurprune.config.known import shown
 from spurprune.errors import ConfigError
 
 Grid = Mapping[str, Sequence[Any]]
@@ -31,15 +32,15 @@ def check(where: str, grid: Grid, what: str) -> None:
     """
     for dotted, values in grid.items():
         if not all(dotted.split(".")):
-            raise ConfigError(f"{where}: '{dotted}' is no dotted key, such as training.optimizer.lr; correct it.")
+            raise ConfigError(f"{where}: '{dotted}' is not a dotted key, such as training.optimizer.lr; correct it.")
         above = next((other for other in grid if dotted.startswith(f"{other}.")), None)
         if above is not None:
             raise ConfigError(f"{where}: '{dotted}' is part of '{above}', which varies, too; remove one.")
         if any(value in values[:place] for place, value in enumerate(values)):
-            raise ConfigError(f"{where}.{dotted} is {values}, which names a value twice; remove one.")
+            raise ConfigError(f"{where}.{dotted} is {shown(values)}, which names a value twice; remove one.")
         alike = next((value for place, value in enumerate(values) if str(value) in map(str, values[:place])), None)
         if alike is not None:
-            raise ConfigError(f"{where}.{dotted} is {values}, of which two are written '{alike}' in a folder's name; remove one.")
+            raise ConfigError(f"{where}.{dotted} is {shown(values)}, of which two are written '{alike}' in a folder's name; remove one.")
     size = math.prod(len(values) for values in grid.values())
     if size > MOST_POINTS:
         raise ConfigError(f"{where} has {size:,} {what}; name at most {MOST_POINTS:,}.")

@@ -1,7 +1,9 @@
-"""A check that a name exists, with a suggestion if it does not."""
+"""Names that exist, with a suggestion for one that does not, and values in messages."""
 
 import difflib
+import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from spurprune.errors import ConfigError
 
@@ -19,6 +21,18 @@ def guess(value: str, names: Iterable[str]) -> str:
     """Return a question in brackets whether the closest of the names is meant, empty if none is close."""
     close = difflib.get_close_matches(value, list(names), n=1)
     return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def unknown_key(key: str, name: str, allowed: Iterable[str]) -> str:
+    """Return the sentence that ``key``, which ends in ``name``, is none of a mapping's allowed keys."""
+    names = sorted(allowed)
+    return f"{key} is not a known key{guess(name, names)}; allowed are {', '.join(names) or 'none'}."
+
+
+def shown(value: Any) -> str:
+    """Return a value as YAML writes it on one line, with true, false and null; not longer than a line takes."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def listed(names: Sequence[str]) -> str:

@@ -35,7 +35,7 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
         threads=raw["threads"],
         repeats_at_once=raw["repeats_at_once"],
         damaged_images=raw["damaged_images"],
-        data=dict(raw["data"]),
+        data=paths.expanded_data(raw["data"], {block["dataset"] for block in blocks.values()}),
         studies=dict(raw["studies"]),
         settings={name: _with_partition_defaults(block) for name, block in blocks.items()},
         methods={name: _with_option_defaults(methods.complete(entry)) for name, entry in raw["methods"].items()},

@@ -1,6 +1,6 @@
 """Paths in the configuration: which keys hold them, and ``~`` and environment variables in them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from spurprune.config.reading import join
@@ -8,8 +8,8 @@ from spurprune.errors import ConfigError
 from spurprune.machine import expansion
 from spurprune.machine.expansion import ExpansionError
 
-# All keys that hold paths, below the top level or below a setting; "*" stands for any name or place.
-OF_CONFIG = ("setting_files.*", "data.*", "datasets.*.path", "datasets.*.vectors")
+# All keys that hold paths, below the top level but for ``data``, or below a setting; "*" stands for any name or place.
+OF_CONFIG = ("setting_files.*", "datasets.*.path", "datasets.*.vectors")
 OF_SETTING = ("model.pretrained",)
 
 
@@ -21,6 +21,19 @@ def expanded(value: Any, keys: tuple[str, ...], where: str) -> Any:
     for key in keys:
         value = _expanded_at(value, key.split("."), where)
     return value
+
+
+def expanded_data(data: Mapping[str, str], used: Collection[str]) -> dict[str, str]:
+    """Return the datasets' folders expanded; one of no dataset that is ``used`` stays as it is if it cannot be. Raises ConfigError."""
+    found = {}
+    for name, path in data.items():
+        try:
+            found[name] = expand(path, f"data.{name}")
+        except ConfigError:
+            if name in used:
+                raise
+            found[name] = path
+    return found
 
 
 def _expanded_at(value: Any, parts: list[str], where: str) -> Any:
@@ -37,7 +50,8 @@ def _expanded_at(value: Any, parts: list[str], where: str) -> Any:
 def expand(path: str, where: str) -> str:
     """Return a path with a leading ``~`` or ``~user`` and all ``$NAME`` and ``${NAME}`` replaced, as a shell does.
 
-    Raises ConfigError that begins with ``where`` for a variable that is not set or empty, and for a user without a home folder.
+    Raises ConfigError that begins with ``where`` for a variable that is not set or empty, for braces that are not closed or hold no
+    variable's name, and for a user without a home folder.
     """
     try:
         return expansion.expand(path)

@@ -4,9 +4,12 @@ It imports nothing slow, so that ``python -m spurprune.config.reading FILE …``
 """
 
 import io
+import json
 import math
+import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,12 @@ MOST_NODES = 20_000  # keys and values of a file, aliases replaced by what they 
 MOST_LEVELS = 30
 MOST_ENTRIES = 1_000  # of one list or mapping
 MOST_CHARACTERS = 2_000  # of one text
+MERGE = "tag:yaml.org,2002:merge"  # of the key <<
+TEXT_TAGS = ("tag:yaml.org,2002:str", MERGE)
+NUMBER_TAGS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+OCTAL = re.compile("[-+]?0[0-9_]+")  # of whole numbers: YAML 1.1 reads 010 as 8
+LINE_ENDS = re.compile("\r\n|[\n\r\u2028\u2029]")
+UNWRITTEN = ("Cc", "Cs", "Zl", "Zp")  # control characters, halves of characters, separators of lines and paragraphs
 PROSE = ("description", "title")  # the keys whose texts may have several lines, as in YAML's folded blocks
 LARGEST = 1e18  # of a number, far beyond what any key allows: what is larger may not even be printable
 
@@ -36,15 +45,16 @@ class _NamedText(io.StringIO):
         self.name = name
 
 
-def read_yaml(path: Path, named_in: str = "setting_files") -> dict[str, Any]:
+def read_yaml(path: Path, named_in: str = "'setting_files'") -> dict[str, Any]:
     """Read one YAML mapping of plain values.
 
     Raises ConfigError if the file is missing, not readable, not valid YAML, not a mapping, repeats a key, has a key that is not text or a
-    value that is neither text, a finite number, true, false nor null, or is too large. ``named_in`` says where to correct a missing name.
+    value that is neither text, a finite number, true, false nor null, or is too large. ``named_in`` is the key that names the file, empty
+    for one from the command line.
     """
     try:
         if not path.exists():
-            raise ConfigError(f"The file {path} does not exist; create it or correct '{named_in}'.")
+            raise ConfigError(f"The file {path} does not exist; create it or correct {named_in or 'its name'}.")
         if path.is_dir():
             raise ConfigError(f"{path} cannot be read, since it is a folder; give a file of YAML.")
         if not path.is_file():
@@ -65,7 +75,7 @@ def parse(text: str, name: str) -> dict[str, Any]:
         loader = BaseLoader(_NamedText(text, name))
         try:
             node = loader.get_single_node()
-            _check_keys(node, name, set())
+            _check_nodes(node, name, loader.construct_object)
             content = None if node is None else loader.construct_document(node)
         finally:
             loader.dispose()
@@ -88,7 +98,7 @@ def _check_size(text: str, name: str) -> None:
         if isinstance(event, yaml.AliasEvent):
             size = anchored.get(str(event.anchor), 1)  # an undefined alias is found later
             if size is None:
-                raise ConfigError(f"{name}, {_line(event)}: '*{event.anchor}' stands for what it is in; write it out.")
+                raise ConfigError(f"{name}, {_line(event)}: '*{event.anchor}' refers to itself; write it out.")
             nodes += size
         elif isinstance(event, yaml.ScalarEvent):
             nodes += 1
@@ -112,15 +122,21 @@ def _check_size(text: str, name: str) -> None:
             raise ConfigError(f"{name}, {_line(event)}: blocks are nested more than {MOST_LEVELS} deep, and no key is; correct it.")
 
 
-def _check_keys(node: yaml.Node | None, name: str, seen: set[int]) -> None:
-    """Raise ConfigError for a key that its mapping has twice, or that is a list or a mapping; ``seen`` holds what has been checked.
+def _check_nodes(
+    node: yaml.Node | None, name: str, construct: Callable[[yaml.Node], Any], where: str = "", seen: set[int] | None = None
+) -> None:
+    """Raise ConfigError for a key that its mapping has twice or that is no text, and for a number that is not written as people read it.
 
-    Nodes are checked rather than what is built of them, since ``<<`` may repeat keys.
+    Nodes are checked rather than what is built of them: ``<<`` may repeat keys, and only nodes know how a key or a number is written.
+    ``construct`` returns a scalar's value; ``where`` is the node's dotted key; ``seen`` holds what has been checked.
     """
-    if isinstance(node, yaml.ScalarNode) or node is None or id(node) in seen:
+    seen = set() if seen is None else seen
+    if node is None or id(node) in seen:
         return
     seen.add(id(node))
-    if isinstance(node, yaml.MappingNode):
+    if isinstance(node, yaml.ScalarNode):
+        _require_decimal(node, name, construct, where)
+    elif isinstance(node, yaml.MappingNode):
         keys = set()
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
@@ -128,10 +144,41 @@ def _check_keys(node: yaml.Node | None, name: str, seen: set[int]) -> None:
             if (key.tag, key.value) in keys:
                 raise ConfigError(f"{name}, {_line(key)}: '{key.value}' is declared twice; rename or remove one.")
             keys.add((key.tag, key.value))
-            _check_keys(value, name, seen)
+            _require_text_node(key, name, where)
+            _check_nodes(value, name, construct, where if key.tag == MERGE else join(where, key.value), seen)
     elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            _check_keys(value, name, seen)
+        for place, value in enumerate(node.value):
+            _check_nodes(value, name, construct, join(where, str(place)), seen)
+
+
+def _require_text_node(key: yaml.ScalarNode, name: str, where: str) -> None:
+    """Raise ConfigError that quotes a key as it is written unless YAML reads it as text."""
+    if key.tag in TEXT_TAGS:
+        return
+    if not key.value:
+        raise ConfigError(f"{name}, {_line(key)}: a key is empty; write a name.")
+    written = key.value if len(key.value) <= 60 and _is_written(key.value) else _shown(key.value)
+    raise ConfigError(f'{name}, {_line(key)}: {join(where, written)} is a key that YAML does not read as text; quote it: "{written}".')
+
+
+def _require_decimal(node: yaml.ScalarNode, name: str, construct: Callable[[yaml.Node], Any], where: str) -> None:
+    """Raise ConfigError for a number that YAML 1.1 reads otherwise than people do: octal as 010, or to the base of 60 as 1:30."""
+    if node.tag not in NUMBER_TAGS or not where:
+        return
+    if ":" in node.value:
+        kind = "a number to the base of 60"
+    elif node.tag == NUMBER_TAGS[0] and OCTAL.fullmatch(node.value):
+        kind = "an octal number"
+    else:
+        return
+    value = construct(node)
+    if abs(value) > LARGEST:
+        return  # refused for its size
+    shown = node.value if len(node.value) <= 60 else _shown(node.value)
+    raise ConfigError(
+        f"{name}, {_line(node)}: {where} is {shown}, which YAML reads as {kind}, {value}; write the decimal number that is meant, or quote "
+        "it if it is text."
+    )
 
 
 def _line(place: yaml.Event | yaml.Node) -> str:
@@ -157,7 +204,7 @@ def require_plain(value: Any, where: str, level: int = 0) -> None:
         _require_text(value, where)
     elif isinstance(value, (int, float)):
         if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(f"{where} is {value}, which is no finite number; write one.")
+            raise ConfigError(f"{where} is {value}, which is not a finite number; write one.")
         if abs(value) > LARGEST:
             raise ConfigError(f"{where} is beyond ±{LARGEST:.0e}, more than any key allows; write a smaller number.")
     elif value is not None:
@@ -167,17 +214,23 @@ def require_plain(value: Any, where: str, level: int = 0) -> None:
 
 def _require_text_key(key: Any, where: str) -> None:
     if not isinstance(key, str):
-        raise ConfigError(f'{join(where, str(key))} is a key that YAML does not read as text; quote it: "{key}".')
-    if not key.strip() or not key.isprintable() or len(key) > MOST_CHARACTERS // 10:
-        raise ConfigError(f"{where or 'The configuration'} has the key {_shown(key)}, which is no name; rename it.")
+        written = json.dumps(key, default=str)
+        raise ConfigError(f'{join(where, written)} is a key that YAML does not read as text; quote it: "{written}".')
+    if not key.strip() or not _is_written(key) or len(key) > MOST_CHARACTERS // 10:
+        raise ConfigError(f"{where or 'The configuration'} has the key {_shown(key)}, which is not a valid name; rename it.")
 
 
 def _require_text(value: str, where: str) -> None:
     if len(value) > MOST_CHARACTERS:
-        raise ConfigError(f"{where} is {_shown(value)}, {len(value):,} characters long; shorten it to {MOST_CHARACTERS:,}.")
-    lines = value.splitlines() if where.rpartition(".")[2] in PROSE else [value]
-    if not all(line.isprintable() for line in lines):
+        raise ConfigError(f"{where} is {_shown(value)}, {len(value):,} characters long, more than any key allows; shorten it.")
+    lines = LINE_ENDS.split(value) if where.rpartition(".")[2] in PROSE else [value]
+    if not all(map(_is_written, lines)):
         raise ConfigError(f"{where} is {_shown(value)}, which has line ends or characters that cannot be printed; remove them.")
+
+
+def _is_written(text: str) -> bool:
+    """Return whether a text of one line has only characters that people write, such as the joiners and wide spaces of some scripts."""
+    return text.isprintable() or not any(unicodedata.category(character) in UNWRITTEN for character in text)
 
 
 def _shown(value: object) -> str:
@@ -194,7 +247,7 @@ def join(key: str, last: str) -> str:
 def check(paths: Iterable[Path]) -> None:
     """Read every file, for its mistakes alone; raises ConfigError."""
     for path in paths:
-        read_yaml(path, "--configfile")
+        read_yaml(path, "")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

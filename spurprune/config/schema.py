@@ -1,7 +1,5 @@
 """JSON schemas of the configuration, and their violations as sentences."""
 
-import difflib
-import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, relevance
 from jsonschema.validators import extend
 
+from spurprune.config.known import shown, unknown_key
 from spurprune.config.reading import join, parse
 from spurprune.dag import kinds, plugins
 from spurprune.data import catalogue
@@ -29,7 +28,7 @@ TYPES = {
     "null": "null",
     "number": "a number (YAML reads 1e-3 as text, so write 1.0e-3)",
     "object": "a mapping",
-    "string": "text, quoted if it looks like a number",
+    "string": "text, quoted if it is a number, yes, no, on or off",
 }
 
 
@@ -131,6 +130,14 @@ def validate(value: Any, name: str, where: str, part: str | None = None) -> None
         raise ConfigError(_sentence(_narrowed(max(errors, key=relevance)), where))
 
 
+def require_setting_keys(block: Mapping[str, Any], where: str, also: Iterable[str]) -> None:
+    """Raise ConfigError for the first key of a setting that is neither the schema's nor one of ``also``."""
+    allowed = [*load("setting")["properties"], *also]
+    for key in block:
+        if key not in allowed:
+            raise ConfigError(unknown_key(join(where, key), key, allowed))
+
+
 def validate_partial(value: Any, where: str, part: str | None = None) -> None:
     """Validate a block that is merged into settings, or into their property ``part``: it may lack any key, but have no wrong one.
 
@@ -221,13 +228,21 @@ def _narrowed(error: ValidationError) -> ValidationError:
         ]
         if len(chosen) == 1 and key in error.instance:
             return _narrowed(max(chosen[0], key=relevance))
+    fitting = [errors for branch, errors in alternatives.items() if branch in mappings and all(e.relative_path for e in errors)]
+    if fitting and not any(key in error.instance for key in CHOOSING):  # it has no key that is wrong, but a value
+        return _narrowed(max(fitting[0], key=relevance))
     return error
+
+
+def _unknown_in_all(instance: Any, branches: Iterable[Mapping[str, Any]]) -> str | None:
+    """Return a mapping's first key that none of the alternatives knows; None without one, or where no alternative is a mapping."""
+    known = {name for branch in branches for name in branch.get("properties", {})}
+    return next((name for name in instance if name not in known), None) if known and isinstance(instance, Mapping) else None
 
 
 def _sentence(error: ValidationError, where: str) -> str:
     key = ".".join([*([where] if where else []), *(str(part) for part in error.absolute_path)])
-    shown = json.dumps(error.instance, ensure_ascii=False, default=str)
-    shown = shown if len(shown) <= 60 else shown[:57] + "..."
+    found = shown(error.instance)
     schema: Any = error.schema
     rule: Any = error.validator_value
     instance: Any = error.instance
@@ -236,21 +251,20 @@ def _sentence(error: ValidationError, where: str) -> str:
         return f"{join(key, str(instance))} is not a valid name; use {hint}."
     match error.validator:
         case "additionalProperties":
-            allowed = sorted(schema["properties"])
-            unknown = next(name for name in instance if name not in allowed)
-            close = difflib.get_close_matches(unknown, allowed, n=1)
-            guess = f" (did you mean '{close[0]}'?)" if close else ""
-            return f"{join(key, unknown)} is not a known key{guess}; allowed are {', '.join(allowed) or 'none'}."
+            unknown = next(name for name in instance if name not in schema["properties"])
+            return unknown_key(join(key, unknown), unknown, schema["properties"])
+        case "anyOf" if (unknown := _unknown_in_all(instance, rule)) is not None:
+            return unknown_key(join(key, unknown), unknown, {name for branch in rule for name in branch.get("properties", {})})
         case "required":
             missing = next(name for name in rule if name not in instance)
             return f"{join(key, missing)} is missing; it is required."
         case "type":
             kinds = rule if isinstance(rule, list) else [rule]
-            return f"{key} is {shown}, but must be {hint or ' or '.join(TYPES[kind] for kind in kinds)}."
+            return f"{key} is {found}, but must be {hint or ' or '.join(TYPES[kind] for kind in kinds)}."
         case "enum":
-            return f"{key} is {shown}, but must be one of {', '.join(map(str, rule))}."
+            return f"{key} is {found}, but must be one of {', '.join(map(str, rule))}."
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
             words = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
-            return f"{key} is {shown}, but must be {hint or words[error.validator] + ' ' + str(rule)}."
+            return f"{key} is {found}, but must be {hint or words[error.validator] + ' ' + str(rule)}."
         case _:
-            return f"{key} is {shown}, but must be {hint or error.message}."
+            return f"{key} is {found}, but must be {hint or error.message}."

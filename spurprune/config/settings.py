@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spurprune.config import grids
-from spurprune.config.known import require_known
+from spurprune.config import grids, schema
+from spurprune.config.known import require_known, shown
 from spurprune.config.merging import merge, put
 from spurprune.config.reading import read_yaml
 from spurprune.errors import ConfigError
@@ -16,6 +16,7 @@ Block = dict[str, Any]
 
 NAME = r"[a-z0-9][A-Za-z0-9_.-]{0,149}"  # of a setting: it names folders and, with endings, files, which may have 255 bytes
 NAME_IN_WORDS = "letters, digits, '.', '-' and '_', a lower-case letter or a digit first, at most 150 characters"
+RESOLVED = ("extends", "grid", "variants")  # the keys of a setting that are gone once it is complete
 MOST_SETTINGS = 5_000  # families' members included
 LONGEST_CHAIN = 50  # of settings that extend each other
 
@@ -40,16 +41,17 @@ def _check_declared(name: str, block: Block) -> None:
     """Check what is resolved before a setting meets the schema: its name, ``extends``, ``variants`` and ``grid``."""
     if not re.fullmatch(NAME, name):
         raise ConfigError(f"The setting '{name[:60]}' cannot be a folder name; use {NAME_IN_WORDS}.")
+    schema.require_setting_keys(block, name, RESOLVED)
     extended = block.get("extends")
     if extended is not None and not isinstance(extended, str):
-        raise ConfigError(f"{name}.extends is {extended}, but must be the name of one setting.")
+        raise ConfigError(f"{name}.extends is {shown(extended)}, but must be the name of one setting.")
     variants = block.get("variants")
     variants = {} if variants is None else variants  # null: without those of the setting that it extends
     if not isinstance(variants, dict):
-        raise ConfigError(f"{name}.variants is {variants}, but must map names to keys that differ, such as 'paper: {{}}'.")
+        raise ConfigError(f"{name}.variants is {shown(variants)}, but must map names to keys that differ, such as 'paper: {{}}'.")
     for variant, keys in variants.items():
         if not isinstance(keys, dict):
-            raise ConfigError(f"{name}.variants.{variant} is {keys}, but must be a mapping of keys that differ, such as {{}}.")
+            raise ConfigError(f"{name}.variants.{variant} is {shown(keys)}, but must be a mapping of keys that differ, such as {{}}.")
         for key in ("extends", "grid", "variant", "variants"):
             if key in keys:
                 raise ConfigError(f"{name}.variants.{variant}.{key} cannot differ between variants; move it to '{name}'.")
@@ -62,7 +64,7 @@ def _check_grid(name: str, grid: Any) -> None:
         raise ConfigError(f"{name}.grid must map dotted keys to lists of values, such as 'carriers.count: [10, 20]'.")
     for dotted in grid:
         if dotted.split(".")[0] in ("extends", "grid", "variant", "variants", "description"):
-            raise ConfigError(f"{name}.grid: '{dotted}' is no key that a family can vary; declare a setting for each value.")
+            raise ConfigError(f"{name}.grid: '{dotted}' is not a key that a family can vary; declare a setting for each value.")
     grids.check(f"{name}.grid", grid, "members")
 
 
@@ -135,7 +137,7 @@ def _as_variant(name: str, block: Block) -> Block:
     variants = block.pop("variants", None)
     variant = block.get("variant")
     if variant is not None and not isinstance(variant, str):
-        raise ConfigError(f"{name}.variant is {variant}, but must be the name of one variant.")
+        raise ConfigError(f"{name}.variant is {shown(variant)}, but must be the name of one variant.")
     if not variants:
         return block | {"variant": None}
     if variant not in variants:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from spurprune.config.known import require_known
+from spurprune.config.known import guess, require_known
 from spurprune.dag import plugins
 from spurprune.errors import ConfigError, PlanError
 from spurprune.figures.kind import Configuration, Item, Kind, Schema, Study, named_settings
@@ -88,10 +88,16 @@ def _check_options(key: str, item: Item, kind: Kind) -> None:
     name = item["kind"]
     for option in kind.required:
         if option not in item:
+            close = next((other for other in item if other not in ("kind", *kind.options) and guess(other, [option])), None)
+            if close is not None:
+                raise ConfigError(
+                    f"{key}.{close} does not go with a {name}, which needs {', '.join(kind.required)}{guess(close, [option])}."
+                )
             raise ConfigError(f"{key}.{option} is missing; a {name} needs {', '.join(kind.required)}.")
     for option in item:
         if option != "kind" and option not in kind.options:
-            raise ConfigError(f"{key}.{option} does not go with a {name}, which takes {', '.join(kind.options) or 'no options'}.")
+            takes = ", ".join(kind.options) or "no options"
+            raise ConfigError(f"{key}.{option} does not go with a {name}, which takes {takes}{guess(option, kind.options)}.")
 
 
 def _check_family(key: str, item: Item, kind: Kind, config: Configuration) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from spurprune.config import check_studies, methods
+from spurprune.config import check_studies, methods, paths
 from spurprune.config.config import Config
 from spurprune.config.known import guess, require_known
 from spurprune.dag import files, needs, studies
@@ -24,21 +24,31 @@ RUN_FILES = ("predictions.parquet", "metrics.parquet")
 
 
 def check(target: str, rules: Sequence[str], config: Config) -> None:
-    """Check a target that is none of the ``rules``: a file that exists or that the workflow can make; raises ConfigError."""
+    """Check a target that is none of the ``rules``: a file that the workflow can make; raises ConfigError."""
+    if not target.strip():
+        raise ConfigError(f"A target is empty; name a rule or a path below {RESULTS}.")
     path = target if os.path.isabs(target) else os.path.relpath(target)  # noqa: PTH117 - as Snakemake does
-    if Path(path).parts[0] == RESULTS:
+    if Path(path).parts[:1] == (RESULTS,):
         check_path(path, config)
         return
-    if os.path.exists(path):  # noqa: PTH110 - false, not an error, for a name that no file can have
-        return
     here = os.path.relpath(path)
-    if Path(here).parts[0] == RESULTS:
+    if Path(here).parts[:1] == (RESULTS,):
         raise ConfigError(f"{target} is a path from the root, but results are asked for from here; write {here}.")
+    if os.path.exists(path):  # noqa: PTH110 - false, not an error, for a name that no file can have
+        _refuse_existing(target)
     if "/" in target:
         first = Path(path).parts[0]
         require_known(first, [RESULTS], f"{target}: '{first}'", "folder of files that can be made")
     close = guess(target, [*rules, RESULTS])
     raise ConfigError(f"'{target}' is neither a rule nor a path below {RESULTS}{close}; 'snakemake --list-rules' shows all rules.")
+
+
+def _refuse_existing(target: str) -> None:
+    """Raise ConfigError for a target that is there, but that no rule makes."""
+    if Path(target).suffix in (".yaml", ".yml"):
+        raise ConfigError(f"'{target}' is a file that no rule makes; to use it as configuration, write '--configfile {target}'.")
+    what = "folder" if Path(target).is_dir() else "file"
+    raise ConfigError(f"'{target}' is a {what} that no rule makes; name a rule or a path below {RESULTS}.")
 
 
 def check_path(path: str, config: Config) -> None:
@@ -71,7 +81,7 @@ class _Walk:
         require_known(self.part, names, f"{self.path}: '{self.part}'", what)
         return self.left.pop(0)
 
-    def any(self) -> str:
+    def take(self) -> str:
         """Return the next part, whatever it is, and go on behind it."""
         part = self.part
         del self.left[0]
@@ -79,7 +89,7 @@ class _Walk:
 
     def block(self, ending: str = "") -> str:
         """Return the block that the next part names before its ending, and go on behind it."""
-        part = self.any()
+        part = self.take()
         found = BLOCK.fullmatch(part.removesuffix(ending)) if part.endswith(ending) else None
         if found is None or found[1] > found[2]:
             raise ConfigError(f"{self.path}: '{part}' is not {'the file of ' if ending else ''}a block; write it as '000-004{ending}'.")
@@ -90,17 +100,27 @@ def _nothing(walk: _Walk, config: Config) -> None:
     """Check nothing: the path ends here."""
 
 
+def _require_folder(dataset: str, config: Config) -> None:
+    """Raise ConfigError if the folder of a dataset that no setting uses names a variable that is not set."""
+    if dataset in config.data and all(block["dataset"] != dataset for block in config.settings.values()):
+        paths.expand(config.data[dataset], f"data.{dataset}")
+
+
 def _download(walk: _Walk, config: Config) -> None:
-    walk.known([f"{name}.json" for name, entry in config.datasets.items() if entry.downloads], "record of a dataset that is downloaded")
+    found = walk.known(
+        [f"{name}.json" for name, entry in config.datasets.items() if entry.downloads], "record of a dataset that is downloaded"
+    )
+    _require_folder(found.removesuffix(".json"), config)
 
 
 def _dataset(walk: _Walk, config: Config) -> None:
-    part = walk.any()
+    part = walk.take()
     used = dict.fromkeys(folder_name(block["dataset"], block["image_size"]) for block in config.settings.values())
     name, _, size = part.rpartition("-")
     if part not in used and not (name in config.datasets and SIZE.fullmatch(size)):
         require_known(part, used, f"{walk.path}: '{part}'", "dataset of these settings, with its size,")
     walk.known(DATASET_FILES, FILE)
+    _require_folder(name, config)
 
 
 def _item(walk: _Walk, config: Config) -> None:
@@ -148,7 +168,7 @@ def _partition(walk: _Walk, setting: str, config: Config) -> None:
 
 
 def _plan(walk: _Walk, setting: str, config: Config) -> None:
-    check_studies.check_plan(walk.path, walk.any(), setting, config)
+    check_studies.check_plan(walk.path, walk.take(), setting, config)
     walk.block(".parquet")
 
 
@@ -164,7 +184,7 @@ def _candidate(walk: _Walk, setting: str, config: Config) -> None:
 
 
 def _files_of_run(walk: _Walk, setting: str, method: str, config: Config, candidate: str = "") -> None:
-    plan = walk.any()
+    plan = walk.take()
     check_studies.check_plan(walk.path, plan, setting, config)
     walk.block()
     trained = method

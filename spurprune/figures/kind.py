@@ -39,7 +39,13 @@ SPARSITIES: Schema = {
         "x-allowed": 'a quoted number in [0, 1) with two to four decimals, the third and fourth without zeros at the end, such as "0.10"',
     },
 }
-ORDERS: Schema = {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"enum": ["hardest", "easiest", "random"]}}
+ORDERS: Schema = {
+    "type": "array",
+    "minItems": 1,
+    "uniqueItems": True,
+    "items": {"enum": ["hardest", "easiest", "random"]},
+    "x-allowed": "a list of different orders (hardest, easiest, random), at least one",
+}
 
 
 class Configuration(Protocol):

@@ -3,7 +3,8 @@
 import os
 import re
 
-VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
+NAME = "[A-Za-z_][A-Za-z0-9_]*"
+VARIABLE = re.compile(rf"\$(?:\{{([^}}]*)(\}}?)|({NAME}))")  # the name in braces, the closing brace, the name without braces
 
 
 class ExpansionError(Exception):
@@ -17,13 +18,20 @@ class ExpansionError(Exception):
 def expand(path: str) -> str:
     """Return a path with a leading ``~`` or ``~user`` and all ``$NAME`` and ``${NAME}`` replaced.
 
-    Raises ExpansionError for a variable that is not set or empty, and for a user without a home folder.
+    Raises ExpansionError for a variable that is not set or empty, for braces that are not closed or hold no variable's name, and for a user
+    without a home folder.
     """
 
     def value_of(found: re.Match[str]) -> str:
-        name = found[1] if found[1] is not None else found[2]
+        braced, closed, bare = found.groups()
+        if braced is not None and not closed:
+            raise ExpansionError("a '${' is not closed", "write '${NAME}' or the path out")
+        if braced is not None and not re.fullmatch(NAME, braced):
+            raise ExpansionError(f"'{found[0]}' names no environment variable", "write '${NAME}' or the path out")
+        name = bare or braced
         if not os.environ.get(name):
-            raise ExpansionError(f"the environment variable '{name}' is not set", "set it or write the path out")
+            state = "empty" if name in os.environ else "not set"
+            raise ExpansionError(f"the environment variable '{name}' is {state}", "set it or write the path out")
         return os.environ[name]
 
     found = VARIABLE.sub(value_of, path)

@@ -59,6 +59,7 @@ WRONG_MAIN = [
     # unknown keys, with a suggestion where one is close
     ("slect", ["digits"], "slect is not a known key (did you mean 'select'?); allowed are allow_mixed_code, damaged_images, data,"),
     ("download", "no", 'download is "no", but must be true or false'),
+    ("setting_files", [""], 'setting_files.0 is "", but must be the name of a YAML file.'),
     ("colour", 1, "colour is not a known key; allowed are allow_mixed_code, damaged_images, data,"),
     (f"{FIG4}/sparsitys", ["0.10"], "studies.digits.figures.fig4.sparsitys is not a known key (did you mean 'sparsities'?); allowed are"),
     ("setting_defaults/keep_model", True, "setting_defaults.keep_model is not a known key (did you mean 'keep_models'?); allowed are"),
@@ -120,6 +121,7 @@ WRONG_SETTINGS = [
     # wrong types and values
     ("digits", "x", "the setting 'digits' must be a mapping"),
     ("digits/description", REMOVED, "digits.description is missing; it is required"),
+    ("digits/reference/early/record_epochs", [0], "early.record_epochs is [0], but must be all or a list of different epochs, counted f"),
     ("digits/probe/source", 5, "digits.probe.source is 5, but must be a class name, quoted if it is a number"),
     ("digits/aligned", {5: {"line": "with"}}, 'digits.aligned.5 is a key that YAML does not read as text; quote it: "5"'),
     (f"{TRAINING}/epochs", "16", 'digits.training.epochs is "16", but must be a whole number'),

@@ -11,7 +11,7 @@ import yaml
 
 from spurprune.config import grids, loading, schema
 from spurprune.config.config import Config
-from spurprune.dag import kinds, plugins
+from spurprune.dag import kinds, plugins, targets
 from spurprune.data import probe
 from spurprune.data.readers import table
 from spurprune.errors import ConfigError, DataError
@@ -120,10 +120,17 @@ def _main(**keys: Any) -> Callable[[dict[str, Any], dict[str, Any]], object]:
     return lambda main, settings: main.update(keys)
 
 
+def _own(**keys: Any) -> Callable[[dict[str, Any], dict[str, Any]], object]:
+    birds = {"reader": "table", "path": "birds.csv", "label": "species", **keys}
+    return lambda main, settings: main.update(datasets={"birds": birds})
+
+
 def _study(**keys: Any) -> Callable[[dict[str, Any], dict[str, Any]], object]:
     return lambda main, settings: main["studies"]["digits"].update(keys)
 
 
+MINE = "studies.digits.figures.mine"
+ONE_E_MINUS_3 = '{} is "1e-3", but must be a number (YAML reads 1e-3 as text, so write 1.0e-3).'
 TUNING = {"blocks": ["900-900"], "plan": "none", "by": "accuracy"}
 HUNDRED = list(range(1, 101))
 
@@ -137,11 +144,11 @@ HUNDRED = list(range(1, 101))
         (_training(batch_size=16.0), "digits.training.batch_size is 16.0, but must be a whole number."),
         (
             _training(optimizer={"name": "sgd", "lr": float("inf"), "momentum": 0.9, "weight_decay": 0.0}),
-            "digits.training.optimizer.lr is inf, which is no finite number; write one.",
+            "digits.training.optimizer.lr is inf, which is not a finite number; write one.",
         ),
         (
             _training(optimizer={"name": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": float("nan")}),
-            "digits.training.optimizer.weight_decay is nan, which is no finite number; write one.",
+            "digits.training.optimizer.weight_decay is nan, which is not a finite number; write one.",
         ),
         (
             _training(schedule={"name": "step", "milestones": [8], "factor": 1e6}),
@@ -149,9 +156,12 @@ HUNDRED = list(range(1, 101))
         ),
         (
             _training(schedule={"name": "step", "milestones": [8, 8], "factor": 0.1}),
-            "digits.training.schedule.milestones is [8, 8], but must be a list of different epochs.",
+            "digits.training.schedule.milestones is [8, 8], but must be a list of different epochs, counted from 1.",
         ),
-        (_training(evaluate_epochs=[1, 1]), "digits.training.evaluate_epochs is [1, 1], but must be all or a list of different epochs."),
+        (
+            _training(evaluate_epochs=[1, 1]),
+            "digits.training.evaluate_epochs is [1, 1], but must be all or a list of different epochs, counted from 1.",
+        ),
         (_main(threads=10**6), "threads is 1000000, but must be at most 1024."),
         (
             _figure(kind="montage", setting="digits-carriers", repeat=0, columns=10**6),
@@ -232,11 +242,11 @@ HUNDRED = list(range(1, 101))
         # members and candidates that would share a name
         (
             _setting("twins", extends="digits", grid={"carriers.count": [1, "1"]}),
-            "twins.grid.carriers.count is [1, '1'], of which two are written '1' in a folder's name; remove one.",
+            "twins.grid.carriers.count is [1, \"1\"], of which two are written '1' in a folder's name; remove one.",
         ),
         (
             _method(grid={"training.epochs": [1, "1"]}, tuning=TUNING),
-            "methods.mine.grid.training.epochs is [1, '1'], of which two are written '1'",
+            "methods.mine.grid.training.epochs is [1, \"1\"], of which two are written '1'",
         ),
         (
             _setting("above", extends="digits", grid={"carriers": [{}], "carriers.count": [1]}),
@@ -244,7 +254,7 @@ HUNDRED = list(range(1, 101))
         ),
         (
             _setting("empty", extends="digits", grid={"carriers..count": [1]}),
-            "empty.grid: 'carriers..count' is no dotted key, such as training.optimizer.lr; correct it.",
+            "empty.grid: 'carriers..count' is not a dotted key, such as training.optimizer.lr; correct it.",
         ),
         # a second dimension that one line cannot show, and ends of difficulty that are none
         (
@@ -252,16 +262,16 @@ HUNDRED = list(range(1, 101))
             "studies.digits.figures.fig1.family is 'digits-count', whose grid also varies 'overlay.width', which a carrier_count",
         ),
         # what is resolved before the schema
-        (_setting("mine", extends=["digits"]), "mine.extends is ['digits'], but must be the name of one setting."),
-        (_setting("mine", extends={"digits": 1}), "mine.extends is {'digits': 1}, but must be the name of one setting."),
+        (_setting("mine", extends=["digits"]), 'mine.extends is ["digits"], but must be the name of one setting.'),
+        (_setting("mine", extends={"digits": 1}), 'mine.extends is {"digits": 1}, but must be the name of one setting.'),
         (_setting("mine", extends="digitz"), "mine.extends: 'digitz' is not a known setting (did you mean 'digits'?); known are digits,"),
         (
             _setting("mine", extends="digits", variants=["paper"]),
-            "mine.variants is ['paper'], but must map names to keys that differ, such as 'paper: {}'.",
+            "mine.variants is [\"paper\"], but must map names to keys that differ, such as 'paper: {}'.",
         ),
         (
             _setting("mine", extends="digits", variants={"paper": None}),
-            "mine.variants.paper is None, but must be a mapping of keys that differ, such as {}.",
+            "mine.variants.paper is null, but must be a mapping of keys that differ, such as {}.",
         ),
         (
             _setting("mine", extends="digits", variants={"paper": {}, "code": {"extends": "digits"}}),
@@ -273,7 +283,7 @@ HUNDRED = list(range(1, 101))
         ),
         (
             _setting("mine", extends="digits", variants={"paper": {}}, variant=["paper"]),
-            "mine.variant is ['paper'], but must be the name of one variant.",
+            'mine.variant is ["paper"], but must be the name of one variant.',
         ),
         (_setting("mine", extends="digits", variant="code"), "mine.variant is 'code', but the setting has no variants; remove it."),
         (_setting("mine", extends="digits", grid=[1]), "mine.grid must map dotted keys to lists of values"),
@@ -281,14 +291,84 @@ HUNDRED = list(range(1, 101))
         (_setting("mine", extends="digits", grid={}), "mine.grid must map dotted keys to lists of values"),
         (
             _setting("mine", extends="digits", grid={"variant": ["paper", "code"]}),
-            "mine.grid: 'variant' is no key that a family can vary; declare a setting for each value.",
+            "mine.grid: 'variant' is not a key that a family can vary; declare a setting for each value.",
         ),
-        (_setting(5, extends="digits"), '5 is a key that YAML does not read as text; quote it: "5".'),
-        (_setting(True, extends="digits"), 'True is a key that YAML does not read as text; quote it: "True".'),
-        (_setting(None, extends="digits"), 'None is a key that YAML does not read as text; quote it: "None".'),
+        (_main(data={5: "x"}), 'data.5 is a key that YAML does not read as text; quote it: "5".'),
+        (_main(data={True: "x"}), 'data.true is a key that YAML does not read as text; quote it: "true".'),
+        (_main(data={None: "x"}), 'data.null is a key that YAML does not read as text; quote it: "null".'),
         (_setting("mine"), "mine.description is missing; it is required."),
         # partial blocks, whether or not something uses them
         (_main(setting_defaults={"trainin": {}}), "setting_defaults.trainin is not a known key (did you mean 'training'?); allowed are"),
+        (_method(training={"optimizer": {"lr": "1e-3"}}), ONE_E_MINUS_3.format("methods.mine.training.optimizer.lr")),
+        (
+            _main(setting_defaults={"training": {"optimizer": {"lr": "1e-3"}}}),
+            ONE_E_MINUS_3.format("setting_defaults.training.optimizer.lr"),
+        ),
+        (
+            _method(training={"optimizer": {"lr": "1e-3", "momentum": 0.9}}),
+            ONE_E_MINUS_3.format("methods.mine.training.optimizer.lr"),
+        ),
+        (
+            _method(training={"optimizer": {"lrr": 1}}),
+            "methods.mine.training.optimizer.lrr is not a known key (did you mean 'lr'?); allowed are eps, lr, momentum, name, weight",
+        ),
+        (
+            _main(setting_defaults={"model": {"chanels": [4, 4, 4]}}),
+            "setting_defaults.model.chanels is not a known key (did you mean 'channels'?); allowed are",
+        ),
+        (
+            _method(training={"optimizer": {"momentum": 0.9, "eps": 1.0e-8}}),  # of two optimizers
+            'methods.mine.training.optimizer is {"momentum": 0.9, "eps": 1e-08}, but must be {name: sgd, lr',
+        ),
+        (_training(gradient_clip={"norm": "1e-3"}), ONE_E_MINUS_3.format("digits.training.gradient_clip.norm")),
+        # empty and repeated values
+        (
+            _figure(kind="general_pruning", settings=["digits"], sparsities=["0.10"], orders=["hardest", "hardest"]),
+            'studies.digits.figures.mine.orders is ["hardest", "hardest"], but must be a list of different orders (hardest, easiest, ',
+        ),
+        (_own(label=""), 'datasets.birds.label is "", but must be the name of a column, quoted if it is a number.'),
+        (_own(attributes=[""]), 'datasets.birds.attributes.0 is "", but must be the name of a column, quoted if it is a number.'),
+        (_own(image=""), 'datasets.birds.image is "", but must be the name of a column, quoted if it is a number.'),
+        (_own(path="birds.xlsx"), 'datasets.birds.path is "birds.xlsx", but must be a file whose name ends in .csv, .tsv, .parquet or'),
+        (_study(title=""), 'studies.digits.title is "", but must be text of at most 200 characters, not blank.'),
+        (_study(title=" \n "), 'studies.digits.title is " \\n ", but must be text of at most 200 characters, not blank.'),
+        (_digits(description="\u3000"), 'digits.description is "\u3000", but must be text of at most 200 characters, not blank.'),
+        (_main(methods={}), "methods is {}, but must be a mapping from names to methods, at least one."),
+        (_main(studies={}), "studies is {}, but must be a mapping from names to studies, at least one."),
+        (_main(data={"cifar10": None}), "data.cifar10 is null, but must be a folder."),
+        (_training(evaluate_epochs=[0]), "digits.training.evaluate_epochs is [0], but must be all or a list of different epochs, counted"),
+        (
+            _digits(carriers={"choose": "natural", "where": {"place": True}}),
+            "digits.carriers.where.place is true, but must be a value's name, quoted if it is a number, yes, no, on or off.",
+        ),
+        (
+            _figure(kind="general_pruning", setting="digits", sparsities=["0.10"]),
+            f"{MINE}.setting does not go with a general_pruning, which needs settings, sparsities (did you mean 'settings'",
+        ),
+        (
+            _figure(kind="general_pruning", settings=["digits"], setting="digits", sparsities=["0.10"]),
+            f"{MINE}.setting does not go with a general_pruning, which takes settings, sparsities, orders, score, methods"
+            " (did you mean 'settings'?).",
+        ),
+        # keys that are gone once a setting is complete
+        (
+            _setting("mine", extend="digits"),
+            "mine.extend is not a known key (did you mean 'extends'?); allowed are aligned, carriers, crop_s",
+        ),
+        (_setting("mine", extends="digits", grids={}), "mine.grids is not a known key (did you mean 'grid'?); allowed are aligned,"),
+        (_setting("mine", extends="digits", varients={}), "mine.varients is not a known key (did you mean 'variants'?); allowed are"),
+        (
+            _setting("mine", extends="digits", varients={"code": {}}, variant="code"),
+            "mine.varients is not a known key (did you mean 'variants'?); allowed are",
+        ),
+        (_setting("mine", colour=1), "mine.colour is not a known key; allowed are aligned, carriers, crop_size, dataset, description, d"),
+        # true, false and null as YAML writes them
+        (_setting("mine", extends=True), "mine.extends is true, but must be the name of one setting."),
+        (_setting("mine", extends="digits", variants=False), "mine.variants is false, but must map names to keys that differ, such as"),
+        (
+            _setting("mine", extends="digits", grid={"overlay": [None, None]}),
+            "mine.grid.overlay is [null, null], which names a value twice;",
+        ),
         (_main(setting_defaults={"image_size": "large"}), 'setting_defaults.image_size is "large", but must be a whole number of pixels'),
         (
             _method(training={"optimizer": {"name": "sgd", "lr": "fast"}}),
@@ -337,6 +417,37 @@ def test_variants_of_the_base_can_be_left_out(load: Load) -> None:
 def test_paths_are_expanded(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
     assert load(lambda main, settings: main["data"].update(mnist="~/mnist")).data["mnist"] == "/home/ada/mnist"
+
+
+def test_an_unset_variable_stops_only_runs_on_its_dataset(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOWHERE", raising=False)
+    config = load(lambda main, settings: main["data"].update(mnist="$NOWHERE/mnist"))
+    targets.check("results/datasets/digits-8/inputs.npy", (), config)
+    for path in ("results/downloads/mnist.json", "results/datasets/mnist-28/inputs.npy"):
+        with pytest.raises(ConfigError, match=r"^data\.mnist is '\$NOWHERE/mnist', but the environment variable 'NOWHERE' is not set;"):
+            targets.check(path, (), config)
+
+
+def _unworded(node: Any, place: str = "") -> Iterator[str]:
+    """Every rule whose violation has no words of its own and no ``x-allowed``."""
+    if isinstance(node, dict):
+        rules = {"minItems", "maxItems", "uniqueItems", "minLength", "maxLength", "pattern", "minProperties"} & node.keys()
+        if rules and "x-allowed" not in node and "oneOf" not in place.split(".")[-2:]:
+            yield f"{place} ({', '.join(sorted(rules))})"
+        for key, inner in node.items():
+            yield from _unworded(inner, f"{place}.{key}")
+    elif isinstance(node, list):
+        for number, inner in enumerate(node):
+            yield from _unworded(inner, f"{place}.{number}")
+
+
+def test_every_rule_has_words() -> None:
+    """Without them a message is JSON schema's own."""
+    assert [*_unworded(schema.load("config")), *_unworded(schema.load("setting"))] == []
+
+
+def test_endings_of_own_files_are_in_any_case(load: Load) -> None:
+    assert load(_own(path="BIRDS.CSV", vectors="birds.Npy")).own_datasets["birds"]["path"] == "BIRDS.CSV"
 
 
 def test_the_ends_of_difficulty_are_two() -> None:

@@ -38,6 +38,12 @@ from spurprune.errors import ConfigError
         ("studies", {"a": {"title": "5", "blocks": ["000-001"]}}, {"a": {"title": "5", "blocks": ["000-001"]}}),
         ("datasets", {"own": {"label": "3", "split": {"test": "0.2"}}}, {"own": {"label": "3", "split": {"test": 0.2}}}),
         ("unknown", "3", "3"),
+        ("unknown", "null", "null"),
+        ("data", {"cifar10": "null", "mnist": "~", "celeba": "here"}, {"cifar10": None, "mnist": None, "celeba": "here"}),
+        ("select", ["null"], [None]),
+        ("studies", {"a": {"title": "None", "score": "null"}}, {"a": {"title": "None", "score": None}}),
+        ("threads", "010", "010"),
+        ("threads", "1:30", "1:30"),
     ],
 )
 def test_texts_are_typed_where_the_schema_takes_no_text(key: str, value: Any, typed: Any) -> None:
@@ -47,7 +53,7 @@ def test_texts_are_typed_where_the_schema_takes_no_text(key: str, value: Any, ty
 
 
 def test_values_that_no_key_takes_are_refused(assert_one_sentence: Callable[[str], None]) -> None:
-    with pytest.raises(ConfigError, match=r"^threads is nan, which is no finite number; write one\.$") as error:
+    with pytest.raises(ConfigError, match=r"^threads is nan, which is not a finite number; write one\.$") as error:
         given.typed({"threads": float("nan")})
     assert_one_sentence(str(error.value))
 

@@ -43,9 +43,12 @@ def test_a_path_is_expanded_as_by_a_shell(path: str, expanded: str) -> None:
         ),
         (
             "${EMPTY}/mnist",
-            "d is '${EMPTY}/mnist', but the environment variable 'EMPTY' is not set; set it or write the path out.",
+            "d is '${EMPTY}/mnist', but the environment variable 'EMPTY' is empty; set it or write the path out.",
         ),
-        ("a/${}", "d is 'a/${}', but the environment variable '' is not set; set it or write the path out."),
+        ("a/${}", "d is 'a/${}', but '${}' names no environment variable; write '${NAME}' or the path out."),
+        ("${A B}/x", "d is '${A B}/x', but '${A B}' names no environment variable; write '${NAME}' or the path out."),
+        ("${HOME/x", "d is '${HOME/x', but a '${' is not closed; write '${NAME}' or the path out."),
+        ("x/${", "d is 'x/${', but a '${' is not closed; write '${NAME}' or the path out."),
         (
             "~nobody-here/x",
             "d is '~nobody-here/x', but '~nobody-here' has no home folder; write the path out.",
@@ -62,13 +65,11 @@ def test_what_cannot_be_expanded_is_named(path: str, sentence: str, assert_one_s
 def test_all_paths_of_a_configuration_and_nothing_else_are_expanded() -> None:
     raw = {
         "setting_files": ["~/s.yaml", "t.yaml"],
-        "data": {"mnist": "$DATA/mnist"},
         "datasets": {"own": {"path": "~/own.csv", "vectors": "$DATA/own.npy", "label": "$DATA"}},
         "studies": {"a": {"title": "~ and $NOWHERE"}},
     }
     assert paths.expanded(raw, paths.OF_CONFIG, "") == {
         "setting_files": ["/home/ada/s.yaml", "t.yaml"],
-        "data": {"mnist": "/data/mnist"},
         "datasets": {"own": {"path": "/home/ada/own.csv", "vectors": "/data/own.npy", "label": "$DATA"}},
         "studies": {"a": {"title": "~ and $NOWHERE"}},
     }
@@ -76,6 +77,14 @@ def test_all_paths_of_a_configuration_and_nothing_else_are_expanded() -> None:
     assert paths.expanded(setting, paths.OF_SETTING, "s") == {"description": "~", "model": {"name": "bert", "pretrained": "/home/ada/bert"}}
     with pytest.raises(ConfigError, match=r"^s\.model\.pretrained is '\$NOWHERE'"):
         paths.expanded({"model": {"pretrained": "$NOWHERE"}}, paths.OF_SETTING, "s")
+
+
+def test_only_folders_that_are_used_need_their_variables(assert_one_sentence: Callable[[str], None]) -> None:
+    data = {"mnist": "$DATA/mnist", "celeba": "$NOWHERE/celeba", "cifar10": "${HOME"}
+    assert paths.expanded_data(data, {"mnist", "digits"}) == data | {"mnist": "/data/mnist"}
+    with pytest.raises(ConfigError, match=r"^data\.celeba is '\$NOWHERE/celeba', but the environment variable 'NOWHERE' is not") as error:
+        paths.expanded_data(data, {"celeba"})
+    assert_one_sentence(str(error.value))
 
 
 def test_every_key_of_a_path_is_on_the_list(root: Path) -> None:
@@ -96,5 +105,5 @@ def test_every_key_of_a_path_is_on_the_list(root: Path) -> None:
 
     of_config = {one.lstrip(".") for one in described(schema.load("config"), "")}
     of_setting = {one.lstrip(".") for one in described(schema.load("setting"), "")}
-    assert of_config | {"setting_files.*"} == set(paths.OF_CONFIG)
+    assert of_config | {"setting_files.*"} == {*paths.OF_CONFIG, "data.*"}  # data are expanded by themselves
     assert of_setting == set(paths.OF_SETTING)

@@ -44,7 +44,7 @@ def load(root: Path, tmp_path: Path) -> Callable[..., Config]:
                 block[key] = value
         file = tmp_path / "settings.yaml"
         file.write_text(yaml.safe_dump(blocks, sort_keys=False))
-        study = {"title": "", "blocks": ["000-000"], "methods": ["erm"], "score": "el2n", "figures": figures or {}, "tables": {}}
+        study = {"title": "Text", "blocks": ["000-000"], "methods": ["erm"], "score": "el2n", "figures": figures or {}, "tables": {}}
         return loading.load(main | {"select": ["text"], "setting_files": [str(file)], "studies": {"text": study}}, root)
 
     return loader

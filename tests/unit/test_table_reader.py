@@ -35,12 +35,12 @@ def write(path: Path, rows: list[dict[str, Any]] = ROWS, ending: str = "\n") -> 
     """Write a table in the format that its name says; empty cells are nulls where the format has them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     frame = pd.DataFrame(rows).replace("", None)
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         frame.to_parquet(path)
-    elif path.suffix == ".jsonl":
+    elif path.suffix.lower() == ".jsonl":
         path.write_text("".join(json.dumps({k: v for k, v in row.items() if v != ""}) + "\n" for row in rows))
     else:
-        frame.to_csv(path, index=False, sep="," if path.suffix == ".csv" else "\t", lineterminator=ending)
+        frame.to_csv(path, index=False, sep="," if path.suffix.lower() == ".csv" else "\t", lineterminator=ending)
 
 
 def options(folder: Path, name: str = "birds.csv", **more: Any) -> dict[str, Any]:
@@ -73,7 +73,9 @@ def labelled(folder: Path, labels: list[Any], name: str = "t.csv") -> RawDataset
 # Formats
 
 
-@pytest.mark.parametrize("name", ["birds.csv", "birds.tsv", "birds.parquet", "birds.jsonl"])
+@pytest.mark.parametrize(
+    "name", ["birds.csv", "birds.tsv", "birds.parquet", "birds.jsonl", "BIRDS.CSV", "birds.Tsv", "birds.PARQUET", "birds.JSONL"]
+)
 def test_every_format_says_the_same(tmp_path: Path, name: str) -> None:
     write(tmp_path / name)
     raw = table.read(options(tmp_path, name, attributes=["place", "feeder"]), None)

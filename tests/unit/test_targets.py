@@ -52,7 +52,6 @@ def test_every_file_that_is_needed_is_known(config: Config, compared: Config) ->
         "./results//figures/small/fig4.png",
         "results/datasets/digits-8/inputs.npy",
         "results/downloads/mnist.json",
-        "config/config.yaml",  # exists
     ],
 )
 def test_other_files_can_be_asked_for(path: str, config: Config, compared: Config, monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
@@ -113,10 +112,30 @@ def test_other_files_can_be_asked_for(path: str, config: Config, compared: Confi
             "'digit-8' is not a known dataset of these settings, with its size, (did you mean 'digits-8'?)",
         ),
         ("results/downloads/digits.json", "'digits.json' is not a known record of a dataset that is downloaded"),
+        ("", "A target is empty; name a rule or a path below results."),
+        (" ", "A target is empty; name a rule or a path below results."),
+        (".", "'.' is a folder that no rule makes; name a rule or a path below results."),
+        ("./", "'./' is a folder that no rule makes; name a rule or a path below results."),
+        ("..", "'..' is a folder that no rule makes; name a rule or a path below results."),
+        ("/", "'/' is a folder that no rule makes; name a rule or a path below results."),
+        ("docs", "'docs' is a folder that no rule makes; name a rule or a path below results."),
+        ("Makefile", "'Makefile' is a file that no rule makes; name a rule or a path below results."),
+        (
+            "config/digits-full.yaml",
+            "'config/digits-full.yaml' is a file that no rule makes; to use it as configuration, write '--configfile config/digits-f",
+        ),
         ("/nowhere/results/x", "/nowhere/results/x: '/' is not a known folder of files that can be made; known are results."),
     ],
 )
-def test_a_typo_is_named(path: str, sentence: str, config: Config, assert_one_sentence: Callable[[str], None]) -> None:
+def test_a_typo_is_named(
+    path: str,
+    sentence: str,
+    config: Config,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    assert_one_sentence: Callable[[str], None],
+) -> None:
+    monkeypatch.chdir(root)
     with pytest.raises(ConfigError) as error:
         targets.check(path, RULES, config)
     assert sentence in str(error.value), str(error.value)

@@ -44,7 +44,7 @@ def test_values_of_the_command_line_are_what_they_say(fresh: Project) -> None:
     assert status == 0, text
     assert "GIVEN False 2 None" in text
     assert job_counts(text)["all"] == 1
-    refused(fresh, "--config", "threads=nan", sentence="threads is nan, which is no finite number; write one.")
+    refused(fresh, "--config", "threads=nan", sentence="threads is nan, which is not a finite number; write one.")
 
 
 def test_snakemake_from_another_folder(sources: Project, tmp_path: Path) -> None:

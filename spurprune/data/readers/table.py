@@ -32,10 +32,10 @@ OPTIONS: Mapping[str, Any] = {
     "properties": {
         "path": {
             "type": "string",
-            "pattern": r".+\.(?:csv|tsv|parquet|jsonl)",
+            "pattern": r".+\.(?i:csv|tsv|parquet|jsonl)",
             "x-allowed": "a file whose name ends in .csv, .tsv, .parquet or .jsonl",
         },
-        "label": {"type": "string", "minLength": 1},
+        "label": {"type": "string", "minLength": 1, "x-allowed": "the name of a column, quoted if it is a number"},
         "split": {
             "type": ["string", "object"],
             "additionalProperties": False,
@@ -49,11 +49,11 @@ OPTIONS: Mapping[str, Any] = {
             "type": "array",
             "maxItems": 100,
             "uniqueItems": True,
-            "items": {"type": "string", "minLength": 1},
+            "items": {"type": "string", "minLength": 1, "x-allowed": "the name of a column, quoted if it is a number"},
             "x-allowed": "a list of at most 100 different columns",
         },
-        "image": {"type": "string"},
-        "vectors": {"type": "string", "pattern": r".+\.npy", "x-allowed": "a file whose name ends in .npy"},
+        "image": {"type": "string", "minLength": 1, "x-allowed": "the name of a column, quoted if it is a number"},
+        "vectors": {"type": "string", "pattern": r".+\.(?i:npy)", "x-allowed": "a file whose name ends in .npy"},
     },
 }
 # What the values of a split column mean, in upper or lower case.
@@ -158,13 +158,14 @@ def _frame(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
     if not path.is_file():
         raise DataError(f"The table {path} is missing; place it there, or change the dataset's 'path'.")
     try:
-        if path.suffix == ".parquet":
+        ending = path.suffix.lower()
+        if ending == ".parquet":
             _require_columns(pq.read_schema(path).names, columns, path)
             frame = pd.read_parquet(path, columns=list(columns), dtype_backend="numpy_nullable")  # keeps whole numbers whole beside nulls
-        elif path.suffix == ".jsonl":
+        elif ending == ".jsonl":
             frame = pd.DataFrame(_json_rows(path), dtype=object)
         else:
-            frame = _separated(path, "," if path.suffix == ".csv" else "\t")
+            frame = _separated(path, "," if ending == ".csv" else "\t")
     except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(f"The table {path} is damaged or of another format ({first_sentence(error)}); save it again.") from error
     if frame.empty:
