@@ -1,6 +1,6 @@
 """Whether a setting's samples are what its keys promise: groups that divide, values and classes that occur."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -46,28 +46,48 @@ def check_groups(attributes: tuple[Attribute, ...], setting: str) -> None:
 
 
 def check_occurs(
-    label: np.ndarray, values: Mapping[str, np.ndarray], wanted: Mapping[str, int], of_class: int | None, info: Manifest, key: str
+    label: np.ndarray,
+    values: Mapping[str, np.ndarray],
+    wanted: Mapping[str, int],
+    of_class: int | None,
+    info: Manifest,
+    key: str,
+    *,
+    known: bool,
 ) -> None:
-    """Raise DataError naming the ``key`` if every training sample of a class is known to lack the attribute codes ``wanted``.
+    """Raise DataError naming the ``key`` if no training sample of a class can have the attribute codes ``wanted``.
 
     ``label`` and ``values`` (codes, -1 unknown) are of the dataset's training samples; without a class, all of them count. Samples whose
-    values are unknown may have them.
+    values are unknown may have them, unless some must be ``known`` to.
     """
     members = np.ones(len(label), dtype=bool) if of_class is None else label == of_class
-    if wanted and members.any() and not has(values, wanted, len(label))[members].any():
+    found = has(values, wanted, len(label))[members]
+    if wanted and members.any() and not (found == 1 if known else found).any():
         which = "" if of_class is None else f" of class '{info.classes[of_class]}'"
-        raise DataError(f"{key}: no training sample{which} of '{info.dataset}' has these values; correct them.")
+        verb = "is known to have" if (found < 0).any() else "has"
+        raise DataError(f"{key}: no training sample{which} of '{info.dataset}' {verb} these values; correct them.")
+
+
+def check_aligned(samples: Samples, tied: Iterable[int], info: Manifest, setting: str) -> None:
+    """Raise DataError if the values of ``aligned`` for one of the labels ``tied`` are unknown for all its training samples in a repeat."""
+    train = samples.rows("train")
+    label, aligned = samples.label[train], samples.aligned[train]
+    for value in tied:
+        of_class = aligned[label == value]
+        if len(of_class) and (of_class < 0).all():
+            raise DataError(
+                f"{setting}.aligned.{info.classes[value]}: these values are unknown for all {len(of_class):,} training samples of the "
+                f"class in repeat {samples.repeat}; remove the class from 'aligned', or change the setting's subset or validation."
+            )
 
 
 def check_source(samples: Samples, source: int, name: str, setting: str) -> None:
-    """Raise DataError if one repeat has no training samples, or none in a test split that has others, of the feature's class."""
-    for split in ("train", "test"):
-        label = samples.label[samples.rows(split)]
-        if (len(label) or split == "train") and not (label == source).any():
-            raise DataError(
-                f"{setting}: repeat {samples.repeat} has no {split} sample of class '{name}', with which the feature goes according to "
-                "probe.source or carriers.class; name another class, or change the setting's subset or the dataset's split."
-            )
+    """Raise DataError if one repeat has no training samples of the feature's class. Without test samples, its own metrics are missing."""
+    if not (samples.label[samples.rows("train")] == source).any():
+        raise DataError(
+            f"{setting}: repeat {samples.repeat} has no train sample of class '{name}', with which the feature goes according to "
+            "probe.source or carriers.class; name another class, or change the setting's subset or the dataset's split."
+        )
 
 
 def check_validation(samples: Samples, share: Any, setting: str) -> None:

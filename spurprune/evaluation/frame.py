@@ -1,7 +1,7 @@
 """Metrics and histories of runs as pandas frames: the one reader of both for figures and tables."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from spurprune.data.grouping import Grouping
 from spurprune.errors import DataError
+from spurprune.evaluation.missing import ungrouped_in
 from spurprune.storage import contents, schemas, tables
 
 RUN = ["setting", "method", "plan"]
@@ -18,15 +19,19 @@ BY_EPOCH = ["epoch", "repeat"]
 
 @dataclass(frozen=True)
 class Metrics:
-    """The metrics of some runs: ``frame`` has the columns of ``schemas.METRICS``, with NaN for null."""
+    """The metrics of some runs: ``frame`` has the columns of ``schemas.METRICS``, with NaN for null.
+
+    ``ungrouped`` holds, by setting and split, the most samples of unknown group in a repeat, and the number of all samples there.
+    """
 
     frame: pd.DataFrame
+    ungrouped: Mapping[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, table: pa.Table) -> "Metrics":
+    def of(cls, table: pa.Table, ungrouped: Mapping[tuple[str, str], tuple[int, int]] | None = None) -> "Metrics":
         """Return the metrics of a table (schema ``schemas.METRICS``); raises DataError if two of its rows share a key."""
         contents.require_unique(table, schemas.METRICS, "The metrics")
-        return cls(table.to_pandas())
+        return cls(table.to_pandas(), ungrouped or {})
 
     @classmethod
     def none(cls) -> "Metrics":
@@ -116,7 +121,14 @@ def read_metrics(paths: Sequence[Path]) -> Metrics:
     """Read the metrics of runs from their files; raises DataError if one is missing or damaged, or if two hold the same run's metrics."""
     if not paths:
         return Metrics.none()
-    return Metrics.of(pa.concat_tables(tables.read(path, schemas.METRICS).replace_schema_metadata() for path in paths))
+    table = pa.concat_tables(tables.read(path, schemas.METRICS).replace_schema_metadata() for path in paths)
+    ungrouped: dict[tuple[str, str], tuple[int, int]] = {}
+    for path in paths:
+        found_in = tables.origin_of(path, schemas.METRICS, {}).provenance
+        for one in ungrouped_in(found_in.notes):
+            place = found_in.setting, one.split
+            ungrouped[place] = max((one.unknown, one.samples), ungrouped.get(place, (0, 0)))
+    return Metrics.of(table, ungrouped)
 
 
 def read_histories(paths: Sequence[Path]) -> Mapping[tuple[str, str], History]:

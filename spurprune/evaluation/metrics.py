@@ -31,6 +31,11 @@ def lacking(groups: Collection[int], train_counts: dict[int, int]) -> list[int]:
     return [group for group, count in train_counts.items() if count and group not in groups]
 
 
+def without_group(label: np.ndarray, group: np.ndarray) -> list[int]:
+    """Return the labels all of whose samples are of unknown group (-1), ascending."""
+    return [int(value) for value in np.setdiff1d(label, label[group >= 0])]
+
+
 def worst_group_accuracy(groups: dict[int, tuple[int, float]], train_counts: dict[int, int]) -> float:
     """Return the lowest group accuracy (WGA, Sagawa et al. 2020) over all groups in training and all that are tested.
 
@@ -45,7 +50,8 @@ def weighted_accuracy(groups: dict[int, tuple[int, float]], train_counts: dict[i
     """Return the average of the group accuracies, weighted by the groups' shares of the training set.
 
     This is the 'mean accuracy' of the group-robustness literature (Sagawa et al. 2020), which differs from the raw test accuracy if groups
-    have other shares of the test set. NaN if a group in training has no test samples, since its accuracy is unknown.
+    have other shares of the test set. NaN if a group in training has no test samples, since its accuracy is unknown. Classes
+    without training samples of known group (see ``without_group``) have no weight.
     """
     total = sum(train_counts.values())
     if not total or lacking(groups, train_counts):

@@ -19,7 +19,7 @@ from spurprune.data.probe import Probe
 from spurprune.data.samples import Samples
 from spurprune.errors import DataError
 from spurprune.evaluation import metrics
-from spurprune.evaluation.missing import Missing, joined
+from spurprune.evaluation.missing import Missing, Ungrouped, joined
 from spurprune.machine.logs import log
 from spurprune.pruning import plan as plans
 from spurprune.storage import schemas, tables
@@ -51,7 +51,8 @@ def run(
 
     ``setting`` is what ``config.blocks.evaluation`` returns. ``names`` are the setting, method, plan and block that head every row. Without
     a probe, the metrics that need one are absent. A metric that is undefined in a repeat is null with n = 0; the log and the file's notes
-    say why. Raises DataError if a file is not of this run, or if predictions are missing, of other samples or not finite.
+    say why, and how many samples are of unknown group. Raises DataError if a file is not of this run, or if predictions are missing, of
+    other samples or not finite.
     """
     info, asked = read_manifest(manifest), {**provenance.place, **names}
     provenance = trace(
@@ -67,6 +68,7 @@ def run(
     counts = tables.read_metadata(plan, schemas.PLAN)["counts"]
     rows: list[Row] = []
     missing: list[Missing] = []
+    ungrouped: list[Ungrouped] = []
     for repeat in repeats:
         one = of_samples.by_repeat[repeat]
         mine = rows_of(predicted, repeat)
@@ -79,12 +81,15 @@ def run(
                 found, reasons = _split_rows(seen, one, of_samples.grouping, probe)
                 rows.extend({"repeat": repeat, "split": split, **row} for row in found)
                 missing.extend(Missing(split, metric, reason, (repeat,)) for metric, reason in reasons.items())
+                unknown = int((seen.group[seen.natural] < 0).sum())
+                ungrouped.extend([Ungrouped(split, unknown, int(seen.natural.sum()), (repeat,))] if unknown else [])
             elif split == "test":
                 log.warning("%s, repeat %d: there is no test sample, so the run has no test metrics", names["setting"], repeat)
-    missing = joined(missing)
-    for one_kind in missing:
-        log.warning("%s: %s", names["setting"], one_kind.sentence)
-    notes = {**provenance.notes, "missing": [one_kind.to_plain() for one_kind in missing]} if missing else provenance.notes
+    found_in: dict[str, list[Missing] | list[Ungrouped]] = {"missing": joined(missing), "unknown_groups": joined(ungrouped)}
+    for kind in found_in.values():
+        for one_kind in kind:
+            log.warning("%s: %s", names["setting"], one_kind.sentence)
+    notes = {**provenance.notes, **{key: [one.to_plain() for one in kind] for key, kind in found_in.items() if kind}}
     parsed = plans.parse(names["plan"])
     head = {**names, "strategy": parsed.strategy, "score": parsed.score, "order": parsed.order, "sparsity": parsed.sparsity}
     columns = {name: pa.array([{**head, **row}.get(name) for row in rows], kind) for name, kind in schemas.METRICS.columns.items()}
@@ -163,26 +168,29 @@ def _observed(
 def _split_rows(seen: _Observed, samples: Samples, grouping: Grouping, probe: Probe | None) -> tuple[list[Row], dict[str, str]]:
     """Return one split's rows, and why metrics of the whole split are undefined, by metric.
 
-    Groups and classes that have training samples are promised: without one of them in the split, what summarises over them is undefined.
+    Groups and classes that have training samples are promised: without one of them in the split, what summarises over them is undefined,
+    as is what weighs groups by their shares of training if a class has no training sample of known group.
     """
     train = samples.rows("train")
     train_groups, train_classes = metrics.counts_of(samples.group[train]), metrics.counts_of(samples.label[train])
     groups = metrics.group_accuracies(seen.predicted, seen.label, seen.group)
     predicted, label = seen.predicted[seen.natural], seen.label[seen.natural]
     classes = metrics.group_accuracies(predicted, label, label)
-    lacking = metrics.lacking(groups, train_groups)
+    lacking, of_known_group = metrics.lacking(groups, train_groups), sum(n for n, _ in groups.values())
+    ungrouped = metrics.without_group(samples.label[train], samples.group[train])
+    weighted = math.nan if ungrouped else metrics.weighted_accuracy(groups, train_groups)
     shown = sorted({**groups, **dict.fromkeys(lacking, (0, math.nan))}.items())
     whole = [
         _row("accuracy", len(label), metrics.accuracy(predicted, label)),
-        _row("accuracy_weighted", len(seen.label), metrics.weighted_accuracy(groups, train_groups)),
-        _row("worst_group_accuracy", len(seen.label), metrics.worst_group_accuracy(groups, train_groups)),
+        _row("accuracy_weighted", of_known_group, weighted),
+        _row("worst_group_accuracy", of_known_group, metrics.worst_group_accuracy(groups, train_groups)),
         _row("worst_class_accuracy", len(label), metrics.worst_group_accuracy(classes, train_classes)),
         *(_probe_rows(seen, probe) if probe else []),
     ]
     of_groups = [_row("group_accuracy", n, value, grouping.name(g)) for g, (n, value) in shown]
     no_group = _no_sample_of(grouping.name(g) for g in lacking) or "no sample is known to belong to a group"
     why = UNDEFINED | {
-        "accuracy_weighted": no_group if train_groups else "no training sample is known to belong to a group",
+        "accuracy_weighted": _no_known_group([grouping.classes[c] for c in ungrouped] if train_groups else []) if ungrouped else no_group,
         "worst_group_accuracy": no_group,
         "worst_class_accuracy": _no_sample_of(grouping.classes[c] for c in metrics.lacking(classes, train_classes)),
     }
@@ -191,8 +199,14 @@ def _split_rows(seen: _Observed, samples: Samples, grouping: Grouping, probe: Pr
 
 def _no_sample_of(names: Iterable[str]) -> str:
     """Return that no sample is of any of the named groups or classes, empty without names."""
-    quoted = [f"'{name}'" for name in names]
-    return f"no sample is of {' or '.join(quoted)}, which training has" if quoted else ""
+    quoted = " or ".join(f"'{name}'" for name in names)
+    return f"no sample is of {quoted}, which training has" if quoted else ""
+
+
+def _no_known_group(classes: Iterable[str]) -> str:
+    """Return that no training sample is of known group, at least none of the named classes."""
+    quoted = " or ".join(f"'{name}'" for name in classes)
+    return f"no training sample{f' of {quoted}' if quoted else ''} is known to belong to a group"
 
 
 def _probe_rows(seen: _Observed, probe: Probe) -> list[Row]:

@@ -57,6 +57,7 @@ def run(
     samples = [_one_repeat(repeat, rows, ranks, setting, info, feature, grouping) for repeat in repeats]
     for one in samples:
         consistency.check_validation(one, setting["validation"], name)
+        consistency.check_aligned(one, feature.aligned, info, name)
         if feature.source is not None:
             consistency.check_source(one, feature.source, info.classes[feature.source], name)
     counts = {name: int((samples[0].split == name).sum()) for name in SPLITS}
@@ -133,10 +134,10 @@ def _check_base(rows: pa.Table, feature: _Feature, setting: Mapping[str, Any], i
     trained = (split == "train") | ((split == "validation") & (not isinstance(setting["validation"], str)))
     label = to_numpy(rows.column("label"))[trained]
     values = {one.name: to_numpy(rows.column(f"attribute_{one.name}").fill_null(-1))[trained] for one in info.attributes}
-    consistency.check_occurs(label, values, feature.where, feature.source, info, f"{name}.carriers.where")
+    consistency.check_occurs(label, values, feature.where, feature.source, info, f"{name}.carriers.where", known=False)
     for tied_label, tied in feature.aligned.items():
         natural = {attribute: code for attribute, code in tied.items() if attribute in values}
-        consistency.check_occurs(label, values, natural, tied_label, info, f"{name}.aligned.{info.classes[tied_label]}")
+        consistency.check_occurs(label, values, natural, tied_label, info, f"{name}.aligned.{info.classes[tied_label]}", known=True)
 
 
 def _one_repeat(

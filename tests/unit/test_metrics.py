@@ -62,3 +62,9 @@ def test_spurious_misclassification_is_the_share_predicted_as_the_source_class()
     assert metrics.predicted_as(PREDICTED, members, 0) == pytest.approx(2 / 6)
     assert metrics.predicted_as(PREDICTED, members, 5) == 0.0
     assert math.isnan(metrics.predicted_as(PREDICTED, np.zeros(10, dtype=bool), 0))
+
+
+def test_classes_without_a_sample_of_known_group() -> None:
+    label, group = np.array([0, 0, 1, 1, 3]), np.array([-1, 0, -1, -1, -1])
+    assert metrics.without_group(label, group) == [1, 3]
+    assert metrics.without_group(label[:2], group[:2]) == [] == metrics.without_group(label[:0], group[:0])

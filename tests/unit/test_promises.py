@@ -17,7 +17,8 @@ from spurprune.data.inputs import Manifest, write_manifest
 from spurprune.data.samples import SPLITS, Samples
 from spurprune.difficulty.ranks import ranks_within
 from spurprune.errors import DataError, PlanError
-from spurprune.evaluation.missing import Missing, joined, reason_in
+from spurprune.evaluation.frame import read_metrics
+from spurprune.evaluation.missing import Missing, Ungrouped, joined, reason_in
 from spurprune.stages import evaluate, prepare_splits, prune_metadata
 from spurprune.storage import schemas, tables
 from spurprune.storage.columns import labels
@@ -154,6 +155,63 @@ def test_unknown_groups_have_no_worst(tmp_path: Path, known: bool, reason: str) 
     assert reason in str(reason_in(notes, "test", "worst_group_accuracy", 0))
 
 
+def test_samples_of_unknown_group_are_not_behind_what_is_measured_by_group(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    unknown = [(("test", 0, -1), 1), (("test", 1, -1), 0), (("test", 1, -1), 1)]
+    validation = [(("validation", 0, LAND), 0), (("validation", 0, WATER), 0), (("validation", 1, WATER), 1), (("validation", 1, -1), 0)]
+    with caplog.at_level(logging.WARNING, "spurprune"):
+        table = measure(
+            tmp_path, {0: [*COMPLETE, *unknown, *validation], 1: [*COMPLETE, *unknown], 2: [*COMPLETE, unknown[0]], 3: COMPLETE}
+        )
+    test, validated = values_of(table, 0), values_of(table, 0, "validation")
+    assert test["accuracy"] == (8, 5 / 8) and test["worst_class_accuracy"] == (8, 3 / 5)  # three of five landbirds, two of three waterbirds
+    assert test["worst_group_accuracy"] == (5, 0.5)  # as without them: landbirds on water
+    assert test["accuracy_weighted"] == (5, pytest.approx(6 / 12 + 2 / 12 * 0.5 + 4 / 12))
+    assert validated["accuracy"] == (4, 0.75) and validated["worst_group_accuracy"] == (3, 1.0) == validated["accuracy_weighted"]
+    assert values_of(table, 2)["worst_group_accuracy"] == (5, 0.5)
+    left_out = "so group_accuracy, worst_group_accuracy and accuracy_weighted leave them out"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"birds: the group of 1 of 4 validation samples is unknown in repeat 0, {left_out}",
+        f"birds: the group of 3 of 8 test samples is unknown in repeats 0, 1, {left_out}",
+        f"birds: the group of 1 of 6 test samples is unknown in repeat 2, {left_out}",
+    ]
+    notes = tables.read_metadata(tmp_path / "metrics.parquet", schemas.METRICS)["notes"]
+    assert notes == {
+        "unknown_groups": [
+            {"split": "validation", "unknown": 1, "samples": 4, "repeats": [0]},
+            {"split": "test", "unknown": 3, "samples": 8, "repeats": [0, 1]},
+            {"split": "test", "unknown": 1, "samples": 6, "repeats": [2]},
+        ]
+    }
+    assert read_metrics([tmp_path / "metrics.parquet"]).ungrouped == {("birds", "validation"): (1, 4), ("birds", "test"): (3, 8)}
+
+
+@pytest.mark.parametrize(
+    ("unknown", "reason"),
+    [
+        ({1}, "no training sample of 'waterbird' is known to belong to a group"),
+        ({0, 1}, "no training sample is known to belong to a group"),
+    ],
+)
+def test_a_class_without_known_groups_in_training_has_no_weight(
+    tmp_path: Path, unknown: set[int], reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    train = [(split, label, -1 if label in unknown else background) for split, label, background in TRAIN]
+    with caplog.at_level(logging.WARNING, "spurprune"):
+        found = values_of(measure(tmp_path, {0: COMPLETE}, train), 0)
+    assert found["accuracy_weighted"] == (0, None), "not that of landbirds alone"
+    assert found["worst_group_accuracy"] == (5, 0.5) and found["accuracy"] == (5, 0.8)
+    notes = tables.read_metadata(tmp_path / "metrics.parquet", schemas.METRICS)["notes"]
+    assert reason_in(notes, "test", "accuracy_weighted", 0) == reason
+    assert [record.getMessage() for record in caplog.records] == [
+        f"birds: accuracy_weighted of the test split is missing in repeat 0: {reason}"
+    ]
+
+
+def test_a_class_with_some_known_groups_in_training_has_the_weight_of_these(tmp_path: Path) -> None:
+    train: list[Bird] = [*TRAIN[:-2], *[("train", 1, -1)] * 2]  # groups of 6, 2 and 2
+    assert values_of(measure(tmp_path, {0: COMPLETE}, train), 0)["accuracy_weighted"] == (5, pytest.approx(6 / 10 + 2 / 10 * 0.5 + 2 / 10))
+
+
 def test_without_test_samples_the_log_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "spurprune"):
         table = measure(tmp_path, {0: [(("validation", 0, LAND), 0)], 1: COMPLETE})
@@ -165,6 +223,8 @@ def test_reasons_are_joined_over_repeats() -> None:
     found = [Missing("test", "m", "why", (0,)), Missing("test", "m", "why", (2,)), Missing("test", "m", "other", (1,))]
     assert joined(found) == [Missing("test", "m", "why", (0, 2)), Missing("test", "m", "other", (1,))]
     assert joined(found)[0].sentence == "m of the test split is missing in repeats 0, 2: why"
+    unknown = [Ungrouped("test", 1, 4, (0,)), Ungrouped("test", 2, 4, (1,)), Ungrouped("test", 1, 4, (3,))]
+    assert joined(unknown) == [Ungrouped("test", 1, 4, (0, 3)), Ungrouped("test", 2, 4, (1,))]
 
 
 # prune_metadata
@@ -339,7 +399,17 @@ NO_LINE = {"overlay_attribute": "line", "carriers": {"choose": "random", "count"
             {"carriers": {"choose": "natural", "where": {"background": "water"}, "class": "seabird"}},
             "birds, probe.source or carriers.class: the dataset 'birds' has no class 'seabird'",
         ),
-        (BASE[:-1], {}, "birds: repeat 0 has no test sample of class 'waterbird', with which the feature goes"),
+        (
+            [(split, label, -1 if (split, label) == ("train", 1) else background) for split, label, background in BASE],
+            {},
+            "birds.aligned.waterbird: no training sample of class 'waterbird' of 'birds' is known to have these values; correct them.",
+        ),
+        (
+            [*BASE, ("train", 1, -1)],
+            {"subset": {"draw": "fixed", "parts": {"dry": {"class": "waterbird", "where": {"background": "water"}, "count": 0}}}},
+            "birds.aligned.waterbird: these values are unknown for all 1 training samples of the class in repeat 0; remove the class from "
+            "'aligned', or change the setting's subset or validation.",
+        ),
         (
             BASE,
             {"subset": {"draw": "per_repeat", "parts": {"none": {"class": "waterbird", "count": 0}}}},
@@ -375,9 +445,16 @@ def test_an_attribute_of_one_value_divides_nothing(
     assert_one_sentence(str(error.value))
 
 
+def test_the_source_needs_no_test_samples(tmp_path: Path) -> None:
+    one = prepare(tmp_path, BASE[:-1])
+    assert one.split.tolist().count("test") == 1 and not (one.label[one.rows("test")] == 1).any()
+
+
 def test_unknown_values_and_carriers_that_are_none_on_purpose_are_accepted(tmp_path: Path) -> None:
     unknown: list[Bird] = [(split, label, -1 if split == "train" else WATER) for split, label, _ in BASE]
-    assert set(prepare(tmp_path, unknown).carrier[:12]) == {-1}
+    assert set(prepare(tmp_path, unknown, aligned={}).carrier[:12]) == {-1}
+    partly = [*BASE, ("train", 1, -1)]
+    assert prepare(tmp_path, partly).aligned.tolist() == [1] * 6 + [0] * 2 + [1] * 4 + [1, 1, 1, -1]
     clean = prepare(tmp_path, **NO_LINE, groups=["line"], aligned={"waterbird": {"line": WITHOUT_WITH[1]}})
     assert not (clean.carrier == 1).any() and not (clean.aligned == 1).any()
     left_out = {"draw": "per_repeat", "parts": {"none": {"class": "landbird", "where": {"background": "land"}, "count": 0}}}

@@ -134,6 +134,15 @@ def test_a_repeat_that_all_plans_lack_is_left_out(monkeypatch: pytest.MonkeyPatc
     assert row_of(report, "waterbirds", "Pruning", "accuracy").plan == MORE
 
 
+def test_samples_of_unknown_group_are_counted_below_the_table() -> None:
+    ungrouped = {("birds", "validation"): (1, 9), ("birds", "test"): (2, 9), ("elsewhere", "test"): (3, 9)}
+    report = benchmark.report(Sources(replace(sources().metrics, ungrouped=ungrouped)), options())
+    assert [note for note in report.notes if "unknown group" in note] == [
+        "Worst and mean of birds leave out the validation samples of unknown group, up to 1 of 9 in a repeat.",
+        "Worst and mean of birds leave out the test samples of unknown group, up to 2 of 9 in a repeat.",
+    ]
+
+
 def test_a_tie_of_plans_is_logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "spurprune"):
         make_among(monkeypatch, {SOME: 0.1, MORE: 0.2, PLAN: 0.3}, {plan: [0.5, 0.7] for plan in (SOME, MORE, PLAN)})

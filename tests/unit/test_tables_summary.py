@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from spurprune.errors import DataError
-from spurprune.evaluation.frame import Metrics
+from spurprune.evaluation.frame import Metrics, read_metrics
 from spurprune.stages import tabulate
 from spurprune.storage import escaping, schemas, tables
 from spurprune.storage.provenance import Provenance
@@ -149,6 +149,18 @@ def test_a_plan_by_the_random_score_is_named_so() -> None:
     plan = pc.replace_substring(table.column("plan"), "el2n", "random")
     report = summary.report(Sources(Metrics.of(table.set_column(table.column_names.index("plan"), "plan", plan))), {})
     assert [row[0] for row in report.sections[0].rows] == ["no pruning", "carriers, 25% at random"]
+
+
+def test_test_samples_of_unknown_group_are_counted_below_the_table(tmp_path: Path) -> None:
+    paths = []
+    for repeat, unknown in ((0, [("validation", 9), ("test", 2)]), (1, [("test", 3)])):
+        notes = {"unknown_groups": [{"split": split, "unknown": n, "samples": 1200, "repeats": [repeat]} for split, n in unknown]}
+        paths.append(tmp_path / f"{repeat}.parquet")
+        tables.write(paths[-1], metrics_table(("s", "none", repeat)), schemas.METRICS, Provenance({"setting": "s"}, "v", "h", notes=notes))
+    report = summary.report(Sources(read_metrics(paths)), {"kind": "summary", "title": "T"})
+    note = "Worst-group and weighted accuracy of s leave out the test samples of unknown group, up to 3 of 1,200 in a repeat."
+    assert [one for one in report.notes if "unknown group" in one] == [note] and note in to_markdown("T", report)
+    assert not [one for one in summary.report(sources(), {}).notes if "unknown group" in one]
 
 
 def test_groups_without_test_samples_are_named_below_the_table() -> None:

@@ -208,6 +208,12 @@ def _notes(rows: Sequence[BenchmarkRow], repeats: Mapping[str, int], metrics: "M
             for (setting, split), groups in metrics.untested.items()
             if setting in settings
         ),
+        *(
+            f"Worst and mean of {markdown(setting)} leave out the {split} samples of unknown group, up to {unknown:,} of {count:,} in a "
+            "repeat."
+            for (setting, split), (unknown, count) in metrics.ungrouped.items()
+            if setting in settings
+        ),
     ]
 
 

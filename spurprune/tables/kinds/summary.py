@@ -150,6 +150,12 @@ def _notes(rows: Mapping[Run, Sequence[SummaryRow]], repeats: Mapping[Run, int],
             for (setting, split), groups in metrics.untested.items()
             if split == "test"
         ),
+        *(
+            f"Worst-group and weighted accuracy of {markdown(setting)} leave out the test samples of unknown group, up to "
+            f"{unknown:,} of {count:,} in a repeat."
+            for (setting, split), (unknown, count) in metrics.ungrouped.items()
+            if split == "test"
+        ),
     ]
 
 
