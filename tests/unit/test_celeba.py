@@ -4,7 +4,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -374,7 +374,8 @@ def test_the_papers_subset_of_the_real_lists(tmp_path: Path, root: Path) -> None
     columns = {"sample_id": np.arange(len(male)), "split": labels(lists.split, celeba_release.SPLITS), "label": male}
     base, manifest = tmp_path / "base.parquet", tmp_path / "manifest.json"
     tables.write(base, pa.table(columns | {"attribute_eyeglasses": glasses, "key": lists.names}), schemas.BASE, PROVENANCE)
-    write_manifest(manifest, manifest_of(lists.split_counts()))
+    identity = tables.origin_of(base, schemas.BASE, {}).identity
+    write_manifest(manifest, replace(manifest_of(lists.split_counts()), base=identity))
     main = yaml.safe_load((root / "config/config.yaml").read_text())
     main["setting_files"].append("config/settings/celeba.yaml")
     for variant in ("paper", "code"):

@@ -347,7 +347,9 @@ def prepare(folder: Path, rows: Sequence[Bird] = BASE, attributes: Sequence[Attr
         "key": [str(place) for place in range(len(rows))],
     }
     tables.write(folder / "base.parquet", pa.table(columns), schemas.BASE, PROVENANCE)
-    write_manifest(folder / "manifest.json", manifest_of({name: split.count(name) for name in SPLITS}, attributes))
+    described = manifest_of({name: split.count(name) for name in SPLITS}, attributes)
+    base = tables.origin_of(folder / "base.parquet", schemas.BASE, {})
+    write_manifest(folder / "manifest.json", replace(described, base=base.identity))
     prepare_splits.run(
         base=folder / "base.parquet",
         manifest=folder / "manifest.json",
