@@ -131,17 +131,17 @@ def trace(own: Provenance, *inputs: Origin) -> Provenance:
                 f"{one.path} was made by another version of the code ({one.code}, not {expected}); delete it and rerun, or set "
                 "allow_mixed_code to true."
             )
-        if one.kind == INPUTS:
-            for other in inputs:
-                _require_source(one, other)
+    _require_datasets(inputs)
     return replace(own, sources={key: source for key, (source, _) in _merged(inputs).items()})
 
 
-def _require_source(source: Origin, of: Origin) -> None:
-    """Raise DataError if a file was made from other files of the kind of ``source``, but not from this one."""
-    known = {key: one.identity for key, one in of.provenance.sources.items() if key.split(" ")[0] == source.kind}
-    if known and known.get(source.key) != source.identity:
-        raise DataError(f"{of.path} was not made from {source.path}, but from another version or file; delete the outdated one and rerun.")
+def _require_datasets(inputs: Sequence[Origin]) -> None:
+    """Raise DataError if a file goes back to datasets, but to none of those among the inputs, if any."""
+    given = {one.key: one.path for one in inputs if one.kind == INPUTS}
+    for one in inputs if given else ():
+        known = {key for key in one.provenance.sources if key.split(" ")[0] == INPUTS}
+        if known and not known & given.keys():
+            raise DataError(f"{one.path} was not made from {', '.join(given.values())}, but from {min(known)}; delete it and rerun.")
 
 
 def require_compatible(own: Provenance, *inputs: Origin) -> None:

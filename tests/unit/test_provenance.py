@@ -60,6 +60,9 @@ def test_files_of_another_dataset_are_refused(assert_one_sentence: Callable[[str
     own = inputs("digits", "a")
     samples = made("samples", HERE, own)
     assert trace(OWN, own, samples).sources
+    elsewhere = inputs("letters", "a")
+    other_samples = made("samples", HERE | {"setting": "letters"}, elsewhere)
+    require_compatible(OWN, own, elsewhere, samples, other_samples)  # a figure of two datasets
     for other in (inputs("letters", "a"), inputs("digits", "b")):
         refused(lambda other=other: trace(OWN, other, samples), assert_one_sentence)
         refused(lambda other=other: trace(OWN, other, run(samples)), assert_one_sentence)
