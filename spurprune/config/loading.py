@@ -26,6 +26,8 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
     raw = paths.expanded(raw, paths.OF_CONFIG, "")
     catalogue.check(raw["datasets"])
     declared = settings.read_files(raw["setting_files"], root)
+    for name, block in declared.items():
+        schema.require_setting_keys(block, name, settings.RESOLVED)
     blocks, families = settings.resolve(declared, raw["setting_defaults"])
     for name, block in (*blocks.items(), *settings.other_variants(declared, raw["setting_defaults"])):
         schema.validate(block, "setting", where=name)

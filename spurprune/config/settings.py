@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spurprune.config import grids, schema
+from spurprune.config import grids
 from spurprune.config.known import require_known, shown
 from spurprune.config.merging import merge, put
 from spurprune.config.reading import read_yaml
@@ -41,7 +41,6 @@ def _check_declared(name: str, block: Block) -> None:
     """Check what is resolved before a setting meets the schema: its name, ``extends``, ``variants`` and ``grid``."""
     if not re.fullmatch(NAME, name):
         raise ConfigError(f"The setting '{name[:60]}' cannot be a folder name; use {NAME_IN_WORDS}.")
-    schema.require_setting_keys(block, name, RESOLVED)
     extended = block.get("extends")
     if extended is not None and not isinstance(extended, str):
         raise ConfigError(f"{name}.extends is {shown(extended)}, but must be the name of one setting.")

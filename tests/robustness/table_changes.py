@@ -155,4 +155,4 @@ EDITS: tuple[Edit, ...] = (
     nulls,
     logits_cut,
 )
-ALL: tuple[Change, ...] = (*map(Raw, EDITS), *map(Rewritten, (row_dropped, row_twice, view_dropped, logits_cut)))
+ALL: tuple[Change, ...] = (*map(Raw, EDITS), *map(Rewritten, (row_dropped, view_dropped, logits_cut)))
