@@ -37,6 +37,12 @@ def reference(setting: Setting, recipe: Setting) -> dict[str, Any]:
     return block | {"training": canonical({key: value for key, value in training.items() if key != "evaluate_epochs"})}
 
 
+def recorded(recipe: Setting) -> dict[str, Any]:
+    """Return what a reference run records: the number of its seeds, and the epochs in ascending order."""
+    epochs = recipe["record_epochs"]
+    return {"reference_seeds": recipe["seeds"], "epochs": list(range(1, recipe["epochs"] + 1)) if epochs == "all" else sorted(epochs)}
+
+
 def evaluation(setting: Setting) -> dict[str, Any]:
     """Return what decides the metrics of a run: the probe, and of the featured view, if any, its attribute and whom it shows."""
     overlay = setting["overlay"]

@@ -10,6 +10,7 @@ import pyarrow as pa
 import torch
 
 from spurprune import seeds
+from spurprune.config.blocks import recorded
 from spurprune.data.samples import Samples
 from spurprune.machine.logs import Progress
 from spurprune.methods.erm import Method
@@ -63,19 +64,10 @@ def run(
         progress.end(where[repeat, seed], recipe["epochs"])
         one = bench.samples[repeat]
         parts.extend(_table(repeat, seed, one.sample_id[one.rows("train")], record) for record in records)
-    counts = {
-        "samples": len(bench.samples[repeats[0]].rows("train")),
-        "reference_seeds": recipe["seeds"],
-        "epochs": _recorded_epochs(recipe),
-    }
+    counts = {"samples": len(bench.samples[repeats[0]].rows("train")), **recorded(recipe)}
     provenance = replace(provenance, counts=counts, notes={"recipe": recipe} | bench.notes())
     tables.write(output, pa.concat_tables(parts), schemas.DYNAMICS, provenance)
     checkpoints.remove()
-
-
-def _recorded_epochs(recipe: Mapping[str, Any]) -> list[int]:
-    """Return the epochs after which dynamics are recorded, in ascending order."""
-    return list(range(1, recipe["epochs"] + 1)) if recipe["record_epochs"] == "all" else sorted(recipe["record_epochs"])
 
 
 def _start(
@@ -91,7 +83,7 @@ def _start(
     data = bench.data(samples, rows)
     stream = Stream((samples.repeat, "reference", seed))
     model = initialise(bench.build_network(), stream, bench.device)
-    wanted = _recorded_epochs(recipe)
+    wanted = recorded(recipe)["epochs"]
     context = bench.context(samples, weight=np.ones(len(rows)), visits=visits.EXACT, options={}, stream=stream)
     method = _Recorder(context, bench.manifest.num_classes) if recipe["view"] == "training" else Method(context)
 

@@ -16,6 +16,7 @@ from spurprune.storage.checksums import DIGEST, sealed, unsealed
 
 BLOCK, PLAN = "block", "plan"  # keys of ``Provenance.place``
 INPUTS = "inputs"  # the kind of a dataset's inputs
+OF_INPUTS = ("made_by", "expects")  # parameters of a job that are about its inputs
 OF_RUNS = ("predictions", "history", "models")  # made by one job: a run
 
 
@@ -36,7 +37,8 @@ class Provenance:
     and the hash of the stage's code; ``config_hash`` covers the part of the configuration that the stage received; ``repeats`` are the
     file's, None if it belongs to none; ``counts`` and ``notes`` hold what a reader wants to know before opening the file; ``sources`` are
     all files behind it, by kind and place (see ``Origin.key``). For the job alone, and not kept: ``made_by`` holds the hash of the code
-    that should have made its inputs, by kind; ``mixed_code`` is true if the user accepts files that other code made.
+    that should have made its inputs, by kind; ``expects`` what their ``counts`` must hold; ``mixed_code`` is true if the user accepts files
+    that other code made.
     """
 
     place: Mapping[str, str]
@@ -47,15 +49,16 @@ class Provenance:
     notes: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)
     made_by: Mapping[str, str] = field(default_factory=dict)
+    expects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     mixed_code: bool = False
 
     @classmethod
     def of(cls, wildcards: Mapping[str, str], params: Mapping[str, Any], *, mixed_code: bool = False) -> "Provenance":
         """Return the provenance of a job from its wildcards and its parameters.
 
-        Among these, ``code`` is the hash of its code, ``made_by`` that of its inputs' by kind, if given.
+        Among these, ``code`` is the hash of its code; ``made_by`` and ``expects``, if given, are about its inputs.
         """
-        given = {key: value for key, value in params.items() if key not in ("code", "made_by")}
+        given = {key: value for key, value in params.items() if key not in ("code", *OF_INPUTS)}
         repeats = given.get("repeats")
         place = dict(wildcards.items())
         if "method" in place:
@@ -66,12 +69,13 @@ class Provenance:
             config_hash(given),
             None if repeats is None else tuple(repeats),
             made_by=dict(params.get("made_by") or {}),
+            expects=dict(params.get("expects") or {}),
             mixed_code=mixed_code,
         )
 
     def kept(self) -> dict[str, Any]:
         """Return what a file keeps of its provenance, as plain values."""
-        return {key: value for key, value in asdict(self).items() if key not in ("made_by", "mixed_code")}
+        return {key: value for key, value in asdict(self).items() if key not in (*OF_INPUTS, "mixed_code")}
 
     @property
     def setting(self) -> str:
@@ -122,9 +126,15 @@ def trace(own: Provenance, *inputs: Origin) -> Provenance:
     """Return a job's provenance with the sources of its inputs.
 
     Raises DataError if two inputs are of one kind and place, if two go back to different versions of one source, so that they do not belong
-    together, or if one was made by other code than it should have been.
+    together, or if one was made by other code than it should have been, or does not hold what is expected.
     """
     for one in inputs:
+        for name, wanted in own.expects.get(one.kind, {}).items():
+            found = one.provenance.counts.get(name, wanted)
+            if found != wanted:
+                raise DataError(
+                    f"{one.path} holds other {one.kind} than those asked for ({name} {found}, not {wanted}); delete it and rerun."
+                )
         expected = own.made_by.get(one.kind)
         if expected is not None and one.code != expected and not own.mixed_code:
             raise DataError(

@@ -159,6 +159,16 @@ def test_a_file_made_by_other_code_than_the_current_is_refused(assert_one_senten
     assert "made_by" not in provenance.to_json("plan", 1, own) and "mixed_code" not in provenance.to_json("plan", 1, own)
 
 
+def test_dynamics_of_other_seeds_or_epochs_are_refused(assert_one_sentence: Callable[[str], None]) -> None:
+    place = HERE | {"recipe": "short"}
+    own = Provenance(place, "1.0+a", "c", (0, 1), {"reference_seeds": 1, "epochs": [1, 2]})
+    found = provenance.origin("here", provenance.to_plain("dynamics", 1, own), schemas.DYNAMICS.place)
+    for counts, words in (({"reference_seeds": 2}, "reference_seeds 1, not 2"), ({"epochs": [1, 2, 3]}, "epochs [1, 2], not [1, 2, 3]")):
+        job = Provenance.of(HERE, {"code": "a", "expects": {"dynamics": counts}})
+        assert words in refused(lambda job=job: trace(job, found), assert_one_sentence)
+    assert trace(Provenance.of(HERE, {"code": "a", "expects": {"dynamics": {"reference_seeds": 1, "epochs": [1, 2]}}}), found).sources
+
+
 def test_a_file_in_the_results_folder_must_lie_where_it_belongs(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
     table = pa.table(
         {"repeat": np.zeros(2, np.int16), "sample_id": [0, 1], "weight": [1.0, 1.0], "reason": columns.labels(["kept"] * 2, ("kept",))}

@@ -112,6 +112,11 @@ def made_by(*kinds):
     return lambda wildcards: {kind: of_kind[kind](wildcards) for kind in kinds}
 
 
+def recorded_by(wildcards, recipe):
+    """What the dynamics of a recipe of the wildcards' setting must hold; nothing without one."""
+    return {"dynamics": blocks.recorded(setting_of(wildcards)["reference"][recipe])} if recipe else {}
+
+
 def plan_made_by(wildcards):
     """The hash of the code that makes each input of the wildcards' plan, by kind."""
     found = made_by("samples")(wildcards)

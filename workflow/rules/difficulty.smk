@@ -48,6 +48,7 @@ rule score_difficulty:
         epochs=lambda wildcards: setting_of(wildcards)["difficulty"][wildcards.score]["epochs"],
         repeats=repeats,
         made_by=made_by("samples", "dynamics"),
+        expects=lambda wildcards: recorded_by(wildcards, setting_of(wildcards)["difficulty"][wildcards.score]["reference"]),
         code=lambda wildcards: difficulty_code(wildcards.score),
     script:
         "../scripts/score_difficulty.py"
@@ -70,6 +71,7 @@ rule partition:
         partition=lambda wildcards: canonical(setting_of(wildcards)["partitions"][wildcards.partition]),
         repeats=repeats,
         made_by=made_by("samples", "dynamics"),
+        expects=lambda wildcards: recorded_by(wildcards, setting_of(wildcards)["partitions"][wildcards.partition].get("reference")),
         code=lambda wildcards: partition_code(wildcards.setting, wildcards.partition),
     script:
         "../scripts/partition.py"
