@@ -17,7 +17,7 @@ log = logging.getLogger("spurprune")
 
 
 class _LogFile(logging.FileHandler):
-    """A log file that ends in one sentence on standard error once it cannot be written; the stage goes on without it."""
+    """A log file that ends in one sentence on standard error once it cannot be written; the stage continues without it."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path, mode="a", encoding="utf-8", errors="backslashreplace")

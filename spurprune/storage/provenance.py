@@ -62,7 +62,7 @@ class Provenance:
         repeats = given.get("repeats")
         place = dict(wildcards.items())
         if "method" in place:
-            place.setdefault("candidate", "")  # so that a final run is told from a tuning run
+            place.setdefault("candidate", "")  # distinguishes final runs from tuning runs
         return cls(
             place,
             f"{__version__}+{params['code']}",
@@ -125,8 +125,8 @@ class Origin:
 def trace(own: Provenance, *inputs: Origin) -> Provenance:
     """Return a job's provenance with the sources of its inputs.
 
-    Raises DataError if two inputs are of one kind and place, if two go back to different versions of one source, so that they do not belong
-    together, or if one was made by other code than it should have been, or does not hold what is expected.
+    Raises DataError if two inputs have the same kind and place, if two go back to different versions of one source, if one was made by
+    other code than ``made_by`` names, or if its counts are not those that are expected.
     """
     for one in inputs:
         for name, wanted in own.expects.get(one.kind, {}).items():
@@ -146,9 +146,11 @@ def trace(own: Provenance, *inputs: Origin) -> Provenance:
 
 
 def _require_datasets(inputs: Sequence[Origin]) -> None:
-    """Raise DataError if a file goes back to datasets, but to none of those among the inputs, if any."""
+    """Raise DataError if an input was made from other datasets than those among the inputs."""
     given = {one.key: one.path for one in inputs if one.kind == INPUTS}
-    for one in inputs if given else ():
+    if not given:
+        return
+    for one in inputs:
         known = {key for key in one.provenance.sources if key.split(" ")[0] == INPUTS}
         if known and not known & given.keys():
             raise DataError(f"{one.path} was not made from {', '.join(given.values())}, but from {min(known)}; delete it and rerun.")

@@ -150,7 +150,7 @@ def test_a_damaged_checkpoint_is_ignored(
     (text,) = warnings()
     assert str(path) in text and "starts from the beginning" in text
     ours.save("0", state())
-    assert path.read_bytes() == whole, "the run goes on as if there had been none"
+    assert path.read_bytes() == whole, "the run continues as if there had been none"
 
 
 @pytest.mark.parametrize(("folder", "training"), [("job", "1"), ("other", "0")])
