@@ -84,10 +84,15 @@ def tables(result: Result) -> str:
     pruning = [
         (f"`{one['plan']}`", str(one["repeats"]), _spread(one["seconds"], 2), _spread(one["peak_mb"], 0)) for one in result["pruning"]
     ]
+    images = [_spread(result["images"][key], 2) for key in ("plain_seconds", "first_seconds", "again_seconds")]
     lines = [
         f"{_machine(result)} One thread for NumPy, {result['sizes']['rounds']} rounds, each in a fresh process: median (lowest–highest).",
         "",
         *_table(("table", "rows", "file", "write, s", "read, s", "together, s"), stored),
+        "",
+        f"Reading {result['images']['file_mb']['median']:,.0f} MB of images from the system's cache, in random batches of 100:",
+        "",
+        *_table(("memory map, s", "first reading, checked, s", "every later one, s"), [images]),
         "",
         f"Pruning {result['sizes']['rows_to_prune']:,} rows, from files to file:",
         "",

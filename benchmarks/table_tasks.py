@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ import pyarrow as pa
 from benchmarks.worker import Turn
 from spurprune.data import samples as sampling
 from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
-from spurprune.data.inputs import Manifest, write_manifest
+from spurprune.data.inputs import Manifest, Rows, content_of, open_inputs, write_manifest
 from spurprune.difficulty.ranks import ranks, ranks_within
 from spurprune.stages import prune_metadata
 from spurprune.storage import schemas, tables
@@ -23,6 +24,7 @@ from spurprune.storage.schemas import TableSchema
 PROVENANCE = Provenance({"setting": "benchmark", "block": "000-000"}, "0", "0")
 CLASSES = 10
 CARRIER_SHARE = 0.01
+IMAGES_PER_BATCH = 100
 
 
 def dynamics(turn: Turn, path: Path, samples: int, seeds: int, epochs: int) -> None:
@@ -64,6 +66,24 @@ def _write_and_read(path: Path, table: pa.Table, schema: TableSchema) -> dict[st
     back = _seconds(lambda: tables.read(path, schema))
     times = {"write_seconds": written, "read_seconds": back, "seconds": written + back}
     return times | {"rows": len(table), "file_mb": path.stat().st_size / 1e6}
+
+
+def images(turn: Turn, path: Path, samples: int) -> None:
+    """Read an array of 32-pixel images in random batches: as NumPy maps it, with the checks of a first reading, and once more."""
+    array = np.random.default_rng(0).integers(0, 256, (samples, 3, 32, 32), dtype=np.uint8)
+    np.save(path, array)
+    described: dict[str, Any] = {"split_counts": {"train": samples}, "mean": (0.5,) * 3, "std": (0.25,) * 3, "source": "", "licence": ""}
+    manifest = Manifest(dataset="images", image_size=32, classes=("0", "1"), attributes=(), **described, **content_of(array))
+    batches = np.random.default_rng(1).permutation(samples).reshape(-1, IMAGES_PER_BATCH)
+
+    def read(rows: Rows) -> None:
+        for batch in batches:
+            rows[batch]
+
+    mapped, checked = np.load(path, mmap_mode="r"), open_inputs(path, manifest)
+    read(mapped)  # from now on the file is in the system's cache
+    times = {"plain_seconds": _seconds(lambda: read(mapped)), "first_seconds": _seconds(lambda: read(checked))}
+    turn(times | {"again_seconds": _seconds(lambda: read(checked)), "file_mb": path.stat().st_size / 1e6})
 
 
 def make_prunable(turn: Turn, folder: Path, rows: int, repeats: int) -> None:

@@ -24,9 +24,10 @@ def measure(rows: int, samples: int, rounds: int) -> Result:
     """Return the result of ``rounds`` rounds.
 
     Dynamics of ``samples`` samples, 10 reference seeds and 3 epochs; predictions of six fifths as many samples (CIFAR-10 has 60,000
-    images, 50,000 of them for training) in 5 repeats; plans for ``rows`` rows, in one repeat or ten.
+    images, 50,000 of them for training) in 5 repeats; ``samples`` images; plans for ``rows`` rows, in one repeat or ten.
     """
     stored: dict[str, list[dict[str, float]]] = {"dynamics": [], "predictions": []}
+    images: list[dict[str, float]] = []
     cases = [(plan, 1) for plan in PLANS] + [("per_class-el2n-hardest-0.10", 10)]
     pruning: dict[tuple[str, int], list[dict[str, float]]] = {case: [] for case in cases}
     with tempfile.TemporaryDirectory() as name:
@@ -37,6 +38,7 @@ def measure(rows: int, samples: int, rounds: int) -> Result:
             stored["dynamics"].append(once(table_tasks.dynamics, 1, path=folder / "dynamics.parquet", samples=samples, seeds=10, epochs=3))
             size = {"samples": samples * 6 // 5, "classes": 10, "repeats": 5}
             stored["predictions"].append(once(table_tasks.predictions, 1, path=folder / "predictions.parquet", **size))
+            images.append(once(table_tasks.images, 1, path=folder / "inputs.npy", samples=samples))
             for plan, repeats in cases:
                 pruning[plan, repeats].append(once(table_tasks.prune, 1, folder=folder / str(repeats), plan=plan, repeats=repeats))
             print(f"round {number + 1} of {rounds}", flush=True)
@@ -45,6 +47,7 @@ def measure(rows: int, samples: int, rounds: int) -> Result:
         "machine": machine("pyarrow", "numpy"),
         "sizes": {"rounds": rounds, "rows_to_prune": rows},
         "stored": {name: _over_rounds(reports) for name, reports in stored.items()},
+        "images": _over_rounds(images),
         "pruning": [{"plan": plan, "repeats": repeats, **_over_rounds(reports)} for (plan, repeats), reports in pruning.items()],
     }
 
