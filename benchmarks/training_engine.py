@@ -87,8 +87,8 @@ def train(
 
 def _context(data: Data, weight: np.ndarray, training: Mapping[str, Any], stream: Stream) -> Context:
     label = data.label.cpu().numpy()
-    num_groups = int(label.max()) + 1
-    return Context(weight.astype(np.float64), "exact", label, label, num_groups, {}, training, stream, data.device)
+    classes = tuple(str(value) for value in range(int(label.max()) + 1))
+    return Context(weight.astype(np.float64), "exact", label, label, classes, {}, training, stream, data.device)
 
 
 def train_bert(pairs: Pairs, encoder: str, epochs: int, after_epoch: Callable[[], None], training: Mapping[str, Any]) -> None:

@@ -22,14 +22,14 @@ TRAINING: dict[str, Any] = {
 
 
 def context(weight: np.ndarray, training: Mapping[str, Any] = TRAINING, **changes: Any) -> Context:
-    """Return a method's context for samples of one class and group, with ``changes``."""
+    """Return a method's context for samples of one class and part, with ``changes``."""
     zeros = np.zeros(len(weight), dtype=np.int64)
     found = Context(
         weight=weight.astype(np.float64),
         visits="exact",
         label=zeros,
-        group=zeros,
-        num_groups=1,
+        part=zeros,
+        parts=("all",),
         options={},
         training=training,
         stream=Stream((0,)),

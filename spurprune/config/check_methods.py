@@ -32,6 +32,10 @@ def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
             raise ConfigError(f"{key}.grid: '{dotted}' is not a key that can be tuned; write options.KEY or training.KEY.")
         if refines and section == "training":
             raise ConfigError(f"{key}.grid: '{dotted}' does not go with '{entry['kind']}', which trains no network; tune its options.")
+        if dotted == "options.partition":
+            raise ConfigError(
+                f"{key}.grid: '{dotted}' decides which files a run reads, so it cannot be tuned; write an entry for each partition."
+            )
     grids.check(f"{key}.grid", entry["grid"], "candidates")
     candidates = methods.candidates(entry)
     for candidate in candidates:

@@ -74,6 +74,10 @@ def _check_recipes(setting: str, method: str, config: Config) -> None:
             f"methods.{method} is tuned, but '{setting}' has no validation samples to choose by; set its validation to a share of the "
             "training split."
         )
+    partition = entry["options"].get("partition")
+    if partition not in (None, plans.CLASS):
+        known = block["partitions"]
+        require_known(partition, known, f"methods.{method}.options.partition: '{partition}'", f"partition of '{setting}'")
     for name, coordinates in (methods.candidates(entry) or {"": {}}).items():
         over = methods.at(entry, coordinates)["training"]
         if not over:

@@ -115,6 +115,12 @@ def plan_partition(setting: str, plan: str, block: str) -> Partition | None:
     return None if partition in (None, plans.CLASS) else Partition(setting, str(partition), block)
 
 
+def method_partition(run: Run, entries: Mapping[str, Any]) -> Partition | None:
+    """Return the partition that a run's method reads; None if it reads none, or the classes, which need no file."""
+    partition = entries[run.method]["options"].get("partition")
+    return None if partition in (None, plans.CLASS) else Partition(run.setting, str(partition), run.block)
+
+
 def reference_of(setting: str, recipe: str | None, block: str, settings: Mapping[str, Any]) -> Reference | None:
     """Return a recipe's reference runs for a block, or those that all repeats share; None without a recipe."""
     if recipe is None:

@@ -57,6 +57,7 @@ def of(config: Config) -> Needs:
     everything = needed.all_runs
     plans = {(run.setting, run.plan, run.block) for run in everything}
     partitions = {one for plan in plans if (one := files.plan_partition(*plan))}
+    partitions |= {one for run in everything if (one := files.method_partition(run, config.methods))}
     difficulties = {score for plan in plans if (score := files.plan_difficulty(*plan))} | set(studies.all_difficulties(config))
     samples = {(run.setting, run.block) for run in everything}
     samples |= {(score.setting, score.block) for score in difficulties} | {(one.setting, one.block) for one in partitions}

@@ -1,7 +1,7 @@
 """prune_metadata: the sample weights of a plan, from difficulty, a partition, or neither."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ from spurprune.dag import plugins
 from spurprune.data import samples as sampling
 from spurprune.data.inputs import origin_of, read_manifest
 from spurprune.data.probe import Probe
-from spurprune.errors import DataError, PlanError
+from spurprune.errors import PlanError
 from spurprune.machine.logs import log
 from spurprune.pruning import plan as plans
+from spurprune.pruning.parts import Parts
 from spurprune.pruning.plan import Plan
 from spurprune.pruning.weights import EXACT, Request, Weights
 from spurprune.storage import columns, schemas, tables
@@ -56,7 +57,7 @@ def run(
     provenance = trace(provenance, *origins)
     by_repeat = sampling.read(samples).by_repeat
     ranks = None if difficulty is None else tables.read(difficulty, schemas.DIFFICULTY, ["repeat", "sample_id", "rank"])
-    division = _Division.read(parsed, partition, info.classes)
+    division = _parts(parsed, partition, info.classes)
     parts, counts, visits = [], {}, EXACT
     for repeat in repeats:
         one = by_repeat[repeat]
@@ -100,32 +101,12 @@ def run(
     tables.write(output, table, schemas.PLAN, replace(provenance, counts=counts, notes=notes))
 
 
-@dataclass(frozen=True)
-class _Division:
-    """The partition that a plan names: a partition file's table, or None for the classes; and the names of its parts."""
-
-    table: pa.Table | None
-    names: tuple[str, ...]
-    where: str
-
-    @classmethod
-    def read(cls, plan: Plan, path: Path | None, classes: tuple[str, ...]) -> "_Division | None":
-        if plan.partition is None:
-            return None
-        if plan.partition == plans.CLASS:
-            return cls(None, classes, "")
-        assert path is not None
-        names = tuple(tables.read_metadata(path, schemas.PARTITION)["notes"]["parts"])
-        return cls(tables.read(path, schemas.PARTITION), names, str(path))
-
-    def of(self, repeat: int, sample_id: np.ndarray, label: np.ndarray) -> np.ndarray:
-        """Return the part of each sample, int32 [N]."""
-        if self.table is None:
-            return label.astype(np.int32)
-        part = columns.values_of(self.table, "part", repeat, sample_id, self.where)
-        if part.max(initial=-1) >= len(self.names):
-            raise DataError(f"{self.where} holds the part {part.max()} of {len(self.names)}; delete the file and rerun.")
-        return part
+def _parts(plan: Plan, path: Path | None, classes: tuple[str, ...]) -> Parts | None:
+    """Return the parts that a plan names: those in a partition's file, the classes, or None."""
+    if plan.partition in (None, plans.CLASS):
+        return None if plan.partition is None else Parts(classes)
+    assert path is not None
+    return Parts.read(path)
 
 
 def _check(weights: Weights, request: Request, classes: Sequence[str]) -> None:

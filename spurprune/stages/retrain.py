@@ -19,6 +19,7 @@ from spurprune.errors import DataError, TrainingError
 from spurprune.evaluation.choices import origins_of, read_selection
 from spurprune.machine.logs import Progress
 from spurprune.models.network import Network
+from spurprune.pruning.parts import Parts
 from spurprune.storage import columns, schemas, tables
 from spurprune.storage.columns import labels, to_numpy
 from spurprune.storage.provenance import Provenance, trace
@@ -47,19 +48,22 @@ def run(
 ) -> None:
     """Train every repeat on its plan's weights and write predictions of validation and test, and the history.
 
-    ``inputs`` names the paths inputs, manifest, samples and plan, also weights if the network starts from a file and selection if the
-    method was tuned. ``outputs`` names predictions, history and, if models are kept, models, which receives the final weights of all
-    repeats. ``setting`` is what ``config.blocks.training`` returns, ``method`` what ``config.methods.deciding`` returns;
-    ``repeats_at_once`` training runs share a GPU. Raises TrainingError if a loss is not finite or the plan's weights cannot become
-    visits.
+    ``inputs`` names the paths inputs, manifest, samples and plan, also weights if the network starts from a file, partition if the
+    method's ``options.partition`` names one other than the classes, and selection if the method was tuned. ``outputs`` names predictions,
+    history and, if models are kept, models, which receives the final weights of all repeats. ``setting`` is what
+    ``config.blocks.training`` returns, ``method`` what ``config.methods.deciding`` returns; ``repeats_at_once`` training runs share a GPU.
+    Raises TrainingError if a loss is not finite or the plan's weights cannot become visits.
     """
-    of_plan = tables.origin_of(inputs["plan"], schemas.PLAN, provenance.place, repeats)
-    provenance = trace(provenance, *data_origins(inputs, provenance.place, repeats), of_plan, *origins_of(inputs))
+    origins = [tables.origin_of(inputs["plan"], schemas.PLAN, provenance.place, repeats)]
+    if "partition" in inputs:
+        asked = {**provenance.place, "partition": method["options"]["partition"]}
+        origins.append(tables.origin_of(inputs["partition"], schemas.PARTITION, asked, repeats))
+    provenance = trace(provenance, *data_origins(inputs, provenance.place, repeats), *origins, *origins_of(inputs))
     if "selection" in inputs:
         method = methods.at(method, read_selection(inputs["selection"], provenance))
     setting = {**setting, "training": merge(setting["training"], method["training"])}
     bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
-    plan = _read_plan(inputs["plan"])
+    plan, parts = _read_plan(inputs["plan"]), _parts(inputs, method, bench)
     identity = {"stage": "retrain", "method": method, "config": provenance.config_hash, "code": provenance.code_version}
     checkpoints = JobCheckpoints.of(CHECKPOINTS, identity, [path for name, path in inputs.items() if name != "inputs"])
     predicted: list[pa.Table] = []
@@ -70,7 +74,7 @@ def run(
 
     def start(repeat: int) -> Started:
         with naming_out_of_memory(where[repeat], bench.device):
-            return _start(bench, bench.samples[repeat], plan, method, progress, checkpoints, where[repeat])
+            return _start(bench, bench.samples[repeat], plan, parts, method, progress, checkpoints, where[repeat])
 
     for repeat, model, records in bench.train(repeats, start, repeats_at_once):
         progress.end(where[repeat], setting["training"]["epochs"])
@@ -108,10 +112,18 @@ def _read_plan(path: Path) -> _Plan:
     return _Plan(path, weights, visits)
 
 
+def _parts(inputs: Mapping[str, Path], method: Mapping[str, Any], bench: Workbench) -> Parts | None:
+    """Return the parts that the method's ``options.partition`` names; None for a method without that option."""
+    if "partition" in inputs:
+        return Parts.read(inputs["partition"])
+    return Parts(bench.manifest.classes) if "partition" in method["options"] else None
+
+
 def _start(
     bench: Workbench,
     samples: Samples,
     plan: _Plan,
+    parts: Parts | None,
     method: Mapping[str, Any],
     progress: Progress,
     checkpoints: JobCheckpoints,
@@ -121,7 +133,7 @@ def _start(
     train = samples.rows("train")
     weight = plan.weight(samples.repeat, samples.sample_id[train])
     stream = Stream((samples.repeat,))
-    context = bench.context(samples, weight=weight, visits=plan.visits, options=method["options"], stream=stream)
+    context = bench.context(samples, weight=weight, visits=plan.visits, options=method["options"], stream=stream, parts=parts)
     try:
         learner: Method = plugins.load("methods", method["kind"]).Method(context)
     except TrainingError as error:

@@ -18,15 +18,16 @@ class Context:
     """What a method is given at the start: the training samples of one repeat; ``rows`` below are positions in these arrays.
 
     ``weight`` float64 [N] >= 0, from the plan; ``visits``, how weights become visits ("exact" or "drawn", see ``training.visits``).
-    ``label`` int64 [N]; ``group`` int64 [N] below ``num_groups``, -1 where unknown. ``options`` are those of the method's entry,
-    ``training`` is the block of the recipe. ``stream`` is the training run's random stream, ``device`` that of its tensors.
+    ``label`` int64 [N]; ``part`` int64 [N], each sample's position in ``parts``, the names of the parts of the partition in
+    ``options.partition``; one part holds all samples for methods without that option. ``options`` are those of the method's entry, all
+    given, ``training`` is the block of the recipe. ``stream`` is the training run's random stream, ``device`` that of its tensors.
     """
 
     weight: np.ndarray
     visits: str
     label: np.ndarray
-    group: np.ndarray
-    num_groups: int
+    part: np.ndarray
+    parts: tuple[str, ...]
     options: Mapping[str, Any]
     training: Mapping[str, Any]
     stream: Stream
@@ -37,13 +38,12 @@ class Context:
 class Batch:
     """What the loss of one batch is computed from, on the device; a row may occur more than once.
 
-    ``rows``, ``label`` and ``group`` int64 [B]; ``logits`` float32 [B, C]; ``features`` [B, D] in the network's type (bfloat16 in mixed
+    ``rows`` and ``label`` int64 [B]; ``logits`` float32 [B, C]; ``features`` [B, D] in the network's type (bfloat16 in mixed
     precision). Gradients flow through the last two.
     """
 
     rows: Tensor
     label: Tensor
-    group: Tensor
     logits: Tensor
     features: Tensor
 

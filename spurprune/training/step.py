@@ -37,7 +37,7 @@ class Step:
         inputs = augment(self.data.batch(rows), self.recipe.augmentation, self.preparation.crop_size, self.generator)
         with torch.autocast(rows.device.type, dtype=torch.bfloat16, enabled=self.recipe.precision == "bf16", cache_enabled=False):
             features, logits = self.forward(inputs)
-            loss = self.method.loss(Batch(rows, self.data.label[rows], self.data.group[rows], logits.float(), features))
+            loss = self.method.loss(Batch(rows, self.data.label[rows], logits.float(), features))
         loss.backward()
         if self.recipe.gradient_clip is not None:
             _clip(self.parameters, self.recipe.gradient_clip)

@@ -19,6 +19,7 @@ from spurprune.errors import ConfigError
 from spurprune.machine.devices import visible_devices
 from spurprune.machine.logs import log
 from spurprune.models.network import Network
+from spurprune.pruning.parts import Parts
 from spurprune.storage import schemas, tables
 from spurprune.storage.provenance import Origin
 from spurprune.training.checkpoints import Record
@@ -32,6 +33,7 @@ from spurprune.training.recipe import Recipe, Stream
 Started = tuple[Network, Fit]  # a network and its training run, before the first step
 Job = TypeVar("Job")  # what identifies a training run within its stage
 
+WHOLE = ("all",)  # the only part for methods that use no partition
 CHECKPOINTS = Path("checkpoints")  # in the working directory, beside results/ and logs/
 
 
@@ -99,15 +101,18 @@ class Workbench:
             device=self.device,
         )
 
-    def context(self, samples: Samples, *, weight: np.ndarray, visits: str, options: Mapping[str, Any], stream: Stream) -> Context:
-        """Return what a method sees of one repeat's training samples, which have the weights ``weight`` [N]."""
+    def context(
+        self, samples: Samples, *, weight: np.ndarray, visits: str, options: Mapping[str, Any], stream: Stream, parts: Parts | None = None
+    ) -> Context:
+        """Return what a method sees of one repeat's training samples, which have the weights ``weight`` [N]; ``parts`` divides them."""
         rows = samples.rows("train")
+        part = None if parts is None else parts.of(samples.repeat, samples.sample_id[rows], samples.label[rows])
         return Context(
             weight=weight.astype(np.float64),
             visits=visits,
             label=samples.label[rows].astype(np.int64),
-            group=samples.group[rows].astype(np.int64),
-            num_groups=self.grouping.num_groups,
+            part=np.zeros(len(rows), dtype=np.int64) if part is None else part.astype(np.int64),
+            parts=WHOLE if parts is None else parts.names,
             options=options,
             training=self.setting["training"],
             stream=stream,

@@ -47,5 +47,5 @@ def test_the_loss_is_the_mean_cross_entropy(smoothing: float) -> None:
     logits, none = torch.tensor([[math.log(3), 0.0], [0.0, 0.0]]), torch.zeros(2, dtype=torch.int64)
     target = 1 - smoothing / 2
     first = -(target * math.log(3 / 4) + (1 - target) * math.log(1 / 4))
-    loss = method.loss(Batch(rows=none, label=torch.tensor([0, 1]), group=none, logits=logits, features=torch.zeros(2, 3)))
+    loss = method.loss(Batch(rows=none, label=torch.tensor([0, 1]), logits=logits, features=torch.zeros(2, 3)))
     assert loss.item() == pytest.approx((first + math.log(2)) / 2)

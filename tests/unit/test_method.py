@@ -25,9 +25,9 @@ from tests.recipes import context
 
 CPU = torch.device("cpu")
 PIXELS = Pixels.of([0.5], [0.25], CPU)
-N, GROUPS = 24, 4
+N, PARTS = 24, ("a", "b", "c", "d")
 TRAINING = recipes.TRAINING | {"epochs": 4, "augmentation": {"name": "none"}, "schedule": {"name": "linear"}}
-LABEL, GROUP = np.arange(N) % 2, np.arange(N) % GROUPS
+LABEL, GROUP = np.arange(N) % 2, np.arange(N) % len(PARTS)
 
 
 class Killed(BaseException):
@@ -49,12 +49,13 @@ class GroupWeights(Method):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self.q = torch.full((context.num_groups,), 1 / context.num_groups, device=context.device)
+        self.q = torch.full((len(context.parts),), 1 / len(context.parts), device=context.device)
+        self.part = torch.from_numpy(context.part).to(context.device)
         self.step: float = context.options["step"]
 
     def loss(self, batch: Batch) -> torch.Tensor:
         each = functional.cross_entropy(batch.logits, batch.label, reduction="none")
-        members = functional.one_hot(batch.group, len(self.q)).to(each.dtype)
+        members = functional.one_hot(self.part[batch.rows], len(self.q)).to(each.dtype)
         of_group = (members * each[:, None]).sum(dim=0) / members.sum(dim=0).clamp(min=1)
         self.q.mul_(torch.exp(self.step * of_group.detach()))
         self.q.div_(self.q.sum())
@@ -84,7 +85,7 @@ def network(device: torch.device = CPU) -> small_cnn.SmallCNN:
 
 
 def seen(**changes: Any) -> Context:
-    return context(np.ones(N), TRAINING, label=LABEL, group=GROUP, num_groups=GROUPS, options={"step": 0.5}, **changes)
+    return context(np.ones(N), TRAINING, label=LABEL, part=GROUP, parts=PARTS, options={"step": 0.5}, **changes)
 
 
 def weights(model: Network) -> torch.Tensor:
@@ -226,7 +227,6 @@ def test_the_loss_sees_the_networks_outputs_for_its_rows(precision: str) -> None
     rows = torch.cat([batch.rows for batch in batches])
     assert sorted(rows.tolist()) == list(range(N))
     assert torch.equal(torch.cat([batch.label for batch in batches]), torch.from_numpy(LABEL)[rows])
-    assert torch.equal(torch.cat([batch.group for batch in batches]), torch.from_numpy(GROUP)[rows])
     assert {(batch.logits.dtype, batch.logits.shape, batch.features.shape) for batch in batches} == {(torch.float32, (8, 2), (8, 4))}
     assert {batch.features.dtype for batch in batches} == {torch.float32 if precision == "fp32" else torch.bfloat16}
 

@@ -7,7 +7,7 @@ ruleorder: retrain_keeping_models > retrain
 rule retrain:
     """Train every repeat of a block on one plan; write predictions for validation and test samples, and the history."""
     input:
-        unpack(run_inputs),
+        unpack(retrain_inputs),
         samples="results/settings/{setting}/samples/{block}.parquet",
         plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
     output:
@@ -31,7 +31,7 @@ rule retrain:
         setting=of_setting(blocks.training),
         method=entry_of,
         repeats=repeats,
-        made_by=made_by("samples", "plan"),
+        made_by=retrain_made_by,
         code=run_code,
     script:
         "../scripts/retrain.py"

@@ -49,6 +49,19 @@ def run_inputs(wildcards):
     return training_inputs(wildcards) | selection_of(wildcards)
 
 
+def retrain_inputs(wildcards):
+    """The files that a training run reads, other than samples and plan."""
+    partition = files.method_partition(run_of(wildcards), CONFIG.methods)
+    return run_inputs(wildcards) | ({"partition": f"results/{partition.path}"} if partition else {})
+
+
+def retrain_made_by(wildcards):
+    """The hash of the code that makes each input of the wildcards' training run, by kind."""
+    partition = files.method_partition(run_of(wildcards), CONFIG.methods)
+    found = {"partition": partition_code(wildcards.setting, partition.partition)} if partition else {}
+    return made_by("samples", "plan")(wildcards) | found
+
+
 def refinement_inputs(wildcards):
     """The embedding of the run that the wildcards' refinement starts from, and its own selection."""
     source = files.source_of(run_of(wildcards), CONFIG.methods)
