@@ -25,7 +25,7 @@ WIDTHS = (2, 3, 1)  # of the line, the configuration's own first
 ENDS = (4900, 0)  # the hardest and the easiest window of Fig. 2
 PLAIN = "none"
 PRUNING = ("carriers-el2n-hardest-0.25", "per_class-el2n-hardest-0.10", "per_class-el2n-hardest-0.20", "carriers-el2n-easiest-0.25")
-ERM: Mapping[str, Any] = {"kind": "erm", "from": None, "options": {}, "training": {}}
+ERM: Mapping[str, Any] = {"kind": "erm", "from": None, "options": {}, "training": {}, "epoch": "last"}
 NUMERIC_THREADS = 2
 
 

@@ -12,7 +12,7 @@ from spurprune.errors import ConfigError, PlanError
 from spurprune.pruning import plan as plans
 
 CANDIDATE = r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]{0,149}"  # a candidate's name is a folder name
-SECTIONS = ("options", "training")  # where a grid's keys may start
+SECTIONS = ("options", "training")  # where a grid's keys may start, apart from the plan
 
 
 def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
@@ -26,10 +26,18 @@ def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
     if bool(entry["grid"]) != (entry["tuning"] is not None):
         missing = "tuning" if entry["grid"] else "grid"
         raise ConfigError(f"{key}.{missing} is missing; tuning a method takes both a grid and the repeats to tune it on.")
+    if entry["epoch"] == methods.BEST and refines:
+        raise ConfigError(f"{key}.epoch does not go with '{entry['kind']}', which trains no network; set it for '{entry['from']}'.")
+    if entry["plan"] != methods.DEFAULTS["plan"] and methods.plans_of(entry):
+        raise ConfigError(f"{key}.plan is '{entry['plan']}', but the grid chooses the plan; remove one.")
+    for plan in (entry["plan"], *methods.plans_of(entry)):
+        _check_plan(key, plan, entry, config)
     for dotted in entry["grid"]:
+        if dotted == methods.PLAN:
+            continue
         section = dotted.split(".")[0]
         if section not in SECTIONS or "." not in dotted:
-            raise ConfigError(f"{key}.grid: '{dotted}' is not a key that can be tuned; write options.KEY or training.KEY.")
+            raise ConfigError(f"{key}.grid: '{dotted}' is not a key that can be tuned; write options.KEY, training.KEY or plan.")
         if refines and section == "training":
             raise ConfigError(f"{key}.grid: '{dotted}' does not go with '{entry['kind']}', which trains no network; tune its options.")
         if dotted == "options.partition":
@@ -51,7 +59,6 @@ def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
             )
     if entry["tuning"] is not None:
         kinds.require_few_runs(key, len(candidates) * len(entry["tuning"]["blocks"]))
-        _check_plan_name(f"{key}.tuning.plan", entry["tuning"]["plan"])
 
 
 def _check_source(key: str, entry: Mapping[str, Any], config: Config) -> None:
@@ -64,8 +71,21 @@ def _check_source(key: str, entry: Mapping[str, Any], config: Config) -> None:
         raise ConfigError(f"{key}.training does not go with '{entry['kind']}', which trains no network; set it for '{entry['from']}'.")
 
 
-def _check_plan_name(key: str, name: str) -> None:
+def _check_plan(key: str, name: Any, entry: Mapping[str, Any], config: Config) -> None:
+    """Check a plan on which a method may run: its name and, if another method chooses it, that method."""
     try:
-        plans.parse(name)
+        chosen_by = plans.parse(str(name)).method
     except PlanError as error:
-        raise ConfigError(f"{key}: {error}") from None
+        raise ConfigError(f"{key}.plan: {error}") from None
+    if chosen_by is None:
+        return
+    if name in methods.plans_of(entry):
+        raise ConfigError(f"{key}.grid.plan: '{name}' is itself chosen by a method; name the plans to choose among.")
+    check_chosen(f"{key}.plan", chosen_by, config)
+
+
+def check_chosen(key: str, method: str, config: Config) -> None:
+    """Raise ConfigError that begins with ``key`` unless a method chooses a plan."""
+    require_known(method, config.methods, f"{key}: '{method}'", "method")
+    if not methods.plans_of(config.methods[method]):
+        raise ConfigError(f"{key} is '{plans.tuned(method)}', but the grid of '{method}' has no plans to choose among; name another plan.")

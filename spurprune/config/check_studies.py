@@ -4,11 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spurprune.config import check_settings, methods, schema
+from spurprune.config import check_methods, check_settings, methods, schema
 from spurprune.config.config import Config
 from spurprune.config.known import require_known
 from spurprune.config.merging import merge
 from spurprune.dag import kinds, needs, plugins
+from spurprune.dag.files import Run
 from spurprune.errors import ConfigError, PlanError
 from spurprune.pruning import plan as plans
 
@@ -27,6 +28,7 @@ def check(config: Config) -> None:
     trained: set[tuple[str, str]] = set()
     for run in sorted(needed.all_runs):
         check_plan(f"{run.setting}, plan '{run.plan}'", run.plan, run.setting, config)
+        _check_own_plan(run, config)
         if (run.setting, run.method) not in trained:
             trained.add((run.setting, run.method))
             _check_recipes(run.setting, run.method, config)
@@ -56,6 +58,11 @@ def check_plan(key: str, name: str, setting: str, config: Config) -> None:
     except PlanError as error:
         raise ConfigError(f"{key}: {error}") from None
     block = config.settings[setting]
+    if plan.method is not None:
+        check_methods.check_chosen(key, plan.method, config)
+        for one in methods.plans_of(config.methods[plan.method]):
+            check_plan(f"methods.{plan.method}.grid.plan", one, setting, config)
+        return
     for need in plugins.declared("strategies", plan.strategy, "NEEDS", ()):
         is_met, missing, _ = kinds.NEEDS[need]
         if not is_met(block):
@@ -64,6 +71,14 @@ def check_plan(key: str, name: str, setting: str, config: Config) -> None:
         require_known(plan.score, block["difficulty"], f"{key}: score '{plan.score}'", f"score of '{setting}'")
     if plan.partition is not None and plan.partition != plans.CLASS:
         require_known(plan.partition, block["partitions"], f"{key}: partition '{plan.partition}'", f"partition of '{setting}'")
+
+
+def _check_own_plan(run: Run, config: Config) -> None:
+    """Check that a method whose grid chooses the plan runs on no other, except to choose."""
+    entry = config.methods[run.method]
+    own = methods.plan_of(run.method, entry)
+    if methods.plans_of(entry) and not run.candidate and run.plan != own:
+        raise ConfigError(f"methods.{run.method} chooses its plan, so it runs on '{own}', not on '{run.plan}'; name that plan.")
 
 
 def _check_recipes(setting: str, method: str, config: Config) -> None:

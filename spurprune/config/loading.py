@@ -40,7 +40,7 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
         data=paths.expanded_data(raw["data"], {block["dataset"] for block in blocks.values()}),
         studies=dict(raw["studies"]),
         settings={name: _with_partition_defaults(block) for name, block in blocks.items()},
-        methods={name: _with_option_defaults(methods.complete(entry)) for name, entry in raw["methods"].items()},
+        methods={name: _with_option_defaults(entry) for name, entry in methods.expanded(raw["methods"]).items()},
         datasets={name: catalogue.dataset_entry(name, raw["datasets"]) for name in catalogue.names(raw["datasets"])},
         own_datasets=dict(raw["datasets"]),
         families=families,

@@ -1,13 +1,26 @@
-"""Method entries: a kind with options, overrides of the training recipe, and a grid of candidates to choose among."""
+"""Method entries: a kind with options, a plan, overrides of the training recipe, and a grid of candidates to choose among."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from spurprune.config.grids import points
 from spurprune.config.merging import merge
+from spurprune.errors import ConfigError
+from spurprune.pruning import plan as plans
+from spurprune.storage.words import RULES
 
-DEFAULTS: Mapping[str, Any] = {"from": None, "options": {}, "training": {}, "grid": {}, "tuning": None}
-DECIDING = ("kind", "from", "options", "training")  # the keys that decide a run; the others decide which candidates there are
+PLAN = "plan"  # the grid's key whose values are plans
+LAST, BEST = "last", "best_validation"  # which epoch's network a run ends with
+DEFAULTS: Mapping[str, Any] = {
+    "from": None,
+    "plan": "none",
+    "options": {},
+    "training": {},
+    "epoch": LAST,
+    "by": RULES[0],
+    "grid": {},
+    "tuning": None,
+}
 
 
 def complete(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -15,9 +28,31 @@ def complete(entry: Mapping[str, Any]) -> dict[str, Any]:
     return merge(DEFAULTS, entry)
 
 
+def expanded(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return complete entries, one for every rule that an entry's ``by`` lists: the first keeps its name, others end in "_by_RULE".
+
+    ``candidates_of`` names the entry whose tuning runs an entry compares: the first one's, unless the rule also chooses the epoch, which
+    makes the runs differ. Raises ConfigError if a name is taken.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name, given in entries.items():
+        entry = complete(given)
+        rules = entry["by"] if isinstance(entry["by"], list) else [entry["by"]]
+        for rule in rules:
+            own = name if rule == rules[0] else f"{name}_by_{rule}"
+            if own in found or (own != name and own in entries):
+                raise ConfigError(f"methods.{own} has the name of methods.{name} by its rule {rule}; rename one.")
+            found[own] = {**entry, "by": rule, "candidates_of": name if entry["epoch"] == LAST else own}
+    return found
+
+
 def deciding(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a complete entry that decides a run's result."""
-    return {key: entry[key] for key in DECIDING}
+    """Return the part of a complete entry that decides a run's result; ``epoch`` is "last", or the rule that chooses the epoch.
+
+    The plan is not among it, since a run's path names it.
+    """
+    chosen_by = entry["by"] if entry["epoch"] == BEST else LAST
+    return {key: entry[key] for key in ("kind", "from", "options", "training")} | {"epoch": chosen_by}
 
 
 def candidates(entry: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -26,12 +61,29 @@ def candidates(entry: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def at(entry: Mapping[str, Any], coordinates: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an entry with a candidate's values set at its dotted keys, which need not exist yet."""
+    """Return an entry with a candidate's values set at its dotted keys, which need not exist yet; its plan stays."""
     over: dict[str, Any] = {}
     for dotted, value in coordinates.items():
+        if dotted == PLAN:
+            continue
         *parents, last = dotted.split(".")
         inner = over
         for parent in parents:
             inner = inner.setdefault(parent, {})
         inner[last] = value
     return merge(entry, over)
+
+
+def plans_of(entry: Mapping[str, Any]) -> list[str]:
+    """Return the plans among which a method's candidates choose; empty if its plan is given."""
+    return list(entry["grid"].get(PLAN, ()))
+
+
+def plan_of(name: str, entry: Mapping[str, Any]) -> str:
+    """Return the plan that a method runs on where nothing else is asked for: the one it chose, or its entry's."""
+    return plans.tuned(name) if plans_of(entry) else str(entry["plan"])
+
+
+def candidate_plan(entry: Mapping[str, Any], coordinates: Mapping[str, Any]) -> str:
+    """Return the plan of a candidate's tuning runs."""
+    return str(coordinates.get(PLAN, entry["plan"]))

@@ -121,6 +121,18 @@ def method_partition(run: Run, entries: Mapping[str, Any]) -> Partition | None:
     return None if partition in (None, plans.CLASS) else Partition(run.setting, str(partition), run.block)
 
 
+def plan_selection(setting: str, plan: str) -> Selection | None:
+    """Return the selection that chooses a plan; None for a plan that is named."""
+    method = plans.parse(plan).method
+    return None if method is None else Selection(setting, method)
+
+
+def plan_candidates(plan: str, entries: Mapping[str, Any]) -> list[str]:
+    """Return the plans among which a plan is chosen; empty for a plan that is named."""
+    method = plans.parse(plan).method
+    return [] if method is None else methods.plans_of(entries[method])
+
+
 def reference_of(setting: str, recipe: str | None, block: str, settings: Mapping[str, Any]) -> Reference | None:
     """Return a recipe's reference runs for a block, or those that all repeats share; None without a recipe."""
     if recipe is None:
@@ -157,11 +169,10 @@ def selection_of(run: Run, entries: Mapping[str, Any]) -> Selection | None:
 
 
 def tuning_runs(selection: Selection, entries: Mapping[str, Any]) -> list[Run]:
-    """Return the runs that a selection compares, by candidate in grid order."""
+    """Return the runs that a selection compares, by candidate in grid order; methods that differ in the rule alone share them."""
     entry = entries[selection.method]
-    tuning = entry["tuning"]
     return [
-        Run(selection.setting, selection.method, tuning["plan"], block, candidate)
-        for candidate in methods.candidates(entry)
-        for block in tuning["blocks"]
+        Run(selection.setting, entry["candidates_of"], methods.candidate_plan(entry, coordinates), block, candidate)
+        for candidate, coordinates in methods.candidates(entry).items()
+        for block in entry["tuning"]["blocks"]
     ]

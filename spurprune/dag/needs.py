@@ -56,6 +56,7 @@ def of(config: Config) -> Needs:
     needed = runs_of(config)
     everything = needed.all_runs
     plans = {(run.setting, run.plan, run.block) for run in everything}
+    plans |= {(setting, one, block) for setting, plan, block in plans for one in files.plan_candidates(plan, config.methods)}
     partitions = {one for plan in plans if (one := files.plan_partition(*plan))}
     partitions |= {one for run in everything if (one := files.method_partition(run, config.methods))}
     difficulties = {score for plan in plans if (score := files.plan_difficulty(*plan))} | set(studies.all_difficulties(config))
@@ -122,10 +123,10 @@ def _runs_behind(shown: frozenset[Run], config: Config) -> tuple[frozenset[Run],
         if source is not None and source not in sources:
             sources.add(source)
             left.append(source)
-        selection = files.selection_of(run, config.methods)
-        if selection is not None and selection not in selections:
-            selections.add(selection)
-            tuning = files.tuning_runs(selection, config.methods)
-            candidates.update(tuning)
-            left.extend(tuning)
+        for selection in (files.selection_of(run, config.methods), files.plan_selection(run.setting, run.plan)):
+            if selection is not None and selection not in selections:
+                selections.add(selection)
+                tuning = files.tuning_runs(selection, config.methods)
+                candidates.update(tuning)
+                left.extend(tuning)
     return frozenset(candidates), frozenset(sources), frozenset(selections)

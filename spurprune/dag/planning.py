@@ -61,7 +61,10 @@ def jobs(config: Config) -> list[Job]:
         *(reference_job(one, config) for one in needed.references),
         *(Job("score_difficulty", one.setting) for one in needed.difficulties),
         *(Job("partition", one.setting) for one in needed.partitions),
-        *(Job("prune_metadata", setting) for setting, _, _ in needed.plans),
+        *(
+            Job("take_plan" if files.plan_candidates(plan, config.methods) else "prune_metadata", setting)
+            for setting, plan, _ in needed.plans
+        ),
         *(run_job(run, config, keeps_model=(run.setting, run.method, run.plan) in kept) for run in trained),
         *(Job("embed", run.setting) for run in needed.sources),
         *(Job("refine_candidate" if run.candidate else "refine", run.setting) for run in refined),

@@ -46,6 +46,29 @@ def worst_group_accuracy(groups: dict[int, tuple[int, float]], train_counts: dic
     return min((value for _, value in groups.values()), default=math.nan)
 
 
+def by_rule(
+    rule: str,
+    *,
+    predicted: np.ndarray,
+    label: np.ndarray,
+    group: np.ndarray,
+    natural: np.ndarray,
+    train_label: np.ndarray,
+    train_group: np.ndarray,
+) -> float:
+    """Return the metric by which candidates and epochs are chosen (see ``storage.words.RULES``) of one split's predictions.
+
+    ``predicted``, ``label``, ``group`` (int [N], group -1 unknown) and ``natural`` (bool [N], of the natural view) are over the same rows;
+    ``train_label`` and ``train_group`` are those of the training samples. NaN where the metric is undefined.
+    """
+    if rule == "worst_group_accuracy":
+        return worst_group_accuracy(group_accuracies(predicted, label, group), counts_of(train_group))
+    predicted, label = predicted[natural], label[natural]
+    if rule == "worst_class_accuracy":
+        return worst_group_accuracy(group_accuracies(predicted, label, label), counts_of(train_label))
+    return accuracy(predicted, label)
+
+
 def weighted_accuracy(groups: dict[int, tuple[int, float]], train_counts: dict[int, int]) -> float:
     """Return the average of the group accuracies, weighted by the groups' shares of the training set.
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from spurprune.errors import DataError
 from spurprune.evaluation.statistics import ROUNDING
-
-RULES = ("worst_group_accuracy", "worst_class_accuracy", "accuracy")  # the metrics to choose from for selection; higher is better
+from spurprune.storage.words import RULES
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def check_comparable(candidates: Sequence[Candidate], by: str, method: str) -> N
             where += "" if reason is None else f" ({reason})"
             raise DataError(
                 f"The candidate '{candidate.name}' of the method '{method}' has no validation {by}{where}; give the setting a validation "
-                f"split for which it is defined, or set methods.{method}.tuning.by to another of {', '.join(RULES)}."
+                f"split for which it is defined, or set methods.{method}.by to another of {', '.join(RULES)}."
             )
 
 

@@ -1,7 +1,7 @@
 """Plans and their names: the strategy that weighs the training samples, and the values of its fields.
 
 A name, which is also the plan's folder, is the strategy and the values joined by hyphens: "carriers-el2n-hardest-0.25". Each strategy's
-module says which fields it has.
+module says which fields it has. "tuned-METHOD" stands for the plan that a method chose among its candidates.
 """
 
 import difflib
@@ -15,6 +15,7 @@ from spurprune.errors import PlanError
 ORDERS = ("hardest", "easiest")
 RANDOM = "random"  # a strategy (a random share of every class) and a score (a random order of any strategy's candidates)
 CLASS = "class"  # the partition into classes, which every setting has
+TUNED = "tuned"  # in a strategy's place: the plan that a method's candidates chose
 # Numbers are written in one way only, since plans of equal effect would be made twice under two names.
 SPARSITY = r"0\.(?:[0-9]{2}|[0-9]{2,3}[1-9])"
 FIELDS = {  # the pattern of each field's values
@@ -22,6 +23,7 @@ FIELDS = {  # the pattern of each field's values
     "order": f"(?:{'|'.join(ORDERS)})",
     "sparsity": SPARSITY,
     "partition": "[a-z][a-z0-9_]*",
+    "method": "[a-z0-9_]+",
     "factor": r"(?:[1-9][0-9]{0,2}(?:\.[0-9]{0,3}[1-9])?|0\.[0-9]{0,3}[1-9])",  # below 1,000
 }
 MOST_SHOWN = 100  # characters of a name in messages
@@ -42,6 +44,7 @@ class Plan:
     sparsity: str | None = None
     partition: str | None = None
     factor: str | None = None
+    method: str | None = None
 
 
 @cache  # planning parses the same names thousands of times
@@ -63,9 +66,14 @@ def parse(name: str) -> Plan:
     return Plan(strategy, **dict(zip(fields, values, strict=True)))
 
 
+def tuned(method: str) -> str:
+    """Return the name of the plan that a method's candidates choose."""
+    return f"{TUNED}-{method}"
+
+
 def fields_of(strategy: str) -> tuple[str, ...]:
     """Return the fields that follow a strategy in a plan's name, without importing the strategy: many stages read names, one weighs."""
-    fields: tuple[str, ...] = plugins.declared("strategies", strategy, "FIELDS")
+    fields: tuple[str, ...] = ("method",) if strategy == TUNED else plugins.declared("strategies", strategy, "FIELDS")
     return fields
 
 
@@ -75,11 +83,16 @@ def shape(strategy: str) -> str:
 
 
 @cache
-def pattern() -> str:
-    """Return a regular expression that matches the names of all plans, without capturing groups."""
-    return "|".join("-".join([strategy, *(FIELDS[field] for field in fields_of(strategy))]) for strategy in _strategies())
+def pattern(*, tuned: bool = True) -> str:
+    """Return a regular expression that matches the names of all plans, without capturing groups; ``tuned`` includes those chosen."""
+    return "|".join(pattern_of(strategy) for strategy in _strategies() if tuned or strategy != TUNED)
+
+
+def pattern_of(strategy: str) -> str:
+    """Return a regular expression that matches the names of a strategy's plans, without capturing groups."""
+    return "-".join([strategy, *(FIELDS[field] for field in fields_of(strategy))])
 
 
 @cache
 def _strategies() -> tuple[str, ...]:
-    return tuple(plugins.names("strategies"))
+    return (*plugins.names("strategies"), TUNED)

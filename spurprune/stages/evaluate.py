@@ -65,7 +65,8 @@ def run(
     of_samples = sampling.read(samples)
     probe = Probe.of(setting["probe"], info)
     predicted = tables.read(predictions, schemas.PREDICTIONS)
-    counts = tables.read_metadata(plan, schemas.PLAN)["counts"]
+    described = tables.read_metadata(plan, schemas.PLAN)
+    counts = described["counts"]
     rows: list[Row] = []
     missing: list[Missing] = []
     ungrouped: list[Ungrouped] = []
@@ -90,7 +91,7 @@ def run(
         for one_kind in kind:
             log.warning("%s: %s", names["setting"], one_kind.sentence)
     notes = {**provenance.notes, **{key: [one.to_plain() for one in kind] for key, kind in found_in.items() if kind}}
-    parsed = plans.parse(names["plan"])
+    parsed = plans.parse(described["notes"].get("plan", names["plan"]))  # for a plan that a method chose, the one chosen
     head = {**names, "strategy": parsed.strategy, "score": parsed.score, "order": parsed.order, "sparsity": parsed.sparsity}
     columns = {name: pa.array([{**head, **row}.get(name) for row in rows], kind) for name, kind in schemas.METRICS.columns.items()}
     tables.write(output, pa.table(columns), schemas.METRICS, replace(provenance, notes=notes))

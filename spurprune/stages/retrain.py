@@ -12,9 +12,7 @@ import torch
 from spurprune.config import methods
 from spurprune.config.merging import merge
 from spurprune.dag import plugins
-from spurprune.data.probe import Probe
 from spurprune.data.samples import Samples
-from spurprune.data.views import NATURAL
 from spurprune.errors import DataError, TrainingError
 from spurprune.evaluation.choices import origins_of, read_selection
 from spurprune.machine.logs import Progress
@@ -25,13 +23,13 @@ from spurprune.storage.columns import labels, to_numpy
 from spurprune.storage.provenance import Provenance, trace
 from spurprune.storage.words import SPLITS, VIEWS
 from spurprune.training import kept
+from spurprune.training.best import BestEpoch
 from spurprune.training.checkpoints import JobCheckpoints, Record
-from spurprune.training.data import Data
 from spurprune.training.loop import Training, fit_stepwise, initialise, naming_out_of_memory
 from spurprune.training.method import Method
-from spurprune.training.observe import observe, summary
-from spurprune.training.predictions import predict, views
+from spurprune.training.predictions import predict
 from spurprune.training.recipe import Stream
+from spurprune.training.watch import Watch
 from spurprune.training.workbench import CHECKPOINTS, Started, Workbench, data_origins, open_workbench
 
 
@@ -69,12 +67,14 @@ def run(
     predicted: list[pa.Table] = []
     recorded: list[Record] = []
     weights: dict[str, torch.Tensor] = {}
+    best: dict[int, BestEpoch | None] = {}
     where = {repeat: f"{provenance.setting}, repeat {repeat}" for repeat in repeats}
     progress = Progress(len(repeats) * setting["training"]["epochs"], f"{len(repeats)} training runs of {provenance.setting}", "epoch")
 
     def start(repeat: int) -> Started:
         with naming_out_of_memory(where[repeat], bench.device):
-            return _start(bench, bench.samples[repeat], plan, parts, method, progress, checkpoints, where[repeat])
+            started, best[repeat] = _start(bench, bench.samples[repeat], plan, parts, method, progress, checkpoints, where[repeat])
+            return started
 
     for repeat, model, records in bench.train(repeats, start, repeats_at_once):
         progress.end(where[repeat], setting["training"]["epochs"])
@@ -84,7 +84,9 @@ def run(
         if "models" in outputs:
             weights |= kept.weights(repeat, model)
     counts = {"repeats": len(repeats), "visits": round(float(to_numpy(plan.weights.column("weight")).sum()) / len(repeats))}
-    provenance = replace(provenance, counts=counts, notes={"method": method} | bench.notes())
+    chosen = {str(repeat): one.epoch for repeat, one in best.items() if one is not None}
+    notes = {"method": method, **bench.notes(), **({"epochs": chosen} if chosen else {})}
+    provenance = replace(provenance, counts=counts, notes=notes)
     tables.write(outputs["predictions"], pa.concat_tables(predicted), schemas.PREDICTIONS, provenance)
     described = replace(provenance, notes={**provenance.notes, "grouping": bench.grouping.to_plain()})
     tables.write(outputs["history"], _history_table(recorded), schemas.HISTORY, described)
@@ -128,8 +130,7 @@ def _start(
     progress: Progress,
     checkpoints: JobCheckpoints,
     where: str,
-) -> Started:
-    setting = bench.setting
+) -> tuple[Started, BestEpoch | None]:
     train = samples.rows("train")
     weight = plan.weight(samples.repeat, samples.sample_id[train])
     stream = Stream((samples.repeat,))
@@ -139,44 +140,16 @@ def _start(
     except TrainingError as error:
         raise TrainingError(f"{where}, {plan.path}: {error}") from error
     data = bench.data(samples, train)
-    wanted = setting["training"]["evaluate_epochs"]
-    trained = torch.from_numpy(np.flatnonzero(weight > 0)).to(bench.device)
-    watched = [_Watched("train", NATURAL, data.subset(trained), _carriers(bench, samples, train[weight > 0], NATURAL))]
-    if wanted:
-        for view, rows in views(bench, samples, "test").items():
-            watched.append(_Watched("test", view, bench.data(samples, rows, view), _carriers(bench, samples, rows, view)))
-    probe = Probe.of(setting["probe"], bench.manifest)
-    source = None if probe is None else probe.source
+    rule = None if method["epoch"] == methods.LAST else method["epoch"]
+    watch = Watch(bench, samples, weight=weight, data=data, rule=rule, where=where)
 
     def observe_epoch(epoch: int, model: Network) -> list[Record]:
         progress.reach(where, epoch)
-        if not (wanted == "all" or epoch in wanted):
-            return []
-        return [record for part in watched for record in _watch(bench, model, part, epoch, source)]
+        return watch.records(epoch, model)
 
     model = initialise(bench.build_network(), stream, bench.device)
     training = Training(data, bench.preparation, learner, bench.recipe(), stream, where)
-    return model, fit_stepwise(model, training, observe_epoch, checkpoints)
-
-
-@dataclass(frozen=True)
-class _Watched:
-    """Samples whose groups the history counts; ``carrier`` int64 [N] on the device, -1 where unknown."""
-
-    split: str
-    view: str
-    data: Data
-    carrier: torch.Tensor
-
-
-def _carriers(bench: Workbench, samples: Samples, rows: np.ndarray, view: str) -> torch.Tensor:
-    return torch.from_numpy(bench.carriers(samples, rows, view)).to(bench.device)
-
-
-def _watch(bench: Workbench, model: Network, part: _Watched, epoch: int, source: int | None) -> list[Record]:
-    logits = observe(model, part.data, bench.preparation, bench.setting["evaluation"]["batch_size"]).logits
-    records = summary(logits, label=part.data.label, group=part.data.group, carrier=part.carrier, source_label=source)
-    return [{"epoch": epoch, "split": part.split, "view": part.view, **record} for record in records]
+    return (model, fit_stepwise(model, training, observe_epoch, checkpoints, watch.best)), watch.best
 
 
 def _history_table(recorded: Sequence[Record]) -> pa.Table:

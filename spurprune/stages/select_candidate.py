@@ -32,16 +32,17 @@ def run(
 
     ``metrics`` maps each candidate's name to the metrics of its tuning runs, one file per block; ``method`` is the complete entry;
     ``names`` holds the setting and the method; ``outputs`` names selection, for readers, and choice, for the runs that use it, which is
-    the same whatever the others reached. The candidate with the highest mean over repeats of the metric ``tuning.by`` wins, ties going
-    to the first in grid order, which the log says. Only validation rows are read. Raises DataError if a candidate lacks the metric.
+    the same whatever the others reached. The candidate with the highest mean over repeats of the metric ``by`` wins, ties going to the
+    first in grid order, which the log says. Only validation rows are read. Raises DataError if a candidate lacks the metric.
     """
-    by, name = method["tuning"]["by"], names["method"]
-    asked = {**names, "plan": method["tuning"]["plan"]}
-    origins = [
-        tables.origin_of(path, schemas.METRICS, asked | {"candidate": candidate, "block": block})
-        for candidate, paths in metrics.items()
-        for path, block in zip(paths, method["tuning"]["blocks"], strict=True)
-    ]
+    by, name, blocks = method["by"], names["method"], method["tuning"]["blocks"]
+    origins = []
+    for candidate, coordinates in methods.candidates(method).items():
+        asked = {**names, "method": method["candidates_of"], "candidate": candidate, "plan": methods.candidate_plan(method, coordinates)}
+        origins += [
+            tables.origin_of(path, schemas.METRICS, asked | {"block": block})
+            for path, block in zip(metrics[candidate], blocks, strict=True)
+        ]
     require_compatible(provenance, *origins)
     candidates = [
         Candidate(candidate, coordinates, *_values(metrics[candidate], by)) for candidate, coordinates in methods.candidates(method).items()
@@ -54,8 +55,8 @@ def run(
     choice = Choice(names["setting"], name, chosen.name, dict(chosen.coordinates))
     content = asdict(choice) | {
         "by": by,
-        "plan": method["tuning"]["plan"],
-        "blocks": list(method["tuning"]["blocks"]),
+        "plan": methods.candidate_plan(method, chosen.coordinates),
+        "blocks": list(blocks),
         "budget": len(candidates),
         "candidates": [
             {"name": one.name, "coordinates": dict(one.coordinates), "mean": mean_value(one), "repeats": len(one.values)}

@@ -14,6 +14,7 @@ from spurprune import seeds
 from spurprune.errors import TrainingError
 from spurprune.models.network import Network
 from spurprune.training import optim
+from spurprune.training.best import BestEpoch
 from spurprune.training.checkpoints import JobCheckpoints, Record, TrainingState
 from spurprune.training.data import Data, Preparation
 from spurprune.training.method import Method
@@ -50,14 +51,17 @@ def fit(
     training: Training,
     observe_epoch: Callable[[int, Model], list[Record]],
     checkpoints: JobCheckpoints | None = None,
+    best: BestEpoch | None = None,
 ) -> list[Record]:
     """Train ``model`` in place and return what ``observe_epoch(epoch, model)`` recorded after each epoch, counted from 1.
+
+    If ``best`` is given, ``observe_epoch`` offers it every epoch, and the network ends with the weights of the best one.
 
     Every epoch draws its order, augmentation and dropout from its own streams, so a run that was killed and resumed from its last
     checkpoint ends with the same bytes as an uninterrupted one. Raises TrainingError naming ``training.where`` and the epoch if the loss is
     not finite or the device runs out of memory.
     """
-    return together([fit_stepwise(model, training, observe_epoch, checkpoints)], training.data.device)[0]
+    return together([fit_stepwise(model, training, observe_epoch, checkpoints, best)], training.data.device)[0]
 
 
 def together(fits: Sequence[Fit], device: torch.device) -> list[list[Record]]:
@@ -95,6 +99,7 @@ def fit_stepwise(
     training: Training,
     observe_epoch: Callable[[int, Model], list[Record]],
     checkpoints: JobCheckpoints | None = None,
+    best: BestEpoch | None = None,
 ) -> Fit:
     """Train as ``fit`` does, pausing after every step."""
     recipe, device = training.recipe, training.data.device
@@ -108,7 +113,7 @@ def fit_stepwise(
         if checkpoints and (state := checkpoints.load(name, device)) is not None:
             done, steps_done, records = state.epoch, state.step, state.records
             try:
-                restore(state.tensors, model, optimizer, training.method)
+                restore(state.tensors, model, optimizer, training.method, best)
             except (RuntimeError, KeyError) as error:
                 if isinstance(error, torch.OutOfMemoryError):
                     raise
@@ -131,7 +136,9 @@ def fit_stepwise(
                 )
             records.extend(observe_epoch(epoch, model))
         if checkpoints and (epoch == recipe.stop_after or checkpoints.is_due(name)):  # so that a finished run is not repeated
-            checkpoints.save(name, TrainingState(epoch, steps_done, capture(model, optimizer, training.method), records))
+            checkpoints.save(name, TrainingState(epoch, steps_done, capture(model, optimizer, training.method, best), records))
+    if best is not None:
+        best.put_into(model)
     return records
 
 
@@ -163,13 +170,16 @@ def _one_epoch(take_step: StepFunction, training: Training, epoch: int, steps_do
     return steps_done
 
 
-def capture(model: nn.Module, optimizer: optim.Optimizer, method: Method) -> dict[str, Tensor]:
-    """Return all tensors that a run needs to resume, by name: the network's, the optimiser's and the method's."""
+def capture(model: nn.Module, optimizer: optim.Optimizer, method: Method, best: BestEpoch | None = None) -> dict[str, Tensor]:
+    """Return all tensors that a run needs to resume, by name: the network's, the optimiser's, the method's, those of the best epoch."""
     parts = {"model": model.state_dict(), "optimizer": optimizer.state(), "method": method.state()}
+    parts |= {} if best is None else {"best": best.state()}
     return {f"{part}.{name}": value for part, tensors in parts.items() for name, value in tensors.items()}
 
 
-def restore(tensors: dict[str, Tensor], model: nn.Module, optimizer: optim.Optimizer, method: Method) -> None:
+def restore(
+    tensors: dict[str, Tensor], model: nn.Module, optimizer: optim.Optimizer, method: Method, best: BestEpoch | None = None
+) -> None:
     """Restore the state that ``capture`` returned."""
 
     def part(prefix: str) -> dict[str, Tensor]:
@@ -178,3 +188,5 @@ def restore(tensors: dict[str, Tensor], model: nn.Module, optimizer: optim.Optim
     model.load_state_dict(part("model."))
     optimizer.restore(part("optimizer."))
     method.restore(part("method."))
+    if best is not None:
+        best.restore(part("best."))

@@ -50,16 +50,19 @@ SETTING: dict[str, Any] = {
 CARRIERS = {"plain": 40, "more": 60}  # by setting
 RECIPE = {"epochs": 2, "record_epochs": "all", "seeds": 2, "view": "eval", "shared": False}
 KINDS = ("base", "samples", "dynamics", "difficulty", "partition", "plan", "predictions", "models", "embedding", "metrics")
-ERM = {"kind": "erm", "from": None, "options": {}, "training": {}}
-TUNED = methods.complete(
+ERM = methods.deciding(methods.complete({"kind": "erm"}))
+TUNED = methods.expanded(
     {
-        "kind": "last_layer",
-        "from": "erm",
-        "options": {"balance": "classes"},
-        "grid": {"options.C": [1.0, 0.1]},
-        "tuning": {"blocks": [BLOCK], "plan": "none", "by": "worst_class_accuracy"},
+        "dfr": {
+            "kind": "last_layer",
+            "from": "erm",
+            "options": {"balance": "classes"},
+            "grid": {"options.C": [1.0, 0.1]},
+            "tuning": {"blocks": [BLOCK]},
+            "by": "worst_class_accuracy",
+        }
     }
-)
+)["dfr"]
 EVALUATION = {"probe": SETTING["probe"], "overlay_attribute": "line", "featured_classes": "probe"}
 ERRORS = {"kind": "errors", "reference": "short", "epoch": 1}
 

@@ -131,7 +131,7 @@ def _study(**keys: Any) -> Callable[[dict[str, Any], dict[str, Any]], object]:
 
 MINE = "studies.digits.figures.mine"
 ONE_E_MINUS_3 = '{} is "1e-3", but must be a number (YAML reads 1e-3 as text, so write 1.0e-3).'
-TUNING = {"blocks": ["900-900"], "plan": "none", "by": "accuracy"}
+TUNING = {"blocks": ["900-900"]}
 HUNDRED = list(range(1, 101))
 
 

@@ -1,5 +1,6 @@
 """Method entries in the configuration: candidates and their names, what entries decide, and mistakes in one sentence."""
 
+from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -14,11 +15,22 @@ from spurprune.dag import files, needs, planning, studies
 from spurprune.dag.files import Run, Selection
 from spurprune.errors import ConfigError
 
-TUNING = {"blocks": ["900-901"], "plan": "none", "by": "accuracy"}
+TUNING = {"blocks": ["900-901"]}
 SLOW = {"kind": "erm", "training": {"optimizer": {"lr": 0.01}}}
-TUNED = {"kind": "erm", "grid": {"training.optimizer.lr": [0.1, 0.01], "training.label_smoothing": [0.0, 0.1]}, "tuning": TUNING}
+TUNED = {
+    "kind": "erm",
+    "grid": {"training.optimizer.lr": [0.1, 0.01], "training.label_smoothing": [0.0, 0.1]},
+    "tuning": TUNING,
+    "by": "accuracy",
+}
 REFIT = {"kind": "last_layer", "from": "erm", "options": {"balance": "classes"}}
-REFIT_TUNED = {**REFIT, "options": {"fit_on": "train", "balance": "classes"}, "grid": {"options.C": [1.0, 0.1]}, "tuning": TUNING}
+REFIT_TUNED = {
+    **REFIT,
+    "options": {"fit_on": "train", "balance": "classes"},
+    "grid": {"options.C": [1.0, 0.1]},
+    "tuning": TUNING,
+    "by": "accuracy",
+}
 STUDY = {"settings": ["digits-carriers"], "plans": ["none"], "figures": {}, "tables": {"summary": {"kind": "summary"}}}
 
 
@@ -55,7 +67,7 @@ def test_a_candidate_is_its_entry_with_its_values_in_place() -> None:
     entry = methods.complete({"kind": "erm", "training": {"optimizer": {"lr": 0.5, "momentum": 0.8}}})
     changed = methods.at(entry, {"training.optimizer.lr": 0.1, "options.depth": 3})
     assert changed["training"] == {"optimizer": {"lr": 0.1, "momentum": 0.8}} and changed["options"] == {"depth": 3}
-    assert methods.deciding(changed).keys() == {"kind", "from", "options", "training"}
+    assert methods.deciding(changed).keys() == {"kind", "from", "options", "training", "epoch"}
     assert entry["training"]["optimizer"]["lr"] == 0.5, "the entry itself stays"
 
 
@@ -78,7 +90,7 @@ def test_a_refinement_needs_the_runs_that_it_starts_from(load: Callable[..., Con
 
 
 def test_candidates_have_folders_of_their_own() -> None:
-    entries = {"tuned": methods.complete(TUNED)}
+    entries = methods.expanded({"tuned": TUNED})
     first, *_ = files.tuning_runs(Selection("digits", "tuned"), entries)
     assert first.folder == "settings/digits/candidates/tuned/label_smoothing-0.0.lr-0.1/none/900-901"
     assert Selection("digits", "tuned").path == "settings/digits/selection/tuned.json"
@@ -111,15 +123,15 @@ WRONG = [
     ({**TUNED, "tuning": None}, "methods.mine.tuning is missing; tuning a method takes both a grid and"),
     ({"kind": "erm", "tuning": TUNING}, "methods.mine.grid is missing; tuning a method takes both a grid and"),
     ({**TUNED, "grid": {"training.epochs": [5], "training.epochs.x": [1]}}, "'training.epochs.x' is part of 'training.epochs', which"),
-    ({**TUNED, "tuning": {**TUNING, "plan": "per_class-nope-hardest-0.10"}}, "score 'nope' is not a known score of 'digits-carriers'"),
-    ({**TUNED, "tuning": {**TUNING, "plan": "balance_subsample-nope"}}, "partition 'nope' is not a known partition of 'digits-carriers'"),
-    ({**TUNED, "grid": {"lr": [1.0]}}, "methods.mine.grid: 'lr' is not a key that can be tuned; write options.KEY or training.KEY"),
+    ({**TUNED, "plan": "per_class-nope-hardest-0.10"}, "score 'nope' is not a known score of 'digits-carriers'"),
+    ({**TUNED, "plan": "balance_subsample-nope"}, "partition 'nope' is not a known partition of 'digits-carriers'"),
+    ({**TUNED, "grid": {"lr": [1.0]}}, "methods.mine.grid: 'lr' is not a key that can be tuned; write options.KEY, training.KEY or plan"),
     ({**TUNED, "grid": {"training.schedule.milestones": [[1], [2]]}}, "'milestones-[1]' cannot be a folder name; tune keys whose values"),
     ({**TUNED, "grid": {"training.epochs": COUNTS, "training.batch_size": COUNTS}}, "mine.grid has 1,024 candidates; name at most 1,000"),
     ({**TUNED, "grid": {"training.epochs": [4, 2, 4]}}, "methods.mine.grid.training.epochs is [4, 2, 4], but must be a list of different"),
     ({**TUNED, "grid": {"training.optimizer.lr": [0.1, -0.1]}}, "candidate lr--0.1: training.optimizer.lr is -0.1, but must be above 0"),
-    ({**TUNED, "tuning": {**TUNING, "plan": "best"}}, "methods.mine.tuning.plan: 'best' is not a plan"),
-    ({**TUNED, "tuning": {**TUNING, "by": "test"}}, 'methods.mine.tuning.by is "test", but must be one of worst_group_accuracy,'),
+    ({**TUNED, "plan": "best"}, "methods.mine.plan: 'best' is not a plan"),
+    ({**TUNED, "by": "test"}, 'methods.mine.by is "test", but must be worst_group_accuracy, worst_class_accuracy or accuracy, or a list'),
     ({**TUNED, "tuning": {**TUNING, "blocks": ["003-005"]}}, "tuning.blocks: '003-005' overlaps '000-004'; blocks are never regrouped"),
     ({**TUNED, "tuning": {**TUNING, "blocks": ["000-004"]}}, "tuning.blocks: '000-004' overlaps '000-004', whose repeats are reported"),
 ]  # fmt: skip
@@ -179,4 +191,72 @@ def test_a_history_is_not_drawn_of_a_refinement(load: Callable[..., Config], ass
     figures = {"fig1b": {"kind": "group_learning", "settings": ["digits-carriers"]}}
     with pytest.raises(ConfigError, match="'refit' trains no network, so it has no history to draw") as error:
         load({"refit": REFIT}, ["erm", "refit"], figures=figures)
+    assert_one_sentence(str(error.value))
+
+
+PLANS = ["per_class-random-hardest-0.10", "random-0.20"]
+CHOOSING = {"kind": "erm", "grid": {"plan": PLANS, "training.optimizer.lr": [0.1, 0.01]}, "tuning": TUNING}
+
+
+def test_a_method_may_choose_its_plan(load: Callable[..., Config]) -> None:
+    config = load({"choosing": CHOOSING}, plans=["tuned-choosing"])
+    found = needs.of(config)
+    assert found.runs == {Run("digits-carriers", "choosing", "tuned-choosing", "000-004")}
+    assert {(run.plan, run.block) for run in found.candidates} == {(plan, "900-901") for plan in PLANS} and len(found.candidates) == 4
+    assert {run.candidate for run in found.candidates if run.plan == PLANS[1]} == {"plan-random-0.20.lr-0.1", "plan-random-0.20.lr-0.01"}
+    assert {(plan, block) for _, plan, block in found.plans} == {
+        ("tuned-choosing", "000-004"), *((plan, block) for plan in PLANS for block in ("000-004", "900-901"))
+    }  # fmt: skip
+    counts = Counter(job.rule for job in planning.jobs(config))
+    assert counts["take_plan"] == 1 and counts["prune_metadata"] == 4 and counts["select_candidate"] == 1
+    entry = config.methods["choosing"]
+    assert methods.at(entry, {"plan": PLANS[0], "training.optimizer.lr": 0.1})["plan"] == "none", "a run's path names its plan"
+
+
+def test_another_methods_choice_is_a_plan_like_any_other(load: Callable[..., Config]) -> None:
+    refit = {**REFIT, "from": "choosing", "plan": "tuned-choosing"}
+    found = needs.of(load({"choosing": CHOOSING, "refit": refit}, ["refit", "erm"], plans=["tuned-choosing"]))
+    assert found.sources == {Run("digits-carriers", "choosing", "tuned-choosing", "000-004")}
+    assert found.selections == {Selection("digits-carriers", "choosing")}
+
+
+def test_rules_share_the_tuning_runs_unless_they_choose_the_epoch(load: Callable[..., Config]) -> None:
+    rules = ["worst_group_accuracy", "accuracy"]
+    names = ["tuned", "tuned_by_accuracy"]
+    for epoch, methods_of_candidates in (("last", {"tuned"}), ("best_validation", set(names))):
+        config = load({"tuned": {**TUNED, "by": rules, "epoch": epoch}}, names)
+        found = needs.of(config)
+        assert {run.method for run in found.runs} == {selection.method for selection in found.selections} == set(names)
+        assert {run.method for run in found.candidates} == methods_of_candidates
+        assert [config.methods[name]["by"] for name in names] == rules
+    deciding = [methods.deciding(config.methods[name])["epoch"] for name in names]
+    assert deciding == rules and methods.deciding(methods.complete(SLOW))["epoch"] == "last"
+
+
+@pytest.mark.parametrize(
+    ("entries", "study", "expected"),
+    [
+        ({"mine": {**CHOOSING, "plan": "random-0.10"}}, {}, "methods.mine.plan is 'random-0.10', but the grid chooses the plan"),
+        ({"mine": {**CHOOSING, "grid": {"plan": ["half"]}}}, {}, "methods.mine.plan: 'half' is not a plan"),
+        ({"mine": {**CHOOSING, "grid": {"plan": ["tuned-mine"]}}}, {}, "methods.mine.grid.plan: 'tuned-mine' is itself chosen by a method"),
+        ({"mine": {**CHOOSING, "grid": {"plan": ["upweight-nope-3"]}}}, {"plans": ["tuned-mine"]}, "partition 'nope' is not a known"),
+        ({"mine": CHOOSING}, {"plans": ["none"]}, "methods.mine chooses its plan, so it runs on 'tuned-mine', not on 'none'"),
+        ({"mine": SLOW}, {"plans": ["tuned-erm"]}, "is 'tuned-erm', but the grid of 'erm' has no plans to choose among"),
+        ({"mine": SLOW}, {"plans": ["tuned-emr"]}, "'emr' is not a known method (did you mean 'erm'?)"),
+        ({"mine": {**SLOW, "plan": "tuned-emr"}}, {}, "methods.mine.plan: 'emr' is not a known method (did you mean 'erm'?)"),
+        ({"mine": {**REFIT, "epoch": "best_validation"}}, {}, "methods.mine.epoch does not go with 'last_layer', which trains no network"),
+        ({"mine": {**SLOW, "by": ["accuracy", "accuracy"]}}, {}, "methods.mine.by is"),
+        (
+            {"mine": {**SLOW, "by": ["worst_group_accuracy", "accuracy"]}, "mine_by_accuracy": SLOW},
+            {},
+            "methods.mine_by_accuracy has the name of methods.mine by its rule accuracy; rename one",
+        ),
+    ],
+)
+def test_mistakes_in_plans_and_rules(
+    load: Callable[..., Config], entries: dict[str, Any], study: dict[str, Any], expected: str, assert_one_sentence: Callable[[str], None]
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        load(entries, ["mine"], **study)
+    assert expected in str(error.value)
     assert_one_sentence(str(error.value))

@@ -16,6 +16,7 @@ STAGES = [
     "score_difficulty",
     "partition",
     "prune_metadata",
+    "take_plan",
     "refine",
     "evaluate",
     "select_candidate",

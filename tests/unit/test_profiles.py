@@ -57,15 +57,15 @@ def tuned_refinement(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tu
     """A copy of the project, and the arguments that select a study with a tuned refinement of a tuned method."""
     folder = tmp_path_factory.mktemp("project")
     workflow_runs.copy(folder)
-    tuning = {"plan": "none", "blocks": ["001-001", "002-002"], "by": "accuracy"}
+    tuning = {"grid": {"training.optimizer.lr": [0.05, 0.1]}, "tuning": {"blocks": ["001-001", "002-002"]}, "by": "accuracy"}
     methods = {
-        "tuned": {"kind": "erm", "grid": {"training.optimizer.lr": [0.05, 0.1]}, "tuning": tuning},
+        "tuned": {"kind": "erm", **tuning},
         "refined": {
             "kind": "last_layer",
             "from": "tuned",
             "options": {"fit_on": "train"},
+            **tuning,
             "grid": {"options.C": [0.1, 1.0]},
-            "tuning": tuning,
         },
     }
     study = {"title": "Tuned", "blocks": ["000-000"], "methods": ["refined"], "score": "el2n", "figures": {}, "tables": {}}

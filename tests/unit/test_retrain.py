@@ -1,7 +1,7 @@
 """retrain on samples and plans written by hand: settings with and without overlay, probe, groups; tuned methods; unfit plans."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ from spurprune.stages import retrain
 from spurprune.storage import contents, schemas, tables
 from spurprune.storage.columns import labels, to_numpy
 from spurprune.storage.provenance import Provenance
-from spurprune.storage.words import SPLITS
+from spurprune.storage.words import RULES, SPLITS
+from spurprune.training import checkpoints
+from spurprune.training.best import BestEpoch
 from tests.recipes import TRAINING
 
 CLASSES = ("cat", "dog", "fish")
@@ -29,7 +31,7 @@ LINE = Attribute.of("line", ("without", "with"))
 N = 90
 PROVENANCE = Provenance({"setting": "pets", "block": "000-000"}, "0+code", "config")
 OVERLAY = {"name": "line", "attribute": "line", "width": 2, "value": 255, "channel": 0}
-ERM: dict[str, Any] = {"kind": "erm", "from": None, "options": {}, "training": {}}
+ERM: dict[str, Any] = {"kind": "erm", "from": None, "options": {}, "training": {}, "epoch": "last"}
 SETTING: dict[str, Any] = {
     "model": {"name": "mlp", "hidden": [8]},
     "training": TRAINING | {"epochs": 2, "augmentation": {"name": "none"}, "compile": False, "evaluate_epochs": [1, 2]},
@@ -160,7 +162,7 @@ def test_vectors_without_attribute_overlay_or_probe_are_learned(vectors: Site) -
     assert (np.array(table.column("logits").to_pylist()).argmax(axis=1) == label).mean() > 0.9
     rows = history(outputs)
     assert [(r["split"], r["label"], r["group"], r["carrier"], r["n"]) for r in rows] == [
-        (split, label, label, None, 10) for split in ("train", "test") for label in range(3)
+        (split, label, label, None, 10) for split in SPLITS for label in range(3)
     ]
     assert {r["n_as_source"] for r in rows} == {None}
 
@@ -180,11 +182,70 @@ def test_history_counts_every_label_group_and_carrier(images: Site) -> None:
     expected: dict[tuple[str, str, str, bool], int] = {}
     for i in range(N):
         name, hospital = CLASSES[one.label[i]], "ABC"[one.attributes["hospital"][i]]
-        shown = {"train": [("natural", one.carrier[i] == 1)], "test": [("natural", False), ("featured", True)], "validation": []}
-        for view, line in shown[one.split[i]]:
+        held_out = [("natural", False), ("featured", True)]
+        for view, line in [("natural", one.carrier[i] == 1)] if one.split[i] == "train" else held_out:
             key = (one.split[i], view, f"{name}, hospital {hospital} {'with' if line else 'without'} line", bool(line))
             expected[key] = expected.get(key, 0) + 1
     assert found == expected
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_best_epoch_on_validation_is_reported(vectors: Site, rule: str) -> None:
+    """What a run reports equals what a run of so many epochs ends with, and no epoch before was as good."""
+    training = SETTING["training"] | {"epochs": 6, "evaluate_epochs": [], "optimizer": SETTING["training"]["optimizer"] | {"lr": 0.02}}
+    best = vectors.run("best", method=ERM | {"epoch": rule}, training=training)
+    chosen = tables.read_metadata(best["predictions"], schemas.PREDICTIONS)["notes"]["epochs"]["0"]
+    course = [r for r in history(best) if r["split"] == "validation"]
+    assert len(course) == len(history(best)), "only validation is evaluated after every epoch"
+    value = {epoch: by_rule(rule, [r for r in course if r["epoch"] == epoch]) for epoch in range(1, 7)}
+    assert chosen == max(value, key=lambda epoch: (value[epoch], -epoch)) and len(set(value.values())) > 1
+    until = vectors.run("until", training=training | {"epochs": chosen})
+    assert load_file(best["models"]).keys() == load_file(until["models"]).keys()
+    assert all(value.equal(load_file(until["models"])[name]) for name, value in load_file(best["models"]).items())
+    assert tables.read(best["predictions"], schemas.PREDICTIONS).equals(tables.read(until["predictions"], schemas.PREDICTIONS))
+
+
+def by_rule(rule: str, rows: list[dict[str, Any]]) -> float:
+    """The rule's metric from the counts of one epoch's rows."""
+    if rule == "accuracy":
+        return sum(r["n_correct"] for r in rows) / sum(r["n"] for r in rows)
+    key = {"worst_class_accuracy": "label", "worst_group_accuracy": "group"}[rule]
+    cells = {r[key] for r in rows}
+    return min(sum(r["n_correct"] for r in rows if r[key] == c) / sum(r["n"] for r in rows if r[key] == c) for c in cells)
+
+
+def test_the_best_epoch_survives_a_kill(images: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(checkpoints, "SAVE_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoints.JobCheckpoints, "is_due", lambda *_: True)
+    training = SETTING["training"] | {"epochs": 6, "evaluate_epochs": [], "optimizer": SETTING["training"]["optimizer"] | {"lr": 0.3}}
+    method = ERM | {"epoch": "worst_class_accuracy"}
+    whole = images.run("whole", method=method, training=training)
+    offered: list[int] = []
+    offer = BestEpoch.offer
+
+    def die(self: BestEpoch, epoch: int, value: float, model: Any) -> None:
+        offered.append(epoch)
+        if len(offered) == 5:
+            raise KeyboardInterrupt
+        offer(self, epoch, value, model)
+
+    monkeypatch.setattr(BestEpoch, "offer", die)
+    with pytest.raises(KeyboardInterrupt):
+        images.run("killed", method=method, training=training)
+    resumed = images.run("killed", method=method, training=training)
+    assert offered == [1, 2, 3, 4, 5, 5, 6], "the run resumed after its fourth epoch"
+    for kind in whole:
+        assert resumed[kind].read_bytes() == whole[kind].read_bytes()
+
+
+def test_an_epoch_that_cannot_be_chosen_is_an_error(vectors: Site, assert_one_sentence: Callable[[str], None]) -> None:
+    """Without validation samples of a class that training has, the worst class is unknown."""
+    one = vectors.samples
+    split = np.where((one.split == "validation") & (one.label == 2), "test", one.split)
+    sampling.write(vectors.path / "samples", [replace(one, split=split)], Grouping(CLASSES, ()), PROVENANCE)
+    text = refused(TrainingError, lambda: vectors.run("refused", method=ERM | {"epoch": "worst_class_accuracy"}), assert_one_sentence)
+    assert text.startswith("pets, repeat 0: the validation worst_class_accuracy, which is to choose the epoch, is undefined")
 
 
 @pytest.mark.parametrize(

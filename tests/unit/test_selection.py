@@ -25,14 +25,16 @@ from spurprune.storage.provenance import Provenance
 PROVENANCE = Provenance({"setting": "digits-test"}, "0+code", "config")
 NAMES = {"setting": "digits-test", "method": "dfr"}
 RUN = Provenance({"setting": "digits-test", "block": "000-001", "method": "dfr"}, "0+code", "config")
-ENTRY = methods.complete(
+ENTRY = methods.expanded(
     {
-        "kind": "last_layer",
-        "from": "erm",
-        "grid": {"options.penalty": ["l1", "l2"], "options.C": [1.0, 0.1]},
-        "tuning": {"blocks": ["900-901", "902-902"], "plan": "none", "by": "worst_group_accuracy"},
+        "dfr": {
+            "kind": "last_layer",
+            "from": "erm",
+            "grid": {"options.penalty": ["l1", "l2"], "options.C": [1.0, 0.1]},
+            "tuning": {"blocks": ["900-901", "902-902"]},
+        }
     }
-)
+)["dfr"]
 CANDIDATES = list(methods.candidates(ENTRY))
 REPEATS = {"900-901": [900, 901], "902-902": [902]}
 Values = Mapping[str, Mapping[int, float | None]]
@@ -183,8 +185,8 @@ def test_each_rule_uses_its_own_metric(tmp_path: Path, by: str) -> None:
         ]
         for name in CANDIDATES
     }
-    tuning = {**ENTRY["tuning"], "by": by, "blocks": ["900-900"]}
-    assert select(metrics, tmp_path / "dfr.json", {**ENTRY, "tuning": tuning})["chosen"] == best[by]
+    entry = {**ENTRY, "by": by, "tuning": {"blocks": ["900-900"]}}
+    assert select(metrics, tmp_path / "dfr.json", entry)["chosen"] == best[by]
 
 
 @settings(max_examples=15)
@@ -227,7 +229,7 @@ def test_a_candidate_without_the_metric_is_refused(tmp_path: Path, lost: Any, as
     with pytest.raises(DataError) as caught:
         select(tuning_runs(tmp_path, validation), tmp_path / "dfr.json")
     assert_one_sentence(str(caught.value))
-    for words in (f"'{CANDIDATES[2]}'", "worst_group_accuracy", "repeat 901", "methods.dfr.tuning.by"):
+    for words in (f"'{CANDIDATES[2]}'", "worst_group_accuracy", "repeat 901", "methods.dfr.by"):
         assert words in str(caught.value)
     assert not (tmp_path / "dfr.json").exists()
 

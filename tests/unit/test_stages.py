@@ -66,7 +66,7 @@ TRAINING: dict[str, Any] = {
     "evaluation": {"featured_classes": "probe", "batch_size": 512},
     "probe": {"source": "5", "target": "9"},
 }
-METHOD: dict[str, Any] = {"kind": "erm", "from": None, "options": {}, "training": {}}
+METHOD: dict[str, Any] = {"kind": "erm", "from": None, "options": {}, "training": {}, "epoch": "last"}
 RECIPE = {"epochs": 2, "record_epochs": "all", "seeds": 2, "view": "eval", "shared": False}
 
 

@@ -145,7 +145,7 @@ def train(path: Path, name: str, setting: dict[str, Any]) -> dict[str, Path]:
     retrain.run(
         inputs=files(path) | {"plan": path / "plan"},
         setting=setting,
-        method={"kind": "erm", "from": None, "options": {}, "training": {}},
+        method={"kind": "erm", "from": None, "options": {}, "training": {}, "epoch": "last"},
         repeats=[0],
         threads=1,
         repeats_at_once=1,

@@ -125,7 +125,7 @@ def test_a_candidate_taken_away_is_not_made_again(project: Project) -> None:
 
 
 def test_another_rule_of_choice_trains_no_candidate_again(project: Project) -> None:
-    project.configure(METHODS, "methods/tuned/tuning/by", "worst_group_accuracy")
+    project.configure(METHODS, "methods/tuned/by", "worst_group_accuracy")
     assert project.plan() == {"select_candidate": 1, "retrain": 1, "evaluate": 1} | END
 
 

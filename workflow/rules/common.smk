@@ -10,6 +10,7 @@ from spurprune.data import catalogue
 from spurprune.data.inputs import folder_name
 from spurprune.machine.devices import visible_devices
 from spurprune.pruning import plan as plans
+from spurprune.storage import layout
 from spurprune.storage.canonical import canonical
 
 config.clear()  # what Snakemake has read without these checks; scripts and the report see this, too
@@ -79,6 +80,8 @@ def partition_code(setting, partition):
 
 def plan_code(plan):
     """The hash of the code of a plan."""
+    if plans.parse(plan).method is not None:
+        return code("take_plan")
     return code("prune_metadata", ("strategies", plans.parse(plan).strategy))
 
 
@@ -170,6 +173,17 @@ def plan_inputs(wildcards):
     needed = {"difficulty": files.plan_difficulty, "partition": files.plan_partition}
     found = {name: of_plan(wildcards.setting, wildcards.plan, wildcards.block) for name, of_plan in needed.items()}
     return {name: path_of(one) for name, one in found.items() if one} | {"manifest": manifest_of(wildcards)}
+
+
+def plan_candidates(wildcards):
+    """The files of the plans among which the wildcards' plan is chosen."""
+    names = files.plan_candidates(wildcards.plan, CONFIG.methods)
+    return [f"results/{layout.path_of('plan', setting=wildcards.setting, plan=name, block=wildcards.block)}" for name in names]
+
+
+def candidate_plans_made_by(wildcards):
+    """The hash of the code of each plan among which the wildcards' plan is chosen, by its name."""
+    return {name: plan_code(name) for name in files.plan_candidates(wildcards.plan, CONFIG.methods)}
 
 
 def of_kind(section, kind):

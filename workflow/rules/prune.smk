@@ -10,6 +10,8 @@ rule prune_metadata:
         plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
     log:
         "logs/prune_metadata/{setting}/{plan}/{block}.log",
+    wildcard_constraints:
+        plan=plans.pattern(tuned=False),
     conda:
         "../../envs/base.yaml"
     params:
@@ -19,3 +21,26 @@ rule prune_metadata:
         code=lambda wildcards: plan_code(wildcards.plan),
     script:
         "../scripts/prune_metadata.py"
+
+
+rule take_plan:
+    """Take the plan that a method chose among its candidates."""
+    input:
+        candidates=plan_candidates,
+        selection=lambda wildcards: f"results/{files.plan_selection(wildcards.setting, wildcards.plan).choice_path}",
+    output:
+        plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
+    log:
+        "logs/take_plan/{setting}/{plan}/{block}.log",
+    wildcard_constraints:
+        plan=plans.pattern_of(plans.TUNED),
+    conda:
+        "../../envs/base.yaml"
+    params:
+        candidates=lambda wildcards: files.plan_candidates(wildcards.plan, CONFIG.methods),
+        method=lambda wildcards: plans.parse(wildcards.plan).method,
+        repeats=repeats,
+        made_by=candidate_plans_made_by,
+        code=code("take_plan"),
+    script:
+        "../scripts/take_plan.py"
