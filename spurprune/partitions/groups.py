@@ -6,6 +6,7 @@ from spurprune.errors import DataError
 from spurprune.pruning.partitioning import Request
 
 NEEDS = "samples"
+USES_GROUPS = True
 
 
 def parts(request: Request) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -6,6 +6,7 @@ from spurprune.pruning.weights import Request, Weights
 
 FIELDS = ("score", "order", "sparsity")
 NEEDS = ("probe", "carriers")  # what a setting must have
+USES_GROUPS = True
 CANDIDATES = "the carriers of the probe's source class"
 
 

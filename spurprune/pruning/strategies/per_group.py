@@ -6,6 +6,7 @@ from spurprune.pruning.weights import Request, Weights
 
 FIELDS = ("score", "order", "sparsity")
 NEEDS = ("aligned",)  # what a setting must have
+USES_GROUPS = True
 CANDIDATES = "the aligned samples of known group"
 
 

@@ -1,0 +1,66 @@
+"""On which splits a method needs group labels, derived from what its entry uses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spurprune.config import methods
+from spurprune.dag import files, plugins
+from spurprune.pruning import plan as plans
+from spurprune.storage.words import RULES
+
+WORST_GROUP = RULES[0]
+
+
+@dataclass(frozen=True)
+class GroupLabels:
+    """Whether group labels of the training split and of the validation split are needed."""
+
+    train: bool = False
+    validation: bool = False
+
+    def __or__(self, other: "GroupLabels") -> "GroupLabels":
+        return GroupLabels(self.train or other.train, self.validation or other.validation)
+
+
+def of_method(name: str, entries: Mapping[str, Mapping[str, Any]], setting: Mapping[str, Any]) -> GroupLabels:
+    """Return the labels that a method needs in a setting: for its plans, its partition, its refinement and the choice among candidates."""
+    entry = entries[name]
+    needed = _of_plan(methods.plan_of(name, entry), entries, setting) | _of_options(name, entry, entries, setting)
+    if entry["from"] is not None:
+        needed |= of_method(entry["from"], entries, setting)
+    chooses = bool(entry["grid"]) or entry["epoch"] == methods.BEST
+    return needed | GroupLabels(validation=chooses and entry["by"] == WORST_GROUP)
+
+
+def _of_plan(name: str, entries: Mapping[str, Mapping[str, Any]], setting: Mapping[str, Any]) -> GroupLabels:
+    plan = plans.parse(name)
+    if plan.method is not None:
+        chosen = entries[plan.method]
+        needed = GroupLabels(validation=chosen["by"] == WORST_GROUP)
+        for one in methods.plans_of(chosen):
+            needed |= _of_plan(one, entries, setting)
+        return needed
+    return GroupLabels(train=_is_grouped("strategies", plan.strategy) or _is_of_groups(plan.partition, setting))
+
+
+def _of_options(name: str, entry: Mapping[str, Any], entries: Mapping[str, Any], setting: Mapping[str, Any]) -> GroupLabels:
+    needed = GroupLabels()
+    for coordinates in methods.candidates(entry).values() or ({},):
+        options = methods.at(entry, coordinates)["options"]
+        needed |= GroupLabels(train=_is_of_groups(options.get("partition"), setting))
+        if files.is_refinement(name, entries) and options.get("balance") == "groups":
+            needed |= GroupLabels(train=options["fit_on"] == "train", validation=options["fit_on"] == "validation")
+    return needed
+
+
+def _is_of_groups(partition: str | None, setting: Mapping[str, Any]) -> bool:
+    if partition in (None, plans.CLASS):
+        return False
+    return _is_grouped("partitions", setting["partitions"][partition]["kind"])
+
+
+def _is_grouped(kind: str, name: str) -> bool:
+    """Return whether a plugin declares that it uses the training samples' groups."""
+    found: bool = plugins.declared(kind, name, "USES_GROUPS", False)
+    return found

@@ -1,0 +1,192 @@
+"""Methods side by side under one rule of choice: test metrics, paired differences, ranks with ties, what each cost and gave up."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from spurprune.errors import DataError
+from spurprune.evaluation.series import UNKNOWN, difference_of, mean_of
+from spurprune.evaluation.statistics import Estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from spurprune.evaluation.frame import Metrics
+
+WORST, ACCURACY, WEIGHTED, STEPS = "worst_group_accuracy", "accuracy", "accuracy_weighted", "training_steps"
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A method that is compared, as the configuration describes it.
+
+    ``method`` is the entry, ``base`` the entry that it is one rule of, ``plan`` the one it runs on, ``by`` the validation metric that
+    chose its candidate among ``budget``; ``labels_train`` and ``labels_validation`` say on which splits it needs group labels;
+    ``candidates`` maps the names of its candidates to their plans; ``references`` are the epochs of reference runs behind a repeat of it,
+    ``source`` the entry of the network it refines, if any; ``published`` is the worst-group accuracy in the literature, as a share.
+    """
+
+    method: str
+    base: str
+    kind: str
+    plan: str
+    by: str
+    epoch: str
+    budget: int
+    labels_train: bool
+    labels_validation: bool
+    candidates: Mapping[str, str]
+    candidates_of: str
+    references: float
+    source: str | None = None
+    published: float | None = None
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """A method's results in one setting under one rule of choice, as shares in [0, 1].
+
+    ``chosen`` names the candidate, ``validation`` is its mean of the rule's metric in the tuning repeats; ``regret`` is the mean test
+    worst-group accuracy, in the tuning repeats, that the rule gave up against the candidate that hindsight would choose. ``from_baseline``
+    and ``from_pruning`` are differences of worst-group accuracy paired by repeat. ``rank`` counts the methods whose paired difference to
+    this one has an interval above zero, plus one. ``cost`` is training per reported repeat, references and refined networks included, and
+    ``tuning`` that of one repeat of all candidates, both in epochs of the baseline, NaN without one.
+    """
+
+    setting: str
+    by: str
+    method: str
+    plan: str
+    chosen: str | None
+    budget: int
+    epoch: str
+    labels_train: bool
+    labels_validation: bool
+    rank: int | None
+    worst: Estimate
+    accuracy: Estimate
+    weighted: Estimate
+    from_baseline: Estimate
+    from_pruning: Estimate
+    published: float | None
+    validation: float | None
+    regret: float | None
+    cost: float
+    tuning: float
+
+
+@dataclass(frozen=True)
+class Results:
+    """What was measured in one setting.
+
+    ``metrics`` are those of reported runs, ``tuning`` those of tuning runs by (method entry, candidate); ``choices`` holds the chosen
+    candidate by method entry.
+    """
+
+    setting: str
+    metrics: "Metrics"
+    tuning: "Mapping[tuple[str, str], Metrics]"
+    choices: Mapping[str, str]
+
+    def of(self, one: Entrant, metric: str, split: str = "test") -> "pd.Series":
+        """Return a metric of an entrant's reported run, by repeat."""
+        return self.metrics.values(metric, setting=self.setting, method=one.method, plan=one.plan, split=split)
+
+    def of_candidate(self, one: Entrant, name: str, metric: str, split: str) -> "pd.Series":
+        """Return a metric of one of an entrant's tuning runs, by repeat; raises DataError if there is no such run."""
+        if (one.candidates_of, name) not in self.tuning:
+            raise DataError(f"There are no metrics of the candidate '{name}' of '{one.method}'; rerun the workflow to make them.")
+        found = self.tuning[one.candidates_of, name]
+        return found.values(metric, setting=self.setting, method=one.candidates_of, plan=one.candidates[name], split=split)
+
+    def steps(self, one: Entrant) -> float:
+        """Return the training steps of an entrant's reported run, 0 for one that trains no network."""
+        return _mean(self.of(one, STEPS, "train"))
+
+
+def compare(results: Results, entrants: Sequence[Entrant], *, baseline: str, pruning: str | None, epochs: int) -> list[ComparisonRow]:
+    """Return one row per entrant, by rule of choice and then by rank.
+
+    ``baseline`` and ``pruning`` are base entries to which differences are taken, among the entrants of the same rule; ``epochs`` is the
+    number that the baseline's recipe has. Raises DataError if runs are missing.
+    """
+    rows: list[ComparisonRow] = []
+    for rule in dict.fromkeys(one.by for one in entrants):
+        of_rule = [one for one in entrants if one.by == rule]
+        worst = {one.method: results.of(one, WORST) for one in of_rule}
+        named = {one.base: one for one in of_rule}
+        ranks = ranks_of(worst)
+        epoch_steps = results.steps(named[baseline]) / epochs if baseline in named else math.nan
+        found = []
+        for one in of_rule:
+            if not len(results.of(one, ACCURACY)):
+                raise DataError(
+                    f"There are no metrics of '{results.setting}' by '{one.method}' on '{one.plan}'; rerun the workflow to make them."
+                )
+            chosen = results.choices.get(one.method)
+            hindsight = {name: mean_of(results.of_candidate(one, name, WORST, "test")).mean for name in one.candidates}
+            validated = None if chosen is None else mean_of(results.of_candidate(one, chosen, one.by, "validation")).mean
+            source = next((other for other in of_rule if one.source in (other.method, other.base)), None)
+            steps = results.steps(one) + (0.0 if source is None else results.steps(source))
+            tuning = sum(_mean(results.of_candidate(one, name, STEPS, "train")) for name in one.candidates)
+            found.append(
+                ComparisonRow(
+                    setting=results.setting,
+                    by=one.by,
+                    method=one.method,
+                    plan=one.plan,
+                    chosen=chosen,
+                    budget=one.budget,
+                    epoch=one.epoch,
+                    labels_train=one.labels_train,
+                    labels_validation=one.labels_validation,
+                    rank=ranks[one.method],
+                    worst=mean_of(worst[one.method]),
+                    accuracy=mean_of(results.of(one, ACCURACY)),
+                    weighted=mean_of(results.of(one, WEIGHTED)),
+                    from_baseline=_difference(worst, one, named.get(baseline)),
+                    from_pruning=_difference(worst, one, named.get(pruning or "")),
+                    published=one.published,
+                    validation=validated,
+                    regret=regret(hindsight, chosen),
+                    cost=steps / epoch_steps + one.references,
+                    tuning=tuning / epoch_steps,
+                )
+            )
+        rows += sorted(found, key=lambda row: (row.rank is None, row.rank, -row.worst.mean if row.worst.n else 0.0, row.method))
+    return rows
+
+
+def regret(hindsight: Mapping[str, float], chosen: str | None) -> float | None:
+    """Return how far the chosen candidate's value is below the best one's; None without a choice."""
+    if chosen is None or chosen not in hindsight:
+        return None
+    return max(hindsight.values()) - hindsight[chosen]
+
+
+def ranks_of(values: "Mapping[str, pd.Series]") -> dict[str, int | None]:
+    """Return each method's rank: one more than the number of methods that are better with an interval that excludes zero.
+
+    ``values`` are by repeat. Methods whose differences are not told apart from zero may share a rank; one without a value has none. Equal
+    differences in all repeats have no interval and tell nothing apart.
+    """
+    defined = {name: one for name, one in values.items() if mean_of(one).n}
+    return {
+        name: 1 + sum(difference_of(other, one).low > 0 for other_name, other in defined.items() if other_name != name)
+        if name in defined
+        else None
+        for name, one in values.items()
+    }
+
+
+def _difference(worst: "Mapping[str, pd.Series]", one: Entrant, other: Entrant | None) -> Estimate:
+    if other is None or other.method == one.method:
+        return UNKNOWN
+    return difference_of(worst[one.method], worst[other.method])
+
+
+def _mean(values: "pd.Series") -> float:
+    """Return the mean over repeats, 0 without values."""
+    found = mean_of(values)
+    return found.mean if found.n else 0.0
