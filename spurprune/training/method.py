@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spurprune.errors import TrainingError
 from spurprune.training.recipe import Stream
 
 CPU = torch.device("cpu")
@@ -21,6 +22,7 @@ class Context:
     ``label`` int64 [N]; ``part`` int64 [N], each sample's position in ``parts``, the names of the parts of the partition in
     ``options.partition``; one part holds all samples for methods without that option. ``options`` are those of the method's entry, all
     given, ``training`` is the block of the recipe. ``stream`` is the training run's random stream, ``device`` that of its tensors.
+    ``classes`` are the names of the labels.
     """
 
     weight: np.ndarray
@@ -32,6 +34,20 @@ class Context:
     training: Mapping[str, Any]
     stream: Stream
     device: torch.device = CPU
+    classes: tuple[str, ...] = ()
+
+    def visits_by_part(self) -> np.ndarray:
+        """Return how many visits of an epoch fall on each part, float64 [number of parts], from the plan's weights.
+
+        Raises TrainingError if all fall on one part, since a method that compares parts would be another method then.
+        """
+        count = np.bincount(self.part, weights=self.weight, minlength=len(self.parts))
+        if np.count_nonzero(count) < 2:
+            raise TrainingError(
+                f"All samples that the plan keeps are in part '{self.parts[int(count.argmax())]}' of '{self.options['partition']}', so "
+                "there are no parts to compare; choose another plan or partition."
+            )
+        return count
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,7 @@ class Workbench:
             training=self.setting["training"],
             stream=stream,
             device=self.device,
+            classes=self.manifest.classes,
         )
 
 

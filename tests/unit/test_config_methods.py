@@ -89,6 +89,14 @@ def test_a_refinement_needs_the_runs_that_it_starts_from(load: Callable[..., Con
     assert {"embed", "refine", "refine_candidate", "retrain_keeping_models", "select_candidate"} <= counts and "retrain" not in counts
 
 
+@pytest.mark.parametrize(("partition", "expected"), [({}, {("groups", "000-004")}), ({"partition": "class"}, set())])
+def test_a_method_needs_the_partition_that_it_reads(
+    load: Callable[..., Config], partition: dict[str, str], expected: set[tuple[str, str]]
+) -> None:
+    found = needs.of(load({"dro": {"kind": "group_dro", "options": partition}}))
+    assert {(one.partition, one.block) for one in found.partitions} == expected
+
+
 def test_candidates_have_folders_of_their_own() -> None:
     entries = methods.expanded({"tuned": TUNED})
     first, *_ = files.tuning_runs(Selection("digits", "tuned"), entries)
@@ -105,7 +113,7 @@ def test_a_study_compares_its_methods_on_its_settings_and_plans(load: Callable[.
 
 
 WRONG = [
-    ({"kind": "emr"}, 'methods.mine.kind is "emr", but must be one of erm'),
+    ({"kind": "emr"}, 'methods.mine.kind is "emr", but must be one of cnc, erm, '),
     ({"kind": "erm", "form": "erm"}, "methods.mine.form is not a known key (did you mean 'from'?)"),
     ({"kind": "erm", "from": "erm"}, "methods.mine.from does not go with 'erm', which trains from scratch; remove it"),
     ({"kind": "erm", "options": {"C": 1}}, "methods.mine.options.C is not a known key"),
@@ -120,6 +128,11 @@ WRONG = [
     ({**REFIT_TUNED, "grid": {"options.C": [1.0, -1.0]}}, "methods.mine.options.C is -1.0, but must be a number above 0"),
     ({**REFIT_TUNED, "grid": {"training.epochs": [1]}}, "'training.epochs' does not go with 'last_layer', which trains no network"),
     ({**REFIT_TUNED, "options": {"fit_on": "validation"}}, "options.fit_on is validation, whose samples would then choose among"),
+    ({"kind": "group_dro", "options": {"eta": 0}}, "methods.mine.options.eta is 0, but must be a number above 0 and at most 1,000"),
+    ({"kind": "group_dro", "options": {"partition": "Groups"}}, 'options.partition is "Groups", but must be a partition of the setting'),
+    ({"kind": "pde", "options": {"every": 5, "add": 10}}, "methods.mine.options.warm_up is missing; it is required"),
+    ({"kind": "cnc"}, "methods.mine.options.partition: 'predicted' is not a known partition of 'digits-carriers'"),
+    ({"kind": "cnc", "options": {"contrast": "one"}}, 'methods.mine.options.contrast is "one", but must be one of all, first'),
     ({**TUNED, "tuning": None}, "methods.mine.tuning is missing; tuning a method takes both a grid and"),
     ({"kind": "erm", "tuning": TUNING}, "methods.mine.grid is missing; tuning a method takes both a grid and"),
     ({**TUNED, "grid": {"training.epochs": [5], "training.epochs.x": [1]}}, "'training.epochs.x' is part of 'training.epochs', which"),

@@ -44,3 +44,9 @@ def test_what_schemas_leave_open_is_explained(words: set[str]) -> None:
 @pytest.mark.parametrize("reader", plugins.names("readers"))
 def test_every_option_of_a_reader_is_explained(reader: str, words: set[str]) -> None:
     assert sorted({reader, *_names(plugins.load("readers", reader).OPTIONS)} - words) == []
+
+
+@pytest.mark.parametrize("method", plugins.names("methods"))
+def test_every_option_of_a_method_is_explained(method: str, words: set[str]) -> None:
+    options = plugins.declared("methods", method, "OPTIONS", {})
+    assert sorted({method, *options, *_names(options)} - words) == []

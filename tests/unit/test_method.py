@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from spurprune.dag import plugins
 from spurprune.methods.erm import Method
 from spurprune.models.network import Network
 from spurprune.models.networks import mlp, small_cnn
@@ -19,7 +21,7 @@ from spurprune.training.loop import Training, fit, initialise
 from spurprune.training.method import Batch, Context
 from spurprune.training.observe import observe
 from spurprune.training.recipe import Recipe, Stream
-from spurprune.training.step import RecordedStep, Step, StepFunction
+from spurprune.training.step import RecordedStep, Step, StepFunction, as_fast_as_possible
 from tests import recipes
 from tests.recipes import context
 
@@ -73,6 +75,39 @@ class Forgetful(GroupWeights):
 
     def restore(self, state: dict[str, torch.Tensor]) -> None:
         pass
+
+
+class NoWaiting(TorchDispatchMode):
+    """Refuses what reads values of the device or copies values to it, which cannot be recorded."""
+
+    REFUSED = ("aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select", "aten::lift_fresh", "aten::_unique")
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func._schema.name
+        masked = name in ("aten::index", "aten::index_put_") and any(one is not None and one.dtype == torch.bool for one in args[1])
+        if masked or name.startswith(self.REFUSED):
+            raise RuntimeError(f"{name} makes the host wait")
+        return func(*args, **(kwargs or {}))
+
+
+# The methods of the package: unequal parts, 4 of 12 samples of each class misclassified.
+PART = np.array([0] * 10 + [1] * 7 + [2] * 4 + [3] * 3)
+PREDICTED = np.where(np.arange(N) % 3 == 0, 1 - LABEL, LABEL)
+OPTIONS: dict[str, dict[str, Any]] = {
+    "erm": {},
+    "group_dro": {"eta": 0.5, "adjustment": 1.0},
+    "pde": {"warm_up": 1, "every": 1, "add": 5},
+    "cnc": {"anchors": 2, "positives": 2, "negatives": 2},
+}
+
+
+def built(name: str, device: torch.device = CPU, **options: Any) -> Method:
+    """A method of the package on the samples above."""
+    given = plugins.defaults("methods", name) | OPTIONS[name] | options
+    divided: dict[str, Any] = {"part": PREDICTED, "parts": ("0", "1")} if name == "cnc" else {"part": PART, "parts": PARTS}
+    found = context(np.ones(N), TRAINING, label=LABEL, options=given, classes=("0", "1"), device=device, **divided)
+    method: Method = plugins.load("methods", name).Method(found)
+    return method
 
 
 def images(device: torch.device = CPU) -> Data:
@@ -249,6 +284,86 @@ def test_a_method_with_a_state_resumes_with_the_same_bytes(recorded: bool, tmp_p
     resumed, resumed_q = trained(GroupWeights, "broken")
     assert torch.equal(resumed, whole) and torch.equal(resumed_q, q)
     assert not torch.equal(trained(Forgetful, "forgetful")[0], whole), "the state must matter"
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize("name", plugins.names("methods"))
+def test_every_method_resumes_with_the_same_bytes(name: str, recorded: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed in the second epoch and in the last."""
+    if recorded:
+        monkeypatch.setattr(loop, "as_fast_as_possible", lambda step: RecordedStep(step, 8, lambda function, _: function))
+
+    def trained(folder: str, dies: int = 0) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        model, method = network(), built(name)
+        fit(model, task(method), die_after(dies), JobCheckpoints(tmp_path / folder, save_every_seconds=0))
+        return weights(model), method.state()
+
+    whole, state = trained("whole")
+    for dies in (2, 4):
+        with pytest.raises(Killed):
+            trained("broken", dies)
+    resumed, resumed_state = trained("broken")
+    assert torch.equal(resumed, whole) and torch.isfinite(whole).all()
+    assert state.keys() == resumed_state.keys() and all(torch.equal(state[key], resumed_state[key]) for key in state)
+
+
+def test_group_dro_that_forgot_its_weights_would_end_elsewhere(tmp_path: Path) -> None:
+    def trained(forgets: bool) -> torch.Tensor:
+        model, method = network(), built("group_dro")
+        checkpoints = JobCheckpoints(tmp_path / str(forgets), save_every_seconds=0)
+        with pytest.raises(Killed):
+            fit(network(), task(built("group_dro")), die_after(3), checkpoints)
+        if forgets:
+            method.restore = lambda state: None  # type: ignore[method-assign]
+        fit(model, task(method), lambda *_: [], checkpoints)
+        return weights(model)
+
+    assert not torch.equal(trained(forgets=False), trained(forgets=True))
+
+
+@pytest.mark.parametrize("name", plugins.names("methods"))
+def test_no_loss_makes_the_host_wait(name: str) -> None:
+    """Forwards and backwards, as a GPU would record it."""
+    method, model, data = built(name), network(), images()
+    rows = torch.from_numpy(method.batches(1, np.random.default_rng(0))[0])
+    features = model.features(PIXELS.prepare(data.batch(rows)))
+    batch = Batch(rows, data.label[rows], model.classifier(features), features)
+    with NoWaiting():
+        method.loss(batch).backward()
+
+
+def test_the_refusal_of_waiting_refuses() -> None:
+    values = torch.arange(3.0)
+    with NoWaiting():
+        for wait in (values.sum().item, lambda: values[values > 1], lambda: torch.tensor(1.0), lambda: values.unique()):
+            with pytest.raises(RuntimeError, match="makes the host wait"):
+                wait()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("name", plugins.names("methods"))
+def test_every_method_is_recorded_on_a_gpu(name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """A GPU may sum in another order, so weights agree within 1e-4 after these few steps."""
+    device = torch.device("cuda")
+    pixels = Pixels.of([0.5], [0.25], device)
+    plays: list[Any] = []
+
+    def watched(step: Step) -> StepFunction:
+        plays.append(as_fast_as_possible(step))
+        found: StepFunction = plays[-1]
+        return found
+
+    def trained() -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        model, method = network(device), built(name, device)
+        fit(model, task(method, images(device), pixels), lambda *_: [])
+        return weights(model), method.state()
+
+    monkeypatch.setattr(loop, "as_fast_as_possible", watched)
+    graphed = trained()
+    assert type(plays[0].play.__self__) is torch.cuda.CUDAGraph, caplog.text
+    monkeypatch.setattr(loop, "as_fast_as_possible", lambda step: step)
+    torch.testing.assert_close(graphed, trained(), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.gpu

@@ -30,6 +30,7 @@ TRAIN = 7  # the first seven samples; the others are tested
 SAMPLE_ID = np.array([14, 11, 12, 13, 10, 15, 16, 17, 18])
 GROUPS = {"kind": "groups"}
 ERRORS = {"kind": "errors", "reference": "early", "epoch": 2}
+CLASSES = {"kind": "predicted", "reference": "early", "epoch": 2}
 # By (seed, epoch): the reference's predictions for the training samples, in the order above.
 PREDICTED = {
     (0, 1): [0, 0, 0, 0, 0, 0, 0],
@@ -111,11 +112,15 @@ def weigh(samples: Path, plan: str, division: Path | None, repeats: Sequence[int
 
 
 def test_every_partition_says_what_it_needs() -> None:
-    assert plugins.names("partitions") == ["errors", "groups"]
+    assert plugins.names("partitions") == ["errors", "groups", "predicted"]
     for name in plugins.names("partitions"):
         plugin = plugins.load("partitions", name)
         assert plugin.NEEDS in ("samples", "dynamics")
-    assert plugins.defaults("partitions", "errors") == {"seed": 0} and plugins.defaults("partitions", "groups") == {}
+    assert {name: plugins.defaults("partitions", name) for name in plugins.names("partitions")} == {
+        "errors": {"seed": 0},
+        "groups": {},
+        "predicted": {"seed": 0},
+    }
 
 
 def test_groups_are_the_settings(samples: Path) -> None:
@@ -166,6 +171,16 @@ def test_errors_are_what_the_reference_misclassifies(samples: Path, dynamics: Pa
     assert metadata["counts"]["0"] == {"right": TRAIN - sum(expected), "wrong": sum(expected)}
 
 
+@pytest.mark.parametrize("options", [{}, {"epoch": 1}, {"seed": 1}, {"seed": 1, "epoch": 1}])
+def test_predicted_classes_are_the_references(samples: Path, dynamics: Path, options: dict[str, int]) -> None:
+    path = divide(samples, CLASSES | options, dynamics)
+    expected = PREDICTED[options.get("seed", 0), options.get("epoch", 2)]
+    assert parts_of(path, 0) == expected and parts_of(path, 1) == [1 - part for part in expected]
+    metadata = tables.read_metadata(path, schemas.PARTITION)
+    assert metadata["notes"]["parts"] == ["landbird", "waterbird"]
+    assert metadata["counts"]["0"] == {"landbird": TRAIN - sum(expected), "waterbird": sum(expected)}
+
+
 def test_errors_of_a_shared_reference_apply_to_every_repeat(samples: Path, tmp_path: Path) -> None:
     path = divide(samples, ERRORS, write_dynamics(tmp_path / "shared.parquet", [SHARED_REPEAT]))
     assert parts_of(path, 0) == parts_of(path, 1) == [0, 0, 1, 0, 0, 0, 1]
@@ -175,11 +190,12 @@ def test_errors_of_a_shared_reference_apply_to_every_repeat(samples: Path, tmp_p
     ("options", "missing"),
     [({"epoch": 3}, "repeat 0, epoch 3, reference seed 0"), ({"seed": 2}, "repeat 0, epoch 2, reference seed 2")],
 )
-def test_errors_that_were_not_recorded_are_refused(
-    samples: Path, dynamics: Path, options: dict[str, int], missing: str, assert_one_sentence: Callable[[str], None]
+@pytest.mark.parametrize("block", [ERRORS, CLASSES])
+def test_predictions_that_were_not_recorded_are_refused(
+    samples: Path, dynamics: Path, block: dict[str, Any], options: dict[str, int], missing: str, assert_one_sentence: Callable[[str], None]
 ) -> None:
     with pytest.raises(DataError, match=f"dynamics.parquet lacks dynamics of {missing} ") as error:
-        divide(samples, ERRORS | options, dynamics)
+        divide(samples, block | options, dynamics)
     assert_one_sentence(str(error.value))
 
 

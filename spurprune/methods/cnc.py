@@ -1,0 +1,232 @@
+"""Correct-n-Contrast, stage 2: features of one class are pulled together although a reference tells them apart (Zhang et al. 2022, Sec. 4).
+
+The partition holds what the reference, stage 1, predicts. A batch has rows in four roles, in this order: *anchors*, which the reference
+predicts rightly as their class y; *positives*, of class y but predicted as another; *negatives*, of another class but predicted as y; and
+as many negatives of the *other side*, where positives are anchors and anchors positives: samples of another class that the reference
+predicts rightly as what the first positive is predicted as. Without such positives, any sample of class y is one; without such negatives on
+either side, any sample of another class is. Of classes that are never predicted rightly, no sample is an anchor. Rows are drawn anew in
+every epoch, within a batch and role with replacement only where there are too few. The loss of a batch is
+
+    weight · (contrast of anchors + contrast of positives) + (1 - weight) · cross-entropy of all rows,
+
+where the contrast of anchor z is -(1/M) sum_m log(exp(s(z, z_m)/t) / sum_j exp(s(z, z_j)/t)), with cosine similarity s of features, the M
+positives z_m and all positives and negatives z_j.
+
+``contrast: first`` and ``classes: equal`` do as the public code: it contrasts only the first anchor and the first positive of a batch, each
+anchor being first once per epoch, and drops batches until all classes have equally many. Not offered are its frozen batch normalisation,
+its steps over 32 such batches at a time, and its default partition, clusters of features in place of predictions.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from spurprune.errors import TrainingError
+from spurprune.methods import erm
+from spurprune.training.method import Batch, Context
+from spurprune.training.visits import EXACT
+
+OPTIONS = {
+    "partition": {
+        "type": "string",
+        "pattern": "^[a-z][a-z0-9_]*$",
+        "default": "predicted",
+        "x-allowed": "a partition of the setting, or class",
+        "description": "the classes that a reference predicts",
+    },
+    "anchors": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 10_000,
+        "default": 16,
+        "x-allowed": "a whole number from 1 to 10,000",
+        "description": "anchors per batch",
+    },
+    "positives": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 10_000,
+        "default": 16,
+        "x-allowed": "a whole number from 1 to 10,000",
+        "description": "positives per batch",
+    },
+    "negatives": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 10_000,
+        "default": 16,
+        "x-allowed": "a whole number from 1 to 10,000",
+        "description": "negatives per batch, for either side",
+    },
+    "temperature": {
+        "type": "number",
+        "minimum": 0.001,
+        "maximum": 1000,
+        "default": 0.1,
+        "x-allowed": "a number from 0.001 to 1,000",
+        "description": "what similarities are divided by",
+    },
+    "weight": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1,
+        "default": 0.75,
+        "x-allowed": "a number from 0 to 1",
+        "description": "the weight of the contrastive loss; the cross-entropy has the rest",
+    },
+    "share": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "maximum": 1,
+        "default": 1.0,
+        "x-allowed": "a number above 0 and at most 1",
+        "description": "the share of every class's anchors that an epoch uses",
+    },
+    "contrast": {
+        "enum": ["all", "first"],
+        "default": "all",
+        "x-allowed": "all or first",
+        "description": "contrast all anchors of a batch, or the first alone, as the public code does",
+    },
+    "classes": {
+        "enum": ["all", "equal"],
+        "default": "all",
+        "x-allowed": "all or equal",
+        "description": "use the anchors of all classes alike, or make as many batches of each as of the class with the fewest",
+    },
+}
+
+
+@dataclass(frozen=True)
+class _Pools:
+    """Where the rows of a batch come from if its anchors are of one class; arrays of rows, int64.
+
+    ``second`` maps the first positive's predicted class to the negatives of the other side, ``others`` has all samples of other classes.
+    """
+
+    anchors: np.ndarray
+    positives: np.ndarray
+    negatives: np.ndarray
+    second: dict[int, np.ndarray]
+    others: np.ndarray
+
+
+class Method(erm.Method):
+    """ERM with composed batches, in which a row's position says its role, and a contrastive loss; it keeps no state."""
+
+    def __init__(self, context: Context) -> None:
+        """Find the candidates for each role.
+
+        Raise TrainingError if the plan draws its visits or leaves one class, the parts are not the classes, the reference is right about no
+        sample, or the recipe's batch size is not the number of rows of a batch.
+        """
+        super().__init__(context)
+        options = context.options
+        self.num_anchors, self.num_positives, self.num_negatives = (options[name] for name in ("anchors", "positives", "negatives"))
+        self.sizes = [self.num_anchors, self.num_positives, self.num_negatives, self.num_negatives]
+        self.leading: int = self.num_anchors if options["contrast"] == "all" else 1  # anchors of a batch that are contrasted
+        _check(context, sum(self.sizes))
+        self.pools = _pools(context)
+        used = {label: max(1, round(options["share"] * len(one.anchors))) for label, one in self.pools.items()}
+        if options["classes"] == "equal":
+            fewest = min(-(-count // self.leading) for count in used.values())
+            used = {label: min(count, fewest * self.leading) for label, count in used.items()}
+        self.used = used  # by class, how many anchors lead batches in an epoch
+
+    def batches(self, epoch: int, rng: np.random.Generator) -> Sequence[np.ndarray]:
+        """Return batches of the classes' anchors and what goes with them, in random order."""
+        batches = [self._batch(label, anchors, rng) for label in self.pools for anchors in self._anchors(label, rng)]
+        return [batches[i] for i in rng.permutation(len(batches))]
+
+    def num_batches(self, epoch: int) -> int:
+        """Return the number of batches, the same in every epoch."""
+        return sum(-(-count // self.leading) for count in self.used.values())
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the weighted sum of the contrastive losses of both sides and of the mean cross-entropy of all rows."""
+        options = self.context.options
+        with torch.autocast(batch.rows.device.type, enabled=False):  # products of bfloat16 numbers are too coarse for the temperature
+            unit = functional.normalize(batch.features.float(), dim=1)
+            anchors, positives, negatives, second = unit.split(self.sizes)
+            count = self.leading if options["contrast"] == "first" else None
+            contrast = _contrast(anchors[:count], positives, negatives, options["temperature"])
+            contrast = contrast + _contrast(positives[:count], anchors, second, options["temperature"])
+        return options["weight"] * contrast + (1 - options["weight"]) * super().loss(batch)
+
+    def _anchors(self, label: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+        """Yield the anchors of each batch of one class: those that this batch leads with, then others to make up the number."""
+        pool = rng.permutation(self.pools[label].anchors)
+        for start in range(0, self.used[label], self.leading):
+            stop = min(start + self.leading, self.used[label])
+            missing, others = self.num_anchors - (stop - start), len(pool) - (stop - start)
+            # Counted on from the leading ones and around, so that they are not among the others.
+            more = stop + rng.choice(others, missing, replace=False) if missing <= others else rng.choice(len(pool), missing)
+            yield pool[np.concatenate([np.arange(start, stop), more]) % len(pool)]
+
+    def _batch(self, label: int, anchors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        pools = self.pools[label]
+        positives = _draw(pools.positives, self.num_positives, rng)
+        negatives = _draw(pools.negatives, self.num_negatives, rng)
+        second = pools.second.get(int(self.context.part[positives[0]]), pools.others)
+        return np.concatenate([anchors, positives, negatives, _draw(second, self.num_negatives, rng)])
+
+
+def _contrast(anchors: Tensor, positives: Tensor, negatives: Tensor, temperature: float) -> Tensor:
+    """Return the mean supervised contrastive loss of the anchors [A, D], scalar; all rows have unit length."""
+    similarity = anchors @ torch.cat([positives, negatives]).T / temperature
+    return (similarity.logsumexp(dim=1, keepdim=True) - similarity[:, : len(positives)]).mean()
+
+
+def _draw(pool: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return ``count`` rows of a pool, with replacement only if it has too few."""
+    return rng.choice(pool, count, replace=count > len(pool))
+
+
+def _check(context: Context, rows: int) -> None:
+    options, kept = context.options, context.weight > 0
+    if context.visits != EXACT:
+        raise TrainingError(
+            "The method cnc composes its own batches, so it cannot draw a plan's visits; choose a plan whose weights are whole numbers."
+        )
+    if context.parts != context.classes:
+        raise TrainingError(
+            f"The parts of '{options['partition']}' are {', '.join(context.parts)}, but the method cnc needs the classes that a reference "
+            "predicts; name a partition of kind predicted in options.partition."
+        )
+    if len(np.unique(context.label[kept])) < 2:
+        raise TrainingError("The plan keeps samples of one class alone, but the method cnc contrasts classes; choose another plan.")
+    if not (kept & (context.part == context.label)).any():
+        raise TrainingError(
+            f"The reference behind '{options['partition']}' predicts no sample rightly that the plan keeps, so the method cnc has no "
+            "anchors; choose a later epoch or another reference."
+        )
+    if context.training["batch_size"] != rows:
+        raise TrainingError(
+            f"training.batch_size is {context.training['batch_size']}, but a batch of the method cnc has anchors + positives + "
+            f"2 · negatives = {rows} rows; set it to {rows} in the method's training."
+        )
+
+
+def _pools(context: Context) -> dict[int, _Pools]:
+    """Return the candidates for each role by the anchors' class, for all classes with anchors; a sample of weight k is there k times."""
+    rows = np.repeat(np.arange(len(context.weight)), context.weight.astype(np.int64))
+    label, predicted = context.label[rows], context.part[rows]
+    right = predicted == label
+    correct = {int(one): rows[right & (label == one)] for one in np.unique(label[right])}
+    pools = {}
+    for one, anchors in correct.items():
+        same = label == one
+        others = rows[~same]
+        positives, negatives = rows[same & ~right], rows[~same & (predicted == one)]
+        pools[one] = _Pools(
+            anchors=anchors,
+            positives=positives if len(positives) else rows[same],
+            negatives=negatives if len(negatives) else others,
+            second={other: found for other, found in correct.items() if other != one},
+            others=others,
+        )
+    return pools
