@@ -31,8 +31,8 @@ def complete(entry: Mapping[str, Any]) -> dict[str, Any]:
 def expanded(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return complete entries, one for every rule that an entry's ``by`` lists: the first keeps its name, others end in "_by_RULE".
 
-    ``candidates_of`` names the entry whose tuning runs an entry compares: the first one's, unless the rule also chooses the epoch, which
-    makes the runs differ. Raises ConfigError if a name is taken.
+    ``base`` is the name of the entry as given. ``candidates_of`` names the entry whose tuning runs an entry compares: the first rule's,
+    unless the rule also chooses the epoch, which makes the runs differ. Raises ConfigError if a name is taken.
     """
     found: dict[str, dict[str, Any]] = {}
     for name, given in entries.items():
@@ -42,7 +42,7 @@ def expanded(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, An
             own = name if rule == rules[0] else f"{name}_by_{rule}"
             if own in found or (own != name and own in entries):
                 raise ConfigError(f"methods.{own} has the name of methods.{name} by its rule {rule}; rename one.")
-            found[own] = {**entry, "by": rule, "candidates_of": name if entry["epoch"] == LAST else own}
+            found[own] = {**entry, "by": rule, "base": name, "candidates_of": name if entry["epoch"] == LAST else own}
     return found
 
 
@@ -53,6 +53,11 @@ def deciding(entry: Mapping[str, Any]) -> dict[str, Any]:
     """
     chosen_by = entry["by"] if entry["epoch"] == BEST else LAST
     return {key: entry[key] for key in ("kind", "from", "options", "training")} | {"epoch": chosen_by}
+
+
+def budget(entry: Mapping[str, Any]) -> int:
+    """Return among how many configurations a method chooses, 1 for one that chooses nothing."""
+    return max(1, len(candidates(entry)))
 
 
 def candidates(entry: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

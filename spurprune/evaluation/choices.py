@@ -1,7 +1,7 @@
 """The choice of a method's candidate, as the runs that use it read it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,12 @@ def read_selection(path: Path, run: Provenance) -> Mapping[str, Any]:
             "delete it and rerun."
         )
     return choice.coordinates
+
+
+def read_choices(paths: Iterable[Path]) -> dict[tuple[str, str], Choice]:
+    """Return several choices by setting and method; raises DataError if one is missing or damaged."""
+    choices = [_read(path)[0] for path in paths]
+    return {(one.setting, one.method): one for one in choices}
 
 
 def origins_of(inputs: Mapping[str, Path]) -> list[Origin]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spurprune.errors import DataError
+from spurprune.evaluation.choices import Choice
 from spurprune.evaluation.series import UNKNOWN, difference_of, mean_of
 from spurprune.evaluation.statistics import Estimate
 
@@ -45,7 +46,7 @@ class Entrant:
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """A method's results in one setting under one rule of choice, as shares in [0, 1].
+    """A method's results in one setting under one rule of choice, as shares in [0, 1]; ``base`` is what the configuration calls the method.
 
     ``chosen`` names the candidate, ``validation`` is its mean of the rule's metric in the tuning repeats; ``regret`` is the mean test
     worst-group accuracy, in the tuning repeats, that the rule gave up against the candidate that hindsight would choose. ``from_baseline``
@@ -56,6 +57,7 @@ class ComparisonRow:
 
     setting: str
     by: str
+    base: str
     method: str
     plan: str
     chosen: str | None
@@ -80,14 +82,14 @@ class ComparisonRow:
 class Results:
     """What was measured in one setting.
 
-    ``metrics`` are those of reported runs, ``tuning`` those of tuning runs by (method entry, candidate); ``choices`` holds the chosen
-    candidate by method entry.
+    ``metrics`` are those of reported runs, ``tuning`` those of tuning runs by setting, method entry and candidate; ``choices`` are by
+    setting and method.
     """
 
     setting: str
     metrics: "Metrics"
-    tuning: "Mapping[tuple[str, str], Metrics]"
-    choices: Mapping[str, str]
+    tuning: "Mapping[tuple[str, str, str], Metrics]"
+    choices: Mapping[tuple[str, str], Choice]
 
     def of(self, one: Entrant, metric: str, split: str = "test") -> "pd.Series":
         """Return a metric of an entrant's reported run, by repeat."""
@@ -95,10 +97,15 @@ class Results:
 
     def of_candidate(self, one: Entrant, name: str, metric: str, split: str) -> "pd.Series":
         """Return a metric of one of an entrant's tuning runs, by repeat; raises DataError if there is no such run."""
-        if (one.candidates_of, name) not in self.tuning:
+        key = (self.setting, one.candidates_of, name)
+        if key not in self.tuning:
             raise DataError(f"There are no metrics of the candidate '{name}' of '{one.method}'; rerun the workflow to make them.")
-        found = self.tuning[one.candidates_of, name]
-        return found.values(metric, setting=self.setting, method=one.candidates_of, plan=one.candidates[name], split=split)
+        return self.tuning[key].values(metric, setting=self.setting, method=one.candidates_of, plan=one.candidates[name], split=split)
+
+    def chosen(self, one: Entrant) -> str | None:
+        """Return the candidate that an entrant's reported run uses, None if there was nothing to choose."""
+        choice = self.choices.get((self.setting, one.method))
+        return None if choice is None else choice.chosen
 
     def steps(self, one: Entrant) -> float:
         """Return the training steps of an entrant's reported run, 0 for one that trains no network."""
@@ -112,19 +119,20 @@ def compare(results: Results, entrants: Sequence[Entrant], *, baseline: str, pru
     number that the baseline's recipe has. Raises DataError if runs are missing.
     """
     rows: list[ComparisonRow] = []
+    measure = next((one for one in entrants if one.method == baseline), None)
+    epoch_steps = math.nan if measure is None else results.steps(measure) / epochs
     for rule in dict.fromkeys(one.by for one in entrants):
         of_rule = [one for one in entrants if one.by == rule]
         worst = {one.method: results.of(one, WORST) for one in of_rule}
         named = {one.base: one for one in of_rule}
         ranks = ranks_of(worst)
-        epoch_steps = results.steps(named[baseline]) / epochs if baseline in named else math.nan
         found = []
         for one in of_rule:
             if not len(results.of(one, ACCURACY)):
                 raise DataError(
                     f"There are no metrics of '{results.setting}' by '{one.method}' on '{one.plan}'; rerun the workflow to make them."
                 )
-            chosen = results.choices.get(one.method)
+            chosen = results.chosen(one)
             hindsight = {name: mean_of(results.of_candidate(one, name, WORST, "test")).mean for name in one.candidates}
             validated = None if chosen is None else mean_of(results.of_candidate(one, chosen, one.by, "validation")).mean
             source = next((other for other in of_rule if one.source in (other.method, other.base)), None)
@@ -134,6 +142,7 @@ def compare(results: Results, entrants: Sequence[Entrant], *, baseline: str, pru
                 ComparisonRow(
                     setting=results.setting,
                     by=one.by,
+                    base=one.base,
                     method=one.method,
                     plan=one.plan,
                     chosen=chosen,

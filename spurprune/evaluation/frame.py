@@ -131,6 +131,15 @@ def read_metrics(paths: Sequence[Path]) -> Metrics:
     return Metrics.of(table, ungrouped)
 
 
+def read_tuning(paths: Sequence[Path]) -> dict[tuple[str, str, str], Metrics]:
+    """Read the metrics of tuning runs, joined over blocks, by setting, method entry and candidate; raises DataError as ``read_metrics``."""
+    found: dict[tuple[str, str, str], list[Path]] = {}
+    for path in paths:
+        place = tables.origin_of(path, schemas.METRICS, {}).provenance.place
+        found.setdefault((place["setting"], place["method"], place["candidate"]), []).append(path)
+    return {key: read_metrics(of_candidate) for key, of_candidate in found.items()}
+
+
 def read_histories(paths: Sequence[Path]) -> Mapping[tuple[str, str], History]:
     """Read histories of runs without pruning, joining the blocks of a setting and method; raises DataError if one is missing or damaged."""
     found: dict[tuple[str, str], list[pa.Table]] = {}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from spurprune.data.inputs import Manifest, Rows
     from spurprune.data.samples import Samples
+    from spurprune.evaluation.choices import Choice
     from spurprune.evaluation.frame import History, Metrics
 
 OTHERS = "others"  # the target that stands for all classes except the source
@@ -124,7 +125,8 @@ class Material:
     """Everything that a figure can be drawn from; what its kind does not read is empty.
 
     ``history`` holds the histories of runs without pruning, by setting and method; ``samples`` and ``rankings`` are by setting and repeat;
-    ``manifests`` and the memory-mapped ``images`` (the datasets' inputs) are by dataset folder.
+    ``manifests`` and the memory-mapped ``images`` (the datasets' inputs) are by dataset folder. ``tuning`` holds the metrics of tuning runs
+    by setting, method entry and candidate; ``choices`` are by setting and method.
     """
 
     metrics: "Metrics" = field(default_factory=_no_metrics)
@@ -133,6 +135,8 @@ class Material:
     rankings: Mapping[str, Mapping[int, Ranking]] = field(default_factory=dict)
     manifests: "Mapping[str, Manifest]" = field(default_factory=dict)
     images: "Mapping[str, Rows]" = field(default_factory=dict)
+    tuning: "Mapping[tuple[str, str, str], Metrics]" = field(default_factory=dict)
+    choices: "Mapping[tuple[str, str], Choice]" = field(default_factory=dict)
 
     def unpruned(self, metric: str, setting: str, method: str) -> "pd.Series":
         """Return a metric of a setting's run without pruning, by repeat."""

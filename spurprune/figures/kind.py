@@ -16,7 +16,7 @@ Study = Mapping[str, Any]
 Schema = Mapping[str, Any]  # a JSON schema
 
 NO_PRUNING = "none"
-FILES = ("metrics", "history", "samples", "difficulty", "manifests", "images")  # what a kind can read
+FILES = ("metrics", "history", "samples", "difficulty", "manifests", "images", "tuning", "choices")  # what a kind can read
 SETTING_OPTIONS = ("settings", "learned", "baseline", "setting")  # the options that name settings, apart from ``family``
 
 TEXT: Schema = {"type": "string"}
@@ -109,6 +109,11 @@ def nothing_published(item: Item) -> dict[str, Any]:
     return {}
 
 
+def nothing_described(item: Item, study: Study, config: Configuration) -> dict[str, Any]:
+    """Return nothing of the configuration."""
+    return {}
+
+
 def always_fine(key: str, item: Item, study: Study, config: Configuration) -> None:
     """Accept the item."""
 
@@ -126,10 +131,10 @@ class Kind:
     grid must vary exactly one; what else it varies is drawn as ``several_lines``, or else must not vary.
 
     The functions say, for one item of the configuration, which of its family's ``members`` it shows, which ``plans`` it compares within
-    each setting, for which ``scores`` and ``blocks`` it shows difficulty itself, which settings' histories it reads (``watched``) and which
-    published values it shows (``published``); ``check`` raises ConfigError for mistakes that no schema can find. By default, an item runs
-    every setting with every method on every plan; ``runs_of`` replaces that. A kind that ``shows_all_runs`` makes none and shows those of
-    the study's other items.
+    each setting, for which ``scores`` and ``blocks`` it shows difficulty itself, which settings' histories it reads (``watched``), which
+    published values it shows (``published``) and what else it is to know of the configuration (``described``); ``check`` raises
+    ConfigError for mistakes that no schema can find. By default, an item runs every setting with every method on every plan; ``runs_of``
+    replaces that. A kind that ``shows_all_runs`` makes none and shows those of the study's other items.
     """
 
     description: str
@@ -146,7 +151,8 @@ class Kind:
     watched: Callable[[Item, Sequence[str]], list[str]] = every_setting
     published: Callable[[Item], dict[str, Any]] = nothing_published
     check: Callable[[str, Item, Study, Configuration], None] = always_fine
-    runs_of: Callable[[Item, Study], Runs] | None = None
+    runs_of: Callable[[Item, Study, Configuration], Runs] | None = None
+    described: Callable[[Item, Study, Configuration], dict[str, Any]] = nothing_described
     shows_all_runs: bool = False
 
     @property
@@ -171,7 +177,7 @@ class Kind:
         if self.shows_all_runs:
             return []
         if self.runs_of is not None:
-            return self.runs_of(item, study)
+            return self.runs_of(item, study, config)
         return [
             (setting, method, plan, block)
             for setting in self.settings(item, config)

@@ -184,9 +184,13 @@ def barred_line(axes: Axes, x: Sequence[float], shares: Sequence[Estimate], look
 def point(axes: Axes, x: float, share: Estimate, look: Look) -> None:
     """Draw one mean share in per cent with its 95% interval as a bar, if it was measured."""
     if share.n:
-        mean = 100 * share.mean
-        ends = None if math.isnan(share.high) else [[mean - within(share.low)], [within(share.high) - mean]]
-        axes.errorbar(x, mean, ends, color=look.colour, marker=look.marker, elinewidth=1, capsize=2)
+        axes.errorbar(x, 100 * share.mean, whiskers(share), color=look.colour, marker=look.marker, elinewidth=1, capsize=2)
+
+
+def whiskers(share: Estimate) -> list[list[float]] | None:
+    """Return the lengths in per cent of the two halves of a share's interval, cut at 0 and 100, as ``errorbar`` takes them."""
+    mean = 100 * share.mean
+    return None if math.isnan(share.high) else [[mean - within(share.low)], [within(share.high) - mean]]
 
 
 def within(share: float) -> float:

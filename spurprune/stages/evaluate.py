@@ -66,7 +66,7 @@ def run(
     probe = Probe.of(setting["probe"], info)
     predicted = tables.read(predictions, schemas.PREDICTIONS)
     described = tables.read_metadata(plan, schemas.PLAN)
-    counts = described["counts"]
+    counts, steps = described["counts"], tables.read_metadata(predictions, schemas.PREDICTIONS)["counts"].get("steps", {})
     rows: list[Row] = []
     missing: list[Missing] = []
     ungrouped: list[Ungrouped] = []
@@ -74,7 +74,7 @@ def run(
         one = of_samples.by_repeat[repeat]
         mine = rows_of(predicted, repeat)
         _require_complete(mine, one, setting["featured_classes"], probe, str(predictions))
-        rows.extend({"repeat": repeat, **row} for row in _plan_rows(counts[str(repeat)]))
+        rows.extend({"repeat": repeat, **row} for row in _plan_rows(counts[str(repeat)], steps.get(str(repeat))))
         for split in PREDICTED:
             part = mine.filter(pc.equal(mine.column("split").cast(pa.string()), split))
             if len(part):
@@ -114,10 +114,11 @@ def _require_complete(mine: pa.Table, samples: Samples, featured_classes: str | 
         raise DataError(f"{where} holds predictions of repeat {samples.repeat} that were not asked for; delete the file and rerun.")
 
 
-def _plan_rows(counts: dict[str, Any]) -> list[Row]:
-    """Return what the plan did to the training split: counts, None where unknown, and the share that was pruned."""
+def _plan_rows(counts: dict[str, Any], steps: int | None) -> list[Row]:
+    """Return what the plan did to the training split: counts, None where unknown, the share pruned; and the training steps, if any."""
     rows = [{"split": "train", "metric": f"{name}_samples", "n": counts["train"], "value": counts[name]} for name in counts]
-    return [*rows, {"split": "train", "metric": "pruned_share", "n": counts["train"], "value": counts["pruned"] / counts["train"]}]
+    rows.append({"split": "train", "metric": "pruned_share", "n": counts["train"], "value": counts["pruned"] / counts["train"]})
+    return rows if steps is None else [*rows, {"split": "train", "metric": "training_steps", "n": counts["train"], "value": steps}]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from spurprune.dag import plugins
 from spurprune.data import samples
 from spurprune.data.inputs import open_inputs, origin_of, read_manifest
 from spurprune.data.samples import Samples
-from spurprune.evaluation.frame import read_histories, read_metrics
+from spurprune.evaluation.choices import read_choices
+from spurprune.evaluation.frame import read_histories, read_metrics, read_tuning
 from spurprune.figures import style
 from spurprune.figures.base import Material, Ranking, Spec
 from spurprune.figures.words import remarks
@@ -25,13 +26,19 @@ from spurprune.storage.tidy import to_csv
 Paths = Mapping[str, Sequence[Path]]
 
 
-READ = {"metrics": schemas.METRICS, "history": schemas.HISTORY, "samples": schemas.SAMPLES, "difficulty": schemas.DIFFICULTY}
+READ = {
+    "metrics": schemas.METRICS,
+    "tuning": schemas.METRICS,
+    "history": schemas.HISTORY,
+    "samples": schemas.SAMPLES,
+    "difficulty": schemas.DIFFICULTY,
+}
 
 
 def run(*, inputs: Paths, spec: Mapping[str, Any], outputs: Mapping[str, Path], provenance: Provenance) -> None:
     """Draw one figure.
 
-    ``inputs`` maps what the figure's kind reads (metrics, history, samples, difficulty, manifests, images) to files; ``spec`` describes
+    ``inputs`` maps what the figure's kind reads (see ``figures.kind.FILES``) to files; ``spec`` describes
     the figure in plain values (see ``Spec``); ``outputs`` names the paths pdf, png, csv and findings. Raises DataError if an input is
     missing, damaged or not where it belongs, or if the inputs do not belong together (see ``require_compatible``).
     """
@@ -58,6 +65,8 @@ def read_material(inputs: Paths) -> Material:
         samples=_samples(inputs.get("samples", ())),
         rankings=_rankings(inputs.get("difficulty", ())),
         manifests=manifests,
+        tuning=read_tuning(inputs.get("tuning", ())),
+        choices=read_choices(inputs.get("choices", ())),
         images={path.parent.name: open_inputs(path, manifests[path.parent.name]) for path in inputs.get("images", ())},
     )
 

@@ -67,14 +67,14 @@ def run(
     predicted: list[pa.Table] = []
     recorded: list[Record] = []
     weights: dict[str, torch.Tensor] = {}
-    best: dict[int, BestEpoch | None] = {}
+    prepared: dict[int, _Prepared] = {}
     where = {repeat: f"{provenance.setting}, repeat {repeat}" for repeat in repeats}
     progress = Progress(len(repeats) * setting["training"]["epochs"], f"{len(repeats)} training runs of {provenance.setting}", "epoch")
 
     def start(repeat: int) -> Started:
         with naming_out_of_memory(where[repeat], bench.device):
-            started, best[repeat] = _start(bench, bench.samples[repeat], plan, parts, method, progress, checkpoints, where[repeat])
-            return started
+            prepared[repeat] = _prepare(bench, bench.samples[repeat], plan, parts, method, progress, checkpoints, where[repeat])
+            return prepared[repeat].started
 
     for repeat, model, records in bench.train(repeats, start, repeats_at_once):
         progress.end(where[repeat], setting["training"]["epochs"])
@@ -83,8 +83,12 @@ def run(
             predicted.extend(predict(bench, model, bench.samples[repeat]))
         if "models" in outputs:
             weights |= kept.weights(repeat, model)
-    counts = {"repeats": len(repeats), "visits": round(float(to_numpy(plan.weights.column("weight")).sum()) / len(repeats))}
-    chosen = {str(repeat): one.epoch for repeat, one in best.items() if one is not None}
+    counts = {
+        "repeats": len(repeats),
+        "visits": round(float(to_numpy(plan.weights.column("weight")).sum()) / len(repeats)),
+        "steps": {str(repeat): one.steps for repeat, one in prepared.items()},
+    }
+    chosen = {str(repeat): one.best.epoch for repeat, one in prepared.items() if one.best is not None}
     notes = {"method": method, **bench.notes(), **({"epochs": chosen} if chosen else {})}
     provenance = replace(provenance, counts=counts, notes=notes)
     tables.write(outputs["predictions"], pa.concat_tables(predicted), schemas.PREDICTIONS, provenance)
@@ -121,7 +125,16 @@ def _parts(inputs: Mapping[str, Path], method: Mapping[str, Any], bench: Workben
     return Parts(bench.manifest.classes) if "partition" in method["options"] else None
 
 
-def _start(
+@dataclass(frozen=True)
+class _Prepared:
+    """A training run before its first step, the number of its steps, and the epoch that it will report if that is chosen."""
+
+    started: Started
+    steps: int
+    best: BestEpoch | None
+
+
+def _prepare(
     bench: Workbench,
     samples: Samples,
     plan: _Plan,
@@ -130,7 +143,7 @@ def _start(
     progress: Progress,
     checkpoints: JobCheckpoints,
     where: str,
-) -> tuple[Started, BestEpoch | None]:
+) -> _Prepared:
     train = samples.rows("train")
     weight = plan.weight(samples.repeat, samples.sample_id[train])
     stream = Stream((samples.repeat,))
@@ -149,7 +162,8 @@ def _start(
 
     model = initialise(bench.build_network(), stream, bench.device)
     training = Training(data, bench.preparation, learner, bench.recipe(), stream, where)
-    return (model, fit_stepwise(model, training, observe_epoch, checkpoints, watch.best)), watch.best
+    steps = sum(learner.num_batches(epoch) for epoch in range(1, training.recipe.epochs + 1))
+    return _Prepared((model, fit_stepwise(model, training, observe_epoch, checkpoints, watch.best)), steps, watch.best)
 
 
 def _history_table(recorded: Sequence[Record]) -> pa.Table:

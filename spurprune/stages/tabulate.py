@@ -5,25 +5,32 @@ from pathlib import Path
 from typing import Any
 
 from spurprune.dag import plugins
-from spurprune.evaluation.frame import read_metrics
+from spurprune.evaluation.choices import read_choices
+from spurprune.evaluation.frame import read_metrics, read_tuning
 from spurprune.storage import schemas, tables
 from spurprune.storage.files import write_text
 from spurprune.storage.provenance import Provenance, require_compatible
 from spurprune.storage.tidy import to_csv
 from spurprune.tables.report import Scored, Sources, to_markdown
 
-READ = {"metrics": schemas.METRICS, "difficulty": schemas.DIFFICULTY}
+READ = {"metrics": schemas.METRICS, "difficulty": schemas.DIFFICULTY, "tuning": schemas.METRICS}
 
 
 def run(*, inputs: Mapping[str, Sequence[Path]], table: Mapping[str, Any], outputs: Mapping[str, Path], provenance: Provenance) -> None:
     """Write a table; ``table`` holds its ``kind``, its ``title``, and the options of the kind.
 
-    ``inputs`` maps what the kind reads (metrics, difficulty) to files, in any order; ``outputs`` names the paths csv and markdown. Raises
-    DataError if an input is missing, damaged or not where it belongs, or if the inputs do not belong together (see ``require_compatible``).
+    ``inputs`` maps what the kind reads (metrics, difficulty, tuning, choices) to files, in any order; ``outputs`` names the paths csv and
+    markdown. Raises DataError if an input is missing, damaged or not where it belongs, or if the inputs do not belong together (see
+    ``require_compatible``).
     """
     origins = [tables.origin_of(path, schema, {}) for name, schema in READ.items() for path in inputs.get(name, ())]
     require_compatible(provenance, *origins)
-    sources = Sources(read_metrics(inputs.get("metrics", ())), [_scored(path) for path in inputs.get("difficulty", ())])
+    sources = Sources(
+        read_metrics(inputs.get("metrics", ())),
+        [_scored(path) for path in inputs.get("difficulty", ())],
+        read_tuning(inputs.get("tuning", ())),
+        read_choices(inputs.get("choices", ())),
+    )
     report = plugins.load("tables", table["kind"]).report(sources, table)
     write_text(outputs["csv"], to_csv(report.rows))
     write_text(outputs["markdown"], to_markdown(table["title"], report))

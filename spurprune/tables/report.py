@@ -3,9 +3,10 @@
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from spurprune.evaluation.choices import Choice
 from spurprune.evaluation.statistics import Estimate, cut
 from spurprune.storage.escaping import markdown
 
@@ -37,10 +38,15 @@ class Scored:
 
 @dataclass(frozen=True)
 class Sources:
-    """Everything that a report can be made from; what its kind does not read is empty."""
+    """Everything that a report can be made from; what its kind does not read is empty.
+
+    ``tuning`` holds the metrics of tuning runs by setting, method entry and candidate, ``choices`` the choices by setting and method.
+    """
 
     metrics: "Metrics"
     difficulty: Sequence[Scored] = ()
+    tuning: "Mapping[tuple[str, str, str], Metrics]" = field(default_factory=dict)
+    choices: Mapping[tuple[str, str], Choice] = field(default_factory=dict)
 
 
 class Bold(str):

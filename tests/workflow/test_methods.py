@@ -1,7 +1,8 @@
 """Methods side by side: tuned, refined, overridden; plans by partitions. What is made, and what each change makes stale.
 
 One setting on the digits. The study "methods" compares five methods without pruning, two of them in a figure on a pruned plan, too; its
-three runs by training share everything before them. The study "plans" compares four plans, no pruning among them.
+three runs by training share everything before them. The study "plans" compares four plans, no pruning among them. The study "comparison"
+has a method that chooses its plan by two rules, and one that chooses its epoch, on a partition.
 """
 
 import csv
@@ -26,24 +27,28 @@ PLANS = ("upweight-errors-3", "balance_subsample-class", "balance_reweight-class
 CARRIERS = "carriers-el2n-hardest-0.50"
 END = {"tabulate_summary": 1, "collect_metrics": 1, "all": 1}  # after a change of any run of one study
 FIGURE = {"plot_carrier_pruning": 1}
+COMPARISON = {"plot_methods_compared": 1, "tabulate_comparison": 1, "collect_metrics": 1, "all": 1}  # after a change of its runs
 EVERYTHING = {
     "prepare_inputs": 1,
     "prepare_splits": 2,  # the reported block and the tuning block
-    "train_reference": 1,
+    "train_reference": 2,
     "score_difficulty": 1,
-    "partition": 1,
-    "prune_metadata": 6,  # five plans, and no pruning in the tuning block
-    "retrain_candidate": 4,
+    "partition": 2,
+    "prune_metadata": 8,  # five plans, and in the tuning block no pruning and the two to choose among
+    "take_plan": 2,  # a choice by each rule
+    "retrain_candidate": 8,
     "refine_candidate": 2,
-    "evaluate_candidate": 6,
-    "select_candidate": 2,
-    "retrain": 7,  # erm on four plans, slow on two, tuned on one
+    "evaluate_candidate": 10,
+    "select_candidate": 5,
+    "retrain": 10,  # erm on four plans, slow on two, tuned, choosing by two rules, dro
     "retrain_keeping_models": 2,  # erm without pruning, in the reported block and, for the candidates of tuned_layer, in the tuning block
     "embed": 2,
     "refine": 2,
-    "evaluate": 10,
+    "evaluate": 13,
     "plot_carrier_pruning": 1,
+    "plot_methods_compared": 1,
     "tabulate_summary": 2,
+    "tabulate_comparison": 1,
     "collect_metrics": 1,
     "all": 1,
 }
@@ -247,3 +252,52 @@ def test_an_edit_of_partitions_reruns_them_and_their_plans_only(project: Project
 def test_an_edit_of_a_balancing_strategy_reaches_its_own_plan(project: Project) -> None:
     project.append("spurprune/pruning/strategies/balance_reweight.py", "\nUNUSED = 1\n")
     assert project.plan() == {"prune_metadata": 1, "retrain": 1, "evaluate": 1} | END
+
+
+# A comparison under equal budgets
+
+
+def compared(project: Project) -> dict[str, dict[str, str]]:
+    with open(project.path / "results/tables/comparison/methods.csv", newline="") as stream:
+        return {row["method"]: row for row in csv.DictReader(stream)}
+
+
+def test_a_comparison_shows_every_rule_with_its_choice(on_methods: Project) -> None:
+    rows = compared(on_methods)
+    assert set(rows) == {"choosing", "choosing_by_worst_class_accuracy", "dro"}
+    for name, row in rows.items():
+        assert row["chosen"] == selection(on_methods, name)["chosen"] and row["budget"] == "2" and row["labels_train"] == "False"
+    assert (on_methods.path / "results/figures/comparison/methods.csv").read_bytes() == (
+        on_methods.path / "results/tables/comparison/methods.csv"
+    ).read_bytes()
+
+
+def test_the_plan_that_was_chosen_is_the_one_trained_on(on_methods: Project) -> None:
+    for name in ("choosing", "choosing_by_worst_class_accuracy"):
+        chosen = selection(on_methods, name)["coordinates"]["plan"]
+        taken, named = (on_methods.path / SETTING / f"plans/{plan}/000-001.parquet" for plan in (f"tuned-{name}", chosen))
+        assert tables.read(taken, schemas.PLAN).equals(tables.read(named, schemas.PLAN)) and notes(taken) == notes(named)
+        assert np.array_equal(logits(on_methods, name, f"tuned-{name}"), logits(on_methods, "erm", chosen))
+
+
+def test_a_reported_epoch_is_the_first_best_on_validation(on_methods: Project) -> None:
+    folder = on_methods.path / SETTING / "runs/dro/none/000-001"
+    rows = tables.read(folder / "history.parquet", schemas.HISTORY).to_pylist()
+    for repeat, epoch in notes(folder / "predictions.parquet")["epochs"].items():
+        correct = Counter[int]()
+        for row in rows:
+            if row["repeat"] == int(repeat) and (row["split"], row["view"]) == ("validation", "natural"):
+                correct[row["epoch"]] += row["n_correct"]
+        assert epoch == max(correct, key=lambda one: (correct[one], -one))
+
+
+def test_another_rule_trains_no_candidate_again(project: Project) -> None:
+    project.configure(METHODS, "methods/choosing/by", ["accuracy", "worst_class_accuracy", "worst_group_accuracy"])
+    more = {"select_candidate": 1, "take_plan": 1, "retrain": 1, "evaluate": 1}
+    assert project.plan() == more | COMPARISON
+
+
+def test_an_edit_of_a_method_reaches_its_own_runs(project: Project) -> None:
+    project.append("spurprune/methods/group_dro.py", "\nUNUSED = 1\n")
+    tuned = {"retrain_candidate": 2, "evaluate_candidate": 2, "select_candidate": 1}
+    assert project.plan() == tuned | {"retrain": 1, "evaluate": 1} | COMPARISON

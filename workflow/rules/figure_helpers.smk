@@ -34,6 +34,18 @@ def item_files(section):
         kind, item, study = requested(wildcards)
         return [f"results/{studies.Difficulty(*one).path}" for one in kind.difficulties(item, study, CONFIG)]
 
+    def selections(wildcards):
+        _, item, study = requested(wildcards)
+        found = [files.selection_of(run, CONFIG.methods) for run in studies.runs_of(item, study, CONFIG)]
+        return dict.fromkeys(one for one in found if one)
+
+    def tuning(wildcards):
+        runs = [run for one in selections(wildcards) for run in files.tuning_runs(one, CONFIG.methods)]
+        return metrics_of(dict.fromkeys(runs))
+
+    def choices(wildcards):
+        return [f"results/{one.choice_path}" for one in selections(wildcards)]
+
     def of_datasets(name):
         def paths(wildcards):
             kind, item, _ = requested(wildcards)
@@ -49,6 +61,8 @@ def item_files(section):
         "difficulty": difficulty,
         "manifests": of_datasets("manifest.json"),
         "images": of_datasets("inputs.npy"),
+        "tuning": tuning,
+        "choices": choices,
     }
 
 
@@ -93,7 +107,7 @@ def figure_spec(wildcards):
     kind = kinds.kind_of(figure)
     spec = {
         "title": f"{study['title']}, {wildcards.figure}",
-        "options": figure | kind.published(figure),
+        "options": figure | kind.published(figure) | kind.described(figure, study, CONFIG),
         "family": kind.family(figure, CONFIG),
         "settings": [(name, described(name)) for name in kind.settings(figure, CONFIG)],
         "methods": kind.methods(figure, study),

@@ -2,10 +2,12 @@
 
 
 def table_of(wildcards):
-    """The block of the wildcards' table in canonical order, with its study's title and published values, without HTML."""
+    """The block of the wildcards' table in canonical order, with its study's title and what its kind adds, without HTML."""
     study = study_of(wildcards)
     table = study["tables"][wildcards.table]
-    return escaping.inert(canonical({**table, "title": study["title"], **kinds.kind_of(table).published(table)}))
+    kind = kinds.kind_of(table)
+    added = kind.published(table) | kind.described(table, study, CONFIG)
+    return escaping.inert(canonical({**table, "title": study["title"], **added}))
 
 
 def table_outputs(kind):

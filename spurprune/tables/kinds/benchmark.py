@@ -85,7 +85,7 @@ def rivals_of(asked: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     return {key: (rival["method"], rival.get("plan", NO_PRUNING)) for key, rival in asked.get("rivals", {}).items()}
 
 
-def runs_of(item: Item, study: Study) -> Runs:
+def runs_of(item: Item, study: Study, config: Configuration) -> Runs:
     """Return the runs of ERM without pruning and on every plan, and those of rivals."""
     return [
         (asked["setting"], method, plan, block)

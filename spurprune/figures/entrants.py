@@ -1,0 +1,160 @@
+"""Methods that are compared under equal budgets: the options, runs and checks of the table and the figure that show them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from spurprune.config import methods
+from spurprune.config.known import require_known
+from spurprune.dag import files, labels
+from spurprune.errors import ConfigError
+from spurprune.evaluation.choices import Choice
+from spurprune.evaluation.comparison import ComparisonRow, Entrant, Results, compare
+from spurprune.evaluation.published import BENCHMARKS, published, share
+from spurprune.figures.kind import METHODS, NAMES, TEXT, Configuration, Item, Runs, Schema, Study
+from spurprune.pruning import plan as plans
+
+if TYPE_CHECKING:
+    from spurprune.evaluation.frame import Metrics
+
+REQUIRED: dict[str, Schema] = {
+    "settings": NAMES,
+    "budget": {"type": "integer", "minimum": 1, "maximum": 1000, "x-allowed": "a whole number from 1 to 1,000"},
+}
+OPTIONAL: dict[str, Schema] = {
+    **METHODS,
+    "reference": TEXT,
+    "pruning": TEXT,
+    "table_1": {
+        "type": "object",
+        "additionalProperties": TEXT,
+        "x-allowed": "a mapping from methods to rows of the paper's Table 1, such as {jtt: jtt}",
+    },
+}
+READS = ("metrics", "tuning", "choices")
+BASELINE = "erm"
+
+
+def named(item: Item, study: Study) -> list[str]:
+    """Return the entries that are compared, as the configuration names them."""
+    return list(item.get("methods", study["methods"]))
+
+
+def every_rule(item: Item, study: Study, config: Configuration) -> list[str]:
+    """Return the methods that are compared, one for every rule of choice of an entry."""
+    return [name for base in named(item, study) for name, entry in config.methods.items() if entry["base"] == base]
+
+
+def baseline(item: Item) -> str:
+    """Return the entry to which differences and costs are taken."""
+    return str(item.get("reference", BASELINE))
+
+
+def runs_of(item: Item, study: Study, config: Configuration) -> Runs:
+    """Return the runs of every method on its own plan."""
+    return [
+        (setting, name, methods.plan_of(name, config.methods[name]), block)
+        for setting in item["settings"]
+        for name in every_rule(item, study, config)
+        for block in study["blocks"]
+    ]
+
+
+def check(key: str, item: Item, study: Study, config: Configuration) -> None:
+    """Raise ConfigError unless all methods choose among equally many candidates and those to compare with are among them."""
+    compared = named(item, study)
+    for name in compared:
+        require_known(name, config.methods, f"{key}.methods: '{name}'", "method")
+        entry = config.methods[name]
+        if entry["base"] != name:
+            raise ConfigError(f"{key}.methods names '{name}', one rule of '{entry['base']}', which stands for all of them; name that.")
+        found = methods.budget(entry)
+        if found != item["budget"]:
+            raise ConfigError(
+                f"{key}.budget is {item['budget']}, but methods.{name} chooses among {found}; give every method equally many candidates."
+            )
+    for option, chosen in {"reference": baseline(item), "pruning": item.get("pruning")}.items():
+        if chosen is not None and chosen not in compared:
+            raise ConfigError(f"{key}.{option} is '{chosen}', which is not compared; add it to the methods, or name another.")
+    if files.is_refinement(baseline(item), config.methods):
+        raise ConfigError(f"{key}.reference is '{baseline(item)}', which trains no network, so it cannot measure costs; name another.")
+    rows = [method.key for method in published().methods]
+    for name, row in item.get("table_1", {}).items():
+        if name not in compared:
+            raise ConfigError(f"{key}.table_1 names '{name}', which is not compared; add it to the methods or remove it.")
+        require_known(row, rows, f"{key}.table_1.{name}: '{row}'", "row of Table 1")
+
+
+def described(item: Item, study: Study, config: Configuration) -> dict[str, Any]:
+    """Return what the configuration says of the methods, by setting, and the epochs of the baseline's recipe, as plain values."""
+    return {
+        "entrants": {
+            setting: [asdict(_entrant(name, setting, item, config)) for name in every_rule(item, study, config)]
+            for setting in item["settings"]
+        },
+        "epochs": {
+            setting: int(config.methods[baseline(item)]["training"].get("epochs", config.settings[setting]["training"]["epochs"]))
+            for setting in item["settings"]
+        },
+        "reference": baseline(item),
+    }
+
+
+def compared(
+    setting: str,
+    options: Mapping[str, Any],
+    metrics: "Metrics",
+    tuning: "Mapping[tuple[str, str, str], Metrics]",
+    choices: Mapping[tuple[str, str], Choice],
+) -> list[ComparisonRow]:
+    """Return one setting's rows; ``options`` are the item's with what ``described`` returns; raises DataError if runs are missing."""
+    return compare(
+        Results(setting, metrics, tuning, choices),
+        [Entrant(**plain) for plain in options["entrants"][setting]],
+        baseline=options["reference"],
+        pruning=options.get("pruning"),
+        epochs=options["epochs"][setting],
+    )
+
+
+def _entrant(name: str, setting: str, item: Item, config: Configuration) -> Entrant:
+    entry, block = config.methods[name], config.settings[setting]
+    needed = labels.of_method(name, config.methods, block)
+    return Entrant(
+        method=name,
+        base=entry["base"],
+        kind=entry["kind"],
+        plan=methods.plan_of(name, entry),
+        by=entry["by"],
+        epoch=entry["epoch"],
+        budget=methods.budget(entry),
+        labels_train=needed.train,
+        labels_validation=needed.validation,
+        candidates={one: methods.candidate_plan(entry, coordinates) for one, coordinates in methods.candidates(entry).items()},
+        candidates_of=entry["candidates_of"],
+        references=_reference_epochs(name, setting, config),
+        source=entry["from"],
+        published=_published(item.get("table_1", {}).get(entry["base"]), block["dataset"]),
+    )
+
+
+def _reference_epochs(name: str, setting: str, config: Configuration) -> float:
+    """Return the epochs of the reference runs behind one repeat of a method, over all plans among which it chooses."""
+    entry, block = config.methods[name], config.settings[setting]
+    own = methods.plan_of(name, entry)
+    partitions, recipes = {entry["options"].get("partition")}, set()
+    for plan in files.plan_candidates(own, config.methods) or [own]:
+        parsed = plans.parse(plan)
+        partitions.add(parsed.partition)
+        if parsed.score is not None:
+            recipes.add(block["difficulty"][parsed.score]["reference"])
+    recipes |= {block["partitions"][one].get("reference") for one in partitions - {None, plans.CLASS}}
+    return float(sum(block["reference"][one]["epochs"] * block["reference"][one]["seeds"] for one in recipes - {None}))
+
+
+def _published(row: str | None, dataset: str) -> float | None:
+    """Return the worst-group accuracy in a row of Table 1, as a share; None if there is none."""
+    found = next((method for method in published().methods if method.key == row), None)
+    if found is None or dataset not in BENCHMARKS or dataset not in found.results:
+        return None
+    return share(found.results[dataset].worst.value)

@@ -1,0 +1,183 @@
+"""Methods side by side: differences, ranks with ties, regret and cost worked out by hand; the labels that methods need."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spurprune.config import methods
+from spurprune.dag import labels
+from spurprune.dag.labels import GroupLabels
+from spurprune.errors import DataError
+from spurprune.evaluation.choices import Choice
+from spurprune.evaluation.comparison import ComparisonRow, Entrant, Results, compare, ranks_of, regret
+from spurprune.evaluation.frame import Metrics
+from spurprune.storage import schemas
+
+RULE = "worst_group_accuracy"
+
+
+def metrics(method: str, plan: str, values: Mapping[tuple[str, str], list[float]], first: int = 0) -> pa.Table:
+    """Metrics of one run, by split and metric, one value a repeat."""
+    head = {"setting": "birds", "method": method, "plan": plan, "strategy": "none", "block": "000-002", "n": 10}
+    rows = [
+        {**head, "split": split, "metric": metric, "repeat": first + repeat, "value": value}
+        for (split, metric), of_repeats in values.items()
+        for repeat, value in enumerate(of_repeats)
+    ]
+    return pa.table({name: pa.array([row.get(name) for row in rows], kind) for name, kind in schemas.METRICS.columns.items()})
+
+
+def entrant(method: str, **changes: Any) -> Entrant:
+    plain: dict[str, Any] = {
+        "method": method, "base": method, "kind": "erm", "plan": "none", "by": RULE, "epoch": "last", "budget": 2, "labels_train": False,
+        "labels_validation": True, "candidates": {}, "candidates_of": method, "references": 0.0,
+    }  # fmt: skip
+    return Entrant(**plain | changes)
+
+
+def measured(worst: list[float], steps: float) -> dict[tuple[str, str], list[float]]:
+    return {
+        ("test", RULE): worst,
+        ("test", "accuracy"): [0.9] * 3,
+        ("test", "accuracy_weighted"): [0.95] * 3,
+        ("train", "training_steps"): [steps] * 3,
+    }
+
+
+ENTRANTS = [
+    entrant("erm"),
+    entrant("pruning", plan="tuned-pruning", candidates={"a": "random-0.10", "b": "random-0.20"}, references=3.0, published=0.9093),
+    entrant("dfr", kind="last_layer", source="erm", labels_train=True),
+    entrant("rival", by="accuracy", base="erm"),
+]
+REPORTED = pa.concat_tables(
+    [
+        metrics("erm", "none", measured([0.70, 0.72, 0.71], 400)),
+        metrics("pruning", "tuned-pruning", measured([0.80, 0.83, 0.81], 300)),
+        metrics("dfr", "none", {key: value for key, value in measured([0.80, 0.82, 0.82], 0).items() if key[0] == "test"}),
+        metrics("rival", "none", measured([0.5, 0.5, 0.5], 800)),
+    ]
+)
+TRIED = {  # by candidate: its plan, test and validation worst group in the tuning repeats, and its steps
+    "a": ("random-0.10", [0.6, 0.7], [0.9, 0.8], 360.0),
+    "b": ("random-0.20", [0.8, 0.7], [0.7, 0.7], 320.0),
+}
+TUNING = {
+    ("birds", "pruning", name): Metrics.of(
+        metrics(
+            "pruning",
+            plan,
+            {("test", RULE): test, ("validation", RULE): validation, ("train", "training_steps"): [steps] * 2},
+            first=900,
+        )
+    )
+    for name, (plan, test, validation, steps) in TRIED.items()
+}
+CHOICES = {("birds", "pruning"): Choice("birds", "pruning", "a", {"plan": "random-0.10"})}
+RESULTS = Results("birds", Metrics.of(REPORTED), TUNING, CHOICES)
+
+
+def rows(**changes: Any) -> dict[str, ComparisonRow]:
+    given = {"baseline": "erm", "pruning": "pruning", "epochs": 20} | changes
+    return {row.method: row for row in compare(RESULTS, ENTRANTS, **given)}
+
+
+def test_rows_are_ordered_by_rule_then_rank_and_methods_not_told_apart_share_a_rank() -> None:
+    found = rows()
+    assert [(name, row.rank) for name, row in found.items()] == [("dfr", 1), ("pruning", 1), ("erm", 3), ("rival", 1)]
+    assert found["rival"].by == "accuracy", "each rule ranks its own methods"
+
+
+def test_differences_are_paired_within_a_rule() -> None:
+    found = rows()
+    of_pruning = found["pruning"].from_baseline
+    assert of_pruning.mean == pytest.approx(0.31 / 3) and of_pruning.n == 3 and of_pruning.low > 0
+    assert found["dfr"].from_pruning.mean == pytest.approx(0.0, abs=1e-12) and found["dfr"].from_pruning.low < 0
+    assert found["erm"].from_baseline.n == 0 and found["pruning"].from_pruning.n == 0, "not to themselves"
+    assert found["rival"].from_pruning.n == 0, "no pruning was chosen by that rule"
+
+
+def test_regret_and_validation_are_of_the_tuning_repeats() -> None:
+    found = rows()["pruning"]
+    assert found.chosen == "a" and found.validation == pytest.approx(0.85)
+    assert found.regret == pytest.approx(0.75 - 0.65)
+    assert rows()["erm"].regret is None and rows()["erm"].chosen is None
+    assert regret({"a": 0.5, "b": 0.5}, "b") == 0
+
+
+def test_costs_are_in_epochs_of_the_baseline() -> None:
+    """ERM's 400 steps are 20 epochs, so 300 are 15, with 3 of references 18; candidates of 360 and 320 are 34."""
+    found = rows()
+    assert (found["erm"].cost, found["erm"].tuning) == (20, 0)
+    assert (found["pruning"].cost, found["pruning"].tuning) == (18, 34)
+    assert (found["dfr"].cost, found["dfr"].tuning) == (20, 0), "the network that it refines was trained"
+    assert found["rival"].cost == 40, "by the same measure under every rule"
+    assert math.isnan(rows(baseline="absent")["pruning"].cost)
+
+
+def test_a_missing_run_is_named(assert_one_sentence: Callable[[str], None]) -> None:
+    for change, expected in (
+        ([*ENTRANTS, entrant("lost")], "There are no metrics of 'birds' by 'lost' on 'none'"),
+        ([entrant("erm", candidates={"x": "none"})], "There are no metrics of the candidate 'x' of 'erm'"),
+    ):
+        with pytest.raises(DataError) as error:
+            compare(RESULTS, change, baseline="erm", pruning=None, epochs=20)
+        assert expected in str(error.value)
+        assert_one_sentence(str(error.value))
+
+
+@given(st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=3), min_size=1, max_size=6))
+def test_the_method_of_the_highest_mean_has_rank_one(values: list[list[float]]) -> None:
+    of_methods = {str(i): pd.Series(one) for i, one in enumerate(values)}
+    found = ranks_of(of_methods)
+    best = max(of_methods, key=lambda name: of_methods[name].mean())
+    assert found[best] == 1 and all(rank is not None and 1 <= rank <= len(values) for rank in found.values())
+
+
+def test_a_method_without_a_value_has_no_rank() -> None:
+    assert ranks_of({"a": pd.Series([0.5, 0.6]), "b": pd.Series([math.nan, math.nan])}) == {"a": 1, "b": None}
+
+
+# Labels
+
+SETTING = {"partitions": {"groups": {"kind": "groups"}, "errors": {"kind": "errors", "reference": "short"}}}
+TUNED = {"tuning": {"blocks": ["900-900"]}}
+ENTRIES: dict[str, dict[str, Any]] = {
+    "erm": {"kind": "erm"},
+    "by_group": {"kind": "erm", "grid": {"training.epochs": [1, 2]}, **TUNED},
+    "by_class": {"kind": "erm", "grid": {"training.epochs": [1, 2]}, **TUNED, "by": "worst_class_accuracy"},
+    "stopped": {"kind": "erm", "epoch": "best_validation"},
+    "pruning": {"kind": "erm", "plan": "per_group-el2n-hardest-0.50"},
+    "per_class": {"kind": "erm", "plan": "per_class-el2n-hardest-0.50"},
+    "carriers": {"kind": "erm", "plan": "carriers-el2n-hardest-0.50"},
+    "subg": {"kind": "erm", "plan": "balance_subsample-groups"},
+    "suby": {"kind": "erm", "plan": "balance_subsample-class"},
+    "jtt": {"kind": "erm", "grid": {"plan": ["upweight-errors-3", "upweight-errors-5"]}, **TUNED, "by": "accuracy"},
+    "mixed": {"kind": "erm", "grid": {"plan": ["upweight-errors-3", "balance_reweight-groups"]}, **TUNED, "by": "accuracy"},
+    "dro": {"kind": "group_dro", "options": {"partition": "groups"}},
+    "inferred_dro": {"kind": "group_dro", "options": {"partition": "errors"}},
+    "class_dro": {"kind": "group_dro", "options": {"partition": "class"}},
+    "dfr_train": {"kind": "last_layer", "from": "erm", "options": {"fit_on": "train", "balance": "groups"}},
+    "dfr_validation": {"kind": "last_layer", "from": "erm", "options": {"fit_on": "validation", "balance": "groups"}},
+    "refit": {"kind": "last_layer", "from": "erm", "options": {"fit_on": "train", "balance": "classes"}},
+    "refined_dro": {"kind": "last_layer", "from": "dro", "options": {"fit_on": "train", "balance": "none"}},
+    "on_jtts_plan": {"kind": "erm", "plan": "tuned-by_jtt_group"},
+    "by_jtt_group": {"kind": "erm", "grid": {"plan": ["upweight-errors-3", "upweight-errors-5"]}, **TUNED},
+}  # fmt: skip
+NONE, VALIDATION, TRAIN = GroupLabels(), GroupLabels(validation=True), GroupLabels(train=True)
+NEEDED = {
+    "erm": NONE, "by_group": VALIDATION, "by_class": NONE, "stopped": VALIDATION, "pruning": TRAIN, "per_class": NONE, "carriers": TRAIN,
+    "subg": TRAIN, "suby": NONE, "jtt": NONE, "mixed": TRAIN, "dro": TRAIN, "inferred_dro": NONE, "class_dro": NONE, "dfr_train": TRAIN,
+    "dfr_validation": VALIDATION, "refit": NONE, "refined_dro": TRAIN, "on_jtts_plan": VALIDATION, "by_jtt_group": VALIDATION,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_labels_follow_from_what_a_method_uses(name: str) -> None:
+    assert labels.of_method(name, methods.expanded(ENTRIES), SETTING) == NEEDED[name]
