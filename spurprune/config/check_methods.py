@@ -30,8 +30,10 @@ def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
         raise ConfigError(f"{key}.epoch does not go with '{entry['kind']}', which trains no network; set it for '{entry['from']}'.")
     if entry["plan"] != methods.DEFAULTS["plan"] and methods.plans_of(entry):
         raise ConfigError(f"{key}.plan is '{entry['plan']}', but the grid chooses the plan; remove one.")
+    if "steps_of" in entry["options"]:
+        _check_plan(f"{key}.options.steps_of", entry["options"]["steps_of"], entry, config)
     for plan in (entry["plan"], *methods.plans_of(entry)):
-        _check_plan(key, plan, entry, config)
+        _check_plan(f"{key}.plan", plan, entry, config)
     for dotted in entry["grid"]:
         if dotted == methods.PLAN:
             continue
@@ -40,9 +42,9 @@ def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
             raise ConfigError(f"{key}.grid: '{dotted}' is not a key that can be tuned; write options.KEY, training.KEY or plan.")
         if refines and section == "training":
             raise ConfigError(f"{key}.grid: '{dotted}' does not go with '{entry['kind']}', which trains no network; tune its options.")
-        if dotted == "options.partition":
+        if dotted in ("options.partition", "options.steps_of"):
             raise ConfigError(
-                f"{key}.grid: '{dotted}' decides which files a run reads, so it cannot be tuned; write an entry for each partition."
+                f"{key}.grid: '{dotted}' decides which files a run reads, so it cannot be tuned; write an entry for each value."
             )
     grids.check(f"{key}.grid", entry["grid"], "candidates")
     candidates = methods.candidates(entry)
@@ -76,12 +78,12 @@ def _check_plan(key: str, name: Any, entry: Mapping[str, Any], config: Config) -
     try:
         chosen_by = plans.parse(str(name)).method
     except PlanError as error:
-        raise ConfigError(f"{key}.plan: {error}") from None
+        raise ConfigError(f"{key}: {error}") from None
     if chosen_by is None:
         return
     if name in methods.plans_of(entry):
-        raise ConfigError(f"{key}.grid.plan: '{name}' is itself chosen by a method; name the plans to choose among.")
-    check_chosen(f"{key}.plan", chosen_by, config)
+        raise ConfigError(f"{key}: '{name}' is itself chosen by a method; name the plans to choose among.")
+    check_chosen(key, chosen_by, config)
 
 
 def check_chosen(key: str, method: str, config: Config) -> None:

@@ -8,7 +8,7 @@ from spurprune.config import check_methods, check_settings, methods, schema
 from spurprune.config.config import Config
 from spurprune.config.known import require_known
 from spurprune.config.merging import merge
-from spurprune.dag import kinds, needs, plugins
+from spurprune.dag import files, kinds, needs, plugins
 from spurprune.dag.files import Run
 from spurprune.errors import ConfigError, PlanError
 from spurprune.pruning import plan as plans
@@ -27,7 +27,8 @@ def check(config: Config) -> None:
     _check_tuning_blocks(sorted({selection.method for selection in needed.selections}), ranges, config)
     trained: set[tuple[str, str]] = set()
     for run in sorted(needed.all_runs):
-        check_plan(f"{run.setting}, plan '{run.plan}'", run.plan, run.setting, config)
+        for plan in files.plans_behind(run, config.methods):
+            check_plan(f"{run.setting}, plan '{plan}'", plan, run.setting, config)
         _check_own_plan(run, config)
         if (run.setting, run.method) not in trained:
             trained.add((run.setting, run.method))

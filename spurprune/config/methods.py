@@ -57,7 +57,8 @@ def deciding(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def budget(entry: Mapping[str, Any]) -> int:
     """Return among how many configurations a method chooses, 1 for one that chooses nothing."""
-    return max(1, len(candidates(entry)))
+    values = entry["options"].get("C")  # of which a refinement chooses one itself
+    return max(1, len(candidates(entry))) * (len(values) if isinstance(values, list) else 1)
 
 
 def candidates(entry: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

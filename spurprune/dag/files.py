@@ -133,6 +133,19 @@ def plan_candidates(plan: str, entries: Mapping[str, Any]) -> list[str]:
     return [] if method is None else methods.plans_of(entries[method])
 
 
+def other_plan(method: str, entries: Mapping[str, Any]) -> str | None:
+    """Return the plan whose steps a method takes over; None if it takes over none."""
+    found: str | None = entries[method]["options"].get("steps_of")
+    return found
+
+
+def plans_behind(run: Run, entries: Mapping[str, Any]) -> list[str]:
+    """Return the plans that a run reads, and those among which they are chosen."""
+    other = other_plan(run.method, entries)
+    read = [run.plan, *([] if other is None else [other])]
+    return [*read, *(one for plan in read for one in plan_candidates(plan, entries))]
+
+
 def reference_of(setting: str, recipe: str | None, block: str, settings: Mapping[str, Any]) -> Reference | None:
     """Return a recipe's reference runs for a block, or those that all repeats share; None without a recipe."""
     if recipe is None:

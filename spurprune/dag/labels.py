@@ -50,7 +50,8 @@ def _of_options(name: str, entry: Mapping[str, Any], entries: Mapping[str, Any],
         options = methods.at(entry, coordinates)["options"]
         needed |= GroupLabels(train=_is_of_groups(options.get("partition"), setting))
         if files.is_refinement(name, entries) and options.get("balance") == "groups":
-            needed |= GroupLabels(train=options["fit_on"] == "train", validation=options["fit_on"] == "validation")
+            chooses = isinstance(options.get("C"), list)  # by the worst group of validation samples
+            needed |= GroupLabels(train=options["fit_on"] == "train", validation=options["fit_on"] == "validation" or chooses)
     return needed
 
 

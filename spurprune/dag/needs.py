@@ -55,8 +55,7 @@ def of(config: Config) -> Needs:
     """Return the files needed to build the selected studies from scratch."""
     needed = runs_of(config)
     everything = needed.all_runs
-    plans = {(run.setting, run.plan, run.block) for run in everything}
-    plans |= {(setting, one, block) for setting, plan, block in plans for one in files.plan_candidates(plan, config.methods)}
+    plans = {(run.setting, plan, run.block) for run in everything for plan in files.plans_behind(run, config.methods)}
     partitions = {one for plan in plans if (one := files.plan_partition(*plan))}
     partitions |= {one for run in everything if (one := files.method_partition(run, config.methods))}
     difficulties = {score for plan in plans if (score := files.plan_difficulty(*plan))} | set(studies.all_difficulties(config))
@@ -123,7 +122,8 @@ def _runs_behind(shown: frozenset[Run], config: Config) -> tuple[frozenset[Run],
         if source is not None and source not in sources:
             sources.add(source)
             left.append(source)
-        for selection in (files.selection_of(run, config.methods), files.plan_selection(run.setting, run.plan)):
+        of_plans = [files.plan_selection(run.setting, plan) for plan in files.plans_behind(run, config.methods)]
+        for selection in (files.selection_of(run, config.methods), *of_plans):
             if selection is not None and selection not in selections:
                 selections.add(selection)
                 tuning = files.tuning_runs(selection, config.methods)

@@ -2,15 +2,19 @@
 
 Kirichenko, Izmailov and Wilson, "Last layer re-training is sufficient for robustness to spurious correlations", ICLR 2023, Sec. 4 and
 their code: features are standardised, an L1-penalised logistic regression (liblinear, whose penalty includes the intercept) is fitted to
-random subsets in which every group is as large as the smallest, and coefficients and intercepts are averaged over the subsets. C is tuned
-by the workflow: a grid over ``options.C``.
+random subsets in which every group is as large as the smallest, and coefficients and intercepts are averaged over the subsets. Of several
+values of C, one is chosen in every repeat, as in their code: fitted to a balanced subset of one half of the validation split and scored on
+the other half, or fitted to a balanced subset of the training split and scored on validation; the score is the accuracy of the worst group
+(or class, or of all, by what is balanced), and the largest C wins ties. Class weights, which their code also tunes for the training split,
+are not offered.
 
 Here features are standardised by all rows that can be fitted on, before any is left out for balance; the authors' final fits standardise by
 the training split, whichever split is fitted on.
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,12 +38,19 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     },
     "penalty": {"enum": ["l1", "l2"], "default": "l1", "x-allowed": "l1 or l2", "description": "the norm of the coefficients in the loss"},
     "C": {
-        "type": "number",
-        "exclusiveMinimum": 0,
-        "maximum": 1_000_000_000,
+        "oneOf": [
+            {"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000_000},
+            {
+                "type": "array",
+                "items": {"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000_000},
+                "minItems": 2,
+                "maxItems": 100,
+                "uniqueItems": True,
+            },
+        ],
         "default": 1.0,
-        "x-allowed": "a number above 0 and at most 1,000,000,000",
-        "description": "the weight of the data relative to the penalty",
+        "x-allowed": "a number above 0 and at most 1,000,000,000, or a list of 2 to 100 different ones",
+        "description": "the weight of the data relative to the penalty, or values among which each repeat chooses",
     },
     "redraws": {
         "type": "integer",
@@ -67,18 +78,53 @@ def refine(request: Request) -> Head:
     row is a one-vs-rest regression. Raises TrainingError if a class, or a group to balance, has no sample to fit on, DataError if a feature
     is not finite.
     """
-    options = request.options
     rows = _rows_to_fit(request)
+    if isinstance(request.options["C"], Sequence):
+        chosen = _chosen(request, rows)
+        return replace(_averaged(request, rows, chosen, range(request.options["redraws"])), notes={"C": chosen})
+    return _averaged(request, rows, request.options["C"], range(request.options["redraws"]))
+
+
+def _chosen(request: Request, rows: np.ndarray) -> float:
+    """Return the value of C that a head fitted once scores best with on validation samples that it was not fitted to, the largest of ties.
+
+    Raises TrainingError if no validation sample of a group or class that is fitted to is left to score by.
+    """
+    balance = request.options["balance"]
+    cells = {"groups": request.group, "classes": request.label, "none": np.zeros(len(request.label), dtype=np.int64)}[balance]
+    fitted, held_out = rows, np.flatnonzero((request.split == "validation") & (cells >= 0))
+    if request.options["fit_on"] == "validation":
+        rng = request.generator("halves")
+        halves = [np.array_split(rng.permutation(rows[members]), 2) for members in _strata(request, rows) or [np.arange(len(rows))]]
+        fitted, held_out = (np.sort(np.concatenate(parts)) for parts in zip(*halves, strict=True))
+    if not len(held_out) or len(np.setdiff1d(cells[rows], cells[held_out])):
+        raise TrainingError(
+            f"{request.where}: there are too few validation samples to choose among values of C, since a group or class has none to score "
+            "by; give one value in options.C."
+        )
+    scores = {}
+    for value in sorted(request.options["C"], reverse=True):
+        head = _averaged(request, fitted, value, ["choice"])
+        right = head.logits(request.features[held_out]).argmax(axis=1) == request.label[held_out]
+        scores[value] = min(float(right[cells[held_out] == cell].mean()) for cell in np.unique(cells[held_out]))
+    best: float = max(scores, key=lambda value: scores[value])
+    log.info("%s: C is %g; on held-out validation samples %s", request.where, best, ", ".join(f"{c:g}: {s:.3f}" for c, s in scores.items()))
+    return best
+
+
+def _averaged(request: Request, rows: np.ndarray, inverse_penalty: float, draws: Iterable[int | str]) -> Head:
+    """Return the classifier fitted to ``rows`` of the request, averaged over the named draws; without balance there is one fit."""
+    options = {**request.options, "C": inverse_penalty}
     features = request.features[rows].astype(np.float64)
     mean, scale = _standardisation(features)
     features = (features - mean) / scale
     label, weight = request.label[rows], request.weight[rows]
     strata = _strata(request, rows)
-    draws = options["redraws"] if strata else 1
+    names = list(draws) if strata else list(draws)[:1]
     shape = (request.num_classes, features.shape[1])
     coefficients, intercepts, unfinished = np.zeros(shape), np.zeros(shape[0]), 0
-    for draw in range(draws):
-        rng = request.generator(draw)
+    for name in names:
+        rng = request.generator(name)
         drawn = balanced(strata, rng) if strata else np.arange(len(rows))
         first = 1 if request.num_classes == 2 else 0
         for one in range(first, request.num_classes):
@@ -88,8 +134,8 @@ def refine(request: Request) -> Head:
             unfinished += not fitted[2]
     if unfinished:
         log.warning("%s: %d fits of the last layer did not converge; raise options.max_iter or lower options.C", request.where, unfinished)
-    weights = coefficients / draws / scale
-    return Head(weights, intercepts / draws - weights @ mean)
+    weights = coefficients / len(names) / scale
+    return Head(weights, intercepts / len(names) - weights @ mean)
 
 
 def balanced(strata: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:

@@ -77,8 +77,11 @@ def run(
                         yield embeddings.predictions_table(repeat, split, view, seen.sample_id[rows], logits)
             progress.step()
 
-    provenance = replace(provenance, counts={"repeats": len(repeats)}, notes={"method": dict(method), "options": options})
-    tables.write(outputs["predictions"], pa.concat_tables(predictions()), schemas.PREDICTIONS, provenance)
+    predicted = pa.concat_tables(predictions())
+    chosen = {str(repeat): dict(head.notes) for repeat, head in heads.items() if head.notes}
+    notes = {"method": dict(method), "options": options, **({"chosen": chosen} if chosen else {})}
+    provenance = replace(provenance, counts={"repeats": len(repeats)}, notes=notes)
+    tables.write(outputs["predictions"], predicted, schemas.PREDICTIONS, provenance)
     if "head" in outputs:
         head_files.write(outputs["head"], heads, provenance)
 

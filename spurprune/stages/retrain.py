@@ -23,6 +23,7 @@ from spurprune.storage.columns import labels, to_numpy
 from spurprune.storage.provenance import Provenance, trace
 from spurprune.storage.words import SPLITS, VIEWS
 from spurprune.training import kept
+from spurprune.training import visits as plan_visits
 from spurprune.training.best import BestEpoch
 from spurprune.training.checkpoints import JobCheckpoints, Record
 from spurprune.training.loop import Training, fit_stepwise, initialise, naming_out_of_memory
@@ -47,7 +48,8 @@ def run(
     """Train every repeat on its plan's weights and write predictions of validation and test, and the history.
 
     ``inputs`` names the paths inputs, manifest, samples and plan, also weights if the network starts from a file, partition if the
-    method's ``options.partition`` names one other than the classes, and selection if the method was tuned. ``outputs`` names predictions,
+    method's ``options.partition`` names one other than the classes, other_plan if it has ``options.steps_of``, and selection if it was
+    tuned. ``outputs`` names predictions,
     history and, if models are kept, models, which receives the final weights of all repeats. ``setting`` is what
     ``config.blocks.training`` returns, ``method`` what ``config.methods.deciding`` returns; ``repeats_at_once`` training runs share a GPU.
     Raises TrainingError if a loss is not finite or the plan's weights cannot become visits.
@@ -56,12 +58,16 @@ def run(
     if "partition" in inputs:
         asked = {**provenance.place, "partition": method["options"]["partition"]}
         origins.append(tables.origin_of(inputs["partition"], schemas.PARTITION, asked, repeats))
+    if "other_plan" in inputs and method["options"]["steps_of"] != provenance.place.get("plan"):
+        asked = {**provenance.place, "plan": method["options"]["steps_of"]}
+        origins.append(tables.origin_of(inputs["other_plan"], schemas.PLAN, asked, repeats))
     provenance = trace(provenance, *data_origins(inputs, provenance.place, repeats), *origins, *origins_of(inputs))
     if "selection" in inputs:
         method = methods.at(method, read_selection(inputs["selection"], provenance))
     setting = {**setting, "training": merge(setting["training"], method["training"])}
     bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
     plan, parts = _read_plan(inputs["plan"]), _parts(inputs, method, bench)
+    other = _read_plan(inputs["other_plan"]) if "other_plan" in inputs else None
     identity = {"stage": "retrain", "method": method, "config": provenance.config_hash, "code": provenance.code_version}
     checkpoints = JobCheckpoints.of(CHECKPOINTS, identity, [path for name, path in inputs.items() if name != "inputs"])
     predicted: list[pa.Table] = []
@@ -73,7 +79,7 @@ def run(
 
     def start(repeat: int) -> Started:
         with naming_out_of_memory(where[repeat], bench.device):
-            prepared[repeat] = _prepare(bench, bench.samples[repeat], plan, parts, method, progress, checkpoints, where[repeat])
+            prepared[repeat] = _prepare(bench, bench.samples[repeat], plan, parts, other, method, progress, checkpoints, where[repeat])
             return prepared[repeat].started
 
     for repeat, model, records in bench.train(repeats, start, repeats_at_once):
@@ -139,6 +145,7 @@ def _prepare(
     samples: Samples,
     plan: _Plan,
     parts: Parts | None,
+    other: _Plan | None,
     method: Mapping[str, Any],
     progress: Progress,
     checkpoints: JobCheckpoints,
@@ -149,6 +156,9 @@ def _prepare(
     stream = Stream((samples.repeat,))
     context = bench.context(samples, weight=weight, visits=plan.visits, options=method["options"], stream=stream, parts=parts)
     try:
+        if other is not None:
+            other_visits = plan_visits.count(other.weight(samples.repeat, samples.sample_id[train]), other.visits)
+            context = replace(context, other_visits=other_visits)
         learner: Method = plugins.load("methods", method["kind"]).Method(context)
     except TrainingError as error:
         raise TrainingError(f"{where}, {plan.path}: {error}") from error

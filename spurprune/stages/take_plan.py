@@ -16,8 +16,8 @@ def run(
 ) -> None:
     """Write the plan that ``method`` chose, as it is, for the runs that use it.
 
-    ``candidates`` maps the names of the plans to choose among to their files, ``selection`` is the choice. ``provenance.made_by`` holds
-    the hash of the code of each candidate by its name. Raises DataError if the choice names no candidate.
+    ``candidates`` maps the names of the plans to choose among to their files, ``selection`` is the choice. Raises DataError if the choice
+    names no candidate.
     """
     place = {**provenance.place, "method": method}
     chosen = str(read_selection(selection, replace(provenance, place=place)).get(PLAN))
@@ -25,7 +25,6 @@ def run(
         raise DataError(f"{selection} chooses the plan '{chosen}', but the choice is among {', '.join(candidates)}; delete it and rerun.")
     path = candidates[chosen]
     origin = tables.origin_of(path, schemas.PLAN, {**provenance.place, "plan": chosen}, repeats)
-    made_by = {"plan": provenance.made_by[chosen]} if chosen in provenance.made_by else {}
-    traced = trace(replace(provenance, made_by=made_by), origin, *origins_of({"selection": selection}))
+    traced = trace(provenance, origin, *origins_of({"selection": selection}))
     taken = replace(traced, counts=origin.provenance.counts, notes=origin.provenance.notes)
     tables.write(output, tables.read(path, schemas.PLAN), schemas.PLAN, taken)

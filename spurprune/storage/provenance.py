@@ -37,8 +37,8 @@ class Provenance:
     and the hash of the stage's code; ``config_hash`` covers the part of the configuration that the stage received; ``repeats`` are the
     file's, None if it belongs to none; ``counts`` and ``notes`` hold what a reader wants to know before opening the file; ``sources`` are
     all files behind it, by kind and place (see ``Origin.key``). For the job alone, and not kept: ``made_by`` holds the hash of the code
-    that should have made its inputs, by kind; ``expects`` what their ``counts`` must hold; ``mixed_code`` is true if the user accepts files
-    that other code made.
+    that should have made its inputs, by kind or, for one of several plans, by "plan NAME"; ``expects`` what their ``counts`` must hold;
+    ``mixed_code`` is true if the user accepts files that other code made.
     """
 
     place: Mapping[str, str]
@@ -135,7 +135,7 @@ def trace(own: Provenance, *inputs: Origin) -> Provenance:
                 raise DataError(
                     f"{one.path} holds other {one.kind} than those asked for ({name} {found}, not {wanted}); delete it and rerun."
                 )
-        expected = own.made_by.get(one.kind)
+        expected = own.made_by.get(f"{one.kind} {one.provenance.place.get(one.kind)}", own.made_by.get(one.kind))
         if expected is not None and one.code != expected and not own.mixed_code:
             raise DataError(
                 f"{one.path} was made by another version of the code ({one.code}, not {expected}); delete it and rerun, or set "

@@ -29,6 +29,6 @@ def read(path: Path, **run: str) -> dict[int, Head]:
             raise DataError(f"{path} is of another run (its {name} is '{content.get(name)}', not '{value}'); delete it and rerun.")
     try:
         repeats = sorted({int(name.partition(".")[0]) for name in arrays})
-        return {repeat: Head(*(arrays[f"{repeat}.{part}"] for part in PARTS)) for repeat in repeats}
+        return {repeat: Head(arrays[f"{repeat}.weight"], arrays[f"{repeat}.bias"]) for repeat in repeats}
     except (ValueError, KeyError):
         raise DataError(f"{path} holds no refined last layers; delete it and rerun.") from None

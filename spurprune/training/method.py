@@ -22,7 +22,7 @@ class Context:
     ``label`` int64 [N]; ``part`` int64 [N], each sample's position in ``parts``, the names of the parts of the partition in
     ``options.partition``; one part holds all samples for methods without that option. ``options`` are those of the method's entry, all
     given, ``training`` is the block of the recipe. ``stream`` is the training run's random stream, ``device`` that of its tensors.
-    ``classes`` are the names of the labels.
+    ``classes`` are the names of the labels. ``other_visits`` are the visits per epoch of the plan in ``options.steps_of``, None without.
     """
 
     weight: np.ndarray
@@ -35,6 +35,7 @@ class Context:
     stream: Stream
     device: torch.device = CPU
     classes: tuple[str, ...] = ()
+    other_visits: int | None = None
 
     def visits_by_part(self) -> np.ndarray:
         """Return how many visits of an epoch fall on each part, float64 [number of parts], from the plan's weights.

@@ -1,7 +1,7 @@
 """The interface of refinements of the last layer: from a kept model's features and logits to a new linear classifier."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -50,10 +50,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Head:
-    """A linear classifier on raw features: ``weight`` float64 [C, D], ``bias`` float64 [C]."""
+    """A linear classifier on raw features: ``weight`` float64 [C, D], ``bias`` float64 [C]; ``notes`` say what was chosen in fitting it."""
 
     weight: np.ndarray
     bias: np.ndarray
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
     def logits(self, features: np.ndarray) -> np.ndarray:
         """Return the logits of features [N, D], float32 [N, C], computed in float64."""

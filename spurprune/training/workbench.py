@@ -102,7 +102,14 @@ class Workbench:
         )
 
     def context(
-        self, samples: Samples, *, weight: np.ndarray, visits: str, options: Mapping[str, Any], stream: Stream, parts: Parts | None = None
+        self,
+        samples: Samples,
+        *,
+        weight: np.ndarray,
+        visits: str,
+        options: Mapping[str, Any],
+        stream: Stream,
+        parts: Parts | None = None,
     ) -> Context:
         """Return what a method sees of one repeat's training samples, which have the weights ``weight`` [N]; ``parts`` divides them."""
         rows = samples.rows("train")

@@ -251,7 +251,7 @@ def test_rules_share_the_tuning_runs_unless_they_choose_the_epoch(load: Callable
     [
         ({"mine": {**CHOOSING, "plan": "random-0.10"}}, {}, "methods.mine.plan is 'random-0.10', but the grid chooses the plan"),
         ({"mine": {**CHOOSING, "grid": {"plan": ["half"]}}}, {}, "methods.mine.plan: 'half' is not a plan"),
-        ({"mine": {**CHOOSING, "grid": {"plan": ["tuned-mine"]}}}, {}, "methods.mine.grid.plan: 'tuned-mine' is itself chosen by a method"),
+        ({"mine": {**CHOOSING, "grid": {"plan": ["tuned-mine"]}}}, {}, "methods.mine.plan: 'tuned-mine' is itself chosen by a method"),
         ({"mine": {**CHOOSING, "grid": {"plan": ["upweight-nope-3"]}}}, {"plans": ["tuned-mine"]}, "partition 'nope' is not a known"),
         ({"mine": CHOOSING}, {"plans": ["none"]}, "methods.mine chooses its plan, so it runs on 'tuned-mine', not on 'none'"),
         ({"mine": SLOW}, {"plans": ["tuned-erm"]}, "is 'tuned-erm', but the grid of 'erm' has no plans to choose among"),
@@ -271,5 +271,35 @@ def test_mistakes_in_plans_and_rules(
 ) -> None:
     with pytest.raises(ConfigError) as error:
         load(entries, ["mine"], **study)
+    assert expected in str(error.value)
+    assert_one_sentence(str(error.value))
+
+
+def test_steps_are_those_of_a_plan_in_the_same_block(load: Callable[..., Config]) -> None:
+    matched = {"kind": "erm_matched", "options": {"steps_of": "tuned-choosing"}}
+    found = needs.of(load({"matched": matched, "choosing": CHOOSING}, ["matched"]))
+    assert found.runs == {Run("digits-carriers", "matched", "none", "000-004")}
+    assert {plan for _, plan, block in found.plans if block == "000-004"} == {"none", "tuned-choosing", *PLANS}
+    assert found.selections == {Selection("digits-carriers", "choosing")}
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"kind": "erm_matched"}, "methods.mine.options.steps_of is missing"),
+        ({"kind": "erm_matched", "options": {"steps_of": "half"}}, "methods.mine.options.steps_of: 'half' is not a plan"),
+        ({"kind": "erm_matched", "options": {"steps_of": "tuned-erm"}}, "methods.mine.options.steps_of is 'tuned-erm', but the grid of"),
+        ({"kind": "erm_matched", "options": {"steps_of": "upweight-nope-3"}}, "partition 'nope' is not a known partition"),
+        (
+            {"kind": "erm_matched", "grid": {"options.steps_of": ["none", "random-0.10"]}, "tuning": TUNING},
+            "methods.mine.grid: 'options.steps_of' decides which files a run reads",
+        ),
+    ],
+)
+def test_mistakes_in_matched_steps(
+    load: Callable[..., Config], entry: dict[str, Any], expected: str, assert_one_sentence: Callable[[str], None]
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        load({"mine": entry})
     assert expected in str(error.value)
     assert_one_sentence(str(error.value))

@@ -257,3 +257,49 @@ def test_a_refinement_declares_its_options(name: str) -> None:
         Draft202012Validator.check_schema(json.loads(json.dumps(schema)))
         assert Draft202012Validator(schema).is_valid(schema["default"])
         assert schema["description"] and schema["x-allowed"]
+
+
+@pytest.mark.parametrize("fit_on", ["validation", "train"])
+@pytest.mark.parametrize("balance", ["groups", "classes", "none"])
+def test_the_best_value_of_c_on_held_out_samples_is_used(fit_on: str, balance: str) -> None:
+    """With a C of next to nothing every sample is of the first class, so the second one's accuracy is 0."""
+    x, y, group = spurious((40, 40, 40, 40), seed=3)
+    one = request(np.concatenate([x, x]), np.tile(y, 2), LINED, np.tile(group, 2), fit_on=fit_on, balance=balance, C=[1e-9, 1.0])
+    one = replace(one, split=np.repeat(np.array(["train", "validation"], dtype=object), len(y)))
+    found = last_layer.refine(one)
+    alone = last_layer.refine(replace(one, options={**one.options, "C": 1.0}))
+    assert found.notes == {"C": 1.0} and not alone.notes
+    np.testing.assert_array_equal(found.weight, alone.weight)
+    np.testing.assert_array_equal(found.bias, alone.bias)
+
+
+def test_the_largest_of_equally_good_values_is_used_whatever_their_order() -> None:
+    x, y = blobs([[-9, 0], [9, 0]], 20)
+    for values in ([0.5, 2.0, 1.0], [2.0, 1.0, 0.5]):
+        assert last_layer.refine(request(x, y, C=values)).notes == {"C": 2.0}
+
+
+def test_the_choice_scores_samples_that_were_not_fitted_to() -> None:
+    """Labels are noise in 200 dimensions: fitted samples are separated at will, others by chance, so the score is far from 1."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 200)), np.tile([0, 1], 30)
+    seen: list[np.ndarray] = []
+    original = last_layer._averaged
+
+    def watched(one: Request, rows: np.ndarray, *rest: Any) -> Head:
+        seen.append(rows)
+        return original(one, rows, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(last_layer, "_averaged", watched)
+        last_layer.refine(request(x, y, C=[1.0, 2.0], penalty="l2"))
+    fitted, other, final = seen
+    assert len(fitted) == 30 and np.array_equal(fitted, other) and len(final) == 60
+    assert np.bincount(y[fitted]).tolist() == [15, 15], "halves are stratified"
+
+
+@pytest.mark.parametrize(("label", "group"), [([0, 0, 1], [0, 0, 1]), ([0, 1], [0, 1])])
+def test_too_few_samples_to_choose_by_are_an_error(label: list[int], group: list[int], assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(TrainingError, match="too few validation samples to choose among values of C") as error:
+        last_layer.refine(request(np.arange(len(label))[:, None], label, TWO, group, C=[1.0, 2.0]))
+    assert_one_sentence(str(error.value))

@@ -17,7 +17,11 @@ from spurprune.storage.provenance import Provenance
 
 NAMES = ("random-0.10", "per_class-el2n-hardest-0.20")
 OWN = Provenance(
-    {"setting": "pets", "plan": "tuned-mine", "block": "000-000"}, "0+taken", "config", (0,), made_by=dict.fromkeys(NAMES, "code")
+    {"setting": "pets", "plan": "tuned-mine", "block": "000-000"},
+    "0+taken",
+    "config",
+    (0,),
+    made_by={f"plan {name}": "code" for name in NAMES},
 )
 
 
@@ -65,7 +69,7 @@ def test_what_was_not_to_be_chosen_is_refused(
 ) -> None:
     unknown, foreign = (lambda: take(tmp_path, candidates, "none")), (lambda: take(tmp_path, candidates, NAMES[0], method="other"))
     misplaced = {NAMES[0]: candidates[NAMES[1]], NAMES[1]: candidates[NAMES[0]]}
-    outdated = replace(OWN, made_by=dict.fromkeys(NAMES, "newer"))
+    outdated = replace(OWN, made_by={f"plan {name}": "newer" for name in NAMES})
     for action, expected in (
         (unknown, "chooses the plan 'none', but the choice is among random-0.10, per_class-el2n-hardest-0.20"),
         (foreign, "is the selection of the method 'other'"),

@@ -28,6 +28,20 @@ CARRIERS = "carriers-el2n-hardest-0.50"
 END = {"tabulate_summary": 1, "collect_metrics": 1, "all": 1}  # after a change of any run of one study
 FIGURE = {"plot_carrier_pruning": 1}
 COMPARISON = {"plot_methods_compared": 1, "tabulate_comparison": 1, "collect_metrics": 1, "all": 1}  # after a change of its runs
+OF_ERRORS = (
+    {  # after a change of the partition: a plan, one to choose among, and the partition of dro
+        "partition": 2,
+        "prune_metadata": 2,
+        "retrain_candidate": 3,
+        "evaluate_candidate": 3,
+        "select_candidate": 3,
+        "take_plan": 2,
+        "retrain": 4,
+        "evaluate": 4,
+    }
+    | END
+    | COMPARISON
+)
 EVERYTHING = {
     "prepare_inputs": 1,
     "prepare_splits": 2,  # the reported block and the tuning block
@@ -240,18 +254,19 @@ def test_plans_weigh_by_their_partitions(on_methods: Project) -> None:
 
 def test_another_epoch_of_a_partition_reruns_it_and_its_plans_only(project: Project) -> None:
     project.configure(SETTINGS, "rivals/partitions/errors/epoch", 2)
-    assert project.plan() == {"partition": 1, "prune_metadata": 1, "retrain": 1, "evaluate": 1} | END
+    assert project.plan() == OF_ERRORS
 
 
 @pytest.mark.parametrize("name", ["partitions/errors", "pruning/partitioning"])
 def test_an_edit_of_partitions_reruns_them_and_their_plans_only(project: Project, name: str) -> None:
     project.append(f"spurprune/{name}.py", "\nUNUSED = 1\n")
-    assert project.plan() == {"partition": 1, "prune_metadata": 1, "retrain": 1, "evaluate": 1} | END
+    assert project.plan() == OF_ERRORS
 
 
 def test_an_edit_of_a_balancing_strategy_reaches_its_own_plan(project: Project) -> None:
     project.append("spurprune/pruning/strategies/balance_reweight.py", "\nUNUSED = 1\n")
-    assert project.plan() == {"prune_metadata": 1, "retrain": 1, "evaluate": 1} | END
+    chosen = {"retrain_candidate": 1, "evaluate_candidate": 1, "select_candidate": 2, "take_plan": 2}  # it is one to choose among
+    assert project.plan() == chosen | {"prune_metadata": 2, "retrain": 3, "evaluate": 3} | END | COMPARISON
 
 
 # A comparison under equal budgets

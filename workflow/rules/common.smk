@@ -182,8 +182,8 @@ def plan_candidates(wildcards):
 
 
 def candidate_plans_made_by(wildcards):
-    """The hash of the code of each plan among which the wildcards' plan is chosen, by its name."""
-    return {name: plan_code(name) for name in files.plan_candidates(wildcards.plan, CONFIG.methods)}
+    """The hash of the code of each plan among which the wildcards' plan is chosen."""
+    return {f"plan {name}": plan_code(name) for name in files.plan_candidates(wildcards.plan, CONFIG.methods)}
 
 
 def of_kind(section, kind):

@@ -52,13 +52,19 @@ def run_inputs(wildcards):
 def retrain_inputs(wildcards):
     """The files that a training run reads, other than samples and plan."""
     partition = files.method_partition(run_of(wildcards), CONFIG.methods)
-    return run_inputs(wildcards) | ({"partition": f"results/{partition.path}"} if partition else {})
+    other = files.other_plan(wildcards.method, CONFIG.methods)
+    found = {"partition": f"results/{partition.path}"} if partition else {}
+    if other:
+        found["other_plan"] = f"results/{layout.path_of('plan', setting=wildcards.setting, plan=other, block=wildcards.block)}"
+    return run_inputs(wildcards) | found
 
 
 def retrain_made_by(wildcards):
     """The hash of the code that makes each input of the wildcards' training run, by kind."""
     partition = files.method_partition(run_of(wildcards), CONFIG.methods)
     found = {"partition": partition_code(wildcards.setting, partition.partition)} if partition else {}
+    other = files.other_plan(wildcards.method, CONFIG.methods)
+    found |= {f"plan {other}": plan_code(other)} if other else {}
     return made_by("samples", "plan")(wildcards) | found
 
 
