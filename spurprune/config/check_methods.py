@@ -34,7 +34,8 @@ def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
         _check_plan(f"{key}.options.steps_of", entry["options"]["steps_of"], entry, config)
     for plan in (entry["plan"], *methods.plans_of(entry)):
         _check_plan(f"{key}.plan", plan, entry, config)
-    for dotted in entry["grid"]:
+    points = entry["grid"] if isinstance(entry["grid"], list) else [entry["grid"]]
+    for dotted in dict.fromkeys(dotted for point in points for dotted in point):
         if dotted == methods.PLAN:
             continue
         section = dotted.split(".")[0]
@@ -46,7 +47,10 @@ def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
             raise ConfigError(
                 f"{key}.grid: '{dotted}' decides which files a run reads, so it cannot be tuned; write an entry for each value."
             )
-    grids.check(f"{key}.grid", entry["grid"], "candidates")
+    if isinstance(entry["grid"], list):
+        grids.check_points(f"{key}.grid", entry["grid"], "candidates")
+    else:
+        grids.check(f"{key}.grid", entry["grid"], "candidates")
     candidates = methods.candidates(entry)
     for candidate in candidates:
         if not re.fullmatch(CANDIDATE, candidate):

@@ -1,4 +1,4 @@
-"""Grids: dotted keys with the values to try, expanded into their points."""
+"""Grids: dotted keys with the values to try, expanded into their points; or the points themselves."""
 
 import itertools
 import math
@@ -9,6 +9,7 @@ from spurprune.config.known import shown
 from spurprune.errors import ConfigError
 
 Grid = Mapping[str, Sequence[Any]]
+Points = Sequence[Mapping[str, Any]]  # a grid given point by point, each a value by dotted key
 MOST_POINTS = 1_000
 
 
@@ -21,8 +22,27 @@ def points(grid: Grid) -> dict[str, dict[str, Any]]:
     found = {}
     for values in itertools.product(*grid.values()):
         coordinates = dict(zip(grid, values, strict=True))
-        found[".".join(f"{key.rsplit('.', 1)[-1]}-{value}" for key, value in coordinates.items())] = coordinates
+        found[_name(coordinates)] = coordinates
     return found
+
+
+def named(given: Points) -> dict[str, dict[str, Any]]:
+    """Return the coordinates of every given point by its name, which is made as those of a grid's points."""
+    return {_name(coordinates := dict(sorted(point.items()))): coordinates for point in given}
+
+
+def _name(coordinates: Mapping[str, Any]) -> str:
+    return ".".join(f"{key.rsplit('.', 1)[-1]}-{value}" for key, value in coordinates.items())
+
+
+def check_points(where: str, given: Points, what: str) -> None:
+    """Raise ConfigError that begins with ``where`` for given points that cannot be told apart; ``what`` names them in the plural."""
+    for place, point in enumerate(given):
+        check(f"{where}[{place}]", {dotted: [value] for dotted, value in point.items()}, what)
+    if len(given) > MOST_POINTS:
+        raise ConfigError(f"{where} has {len(given):,} {what}; name at most {MOST_POINTS:,}.")
+    if len(named(given)) < len(given):
+        raise ConfigError(f"{where} has {what} of the same name; remove one, or name its keys in full.")
 
 
 def check(where: str, grid: Grid, what: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from spurprune.config.grids import points
+from spurprune.config import grids
 from spurprune.config.merging import merge
 from spurprune.errors import ConfigError
 from spurprune.pruning import plan as plans
@@ -63,7 +63,10 @@ def budget(entry: Mapping[str, Any]) -> int:
 
 def candidates(entry: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the coordinates of every candidate by its name, in grid order; empty for a method without a grid."""
-    return points(entry["grid"]) if entry["grid"] else {}
+    grid = entry["grid"]
+    if isinstance(grid, list):
+        return grids.named(grid)
+    return grids.points(grid) if grid else {}
 
 
 def at(entry: Mapping[str, Any], coordinates: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,7 +85,7 @@ def at(entry: Mapping[str, Any], coordinates: Mapping[str, Any]) -> dict[str, An
 
 def plans_of(entry: Mapping[str, Any]) -> list[str]:
     """Return the plans among which a method's candidates choose; empty if its plan is given."""
-    return list(entry["grid"].get(PLAN, ()))
+    return list(dict.fromkeys(point[PLAN] for point in candidates(entry).values() if PLAN in point))
 
 
 def plan_of(name: str, entry: Mapping[str, Any]) -> str:

@@ -303,3 +303,29 @@ def test_mistakes_in_matched_steps(
         load({"mine": entry})
     assert expected in str(error.value)
     assert_one_sentence(str(error.value))
+
+
+def test_candidates_may_be_given_point_by_point(load: Callable[..., Config]) -> None:
+    points = [{"training.optimizer.lr": 0.1, "plan": "random-0.10"}, {"training.optimizer.lr": 0.01, "plan": "none"}]
+    entry = load({"mine": {"kind": "erm", "grid": points, "tuning": TUNING}}, plans=["tuned-mine"]).methods["mine"]
+    assert methods.candidates(entry) == {
+        "plan-random-0.10.lr-0.1": {"plan": "random-0.10", "training.optimizer.lr": 0.1},
+        "plan-none.lr-0.01": {"plan": "none", "training.optimizer.lr": 0.01},
+    }
+    assert methods.plans_of(entry) == ["random-0.10", "none"] and methods.budget(entry) == 2
+
+
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [
+        ([{}], "methods.mine.grid is [{}], but must be a mapping from dotted keys to lists of values"),
+        ([{"lr": 0.1}], "methods.mine.grid: 'lr' is not a key that can be tuned"),
+        ([{"training.optimizer.lr": 0.1}, {"training.optimizer.lr": 0.1}], "methods.mine.grid"),
+        ([{"training.optimizer.lr": 0.1}, {"options.lr": 0.1}], "methods.mine.grid has candidates of the same name; remove one"),
+    ],
+)
+def test_mistakes_in_points(load: Callable[..., Config], points: Any, expected: str, assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(ConfigError) as error:
+        load({"mine": {"kind": "erm", "grid": points, "tuning": TUNING}})
+    assert expected in str(error.value)
+    assert_one_sentence(str(error.value))
