@@ -32,7 +32,9 @@ TEXT_TAGS = ("tag:yaml.org,2002:str", MERGE)
 NUMBER_TAGS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 OCTAL = re.compile("[-+]?0[0-9_]+")  # of whole numbers: YAML 1.1 reads 010 as 8
 LINE_ENDS = re.compile("\r\n|[\n\r\u2028\u2029]")
-UNWRITTEN = ("Cc", "Cs", "Zl", "Zp")  # control characters, halves of characters, separators of lines and paragraphs
+# Control and invisible characters, halves of characters, separators of lines and paragraphs; but scripts and emoji need joiners.
+UNWRITTEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+JOINERS = "\u200c\u200d"
 PROSE = ("description", "title")  # the keys whose texts may have several lines, as in YAML's folded blocks
 LARGEST = 1e18  # of a number, far beyond what any key allows: what is larger may not even be printable
 
@@ -230,7 +232,7 @@ def _require_text(value: str, where: str) -> None:
 
 def _is_written(text: str) -> bool:
     """Return whether a text of one line has only characters that people write, such as the joiners and wide spaces of some scripts."""
-    return text.isprintable() or not any(unicodedata.category(character) in UNWRITTEN for character in text)
+    return text.isprintable() or not any(unicodedata.category(one) in UNWRITTEN for one in text if one not in JOINERS)
 
 
 def _shown(value: object) -> str:

@@ -133,10 +133,17 @@ def write(path: Path, samples: Sequence[Samples], grouping: Grouping, provenance
     tables.write(path, table, schemas.SAMPLES, replace(provenance, notes=notes))
 
 
-def read(path: Path) -> SampleSet:
-    """Read what ``write`` wrote; raises DataError if the file is missing or damaged, or its metadata lacks the grouping."""
+def read(path: Path, overlay_attribute: str | None = None) -> SampleSet:
+    """Read what ``write`` wrote; ``overlay_attribute`` is that of the setting's overlay, if any.
+
+    Raises DataError if the file is missing or damaged, or lacks the grouping, an attribute of it, or that of the overlay.
+    """
     table = tables.read(path, schemas.SAMPLES)
     grouping = grouping_of(path)
+    named = [attribute.name for attribute in grouping.attributes]
+    for name in [*named, *([] if overlay_attribute is None else [overlay_attribute])]:
+        if f"attribute_{name}" not in table.column_names:  # the setting has changed since
+            raise DataError(f"{path} does not hold the setting's attribute '{name}'; delete the file and rerun.")
     for name, count in (("group", grouping.num_groups), ("label", len(grouping.classes))):
         if to_numpy(table.column(name).fill_null(-1)).max(initial=-1) >= count:
             raise DataError(f"{path} holds a {name} that is not one of its {count}; delete the file and rerun.")

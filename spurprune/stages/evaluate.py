@@ -62,7 +62,7 @@ def run(
         tables.origin_of(plan, schemas.PLAN, asked, repeats),
         origin_of(manifest, info),
     )
-    of_samples = sampling.read(samples)
+    of_samples = sampling.read(samples, setting["overlay_attribute"])
     probe = Probe.of(setting["probe"], info)
     predicted = tables.read(predictions, schemas.PREDICTIONS)
     described = tables.read_metadata(plan, schemas.PLAN)

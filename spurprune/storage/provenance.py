@@ -18,15 +18,18 @@ BLOCK, PLAN = "block", "plan"  # keys of ``Provenance.place``
 INPUTS = "inputs"  # the kind of a dataset's inputs
 OF_INPUTS = ("made_by", "expects")  # parameters of a job that are about its inputs
 OF_RUNS = ("predictions", "history", "models")  # made by one job: a run
+METRICS = "metrics"  # of a run
+OF_METHOD = ("method", "candidate")  # keys of ``Provenance.place``
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file that another was made from: the hash of its provenance, that of the code that made it, and that of its configuration."""
+    """A file that another was made from: the hashes of its provenance, of the code that made it, of its configuration and its setting's."""
 
     identity: str
     code: str
     config: str
+    setting: str
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,12 @@ class Provenance:
     """Where a file comes from.
 
     ``place`` holds what the job was asked for, by name (setting, block, plan, …: its wildcards). ``code_version`` is the package's version
-    and the hash of the stage's code; ``config_hash`` covers the part of the configuration that the stage received; ``repeats`` are the
-    file's, None if it belongs to none; ``counts`` and ``notes`` hold what a reader wants to know before opening the file; ``sources`` are
-    all files behind it, by kind and place (see ``Origin.key``). For the job alone, and not kept: ``made_by`` holds the hash of the code
-    that should have made its inputs, by kind or, for one of several plans, by "plan NAME"; ``expects`` what their ``counts`` must hold;
-    ``mixed_code`` is true if the user accepts files that other code made.
+    and the hash of the stage's code; ``config_hash`` covers the part of the configuration that the stage received, without the repeats,
+    ``setting_hash`` what of this is the setting's, empty without any; ``repeats`` are the file's, None if it belongs to none; ``counts``
+    and ``notes`` hold what a reader wants to know before opening the file; ``sources`` are all files behind it, by kind and place (see
+    ``Origin.key``). For the job alone, and not kept: ``made_by`` holds the hash of the code that should have made its inputs, by kind or,
+    for one of several plans, by "plan NAME"; ``expects`` what their ``counts`` must hold; ``mixed_code`` is true if the user accepts files
+    that other code made.
     """
 
     place: Mapping[str, str]
@@ -48,6 +52,7 @@ class Provenance:
     counts: Mapping[str, Any] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)
+    setting_hash: str = ""
     made_by: Mapping[str, str] = field(default_factory=dict)
     expects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     mixed_code: bool = False
@@ -59,7 +64,7 @@ class Provenance:
         Among these, ``code`` is the hash of its code; ``made_by`` and ``expects``, if given, are about its inputs.
         """
         given = {key: value for key, value in params.items() if key not in ("code", *OF_INPUTS)}
-        repeats = given.get("repeats")
+        repeats = given.pop("repeats", None)
         place = dict(wildcards.items())
         if "method" in place:
             place.setdefault("candidate", "")  # distinguishes final runs from tuning runs
@@ -68,6 +73,7 @@ class Provenance:
             f"{__version__}+{params['code']}",
             config_hash(given),
             None if repeats is None else tuple(repeats),
+            setting_hash=config_hash(given["setting"]) if "setting" in given else "",
             made_by=dict(params.get("made_by") or {}),
             expects=dict(params.get("expects") or {}),
             mixed_code=mixed_code,
@@ -103,6 +109,11 @@ class Origin:
     def code(self) -> str:
         """The hash of the code that made the file."""
         return self.provenance.code_version.rpartition("+")[2]
+
+    @property
+    def as_source(self) -> Source:
+        """What another file keeps of this one."""
+        return Source(self.identity, self.code, self.provenance.config_hash, self.provenance.setting_hash)
 
     @property
     def is_complete(self) -> bool:
@@ -159,16 +170,21 @@ def _require_datasets(inputs: Sequence[Origin]) -> None:
 def require_compatible(own: Provenance, *inputs: Origin) -> None:
     """Raise DataError unless results of several jobs may be shown together.
 
-    They must belong together as in ``trace``. All runs of a setting by one method must have one configuration in each block and, unless
-    the user accepts mixed code, must have been made by one version of the code; so must all blocks of any other result.
+    They must belong together as in ``trace``. All blocks of a result, all plans of a method and whatever it is evaluated by must have one
+    configuration, and one that is the same for all methods as far as it is the setting's. Unless the user accepts mixed code, all runs of
+    a setting by one method, and all blocks of any other result, must have been made by one version of the code.
     """
     trace(own, *inputs)
     configured: dict[str, tuple[str, str]] = {}
     made: dict[str, tuple[str, str]] = {}
     for key, (source, path) in _merged(inputs).items():
-        config, first = configured.setdefault(_without(key, *(PLAN,) * _is_of_run(key)), (source.config, path))
-        if config != source.config:
-            raise DataError(f"{first} and {path} go back to runs of different configurations ({key}); delete the outdated one and rerun.")
+        for result, config in (
+            (_without(key, BLOCK, *(PLAN,) * _is_of_run(key)), source.config),
+            (f"{_without(key, BLOCK, PLAN, *OF_METHOD)} of any method", source.setting),
+        ):
+            known, first = configured.setdefault(result, (config, path))
+            if known != config:
+                raise DataError(f"{first} and {path} go back to different configurations ({key}); delete the outdated one and rerun.")
         result = _without(key, BLOCK, *(PLAN,) * _is_of_run(key))
         code, first = made.setdefault(result, (source.code, path))
         if code != source.code and not own.mixed_code:
@@ -179,7 +195,7 @@ def require_compatible(own: Provenance, *inputs: Origin) -> None:
 
 
 def _is_of_run(key: str) -> bool:
-    return key.split(" ")[0] in OF_RUNS
+    return key.split(" ")[0] in (*OF_RUNS, METRICS)
 
 
 def _without(key: str, *names: str) -> str:
@@ -198,7 +214,7 @@ def _merged(inputs: Sequence[Origin]) -> dict[str, tuple[Source, str]]:
         if one.key in direct:
             raise DataError(f"{direct[one.key]} and {one.path} both hold {one.key}; delete the one in the wrong place and rerun.")
         direct[one.key] = one.path
-        for key, source in {**one.provenance.sources, one.key: Source(one.identity, one.code, one.provenance.config_hash)}.items():
+        for key, source in {**one.provenance.sources, one.key: one.as_source}.items():
             known, path = found.setdefault(key, (source, one.path))
             if known.identity != source.identity:
                 raise DataError(
@@ -237,6 +253,7 @@ def origin(path: str, content: Mapping[str, Any], keys: tuple[str, ...]) -> Orig
             dict(content["counts"]),
             dict(content["notes"]),
             {key: Source(**source) for key, source in content["sources"].items()},
+            str(content["setting_hash"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"its metadata is no provenance ({error})") from error

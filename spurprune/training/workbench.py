@@ -150,7 +150,8 @@ def open_workbench(inputs: Path, manifest: Path, samples: Path, setting: Mapping
     if device.type == "cpu" and (unused := visible_devices()):
         log.warning("torch %s cannot use GPU %s, so this job runs on the CPU", torch.__version__, ",".join(unused))
     info = read_manifest(manifest)
-    prepared = sampling.read(samples)
+    overlay = setting["overlay"]
+    prepared = sampling.read(samples, None if overlay is None else overlay["attribute"])
     return Workbench(
         open_inputs(inputs, info),
         info,

@@ -106,6 +106,14 @@ def test_spaces_and_joiners_of_all_scripts_are_text(word: str) -> None:
     assert reading.parse(f"title: {word}\naligned: {{{word}: [{word}]}}\n", "c.yaml") == {"title": word, "aligned": {word: [word]}}
 
 
+@pytest.mark.parametrize("character", ["\u200b", "\u2060", "\ufeff", "\u202e", "\u00ad"])
+def test_invisible_characters_are_refused(character: str, assert_one_sentence: Callable[[str], None]) -> None:
+    """A folder that seems to be another one."""
+    with pytest.raises(ConfigError, match=r"^data\.mnist is .* which has line ends or characters that cannot be printed; remove") as error:
+        reading.require_plain({"data": {"mnist": f"resources{character}/mnist"}}, "")
+    assert_one_sentence(str(error.value))
+
+
 def test_half_a_character_is_refused(assert_one_sentence: Callable[[str], None]) -> None:
     with pytest.raises(ConfigError, match=r"^x is 'a\\ud800', which has line ends or characters that cannot be printed; remove") as error:
         reading.require_plain({"x": "a\ud800"}, "")

@@ -17,10 +17,12 @@ OWN = Provenance(HERE, "1+b", "d")
 MIXED = replace(OWN, mixed_code=True)
 
 
-def made(kind: str, place: dict[str, str], *inputs: Origin, code: str = "a", config: str = "c", path: str = "") -> Origin:
+def made(
+    kind: str, place: dict[str, str], *inputs: Origin, code: str = "a", config: str = "c", setting: str = "s", path: str = ""
+) -> Origin:
     """The origin of a file of some kind and place that was made from the inputs."""
     keys = getattr(schemas, kind.upper()).place
-    own = trace(Provenance(place, f"1.0+{code}", config, (0, 1)), *inputs)
+    own = trace(Provenance(place, f"1.0+{code}", config, (0, 1), setting_hash=setting), *inputs)
     content = provenance.from_json(provenance.to_json(kind, 1, own))
     return provenance.origin(path or f"{kind}-{code}-{config}", content, keys)
 
@@ -46,7 +48,10 @@ def test_a_job_is_described_by_its_wildcards_and_parameters() -> None:
     assert one.place == wildcards | {"candidate": ""}, "a final run says that it is of no candidate"
     assert one.repeats == (0, 1) and one.code_version.endswith("+a")
     assert Provenance.of(wildcards, params | {"code": "b"}).config_hash == one.config_hash
-    assert Provenance.of(wildcards, params | {"setting": {"lr": 2}}).config_hash != one.config_hash
+    other_setting, other_method = (Provenance.of(wildcards, params | more) for more in ({"setting": {"lr": 2}}, {"method": "b"}))
+    assert len({one.config_hash, other_setting.config_hash, other_method.config_hash}) == 3
+    assert other_setting.setting_hash != one.setting_hash == other_method.setting_hash != ""
+    assert Provenance.of(wildcards, params | {"repeats": [2]}).config_hash == one.config_hash, "so that blocks can be compared"
 
 
 def test_files_of_another_dataset_are_refused(assert_one_sentence: Callable[[str], None]) -> None:
@@ -135,11 +140,39 @@ def test_one_result_twice_is_refused(assert_one_sentence: Callable[[str], None])
     assert "elsewhere.parquet both hold metrics" in text
 
 
+def result(kind: str, method: str = "erm", plan: str = "none", block: str = "000-001", candidate: str = "", **changes: str) -> Origin:
+    """A result without anything behind it."""
+    return made(kind, HERE | {"plan": plan, "method": method, "candidate": candidate, "block": block}, **changes)
+
+
+@pytest.mark.parametrize("kind", ["predictions", "metrics"])
+@pytest.mark.parametrize(
+    ("place", "changes"),
+    [
+        ({"block": "002-003"}, {"config": "other"}),  # a block trained or evaluated after a change
+        ({"plan": "random-0.10"}, {"config": "other"}),
+        ({"method": "rival"}, {"config": "other", "setting": "other"}),  # of the setting, which all methods share
+        ({"method": "rival", "block": "002-003"}, {"config": "other", "setting": "other"}),
+        ({"candidate": "lr-0.1"}, {"config": "other", "setting": "other"}),
+    ],
+)
+def test_different_configurations_are_a_mixture(
+    kind: str, place: dict[str, str], changes: dict[str, str], assert_one_sentence: Callable[[str], None]
+) -> None:
+    first = result(kind)
+    text = refused(lambda: require_compatible(MIXED, first, result(kind, **place, **changes)), assert_one_sentence)
+    assert f"{first.path} and {kind}-a-other go back to different configurations ({kind} " in text
+    require_compatible(OWN, first, result(kind, **place))
+    if "method" in place or "candidate" in place:  # these have options and recipes of their own
+        require_compatible(OWN, first, result(kind, **place, config="other"))
+    require_compatible(OWN, first, made(kind, HERE | {"setting": "letters", "plan": "none", "method": "erm", "candidate": ""}, setting="t"))
+
+
 def test_blocks_made_by_different_code_are_a_mixture(assert_one_sentence: Callable[[str], None]) -> None:
     first, second = (made("samples", HERE | {"block": block}) for block in ("000-001", "002-003"))
     other = run(second, block="002-003", code="new")
     require_compatible(OWN, run(first), run(second, block="002-003"))
-    for changes, words in (({"code": "new"}, "different versions of the code"), ({"config": "other"}, "runs of different configurations")):
+    for changes, words in (({"code": "new"}, "different versions of the code"), ({"config": "other"}, "different configurations")):
         other_plan = run(first, "random-0.10", **changes)
         text = refused(lambda other_plan=other_plan: require_compatible(OWN, run(first), other_plan), assert_one_sentence)
         assert words in text

@@ -161,3 +161,13 @@ def test_invariants_hold_or_name_the_repeat(assert_one_sentence: Callable[[str],
             sampling.check(samples, counts, "here")
         assert reason in str(error.value)
         assert_one_sentence(str(error.value))
+
+
+def test_samples_without_an_attribute_of_the_setting_are_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    """As after a change of the overlay's attribute that was not to rerun anything."""
+    path = tmp_path / "samples.parquet"
+    sampling.write(path, [ONE], GROUPING, Provenance({"setting": "digits"}, "0", "0"))
+    assert sampling.read(path, "line").grouping == GROUPING
+    with pytest.raises(DataError, match=r"does not hold the setting's attribute 'bar'; delete the file and rerun") as error:
+        sampling.read(path, "bar")
+    assert_one_sentence(str(error.value))

@@ -71,8 +71,6 @@ def test_every_job_left_a_log(finished: Project) -> None:
     assert len(logs) == 1 + 5 + 3 + 4 + 12 + 12 + 12 + 3 + 2 + 1
     for path in logs:
         assert " finished in " in path.read_text(), path
-    measured = sorted((finished.path / "logs/benchmarks").rglob("*.jsonl"))
-    assert len(measured) == 15 and all(json.loads(path.read_text().splitlines()[0])["s"] > 0 for path in measured)
 
 
 def test_jobs_write_nothing_but_their_outputs_and_logs(finished: Project, sources: Project) -> None:

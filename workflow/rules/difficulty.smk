@@ -10,8 +10,6 @@ rule train_reference:
         dynamics="results/settings/{setting}/reference/{recipe}/{block}/dynamics.parquet",
     log:
         "logs/train_reference/{setting}/{recipe}/{block}.log",
-    benchmark:
-        "logs/benchmarks/train_reference/{setting}/{recipe}/{block}.jsonl"
     conda:
         "../../envs/train.yaml"
     threads: CONFIG.threads

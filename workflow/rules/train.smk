@@ -15,8 +15,6 @@ rule retrain:
         history="results/settings/{setting}/runs/{method}/{plan}/{block}/history.parquet",
     log:
         "logs/retrain/{setting}/{method}/{plan}/{block}.log",
-    benchmark:
-        "logs/benchmarks/retrain/{setting}/{method}/{plan}/{block}.jsonl"
     wildcard_constraints:
         method=any_of(TRAINED),
     conda:
@@ -53,5 +51,3 @@ use rule retrain as retrain_candidate with:
         history="results/settings/{setting}/candidates/{method}/{candidate}/{plan}/{block}/history.parquet",
     log:
         "logs/retrain_candidate/{setting}/{method}/{candidate}/{plan}/{block}.log",
-    benchmark:
-        "logs/benchmarks/retrain_candidate/{setting}/{method}/{candidate}/{plan}/{block}.jsonl"
