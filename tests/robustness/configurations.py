@@ -469,7 +469,9 @@ def contradiction(rng: random.Random, documents: Documents) -> Change:
         "a variant without variants": no_variants,
         "a setting differs in case only": lambda: blocks.update({name + "A": dict(block), name + "a": dict(block)}),
         "a folder of an unknown dataset": lambda: documents.main["data"].update(digitz="resources"),
-        "a file of an undefined variable": lambda: documents.main["setting_files"].append("$SPURPRUNE_UNDEFINED/settings.yaml"),
+        "a table of an undefined variable": lambda: documents.main["datasets"].update(
+            zzz={"reader": "table", "path": "$SPURPRUNE_UNDEFINED/a.csv", "label": "a", "vectors": "a.npy"}
+        ),
         "equal sparsities": lambda: study["figures"].update(
             zzz={"kind": "general_pruning", "settings": [next(iter(blocks))], "sparsities": ["0.10", "0.100"]}
         ),
