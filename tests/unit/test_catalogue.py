@@ -32,6 +32,7 @@ def test_groups_of_the_declared_datasets_read_well() -> None:
         return {attribute.name: attribute for attribute in registry()[dataset].attributes or ()}
 
     phrases = {
+        "digits_sides": ("side", ", column on the right"),
         "waterbirds": ("background", "on water"),
         "cifar10_scenes": ("background", "on water"),
         "celeba": ("eyeglasses", "with eyeglasses"),
