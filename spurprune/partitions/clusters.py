@@ -1,8 +1,8 @@
 """Clusters of what a kept network computes for the training samples: groups inferred without labels, by k-means.
 
-With the class probabilities of a network after about an epoch, clustered within each class, they are those of SPARE (Yang et al. 2024), and
-with features as in GEORGE (Sohoni et al. 2020); with ``of: features``, ``by_class: false`` and ``metric: cosine`` those of PruSC (Le et al.
-2025). Parts are numbered by size, the largest first.
+With the class probabilities of a network after about an epoch, clustered within each class, they are those of SPARE (Yang et al. 2024);
+with ``of: features``, ``by_class: false``, ``metric: cosine`` and ``k: 16`` close to those of PruSC (Le et al. 2025), whose centres are not
+described. Parts are numbered by size, the largest first.
 """
 
 from typing import Any
