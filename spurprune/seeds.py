@@ -21,6 +21,7 @@ AUGMENTATION = "augmentation"  # crops and flips
 OBSERVATION = "observation"  # crops and flips of samples that are evaluated, not trained on
 DROPOUT = "dropout"  # stochastic layers
 EXPANSION = "expansion"  # which samples a method starts from, and which it adds later
+CLUSTERING = "clustering"  # where k-means starts, and which samples its silhouettes are of
 REFINEMENT = "refinement"  # which samples a refinement draws, and in which order its solver visits them
 
 

@@ -72,6 +72,17 @@ def check_plan(key: str, name: str, setting: str, config: Config) -> None:
         require_known(plan.score, block["difficulty"], f"{key}: score '{plan.score}'", f"score of '{setting}'")
     if plan.partition is not None and plan.partition != plans.CLASS:
         require_known(plan.partition, block["partitions"], f"{key}: partition '{plan.partition}'", f"partition of '{setting}'")
+    if plan.power == plans.AUTO and not _has_silhouettes(plan.partition, block):
+        raise ConfigError(
+            f"{key}: '{name}' goes by the mean silhouette of clusters, but the parts of '{plan.partition}' are none; write a number for "
+            f"'{plans.AUTO}', or name a partition of clusters."
+        )
+
+
+def _has_silhouettes(partition: str | None, setting: Mapping[str, Any]) -> bool:
+    if partition in (None, plans.CLASS):
+        return False
+    return "silhouette" in plugins.declared("partitions", setting["partitions"][partition]["kind"], "NOTES", ())
 
 
 def _check_own_plan(run: Run, config: Config) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spurprune.config import check_methods, check_settings, check_studies, methods, paths, schema, settings
+from spurprune.config import check_methods, check_partitions, check_settings, check_studies, methods, paths, schema, settings
 from spurprune.config.config import Config
 from spurprune.config.known import require_known
 from spurprune.config.reading import require_plain
@@ -51,6 +51,7 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
         check_settings.check(name, setting, config)
     for name, entry in config.methods.items():
         check_methods.check(name, entry, config)
+    check_partitions.check(config)
     check_studies.check(config)
     return config
 

@@ -165,6 +165,12 @@ def partition_reference(partition: Partition, settings: Mapping[str, Any]) -> Re
     return reference_of(partition.setting, recipe, partition.block, settings)
 
 
+def partition_source(partition: Partition, settings: Mapping[str, Any]) -> Run | None:
+    """Return the run from whose embedding a partition is made; None if it needs none, or if the setting has no such partition."""
+    block = settings[partition.setting]["partitions"].get(partition.partition, {})
+    return Run(partition.setting, block["from"], block["plan"], partition.block) if "from" in block else None
+
+
 def is_refinement(method: str, entries: Mapping[str, Any]) -> bool:
     """Return whether a method starts from another method's model."""
     return entries[method]["kind"] in plugins.names("refinements")

@@ -41,24 +41,29 @@ def _of_plan(name: str, entries: Mapping[str, Mapping[str, Any]], setting: Mappi
         for one in methods.plans_of(chosen):
             needed |= _of_plan(one, entries, setting)
         return needed
-    return GroupLabels(train=_is_grouped("strategies", plan.strategy) or _is_of_groups(plan.partition, setting))
+    return GroupLabels(train=_is_grouped("strategies", plan.strategy)) | _of_partition(plan.partition, entries, setting)
 
 
 def _of_options(name: str, entry: Mapping[str, Any], entries: Mapping[str, Any], setting: Mapping[str, Any]) -> GroupLabels:
     needed = GroupLabels()
     for coordinates in methods.candidates(entry).values() or ({},):
         options = methods.at(entry, coordinates)["options"]
-        needed |= GroupLabels(train=_is_of_groups(options.get("partition"), setting))
+        needed |= _of_partition(options.get("partition"), entries, setting)
         if files.is_refinement(name, entries) and options.get("balance") == "groups":
             chooses = isinstance(options.get("C"), list)  # by the worst group of validation samples
             needed |= GroupLabels(train=options["fit_on"] == "train", validation=options["fit_on"] == "validation" or chooses)
     return needed
 
 
-def _is_of_groups(partition: str | None, setting: Mapping[str, Any]) -> bool:
+def _of_partition(partition: str | None, entries: Mapping[str, Mapping[str, Any]], setting: Mapping[str, Any]) -> GroupLabels:
+    """Return the labels that a partition needs itself, or for the run from which it is made."""
     if partition in (None, plans.CLASS):
-        return False
-    return _is_grouped("partitions", setting["partitions"][partition]["kind"])
+        return GroupLabels()
+    block = setting["partitions"][partition]
+    needed = GroupLabels(train=_is_grouped("partitions", block["kind"]))
+    if "from" in block:
+        needed |= of_method(block["from"], entries, setting) | _of_plan(block["plan"], entries, setting)
+    return needed
 
 
 def _is_grouped(kind: str, name: str) -> bool:

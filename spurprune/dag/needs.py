@@ -13,7 +13,7 @@ DATASET_FILES = ("inputs.npy", "base.parquet", "manifest.json")
 
 @dataclass(frozen=True)
 class NeededRuns:
-    """The runs ``shown`` in figures and tables, tuning runs, the runs that refinements start from, and the selections."""
+    """The runs ``shown`` in figures and tables, tuning runs, the ``sources`` whose models others start from, and the selections."""
 
     shown: frozenset[Run]
     candidates: frozenset[Run]
@@ -30,8 +30,9 @@ class NeededRuns:
 class Needs:
     """The files of the selected studies.
 
-    ``runs`` are those that the studies show, ``candidates`` tuning runs, ``sources`` the runs whose models refinements start from; runs
-    may also be sources. ``plans`` holds (setting, plan, block), ``samples`` (setting, block), ``datasets`` (dataset, image size).
+    ``runs`` are those that the studies show, ``candidates`` tuning runs, ``sources`` the runs whose models are embedded, for refinements
+    and partitions; runs may also be sources. ``plans`` holds (setting, plan, block), ``samples`` (setting, block), ``datasets`` (dataset,
+    image size).
     """
 
     runs: frozenset[Run]
@@ -56,8 +57,7 @@ def of(config: Config) -> Needs:
     needed = runs_of(config)
     everything = needed.all_runs
     plans = {(run.setting, plan, run.block) for run in everything for plan in files.plans_behind(run, config.methods)}
-    partitions = {one for plan in plans if (one := files.plan_partition(*plan))}
-    partitions |= {one for run in everything if (one := files.method_partition(run, config.methods))}
+    partitions = {one for run in everything for one in partitions_of(run, config)}
     difficulties = {score for plan in plans if (score := files.plan_difficulty(*plan))} | set(studies.all_difficulties(config))
     samples = {(run.setting, run.block) for run in everything}
     samples |= {(score.setting, score.block) for score in difficulties} | {(one.setting, one.block) for one in partitions}
@@ -99,9 +99,31 @@ def kept_files(needed: Needs, config: Config) -> list[str]:
     return sorted(found)
 
 
-def keeping_models(needed: Needs) -> set[tuple[str, str, str]]:
-    """Return (setting, method, plan) of the runs whose models are kept because a refinement starts from them."""
-    return {(run.setting, run.method, run.plan) for run in needed.sources}
+def keeping_models(needed: Needs, config: Config) -> set[tuple[str, str, str]]:
+    """Return (setting, method, plan) of the runs whose models are kept: a refinement starts from them, or a partition is made from them.
+
+    Partitions count whether or not a study needs them, so that any plan by them can be asked for.
+    """
+    of_partitions = ((name, block) for name, setting in config.settings.items() for block in setting["partitions"].values())
+    declared = {(name, block["from"], block["plan"]) for name, block in of_partitions if "from" in block}
+    return declared | {(run.setting, run.method, run.plan) for run in needed.sources}
+
+
+def partitions_of(run: Run, config: Config) -> set[Partition]:
+    """Return the partitions that a run's method and its plans read; of a plan that is chosen, those of all plans to choose among."""
+    plans = files.plans_behind(run, config.methods)
+    found = [files.method_partition(run, config.methods), *(files.plan_partition(run.setting, plan, run.block) for plan in plans)]
+    return {one for one in found if one is not None}
+
+
+def is_circular(partition: Partition, config: Config) -> bool:
+    """Return whether the run from which a partition is made needs that partition, itself or through other runs."""
+    source = files.partition_source(partition, config.settings)
+    if source is None:
+        return False
+    candidates, sources, _ = _runs_behind(frozenset({source}), config)
+    behind = {one for run in {source} | candidates | sources for one in partitions_of(run, config)}
+    return (partition.setting, partition.partition) in {(one.setting, one.partition) for one in behind}
 
 
 def runs_of(config: Config) -> NeededRuns:
@@ -111,17 +133,18 @@ def runs_of(config: Config) -> NeededRuns:
 
 
 def _runs_behind(shown: frozenset[Run], config: Config) -> tuple[frozenset[Run], frozenset[Run], frozenset[Selection]]:
-    """Return (tuning runs, runs that refinements start from, selections) that the runs shown need, directly or through others."""
+    """Return (tuning runs, runs whose models are embedded, selections) that the runs shown need, directly or through others."""
     candidates: set[Run] = set()
     sources: set[Run] = set()
     selections: set[Selection] = set()
     left = list(shown)
     while left:
         run = left.pop()
-        source = files.source_of(run, config.methods)
-        if source is not None and source not in sources:
-            sources.add(source)
-            left.append(source)
+        of_partitions = (files.partition_source(one, config.settings) for one in partitions_of(run, config))
+        for source in (files.source_of(run, config.methods), *of_partitions):
+            if source is not None and source not in sources:
+                sources.add(source)
+                left.append(source)
         of_plans = [files.plan_selection(run.setting, plan) for plan in files.plans_behind(run, config.methods)]
         for selection in (files.selection_of(run, config.methods), *of_plans):
             if selection is not None and selection not in selections:

@@ -50,7 +50,7 @@ class PlanRow:
 def jobs(config: Config) -> list[Job]:
     """Return every job needed to build the selected studies from scratch."""
     needed = needs.of(config)
-    kept = needs.keeping_models(needed)
+    kept = needs.keeping_models(needed, config)
     trained = [run for run in sorted(needed.all_runs) if not files.is_refinement(run.method, config.methods)]
     refined = [run for run in sorted(needed.all_runs) if files.is_refinement(run.method, config.methods)]
     downloaded = {dataset for dataset, _ in needed.datasets if config.datasets[dataset].downloads}
@@ -61,10 +61,7 @@ def jobs(config: Config) -> list[Job]:
         *(reference_job(one, config) for one in needed.references),
         *(Job("score_difficulty", one.setting) for one in needed.difficulties),
         *(Job("partition", one.setting) for one in needed.partitions),
-        *(
-            Job("take_plan" if files.plan_candidates(plan, config.methods) else "prune_metadata", setting)
-            for setting, plan, _ in needed.plans
-        ),
+        *(Job(_plan_rule(*plan, config), plan[0]) for plan in needed.plans),
         *(run_job(run, config, keeps_model=(run.setting, run.method, run.plan) in kept) for run in trained),
         *(Job("embed", run.setting) for run in needed.sources),
         *(Job("refine_candidate" if run.candidate else "refine", run.setting) for run in refined),
@@ -86,7 +83,7 @@ def reference_job(reference: Reference, config: Config) -> Job:
 
 
 def run_job(run: Run, config: Config, keeps_model: bool = False) -> Job:
-    """Return the job that trains a run: every repeat of the block; ``keeps_model`` if a refinement starts from it."""
+    """Return the job that trains a run: every repeat of the block; ``keeps_model`` if something starts from it."""
     keeps_model |= config.settings[run.setting]["keep_models"]
     rule = "retrain_candidate" if run.candidate else "retrain_keeping_models" if keeps_model else "retrain"
     return _training_job(rule, run.setting, len(files.repeats_of(run.block)), epochs_of(run, config), config)
@@ -169,6 +166,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _plan_rule(setting: str, plan: str, block: str, config: Config) -> str:
+    if files.plan_candidates(plan, config.methods):
+        return "take_plan"
+    partition = files.plan_partition(setting, plan, block)
+    by_embedding = partition is not None and files.partition_source(partition, config.settings) is not None
+    return "prune_metadata_by_embedding" if by_embedding else "prune_metadata"
 
 
 def _training_job(rule: str, setting: str, training_runs: int, epochs: int, config: Config) -> Job:

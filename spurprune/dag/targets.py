@@ -196,7 +196,7 @@ def _files_of_run(walk: _Walk, setting: str, method: str, config: Config, candid
     found = walk.known(offered, FILE)
     if found not in (MODELS, EMBEDDING) and trained == method:
         return
-    if not config.settings[setting]["keep_models"] and (setting, trained, plan) not in needs.keeping_models(needs.of(config)):
+    if not config.settings[setting]["keep_models"] and (setting, trained, plan) not in needs.keeping_models(needs.of(config), config):
         raise ConfigError(
             f"{walk.path} takes the networks of '{trained}' on '{plan}', which are not kept; set keep_models of '{setting}' to true."
         )

@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spurprune.data.views import NATURAL
 from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
-from spurprune.storage.columns import labels, to_numpy
+from spurprune.storage.columns import labels, positions_of, to_numpy
 from spurprune.storage.words import SPLITS, VIEWS
 
 VALUES_AT_ONCE = 1 << 26  # features per table, far below the limit of a list column's 32-bit offsets
@@ -34,6 +35,18 @@ class Embedding:
     def rows(self, split: str, view: str) -> np.ndarray:
         """Return the positions of the rows of one split and view, int64."""
         return np.flatnonzero((self.split == split) & (self.view == view))
+
+    def rows_of(self, split: str, sample_id: np.ndarray, where: str) -> np.ndarray:
+        """Return the positions of one split's rows in the natural view, int64 [N], in the order of ``sample_id``.
+
+        Raises DataError if the embedding, read from the file ``where``, holds other samples than these.
+        """
+        rows = self.rows(split, NATURAL)
+        position = positions_of(sample_id, self.sample_id[rows])
+        if position is None:
+            raise DataError(f"{where} holds other samples than repeat {self.repeat}'s {split} split; delete the file and rerun.")
+        found: np.ndarray = rows[position]
+        return found
 
 
 def to_tables(repeat: int, split: str, view: str, sample_id: np.ndarray, features: np.ndarray, logits: np.ndarray) -> Iterator[pa.Table]:

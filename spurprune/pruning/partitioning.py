@@ -1,4 +1,4 @@
-"""What a partition is given: the training samples of one repeat and their recorded dynamics."""
+"""What a partition is given: the training samples of one repeat, their recorded dynamics, what a kept network makes of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ class Request:
     """The training samples of one repeat, arrays [N] in the same order, and the options of the partition's block.
 
     ``sample_id`` int64; ``label`` int16; ``group`` int32 as numbered by ``grouping``, -1 unknown. ``dynamics`` are those of the reference
-    runs, None for a partition that does not need them.
+    runs; ``features`` float32 [N, D] and ``logits`` float32 [N, C] are a kept network's, of the samples as trained on; each is None for a
+    partition that does not need it.
     """
 
     repeat: int
@@ -25,6 +26,8 @@ class Request:
     grouping: Grouping
     options: Mapping[str, Any]
     dynamics: Recorded | None = None
+    features: np.ndarray | None = None
+    logits: np.ndarray | None = None
 
     def predicted(self, epoch: int, seed: int) -> np.ndarray:
         """Return the labels that one reference seed predicted after ``epoch`` epochs, int16 [N]; raises DataError if not recorded."""

@@ -14,6 +14,7 @@ from spurprune.errors import PlanError
 
 ORDERS = ("hardest", "easiest")
 RANDOM = "random"  # a strategy (a random share of every class) and a score (a random order of any strategy's candidates)
+AUTO = "auto"  # a power that is chosen by the partition's silhouettes
 CLASS = "class"  # the partition into classes, which every setting has
 TUNED = "tuned"  # in a strategy's place: the plan that a method's candidates chose
 # Numbers are written in one way only, since plans of equal effect would be made twice under two names.
@@ -25,18 +26,20 @@ FIELDS = {  # the pattern of each field's values
     "partition": "[a-z][a-z0-9_]*",
     "method": "[a-z0-9_]+",
     "factor": r"(?:[1-9][0-9]{0,2}(?:\.[0-9]{0,3}[1-9])?|0\.[0-9]{0,3}[1-9])",  # below 1,000
+    "power": rf"(?:{AUTO}|[1-9](?:\.[0-9]{{0,3}}[1-9])?|0\.[0-9]{{0,3}}[1-9])",  # below 10
 }
 MOST_SHOWN = 100  # characters of a name in messages
 IN_WORDS = {
     "order": " or ".join(ORDERS),
     "sparsity": "two to four decimals without zeros after the second, such as 0.10",
     "factor": "a number above 0 and below 1,000 without needless zeros, such as 5 or 0.5",
+    "power": f"{AUTO}, or a number above 0 and below 10 without needless zeros, such as 1 or 1.5",
 }
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A parsed plan; fields that its strategy does not have are None. ``sparsity`` and ``factor`` are decimals as text."""
+    """A parsed plan; fields that its strategy does not have are None. ``sparsity``, ``factor`` and ``power`` are text."""
 
     strategy: str
     score: str | None = None
@@ -44,6 +47,7 @@ class Plan:
     sparsity: str | None = None
     partition: str | None = None
     factor: str | None = None
+    power: str | None = None
     method: str | None = None
 
 
@@ -88,9 +92,17 @@ def pattern(*, tuned: bool = True) -> str:
     return "|".join(pattern_of(strategy) for strategy in _strategies() if tuned or strategy != TUNED)
 
 
-def pattern_of(strategy: str) -> str:
-    """Return a regular expression that matches the names of a strategy's plans, without capturing groups."""
-    return "-".join([strategy, *(FIELDS[field] for field in fields_of(strategy))])
+def pattern_of(strategy: str, partition: str = FIELDS["partition"]) -> str:
+    """Return a regular expression that matches the names of a strategy's plans, without capturing groups.
+
+    ``partition`` is the pattern of the partitions among these.
+    """
+    return "-".join([strategy, *((FIELDS | {"partition": partition})[field] for field in fields_of(strategy))])
+
+
+def pattern_by(partition: str) -> str:
+    """Return a regular expression that matches the names of all plans by one partition, without capturing groups."""
+    return "|".join(pattern_of(strategy, re.escape(partition)) for strategy in _strategies() if "partition" in fields_of(strategy))
 
 
 @cache

@@ -17,7 +17,9 @@ class Request:
 
     ``label`` int16; ``group`` int32, -1 unknown; ``carrier`` and ``aligned`` int8: 1, 0, or -1 unknown; ``rank`` int32, the overall
     difficulty rank, 0 = easiest, without ties, None if the plan names no score; ``part`` int32, each sample's part in the plan's partition,
-    a position in ``parts``, None if the plan names no partition. ``source`` is the probe's source label, None without a probe.
+    a position in ``parts``, None if the plan names no partition; ``silhouette`` float64 [classes], the mean silhouette of each class's
+    clusters, NaN for a class with fewer than two, None if the parts are no clusters. ``source`` is the probe's source label, None without a
+    probe.
     """
 
     plan: Plan
@@ -30,6 +32,7 @@ class Request:
     part: np.ndarray | None = None
     parts: tuple[str, ...] = ()
     source: int | None = None
+    silhouette: np.ndarray | None = None
 
     def random_order(self) -> np.ndarray:
         """Return each sample's place in the repeat's random order, int64 [N]; all plans share it, so that random choices nest."""

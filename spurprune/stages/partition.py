@@ -9,11 +9,13 @@ import numpy as np
 import pyarrow as pa
 
 from spurprune.dag import plugins
+from spurprune.data import embedding as embeddings
 from spurprune.data import samples as sampling
 from spurprune.difficulty.recorded import Recorded, origin_of
 from spurprune.pruning.partitioning import Request
 from spurprune.storage import schemas, tables
 from spurprune.storage.provenance import Provenance, trace
+from spurprune.storage.words import BY_REPEAT
 
 
 def run(
@@ -24,30 +26,40 @@ def run(
     repeats: Sequence[int],
     output: Path,
     provenance: Provenance,
+    embedding: Path | None = None,
 ) -> None:
-    """Write the part of every training sample of every repeat.
+    """Write the part of every training sample of every repeat, and what the kind notes of each repeat.
 
     ``partition`` is a block of the setting's partitions: a ``kind`` and its options. ``dynamics`` is None for kinds that need no
-    reference; a reference shared among repeats serves all of them. Raises DataError if the samples or the dynamics lack what the kind
-    needs.
+    reference; a reference shared among repeats serves all of them. ``embedding``, of the run that the block names, is None for kinds that
+    need no network. Raises DataError if a file lacks what the kind needs.
     """
     plugin = plugins.load("partitions", partition["kind"])
     options = {**plugins.defaults("partitions", partition["kind"]), **partition}
     origins = [tables.origin_of(samples, schemas.SAMPLES, provenance.place, repeats)]
     if dynamics is not None:
         origins.append(origin_of(dynamics, {**provenance.place, "recipe": partition["reference"]}, repeats))
+    if embedding is not None:
+        of_run = {**provenance.place, "method": options["from"], "plan": options["plan"], "candidate": ""}
+        origins.append(tables.origin_of(embedding, schemas.EMBEDDING, of_run, repeats))
     provenance = trace(provenance, *origins)
     found = sampling.read(samples)
     recorded = None if dynamics is None else Recorded.read(dynamics, ["predicted"])
     tables_, counts, names = [], {}, ()
+    noted: dict[str, Mapping[str, Any]] = {}
     for repeat in repeats:
         one = found.by_repeat[repeat]
         train = one.rows("train")
         sample_id = one.sample_id[train]
         request = Request(repeat, sample_id, one.label[train], one.group[train], found.grouping, options, recorded)
-        part, names = plugin.parts(request)
+        if embedding is not None:
+            seen = embeddings.read(embedding, repeat)
+            rows = seen.rows_of("train", sample_id, str(embedding))
+            request = replace(request, features=seen.features[rows], logits=seen.logits[rows])
+        part, names, *notes = plugin.parts(request)
+        noted |= {str(repeat): one_note for one_note in notes}
         size = np.bincount(part, minlength=len(names)).tolist()
         counts[str(repeat)] = dict(zip(names, size, strict=True))
         tables_.append(pa.table({"repeat": np.full(len(train), repeat, dtype=np.int16), "sample_id": sample_id, "part": part}))
-    notes = {"partition": dict(partition), "parts": list(names)}
-    tables.write(output, pa.concat_tables(tables_), schemas.PARTITION, replace(provenance, counts=counts, notes=notes))
+    about = {"partition": dict(partition), "parts": list(names)} | ({BY_REPEAT: noted} if noted else {})
+    tables.write(output, pa.concat_tables(tables_), schemas.PARTITION, replace(provenance, counts=counts, notes=about))

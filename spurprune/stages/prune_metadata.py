@@ -74,6 +74,7 @@ def run(
             part=None if division is None else division.of(repeat, sample_id, label),
             parts=() if division is None else division.names,
             source=None if probe is None else probe.source,
+            silhouette=None if division is None else division.silhouette(repeat, info.classes),
         )
         where = f"{provenance.setting}, plan '{plan}', repeat {repeat}"
         try:

@@ -15,7 +15,6 @@ from spurprune.data import samples as sampling
 from spurprune.data.embedding import Embedding
 from spurprune.data.grouping import Grouping
 from spurprune.data.samples import Samples
-from spurprune.data.views import NATURAL
 from spurprune.errors import DataError
 from spurprune.evaluation.choices import origins_of, read_selection
 from spurprune.machine.logs import Progress
@@ -95,13 +94,8 @@ def _request(
     """
     found, wanted = [], []
     for split in ("train", "validation"):
-        of_setting = samples.rows(split)
-        of_embedding = seen.rows(split, NATURAL)
-        position = columns.positions_of(samples.sample_id[of_setting], seen.sample_id[of_embedding])
-        if position is None:
-            raise DataError(f"{path} holds other samples than repeat {samples.repeat}'s {split} split; delete the file and rerun.")
-        found.append(of_embedding[position])
-        wanted.append(of_setting)
+        wanted.append(samples.rows(split))
+        found.append(seen.rows_of(split, samples.sample_id[wanted[-1]], path))
     if seen.logits.shape[1] != len(grouping.classes):
         raise DataError(
             f"{path} holds {seen.logits.shape[1]} logits per sample, but there are {len(grouping.classes)} classes; delete it and rerun."

@@ -492,6 +492,9 @@ def contradiction(rng: random.Random, documents: Documents) -> Change:
                 "by": "accuracy",
             }
         ),
+        "clusters from a plan by themselves": lambda: block.setdefault("partitions", {}).update(
+            zzz={"kind": "clusters", "from": next(iter(documents.main["methods"])), "plan": "importance-zzz-1"}
+        ),
         "a method from itself": lambda: documents.main["methods"].update(zzz={"kind": "last_layer", "from": "zzz"}),
         "an overlay named as a second attribute": lambda: block.update(overlay={"name": "line", "attribute": "x\n", "width": 1}),
         "defaults of an unknown key": lambda: documents.main["setting_defaults"].update(zzz=1),

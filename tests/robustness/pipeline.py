@@ -65,6 +65,7 @@ TUNED = methods.expanded(
 )["dfr"]
 EVALUATION = {"probe": SETTING["probe"], "overlay_attribute": "line", "featured_classes": "probe"}
 ERRORS = {"kind": "errors", "reference": "short", "epoch": 1}
+CLUSTERS = {"kind": "clusters", "from": "erm", "k": 2, "restarts": 1}
 
 Paths = Mapping[str, Path]
 
@@ -294,6 +295,20 @@ class Study:
                 threads=1,
                 output=output,
                 provenance=self.provenance(source, repeats),
+            ),
+        )
+        self.make(
+            self.path("partition", partition="clusters", **here),
+            "partition",
+            {"samples": samples, "embedding": embedding},
+            lambda given, output: partition.run(
+                samples=given["samples"],
+                dynamics=None,
+                embedding=given["embedding"],
+                partition=CLUSTERS,
+                repeats=repeats,
+                output=output,
+                provenance=self.provenance(here | {"partition": "clusters"}, repeats),
             ),
         )
         for candidate, coordinates in methods.candidates(TUNED).items():

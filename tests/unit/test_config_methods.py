@@ -83,7 +83,7 @@ def test_a_refinement_needs_the_runs_that_it_starts_from(load: Callable[..., Con
     config = load({"refit": REFIT_TUNED})
     found = needs.of(config)
     assert found.sources == {Run("digits-carriers", "erm", "none", block) for block in ("000-004", "900-901")}
-    assert needs.keeping_models(found) == {("digits-carriers", "erm", "none")}
+    assert needs.keeping_models(found, config) == {("digits-carriers", "erm", "none")}
     assert config.methods["refit"]["options"]["redraws"] == 10, "defaults of options are filled in"
     counts = {job.rule for job in planning.jobs(config)}
     assert {"embed", "refine", "refine_candidate", "retrain_keeping_models", "select_candidate"} <= counts and "retrain" not in counts

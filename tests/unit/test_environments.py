@@ -16,7 +16,10 @@ from spurprune.dag import plugins
 # Where a package's name in conda, or the name under which it is imported, is not that of its release.
 FROM_CONDA = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
 FROM_IMPORT = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
-PLUGINS = {"base": ("datasets", "overlays", "refinements", "scores", "figures", "tables"), "train": ("overlays", "models", "methods")}
+PLUGINS = {
+    "base": ("datasets", "overlays", "refinements", "scores", "partitions", "figures", "tables"),
+    "train": ("overlays", "models", "methods"),
+}
 ENVIRONMENTS = sorted(PLUGINS)
 
 

@@ -112,11 +112,22 @@ def weigh(samples: Path, plan: str, division: Path | None, repeats: Sequence[int
 
 
 def test_every_partition_says_what_it_needs() -> None:
-    assert plugins.names("partitions") == ["errors", "groups", "predicted"]
+    assert plugins.names("partitions") == ["clusters", "errors", "groups", "predicted"]
     for name in plugins.names("partitions"):
-        plugin = plugins.load("partitions", name)
-        assert plugin.NEEDS in ("samples", "dynamics")
+        plugin, options = plugins.load("partitions", name), plugins.declared("partitions", name, "OPTIONS", {})
+        assert plugin.NEEDS in ("samples", "dynamics", "embedding")
+        assert ("reference" in options) == (plugin.NEEDS == "dynamics")
+        assert ("from" in options) == ("plan" in options) == (plugin.NEEDS == "embedding")
     assert {name: plugins.defaults("partitions", name) for name in plugins.names("partitions")} == {
+        "clusters": {
+            "plan": "none",
+            "of": "probabilities",
+            "by_class": True,
+            "k": "silhouette",
+            "max_k": 5,
+            "metric": "euclidean",
+            "restarts": 10,
+        },
         "errors": {"seed": 0},
         "groups": {},
         "predicted": {"seed": 0},

@@ -206,6 +206,52 @@ def test_the_jobs_are_those_that_snakemake_counts(project: Path, configfile: Pat
     assert counted == Counter(job.rule for job in planning.jobs(planning.load(paths)))
 
 
+CLUSTERS = """
+select: [spare]
+setting_files: [SETTINGS]
+methods:
+  short: {kind: erm, training: {epochs: 1}}
+  dro: {kind: group_dro, options: {partition: clusters}}
+setting_defaults:
+  partitions:
+    clusters: {kind: clusters, from: short}
+    late: {kind: clusters, from: dro, plan: importance-clusters-1}
+studies:
+  spare:
+    title: Clusters
+    blocks: ["000-001", "002-004"]
+    methods: [erm, dro]
+    settings: [drawn]
+    plans: [none, importance-clusters-auto, balance_subsample-late]
+    score: el2n
+    figures: {}
+    tables: {summary: {kind: summary}}
+"""
+
+
+def test_jobs_behind_clusters_are_those_that_snakemake_counts(project: Path, configfile: Path, tmp_path: Path) -> None:
+    path = tmp_path / "clusters.yaml"
+    path.write_text(CLUSTERS.replace("SETTINGS", str(configfile.with_name("settings.yaml"))), encoding="utf-8")
+    counted = dry_run(project, "--configfile", str(path))
+    assert counted == Counter(job.rule for job in planning.jobs(planning.load([path])))
+    assert counted == {
+        "prepare_inputs": 1,
+        "prepare_splits": 2,  # two blocks of everything that follows
+        "prune_metadata": 2,  # none
+        "prune_metadata_by_embedding": 6,  # those of the study, and that from which "late" is made
+        "partition": 4,
+        "retrain": 12,  # two methods on three plans
+        "retrain_keeping_models": 4,  # short without pruning, dro on importance-clusters-1
+        "embed": 4,
+        "evaluate": 12,
+        "tabulate_summary": 1,
+        "collect_metrics": 1,
+        "all": 1,
+    }
+    asked = "results/settings/drawn/plans/upweight-late-3/000-001.parquet"
+    assert dry_run(project, asked, "--configfile", str(path))["embed"] == 2, "a plan that no study names"
+
+
 def test_the_plan_needs_neither_results_nor_data(project: Path) -> None:
     command = [sys.executable, "-m", "spurprune.dag.planning", "--configfile", "config/paper.yaml"]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=120)

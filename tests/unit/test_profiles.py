@@ -53,8 +53,8 @@ def test_no_group_waits_for_training_in_other_settings(root: Path, name: str) ->
 
 
 @pytest.fixture(scope="module")
-def tuned_refinement(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, ...]]:
-    """A copy of the project, and the arguments that select a study with a tuned refinement of a tuned method."""
+def entangled(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, ...]]:
+    """A copy of the project, and the arguments that select a study with a tuned refinement of a tuned method, and clusters of clusters."""
     folder = tmp_path_factory.mktemp("project")
     workflow_runs.copy(folder)
     tuning = {"grid": {"training.optimizer.lr": [0.05, 0.1]}, "tuning": {"blocks": ["001-001", "002-002"]}, "by": "accuracy"}
@@ -68,19 +68,23 @@ def tuned_refinement(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tu
             "grid": {"options.C": [0.1, 1.0]},
         },
     }
+    spare = {"kind": "clusters", "from": "erm"}
+    partitions = {"spare": spare, "late": spare | {"plan": "importance-spare-1"}}
     study = {"title": "Tuned", "blocks": ["000-000"], "methods": ["refined"], "score": "el2n", "figures": {}, "tables": {}}
-    study |= {"settings": ["digits-unidentifiable", "digits-identifiable"], "plans": ["none", "random-0.10"]}
-    overlay = workflow_runs.write(folder / "overlay.yaml", {"select": ["tuned"], "methods": methods, "studies": {"tuned": study}})
+    study |= {"settings": ["digits-unidentifiable", "digits-identifiable"], "plans": ["none", "importance-late-auto"]}
+    content = {"select": ["tuned"], "methods": methods, "studies": {"tuned": study}, "setting_defaults": {"partitions": partitions}}
+    overlay = workflow_runs.write(folder / "overlay.yaml", content)
     return folder, ("--configfile", str(overlay))
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
-def test_no_group_depends_on_itself(root: Path, tuned_refinement: tuple[Path, tuple[str, ...]], name: str) -> None:
-    folder, arguments = tuned_refinement
+def test_no_group_depends_on_itself(root: Path, entangled: tuple[Path, tuple[str, ...]], name: str) -> None:
+    folder, arguments = entangled
     found = profile(root, name)
     groups = ("--groups", *found["groups"], "--group-components", *found["group-components"])
     _, text = workflow_runs.run(folder, "--dry-run", "--quiet", "rules", *groups, *arguments)
     assert re.search(r"^select_candidate +4$", text, re.MULTILINE), text
+    assert re.search(r"^partition +4$", text, re.MULTILINE), text
 
 
 def submissions(jobs: list[Job], profile: dict[str, Any]) -> int:

@@ -120,6 +120,30 @@ def recorded_by(wildcards, recipe):
     return {"dynamics": blocks.recorded(setting_of(wildcards)["reference"][recipe])} if recipe else {}
 
 
+def partition_of(wildcards):
+    """The wildcards' partition."""
+    return files.Partition(wildcards.setting, wildcards.partition, wildcards.block)
+
+
+def partition_inputs(wildcards):
+    """The files that a partition is made from, other than the samples."""
+    reference = files.partition_reference(partition_of(wildcards), CONFIG.settings)
+    source = files.partition_source(partition_of(wildcards), CONFIG.settings)
+    found = {"dynamics": path_of(reference)} if reference else {}
+    return found | ({"embedding": f"results/{source.folder}/embedding.parquet"} if source else {})
+
+
+def partition_made_by(wildcards):
+    """The hash of the code that makes each input of the wildcards' partition, by kind."""
+    return made_by("samples", *partition_inputs(wildcards))(wildcards)
+
+
+def plans_by_embedding():
+    """A pattern for the plans by partitions that are made from an embedding, each after the folder of its setting."""
+    of_settings = ((name, *one) for name, block in CONFIG.settings.items() for one in block["partitions"].items())
+    return "|".join(f"(?<=/{setting}/plans/)(?:{plans.pattern_by(name)})" for setting, name, one in of_settings if "from" in one) or NOTHING
+
+
 def plan_made_by(wildcards):
     """The hash of the code that makes each input of the wildcards' plan, by kind."""
     found = made_by("samples")(wildcards)

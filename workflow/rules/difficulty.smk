@@ -1,4 +1,4 @@
-"""Difficulty and partitions: reference runs that record training dynamics, and what is derived from them."""
+"""Difficulty and partitions: reference runs that record training dynamics, and what is derived from these or from kept networks."""
 
 
 rule train_reference:
@@ -53,12 +53,10 @@ rule score_difficulty:
 
 
 rule partition:
-    """Divide the training samples into parts, such as their groups or what reference runs get wrong."""
+    """Divide the training samples into parts, such as their groups, what reference runs get wrong, or clusters of a network's outputs."""
     input:
+        unpack(partition_inputs),
         samples="results/settings/{setting}/samples/{block}.parquet",
-        dynamics=lambda wildcards: path_of(
-            files.partition_reference(files.Partition(wildcards.setting, wildcards.partition, wildcards.block), CONFIG.settings)
-        ),
     output:
         partition="results/settings/{setting}/partitions/{partition}/{block}.parquet",
     log:
@@ -68,7 +66,7 @@ rule partition:
     params:
         partition=lambda wildcards: canonical(setting_of(wildcards)["partitions"][wildcards.partition]),
         repeats=repeats,
-        made_by=made_by("samples", "dynamics"),
+        made_by=partition_made_by,
         expects=lambda wildcards: recorded_by(wildcards, setting_of(wildcards)["partitions"][wildcards.partition].get("reference")),
         code=lambda wildcards: partition_code(wildcards.setting, wildcards.partition),
     script:

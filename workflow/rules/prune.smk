@@ -1,4 +1,7 @@
-"""Plans: sample weights from difficulty or a partition."""
+"""Plans: sample weights from difficulty or a partition. Those that wait for a run have a rule of their own, for groups of a cluster."""
+
+
+ruleorder: prune_metadata_by_embedding > prune_metadata
 
 
 rule prune_metadata:
@@ -21,6 +24,13 @@ rule prune_metadata:
         code=lambda wildcards: plan_code(wildcards.plan),
     script:
         "../scripts/prune_metadata.py"
+
+
+use rule prune_metadata as prune_metadata_by_embedding with:
+    output:
+        plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
+    wildcard_constraints:
+        plan=plans_by_embedding(),
 
 
 rule take_plan:

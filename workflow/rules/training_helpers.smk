@@ -77,6 +77,6 @@ def refinement_inputs(wildcards):
 def kept_plans():
     """A pattern for the plans of runs whose networks are kept, each after the folder of its setting and method."""
     everywhere = [(name, method, plans.pattern()) for name, block in CONFIG.settings.items() if block["keep_models"] for method in TRAINED]
-    for_refinement = [(*place, re.escape(plan)) for *place, plan in sorted(needs.keeping_models(NEEDED))]
-    patterns = [f"(?<=/settings/{setting}/runs/{method}/)(?:{plan})" for setting, method, plan in [*everywhere, *for_refinement]]
+    started_from = [(*place, re.escape(plan)) for *place, plan in sorted(needs.keeping_models(NEEDED, CONFIG))]
+    patterns = [f"(?<=/settings/{setting}/runs/{method}/)(?:{plan})" for setting, method, plan in [*everywhere, *started_from]]
     return "|".join(patterns) or NOTHING

@@ -1,15 +1,20 @@
-"""The rule partition: see spurprune.stages.partition."""
+"""The rule partition: see spurprune.stages.partition. The numeric threads are set before NumPy is imported."""
 
 from pathlib import Path
 
+from spurprune.machine import devices
 from spurprune.machine.logs import stage_log
-from spurprune.stages import partition
-from spurprune.storage.provenance import Provenance
 
+devices.set_threads(snakemake.threads)
+paths = {name: Path(path) for name, path in snakemake.input.items()}
 with stage_log(snakemake.log[0], "partition"):
+    from spurprune.stages import partition
+    from spurprune.storage.provenance import Provenance
+
     partition.run(
-        samples=Path(snakemake.input.samples),
-        dynamics=Path(snakemake.input.dynamics) if snakemake.input.dynamics else None,
+        samples=paths["samples"],
+        dynamics=paths.get("dynamics"),
+        embedding=paths.get("embedding"),
         partition=snakemake.params.partition,
         repeats=list(snakemake.params.repeats),
         output=Path(snakemake.output.partition),
