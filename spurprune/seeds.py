@@ -20,6 +20,8 @@ ORDER = "order"  # the order of samples in an epoch
 AUGMENTATION = "augmentation"  # crops and flips
 OBSERVATION = "observation"  # crops and flips of samples that are evaluated, not trained on
 DROPOUT = "dropout"  # stochastic layers
+TWINS = "twins"  # which of two twins learns from a sample
+FLIPS = "flips"  # which labels change while twins are trained
 EXPANSION = "expansion"  # which samples a method starts from, and which it adds later
 REFINEMENT = "refinement"  # which samples a refinement draws, and in which order its solver visits them
 

@@ -71,7 +71,7 @@ def run(
     where = {repeat: f"{provenance.setting}, repeat {repeat}" for repeat in repeats}
     progress = Progress(len(repeats) * setting["training"]["epochs"], f"{len(repeats)} training runs of {provenance.setting}", "epoch")
 
-    def start(repeat: int) -> Started:
+    def start(repeat: int) -> Started[Network]:
         with naming_out_of_memory(where[repeat], bench.device):
             started, best[repeat] = _start(bench, bench.samples[repeat], plan, parts, method, progress, checkpoints, where[repeat])
             return started
@@ -130,7 +130,7 @@ def _start(
     progress: Progress,
     checkpoints: JobCheckpoints,
     where: str,
-) -> tuple[Started, BestEpoch | None]:
+) -> tuple[Started[Network], BestEpoch | None]:
     train = samples.rows("train")
     weight = plan.weight(samples.repeat, samples.sample_id[train])
     stream = Stream((samples.repeat,))
