@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from spurprune.config import references
 from spurprune.config.merging import merge
 from spurprune.storage.canonical import canonical
 
@@ -38,9 +39,10 @@ def reference(setting: Setting, recipe: Setting) -> dict[str, Any]:
 
 
 def recorded(recipe: Setting) -> dict[str, Any]:
-    """Return what a reference run records: the number of its seeds, and the epochs in ascending order."""
+    """Return what a recipe's dynamics hold of every repeat: the number of reference seeds, and the epochs in ascending order."""
     epochs = recipe["record_epochs"]
-    return {"reference_seeds": recipe["seeds"], "epochs": list(range(1, recipe["epochs"] + 1)) if epochs == "all" else sorted(epochs)}
+    seeds = recipe["seeds"] * references.networks(recipe)
+    return {"reference_seeds": seeds, "epochs": list(range(1, recipe["epochs"] + 1)) if epochs == "all" else sorted(epochs)}
 
 
 def evaluation(setting: Setting) -> dict[str, Any]:

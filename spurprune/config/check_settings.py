@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from spurprune.config import check_feature, schema
+from spurprune.config import check_feature, references, schema
 from spurprune.config.config import Config
 from spurprune.config.known import require_known
 from spurprune.config.merging import merge
@@ -277,6 +277,8 @@ def _check_training(name: str, setting: Setting) -> None:
         if recipe["epochs"] > longest:
             raise ConfigError(f"{key}.epochs is {recipe['epochs']}, but training has only {longest} epochs; choose at most that.")
         _within(f"{key}.record_epochs", recipe["record_epochs"], recipe["epochs"])
+        if references.kind_of(recipe) == references.CROSS_RISK:
+            _check_twins(key, recipe)
         if recipe["shared"] and setting["overlay"] is not None and setting["carriers"].get("draw") != "fixed":
             raise ConfigError(
                 f"{key}.shared is true, but every repeat draws its own carriers; set carriers.draw to fixed or shared to false."
@@ -285,6 +287,18 @@ def _check_training(name: str, setting: Setting) -> None:
             raise ConfigError(f"{key}.shared is true, but every repeat draws its own subset; set subset.draw to fixed or shared to false.")
     for score, source in setting["difficulty"].items():
         _check_score(name, score, source, setting)
+
+
+def _check_twins(key: str, recipe: Mapping[str, Any]) -> None:
+    """Check a reference recipe whose twins are compared after its last epoch."""
+    if recipe["view"] == "training":
+        raise ConfigError(f"{key}.view is training, but twins are compared after an epoch; choose eval or eval_augmented.")
+    recorded, last = recipe["record_epochs"], recipe["epochs"]
+    if recorded != "all" and last not in recorded:
+        raise ConfigError(
+            f"{key}.record_epochs is {recorded}, but the share of flipped labels, by which such recipes are compared, is that after epoch "
+            f"{last}; add it, or set epochs to {max(recorded)}."
+        )
 
 
 def _check_score(name: str, score: str, source: Mapping[str, Any], setting: Setting) -> None:
@@ -296,6 +310,11 @@ def _check_score(name: str, score: str, source: Mapping[str, Any], setting: Sett
         return
     require_known(source["reference"], setting["reference"], f"{key}.reference: '{source['reference']}'", "reference recipe")
     recipe = setting["reference"][source["reference"]]
+    if references.kind_of(recipe) != references.ERM:
+        raise ConfigError(
+            f"{key}.reference is '{source['reference']}', a recipe of kind {references.kind_of(recipe)}, whose twins change the labels "
+            f"that they learn from, so it gives no difficulty; name a recipe of kind {references.ERM}."
+        )
     recorded = recipe["record_epochs"]
     if recorded != "all" and source["epochs"] != "all" and not set(source["epochs"]) <= set(recorded):
         raise ConfigError(f"{key}.epochs is {source['epochs']}, but the reference records only {recorded}; choose among these.")
@@ -311,6 +330,12 @@ def _check_partitions(name: str, setting: Setting) -> None:
             continue
         require_known(block["reference"], setting["reference"], f"{key}.reference: '{block['reference']}'", "reference recipe")
         recipe = setting["reference"][block["reference"]]
+        found, needed = references.kind_of(recipe), plugins.declared("partitions", block["kind"], "REFERENCE", references.ERM)
+        if found != needed:
+            raise ConfigError(
+                f"{key}.reference is '{block['reference']}', a recipe of kind {found}, but a partition of kind {block['kind']} reads one "
+                f"of kind {needed}; name such a recipe."
+            )
         epoch, recorded = block.get("epoch"), recipe["record_epochs"]
         if epoch is not None and (epoch > recipe["epochs"] if recorded == "all" else epoch not in recorded):
             raise ConfigError(f"{key}.epoch is {epoch}, but the reference records {recorded} (of {recipe['epochs']}); choose among these.")

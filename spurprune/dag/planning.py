@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from spurprune.config import given, loading, methods
+from spurprune.config import blocks, given, loading, methods
 from spurprune.config.config import Config
 from spurprune.dag import files, needs
 from spurprune.dag.files import Reference, Run
@@ -76,9 +76,9 @@ def jobs(config: Config) -> list[Job]:
 
 
 def reference_job(reference: Reference, config: Config) -> Job:
-    """Return the job that trains reference runs: every seed of every repeat of the block."""
+    """Return the job that trains reference runs: every seed of every repeat of the block; twins count as two."""
     recipe = config.settings[reference.setting]["reference"][reference.recipe]
-    count = recipe["seeds"] * len(files.repeats_of(reference.block))
+    count = blocks.recorded(recipe)["reference_seeds"] * len(files.repeats_of(reference.block))
     return _training_job("train_reference", reference.setting, count, recipe["epochs"], config)
 
 

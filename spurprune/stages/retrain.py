@@ -77,7 +77,7 @@ def run(
     where = {repeat: f"{provenance.setting}, repeat {repeat}" for repeat in repeats}
     progress = Progress(len(repeats) * setting["training"]["epochs"], f"{len(repeats)} training runs of {provenance.setting}", "epoch")
 
-    def start(repeat: int) -> Started:
+    def start(repeat: int) -> Started[Network]:
         with naming_out_of_memory(where[repeat], bench.device):
             prepared[repeat] = _prepare(bench, bench.samples[repeat], plan, parts, other, method, progress, checkpoints, where[repeat])
             return prepared[repeat].started
@@ -135,7 +135,7 @@ def _parts(inputs: Mapping[str, Path], method: Mapping[str, Any], bench: Workben
 class _Prepared:
     """A training run before its first step, the number of its steps, and the epoch that it will report if that is chosen."""
 
-    started: Started
+    started: Started[Network]
     steps: int
     best: BestEpoch | None
 

@@ -1,7 +1,7 @@
-"""train_reference: ERM runs that record every training sample's dynamics."""
+"""train_reference: runs of ERM, or of cross-risk minimisation, that record every training sample's dynamics."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +10,27 @@ import pyarrow as pa
 import torch
 
 from spurprune import seeds
+from spurprune.config import references
 from spurprune.config.blocks import recorded
 from spurprune.data.samples import Samples
-from spurprune.machine.logs import Progress
+from spurprune.machine.logs import Progress, log
 from spurprune.methods.erm import Method
-from spurprune.models.network import Network
+from spurprune.models.network import Network, Trainable
 from spurprune.storage import schemas, tables
 from spurprune.storage.provenance import Provenance, trace
 from spurprune.training import visits
 from spurprune.training.augment import augment
 from spurprune.training.checkpoints import JobCheckpoints, Record
+from spurprune.training.cross_risk import CrossRisk, Twins
+from spurprune.training.data import Data
 from spurprune.training.loop import Training, fit_stepwise, initialise, naming_out_of_memory
 from spurprune.training.method import Batch, Context
 from spurprune.training.observe import dynamics_of, observe, unchanged
 from spurprune.training.recipe import Stream
 from spurprune.training.workbench import CHECKPOINTS, Started, Workbench, data_origins, open_workbench
+
+# A run's networks, its method, and what records the networks' dynamics after an epoch.
+Prepared = tuple[Trainable, Method, Callable[[int], list[Record]]]
 
 
 def run(
@@ -42,7 +48,9 @@ def run(
 
     ``inputs`` names the paths inputs, manifest and samples, also weights if the network starts from a file. ``setting`` is what
     ``config.blocks.reference`` returns, with the recipe's own training merged in; ``recipe`` is one of the setting's reference recipes;
-    ``repeats_at_once`` runs share a GPU. With ``view: eval`` the samples are evaluated after the epoch without augmentation, with
+    ``repeats_at_once`` runs share a GPU. The twins of a run of kind ``cross_risk`` are recorded as two reference seeds (see
+    ``config.references``), against the original labels; the note ``flipped`` holds the share of labels that are flipped in the end, by
+    repeat, in the order of the recipe's seeds. With ``view: eval`` the samples are evaluated after the epoch without augmentation, with
     ``view: eval_augmented`` augmented as in training (as the paper's code does); with ``view: training`` each sample's logits are those
     of its own training step. Raises TrainingError if a loss is not finite.
     """
@@ -54,18 +62,23 @@ def run(
     where = {(repeat, seed): f"{provenance.setting}, repeat {repeat}, reference seed {seed}" for repeat, seed in jobs}
     progress = Progress(len(jobs) * recipe["epochs"], f"{len(jobs)} reference runs of {provenance.setting}", "epoch")
 
-    def start(job: tuple[int, int]) -> Started:
+    def start(job: tuple[int, int]) -> Started[Trainable]:
         repeat, seed = job
         with naming_out_of_memory(where[job], bench.device):
             return _start(bench, bench.samples[repeat], recipe, seed, progress, checkpoints, where[job])
 
     parts: list[pa.Table] = []
+    flipped: dict[str, list[float]] = {}
     for (repeat, seed), _, records in bench.train(jobs, start, repeats_at_once):
         progress.end(where[repeat, seed], recipe["epochs"])
         one = bench.samples[repeat]
-        parts.extend(_table(repeat, seed, one.sample_id[one.rows("train")], record) for record in records)
+        parts.extend(_table(repeat, one.sample_id[one.rows("train")], record) for record in records)
+        if references.kind_of(recipe) == references.CROSS_RISK:
+            flipped.setdefault(str(repeat), []).append(records[-1]["flipped"])
+            log.info("%s: %.1f%% of the labels are flipped in the end", where[repeat, seed], 100 * records[-1]["flipped"])
     counts = {"samples": len(bench.samples[repeats[0]].rows("train")), **recorded(recipe)}
-    provenance = replace(provenance, counts=counts, notes={"recipe": recipe} | bench.notes())
+    notes = {"recipe": recipe} | ({"flipped": flipped} if flipped else {}) | bench.notes()
+    provenance = replace(provenance, counts=counts, notes=notes)
     tables.write(output, pa.concat_tables(parts), schemas.DYNAMICS, provenance)
     checkpoints.remove()
 
@@ -78,30 +91,71 @@ def _start(
     progress: Progress,
     checkpoints: JobCheckpoints,
     where: str,
-) -> Started:
+) -> Started[Trainable]:
     rows = samples.rows("train")
-    data = bench.data(samples, rows)
     stream = Stream((samples.repeat, "reference", seed))
-    model = initialise(bench.build_network(), stream, bench.device)
-    wanted = recorded(recipe)["epochs"]
     context = bench.context(samples, weight=np.ones(len(rows)), visits=visits.EXACT, options={}, stream=stream)
-    method = _Recorder(context, bench.manifest.num_classes) if recipe["view"] == "training" else Method(context)
+    run = _Run(bench, samples.repeat, bench.data(samples, rows), recipe, seed, context)
+    model, method, record = _twins(run) if references.kind_of(recipe) == references.CROSS_RISK else _single(run)
+    wanted = recorded(recipe)["epochs"]
 
-    def observe_epoch(epoch: int, model: Network) -> list[Record]:
+    def observe_epoch(epoch: int, _: Trainable) -> list[Record]:
         progress.reach(where, epoch)
-        if epoch not in wanted:
-            return []
-        if isinstance(method, _Recorder):
-            logits, norm = method.logits, method.feature_norm.clone()  # the next epoch overwrites it
-        else:
-            seen = observe(
-                model, data, bench.preparation, bench.setting["evaluation"]["batch_size"], _view(bench, recipe["view"], stream, epoch)
-            )
-            logits, norm = seen.logits, seen.feature_norm
-        return [{"epoch": epoch, **dynamics_of(logits, data.label), "feature_norm": norm.cpu().numpy()}]
+        return record(epoch) if epoch in wanted else []
 
-    training = Training(data, bench.preparation, method, bench.recipe(recipe["epochs"]), stream, where)
+    training = Training(run.data, bench.preparation, method, bench.recipe(recipe["epochs"]), stream, where)
     return model, fit_stepwise(model, training, observe_epoch, checkpoints)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One reference run: its data and recipe, and what its method sees."""
+
+    bench: Workbench
+    repeat: int
+    data: Data
+    recipe: Mapping[str, Any]
+    seed: int
+    context: Context
+
+    def network(self, number: int) -> Network:
+        """Return a network with the first weights of the reference seed ``number``."""
+        return initialise(self.bench.build_network(), Stream((self.repeat, "reference", number)), self.bench.device)
+
+    def observed(self, epoch: int, number: int, network: Network) -> Record:
+        """Return the dynamics of a network that is evaluated on all samples, as those of the reference seed ``number``."""
+        batch_size = self.bench.setting["evaluation"]["batch_size"]
+        view = _view(self.bench, self.recipe["view"], self.context.stream, epoch)
+        seen = observe(network, self.data, self.bench.preparation, batch_size, view)
+        return self.dynamics(epoch, number, seen.logits, seen.feature_norm)
+
+    def dynamics(self, epoch: int, number: int, logits: torch.Tensor, norm: torch.Tensor) -> Record:
+        """Return the dynamics of logits [N, C] and feature norms [N] against the original labels."""
+        measured = dynamics_of(logits, self.data.label)
+        return {"reference_seed": number, "epoch": epoch, **measured, "feature_norm": norm.cpu().numpy()}
+
+
+def _single(run: _Run) -> Prepared:
+    """Prepare a run of ERM."""
+    network = run.network(run.seed)
+    if run.recipe["view"] != "training":
+        return network, Method(run.context), lambda epoch: [run.observed(epoch, run.seed, network)]
+    recorder = _Recorder(run.context, run.bench.manifest.num_classes)
+    # The norms are copied, since the next epoch overwrites them.
+    return network, recorder, lambda epoch: [run.dynamics(epoch, run.seed, recorder.logits, recorder.feature_norm.clone())]
+
+
+def _twins(run: _Run) -> Prepared:
+    """Prepare a run of cross-risk minimisation, whose records also hold the share of flipped labels."""
+    numbers = references.twins_of(run.seed)
+    first, second = (run.network(number) for number in numbers)
+    method = CrossRisk(run.context)
+
+    def record(epoch: int) -> list[Record]:
+        share = method.flipped_share()
+        return [run.observed(epoch, number, twin) | {"flipped": share} for number, twin in zip(numbers, (first, second), strict=True)]
+
+    return Twins(first, second), method, record
 
 
 def _view(bench: Workbench, view: str, stream: Stream, epoch: int) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -129,8 +183,8 @@ class _Recorder(Method):
         return super().loss(batch)
 
 
-def _table(repeat: int, seed: int, sample_id: np.ndarray, record: Record) -> pa.Table:
-    constant = {"repeat": repeat, "reference_seed": seed, "epoch": record["epoch"]}
+def _table(repeat: int, sample_id: np.ndarray, record: Record) -> pa.Table:
+    constant = {"repeat": repeat, "reference_seed": record["reference_seed"], "epoch": record["epoch"]}
     columns = {name: np.full(len(sample_id), value, dtype=np.int16) for name, value in constant.items()}
-    dynamics = {name: value for name, value in record.items() if name != "epoch"}
-    return pa.table(columns | {"sample_id": sample_id} | dynamics).select(list(schemas.DYNAMICS.columns))
+    columns = record | columns | {"sample_id": sample_id}
+    return pa.table({name: columns[name] for name in schemas.DYNAMICS.columns})

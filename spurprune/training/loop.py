@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from spurprune import seeds
 from spurprune.errors import TrainingError
-from spurprune.models.network import Network
+from spurprune.models.network import Trainable
 from spurprune.training import optim
 from spurprune.training.best import BestEpoch
 from spurprune.training.checkpoints import JobCheckpoints, Record, TrainingState
@@ -21,7 +21,7 @@ from spurprune.training.method import Method
 from spurprune.training.recipe import Recipe, Stream
 from spurprune.training.step import Step, StepFunction, as_fast_as_possible
 
-Model = TypeVar("Model", bound=Network)
+Model = TypeVar("Model", bound=Trainable)
 Fit = Generator[None, None, list[Record]]  # a training run that pauses after every step and finally returns its records
 
 

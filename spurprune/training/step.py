@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from spurprune.errors import first_sentence
 from spurprune.machine.logs import log
-from spurprune.models.network import Network
+from spurprune.models.network import Trainable
 from spurprune.training import optim
 from spurprune.training.augment import augment
 from spurprune.training.data import Data, Preparation, ResidentInputs
@@ -23,7 +23,7 @@ class Step:
     """Augments a batch, runs the network and updates its weights. ``total`` sums the losses since it was last zeroed."""
 
     def __init__(
-        self, model: Network, data: Data, preparation: Preparation, method: Method, recipe: Recipe, optimizer: optim.Optimizer
+        self, model: Trainable, data: Data, preparation: Preparation, method: Method, recipe: Recipe, optimizer: optim.Optimizer
     ) -> None:
         self.data, self.method, self.recipe, self.optimizer = data, method, recipe, optimizer
         self.parameters = list(model.parameters())
@@ -118,15 +118,14 @@ def as_fast_as_possible(step: Step) -> StepFunction:
     return step
 
 
-def _forward(model: Network, preparation: Preparation, recipe: Recipe) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+def _forward(model: Trainable, preparation: Preparation, recipe: Recipe) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
     """Return the function from a batch of stored inputs to (features, logits), compiled if the recipe says so.
 
     Only batches of the recipe's size use the compiled function: every other size would trigger another compilation.
     """
 
     def eager(inputs: Tensor) -> tuple[Tensor, Tensor]:
-        features = model.features(preparation.prepare(inputs))
-        return features, model.classifier(features)
+        return model.outputs(preparation.prepare(inputs))
 
     if not recipe.compiled:
         return eager

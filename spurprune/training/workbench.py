@@ -25,12 +25,12 @@ from spurprune.storage.provenance import Origin
 from spurprune.training.checkpoints import Record
 from spurprune.training.compiler import can_compile
 from spurprune.training.data import Data, Pixels, Preparation, Tokens, Vectors, load
-from spurprune.training.loop import Fit, draws_in_forward, together
+from spurprune.training.loop import Fit, Model, draws_in_forward, together
 from spurprune.training.method import Context
 from spurprune.training.precision import set_precision
 from spurprune.training.recipe import Recipe, Stream
 
-Started = tuple[Network, Fit]  # a network and its training run, before the first step
+Started = tuple[Model, Fit]  # a network and its training run, before the first step
 Job = TypeVar("Job")  # what identifies a training run within its stage
 
 WHOLE = ("all",)  # the only part for methods that use no partition
@@ -66,7 +66,7 @@ class Workbench:
         """Return what a run's provenance says about the machine."""
         return {"torch": torch.__version__, "device": str(self.device), "compiled": self.compiled}
 
-    def train(self, jobs: Sequence[Job], start: Callable[[Job], Started], at_once: int) -> Iterator[tuple[Job, Network, list[Record]]]:
+    def train(self, jobs: Sequence[Job], start: Callable[[Job], Started[Model]], at_once: int) -> Iterator[tuple[Job, Model, list[Record]]]:
         """Do the training runs that ``start`` prepares, in order, and yield each with its network and records.
 
         On a GPU ``at_once`` of them run concurrently, unless the network draws random numbers in training, whose generator they would

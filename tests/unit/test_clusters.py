@@ -272,7 +272,7 @@ def test_an_embedding_of_other_samples_is_refused(folder: Folder, assert_one_sen
 
 def test_an_embedding_that_was_made_from_other_samples_is_refused(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:
     samples = tables.origin_of(folder.samples, schemas.SAMPLES, PLACE)
-    older = replace(OF_RUN, sources={samples.key: Source("older", "code", "config")})
+    older = replace(OF_RUN, sources={samples.key: Source("older", "code", "config", "setting")})
     folder.embed(provenance=older)
     with pytest.raises(DataError, match="go back to different versions of one file") as error:
         folder.divide()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from spurprune.config import check_feature, check_settings, loading
+from spurprune.config import blocks, check_feature, check_settings, loading
 from spurprune.config.config import Config
 from spurprune.config.merging import merge
 from spurprune.data.catalogue import dataset_entry
@@ -351,6 +351,66 @@ def test_a_shared_reference_needs_a_subset_that_all_repeats_share(load: Callable
     with_part("fixed", count=9)
     with_part("per_repeat", count=9, choose="first")
     with_part("per_repeat", count=0)
+
+
+TWINS = {"kind": "cross_risk", "epochs": 16, "record_epochs": [8, 16], "seeds": 2, "view": "eval", "shared": False}
+ENVIRONMENTS = {"kind": "cross_risk", "reference": "twins", "epoch": 16}
+
+
+def test_environments_are_those_of_twins(load: Callable[..., Config]) -> None:
+    found = load(settings={"digits/reference/twins": TWINS, "digits/partitions/environments": ENVIRONMENTS}).settings["digits"]
+    assert found["reference"]["twins"] == TWINS
+    assert found["partitions"]["environments"] == ENVIRONMENTS | {"seed": 0}
+    assert blocks.recorded(TWINS) == {"reference_seeds": 4, "epochs": [8, 16]}
+
+
+def test_a_recipe_that_names_no_kind_is_erm_and_stays_as_it_is(load: Callable[..., Config]) -> None:
+    plain = {"epochs": 5, "record_epochs": [5], "seeds": 3, "view": "eval", "shared": False}
+    assert load().settings["digits"]["reference"]["early"] == plain
+    for recipe in (plain, plain | {"kind": "erm"}):
+        assert blocks.recorded(recipe) == {"reference_seeds": 3, "epochs": [5]}
+    load(settings={"digits/reference/early/kind": "erm"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"reference/twins/kind": "xrm"}, 'digits.reference.twins.kind is "xrm", but must be one of erm, cross_risk.'),
+        ({"reference/twins/view": "training"}, "digits.reference.twins.view is training, but twins are compared after an epoch; choose "),
+        (
+            {"reference/twins/record_epochs": [4, 8]},
+            "digits.reference.twins.record_epochs is [4, 8], but the share of flipped labels, by which such recipes are compared, is that "
+            "after epoch 16; add it, or set epochs to 8.",
+        ),
+        (
+            {"difficulty/el2n": {"reference": "twins", "epochs": [16]}},
+            "digits.difficulty.el2n.reference is 'twins', a recipe of kind cross_risk, whose twins change the labels that they learn from, "
+            "so it gives no difficulty; name a recipe of kind erm.",
+        ),
+        (
+            {"partitions/environments/kind": "errors"},
+            "digits.partitions.environments.reference is 'twins', a recipe of kind cross_risk, but a partition of kind errors reads one of "
+            "kind erm; name such a recipe.",
+        ),
+        ({"partitions/environments/kind": "predicted"}, "but a partition of kind predicted reads one of kind erm"),
+        (
+            {"partitions/environments/reference": "early", "partitions/environments/epoch": 5},
+            "digits.partitions.environments.reference is 'early', a recipe of kind erm, but a partition of kind cross_risk reads one of "
+            "kind cross_risk; name such a recipe.",
+        ),
+        ({"partitions/environments/epoch": 4}, "environments.epoch is 4, but the reference records [8, 16] (of 16); choose among these."),
+        ({"partitions/environments/seed": 2}, "environments.seed is 2, but the reference has only the seeds 0 to 1."),
+        ({"partitions/environments/epoch": REMOVED}, "digits.partitions.environments.epoch is missing; it is required."),
+    ],
+)
+def test_mistakes_with_twins(
+    load: Callable[..., Config], changes: dict[str, Any], expected: str, assert_one_sentence: Callable[[str], None]
+) -> None:
+    given = {"digits/reference/twins": dict(TWINS), "digits/partitions/environments": dict(ENVIRONMENTS)}
+    with pytest.raises(ConfigError) as error:
+        load(settings=given | {f"digits/{path}": value for path, value in changes.items()})
+    assert expected in str(error.value)
+    assert_one_sentence(str(error.value))
 
 
 def test_a_dataset_without_a_folder_is_refused(load: Callable[..., Config], assert_one_sentence: Callable[[str], None]) -> None:

@@ -18,7 +18,7 @@ import torch
 from pathlib import Path
 from spurprune.data.inputs import open_inputs, read_manifest
 from spurprune.methods.erm import Method
-from spurprune.models.networks import small_cnn
+from spurprune.models.network import Network
 from spurprune.training.data import Pixels, load
 from spurprune.training.loop import Training, fit, initialise
 from spurprune.training.recipe import Recipe, Stream
@@ -43,7 +43,7 @@ class Watching(Method):
         return super().loss(batch)
 
 
-class Average(torch.nn.Module):
+class Average(Network):
     # The cheapest network that sees every pixel, since this is about memory only.
     def __init__(self):
         super().__init__()
@@ -51,9 +51,6 @@ class Average(torch.nn.Module):
 
     def features(self, x):
         return x.mean(dim=(2, 3))
-
-    def forward(self, x):
-        return self.classifier(self.features(x))
 
 
 folder = Path(sys.argv[1])

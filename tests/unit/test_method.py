@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from spurprune.dag import plugins
 from spurprune.methods.erm import Method
@@ -24,6 +23,7 @@ from spurprune.training.recipe import Recipe, Stream
 from spurprune.training.step import RecordedStep, Step, StepFunction, as_fast_as_possible
 from tests import recipes
 from tests.recipes import context
+from tests.waiting import NoWaiting
 
 CPU = torch.device("cpu")
 PIXELS = Pixels.of([0.5], [0.25], CPU)
@@ -75,19 +75,6 @@ class Forgetful(GroupWeights):
 
     def restore(self, state: dict[str, torch.Tensor]) -> None:
         pass
-
-
-class NoWaiting(TorchDispatchMode):
-    """Refuses what reads values of the device or copies values to it, which cannot be recorded."""
-
-    REFUSED = ("aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select", "aten::lift_fresh", "aten::_unique")
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func._schema.name
-        masked = name in ("aten::index", "aten::index_put_") and any(one is not None and one.dtype == torch.bool for one in args[1])
-        if masked or name.startswith(self.REFUSED):
-            raise RuntimeError(f"{name} makes the host wait")
-        return func(*args, **(kwargs or {}))
 
 
 # The methods of the package: unequal parts, 4 of 12 samples of each class misclassified.

@@ -31,6 +31,7 @@ SAMPLE_ID = np.array([14, 11, 12, 13, 10, 15, 16, 17, 18])
 GROUPS = {"kind": "groups"}
 ERRORS = {"kind": "errors", "reference": "early", "epoch": 2}
 CLASSES = {"kind": "predicted", "reference": "early", "epoch": 2}
+ENVIRONMENTS = {"kind": "cross_risk", "reference": "twins", "epoch": 2}
 # By (seed, epoch): the reference's predictions for the training samples, in the order above.
 PREDICTED = {
     (0, 1): [0, 0, 0, 0, 0, 0, 0],
@@ -112,7 +113,7 @@ def weigh(samples: Path, plan: str, division: Path | None, repeats: Sequence[int
 
 
 def test_every_partition_says_what_it_needs() -> None:
-    assert plugins.names("partitions") == ["clusters", "errors", "groups", "predicted"]
+    assert plugins.names("partitions") == ["clusters", "cross_risk", "errors", "groups", "predicted"]
     for name in plugins.names("partitions"):
         plugin, options = plugins.load("partitions", name), plugins.declared("partitions", name, "OPTIONS", {})
         assert plugin.NEEDS in ("samples", "dynamics", "embedding")
@@ -128,6 +129,7 @@ def test_every_partition_says_what_it_needs() -> None:
             "metric": "euclidean",
             "restarts": 10,
         },
+        "cross_risk": {"seed": 0},
         "errors": {"seed": 0},
         "groups": {},
         "predicted": {"seed": 0},
@@ -208,6 +210,45 @@ def test_predictions_that_were_not_recorded_are_refused(
     with pytest.raises(DataError, match=f"dynamics.parquet lacks dynamics of {missing} ") as error:
         divide(samples, block | options, dynamics)
     assert_one_sentence(str(error.value))
+
+
+# By (twin, epoch): the predictions of two pairs of twins.
+OF_TWINS = {
+    (0, 2): [0, 0, 1, 0, 1, 1, 0],
+    (1, 2): [1, 0, 0, 0, 1, 1, 0],
+    (2, 2): [0, 0, 0, 0, 1, 1, 1],
+    (3, 2): [0, 0, 0, 0, 1, 0, 1],
+}
+
+
+@pytest.mark.parametrize(("options", "expected"), [({}, [1, 0, 1, 0, 2, 2, 3]), ({"seed": 1}, [0, 0, 0, 0, 2, 3, 2])])
+def test_environments_are_what_either_twin_gets_wrong_within_a_class(
+    samples: Path, tmp_path: Path, options: dict[str, int], expected: list[int]
+) -> None:
+    path = divide(samples, ENVIRONMENTS | options, write_dynamics(tmp_path / "twins.parquet", REPEATS, OF_TWINS))
+    assert parts_of(path) == expected
+    metadata = tables.read_metadata(path, schemas.PARTITION)
+    names = ["landbird, right", "landbird, wrong", "waterbird, right", "waterbird, wrong"]
+    assert metadata["notes"]["parts"] == names
+    assert metadata["counts"]["0"] == dict(zip(names, np.bincount(expected, minlength=4).tolist(), strict=True))
+
+
+def test_a_class_that_lacks_an_environment_is_logged(samples: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """In repeat 1, where predictions are the opposite, all landbirds are wrong and one waterbird is right."""
+    with caplog.at_level(logging.WARNING, "spurprune"):
+        path = divide(samples, ENVIRONMENTS | {"seed": 1}, write_dynamics(tmp_path / "twins.parquet", REPEATS, OF_TWINS))
+    assert parts_of(path, 1) == [1, 1, 1, 1, 3, 3, 3]
+    assert [record.getMessage() for record in caplog.records] == [
+        "repeat 0: the twins get all training samples of class 'landbird' right, so the part 'landbird, wrong' is empty",
+        "repeat 1: the twins get all training samples of class 'landbird' wrong, so the part 'landbird, right' is empty",
+        "repeat 1: the twins get all training samples of class 'waterbird' wrong, so the part 'waterbird, right' is empty",
+    ]
+
+
+def test_environments_are_balanced_like_any_parts(samples: Path, tmp_path: Path) -> None:
+    path = divide(samples, ENVIRONMENTS, write_dynamics(tmp_path / "twins.parquet", REPEATS, OF_TWINS))
+    weight, _, _ = weigh(samples, "balance_reweight-environments", path, repeats=[0])
+    np.testing.assert_allclose(weight, [7 / 8, 7 / 8, 7 / 8, 7 / 8, 7 / 8, 7 / 8, 7 / 4], rtol=1e-15)
 
 
 # Plans that use a partition

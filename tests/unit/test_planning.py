@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,10 @@ def test_a_training_jobs_time_limit_follows_from_its_estimate(config: Config) ->
     reference = planning.reference_job(Reference("drawn", "early", "002-004"), config)
     assert reference.hours == pytest.approx(3 * 3 * 4 / 100)  # 3 repeats, 3 seeds, 4 epochs
     assert planning.runtime_minutes(reference) == 65  # three times 21.6 minutes, rounded up
+    recipe = config.settings["drawn"]["reference"]["early"] | {"kind": "cross_risk"}
+    changed = config.settings["drawn"] | {"reference": {"twins": recipe}}
+    twins = planning.reference_job(Reference("drawn", "twins", "002-004"), replace(config, settings={"drawn": changed}))
+    assert (twins.training_runs, twins.hours) == (2 * reference.training_runs, pytest.approx(2 * reference.hours))
     run = planning.run_job(Run("drawn", "erm", "none", "000-001"), config)
     assert run.hours == pytest.approx(2 * 10 / 100)
     assert planning.runtime_minutes(run) == 36

@@ -333,7 +333,7 @@ def test_plans_weigh_samples_by_exact_visits_or_draws(images: Site, assert_one_s
     weight = np.where(np.arange(N // 3) < 10, 0.0, 1.5)
     drawn = images.run("drawn", images.plan(weight, "drawn", {"visits": "drawn"}))
     assert sum(r["n"] for r in history(drawn) if r["split"] == "train" and r["epoch"] == 1) == 20
-    assert tables.read_metadata(drawn["predictions"], schemas.PREDICTIONS)["counts"] == {"repeats": 1, "visits": 30}
+    assert tables.read_metadata(drawn["predictions"], schemas.PREDICTIONS)["counts"] == {"repeats": 1, "visits": 30, "steps": {"0": 8}}
     exact = images.plan(weight, "exact")
     text = refused(TrainingError, lambda: images.run("refused", exact), assert_one_sentence)
     assert text.startswith(

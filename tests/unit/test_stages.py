@@ -1,5 +1,6 @@
 """The stages, one after the other, on the embedded digits: two repeats, tiny training runs."""
 
+import logging
 from collections.abc import Callable, Mapping
 from copy import copy, deepcopy
 from dataclasses import replace
@@ -18,6 +19,7 @@ from spurprune.data import samples as sampling
 from spurprune.data.inputs import local_inputs, open_inputs, read_manifest
 from spurprune.data.samples import Samples
 from spurprune.errors import DataError, PlanError, SpurpruneError, TrainingError
+from spurprune.models.network import Network
 from spurprune.models.networks import small_cnn
 from spurprune.stages import (
     collect_metrics,
@@ -32,8 +34,13 @@ from spurprune.stages import (
 from spurprune.storage import columns, contents, schemas, tables
 from spurprune.storage.columns import to_numpy
 from spurprune.storage.provenance import Provenance
-from spurprune.training.data import Pixels, load
-from spurprune.training.observe import observe
+from spurprune.training.checkpoints import JobCheckpoints
+from spurprune.training.cross_risk import CrossRisk, Twins
+from spurprune.training.data import Data, Pixels, load
+from spurprune.training.loop import Training, fit, initialise
+from spurprune.training.observe import dynamics_of, observe
+from spurprune.training.recipe import Recipe, Stream
+from tests.recipes import context
 
 PROVENANCE = Provenance({"setting": "digits-test"}, "0+code", "config")
 REPEATS = [0, 1]
@@ -68,6 +75,7 @@ TRAINING: dict[str, Any] = {
 }
 METHOD: dict[str, Any] = {"kind": "erm", "from": None, "options": {}, "training": {}, "epoch": "last"}
 RECIPE = {"epochs": 2, "record_epochs": "all", "seeds": 2, "view": "eval", "shared": False}
+TWINS = {"kind": "cross_risk"}
 
 
 class Folder:
@@ -424,6 +432,85 @@ def test_the_augmented_view_shows_the_same_training_run_crops_and_flips(folder: 
         unaugmented,
         tables.read(folder.reference("eval_only", repeats=[0], augmentation={"name": "none"}), schemas.DYNAMICS).column("error"),
     )
+
+
+def test_twins_are_recorded_under_two_seeds_as_each_predicts_alone(folder: Folder, caplog: pytest.LogCaptureFixture) -> None:
+    """The second run of repeat 1 is trained again by hand; its twins are the seeds 2 and 3."""
+    with caplog.at_level(logging.INFO, "spurprune"):
+        path = folder.reference("twins", **TWINS)
+    table, metadata = tables.read(path, schemas.DYNAMICS), tables.read_metadata(path, schemas.DYNAMICS)
+    assert len(table) == 2 * 4 * 2 * 1200
+    contents.require_unique(table, schemas.DYNAMICS, "here")
+    assert metadata["counts"] == {"samples": 1200, "reference_seeds": 4, "epochs": [1, 2]}
+
+    manifest, samples = read_manifest(folder.manifest), samples_of(folder.samples)[1]
+    train = samples.rows("train")
+    label, ids = samples.label[train].astype(np.int64), samples.sample_id[train]
+    options: dict[str, Any] = {"overlay": TRAINING["overlay"], "device": torch.device("cpu")}
+    inputs = open_inputs(folder.inputs, manifest)
+    data = load(inputs, sample_id=ids, label=label, group=label, carrier=samples.carrier[train] == 1, **options)
+    pixels = Pixels.of(manifest.mean, manifest.std, data.device)
+    training = TRAINING["training"]
+    stream = Stream((1, "reference", 1))
+    method = CrossRisk(context(np.ones(len(train)), training, label=label, stream=stream))
+    first, second = (
+        initialise(lambda: small_cnn.build(manifest.shape, 10, [4, 8, 16]), Stream((1, "reference", number)), data.device)
+        for number in (2, 3)
+    )
+    fit(Twins(first, second), Training(data, pixels, method, Recipe.of(training), stream, "by hand"), lambda *_: [])
+
+    mine = of_repeat(path, schemas.DYNAMICS, 1)
+    for number, twin in ((2, first), (3, second)):
+        rows = mine.filter(pc.equal(mine.column("reference_seed"), number)).filter(pc.field("epoch") == 2)
+        assert rows.column("sample_id").to_pylist() == ids.tolist()
+        seen = observe(twin, data, pixels, 512)
+        for name, value in {**dynamics_of(seen.logits, data.label), "feature_norm": seen.feature_norm.numpy()}.items():
+            np.testing.assert_array_equal(to_numpy(rows.column(name)), value, err_msg=name)
+    share = metadata["notes"]["flipped"]["1"][1]
+    assert share == method.flipped_share() > 0, "against the labels that were given"
+    assert [len(metadata["notes"]["flipped"][repeat]) for repeat in ("0", "1")] == [2, 2]
+    assert f"digits-test, repeat 1, reference seed 1: {100 * share:.1f}% of the labels are flipped in the end" in caplog.text
+
+
+def test_a_reference_of_erm_knows_nothing_of_twins(folder: Folder) -> None:
+    notes = tables.read_metadata(folder.dynamics, schemas.DYNAMICS)["notes"]
+    assert "flipped" not in notes and "kind" not in notes["recipe"]
+    named = tables.read(folder.reference("named", kind="erm"), schemas.DYNAMICS).replace_schema_metadata()
+    assert named.equals(tables.read(folder.dynamics, schemas.DYNAMICS).replace_schema_metadata())
+
+
+def test_twins_that_were_interrupted_end_in_the_same_file(folder: Folder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Killed in the last epoch of the second of two runs, after a checkpoint of the epoch before, which holds its labels."""
+    monkeypatch.setattr(JobCheckpoints, "is_due", lambda *_: True)
+    whole = folder.reference("twins_whole", repeats=[0], **TWINS)
+    monkeypatch.chdir(tmp_path)
+    seen: list[int] = []
+
+    def broken_off(*arguments: Any) -> Any:
+        seen.append(len(seen))
+        if len(seen) == 8:  # two twins at two epochs in each of two runs
+            raise KeyboardInterrupt
+        return observe(*arguments)
+
+    monkeypatch.setattr(train_reference, "observe", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        folder.reference("twins_broken", repeats=[0], **TWINS)
+    assert folder.reference("twins_broken", repeats=[0], **TWINS).read_bytes() == whole.read_bytes()
+    assert len(seen) == 8 + 2, "only the last epoch is repeated"
+
+
+def test_the_augmented_view_of_twins_shows_both_the_same_crops(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Tensor] = []
+
+    def watched(model: Network, data: Data, preparation: Pixels, batch_size: int, view: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+        seen.append(view(data.batch(torch.arange(8))))
+        return observe(model, data, preparation, batch_size, view)
+
+    monkeypatch.setattr(train_reference, "observe", watched)
+    crops = {"name": "pad_crop_flip", "padding": 1}
+    folder.reference("twins_augmented", repeats=[0], seeds=1, view="eval_augmented", augmentation=crops, **TWINS)
+    assert len(seen) == 4 and torch.equal(seen[0], seen[1]) and torch.equal(seen[2], seen[3])
+    assert not torch.equal(seen[0], seen[2])
 
 
 def test_difficulty_is_the_mean_over_reference_seeds(folder: Folder) -> None:
