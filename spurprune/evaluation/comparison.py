@@ -120,7 +120,7 @@ def compare(results: Results, entrants: Sequence[Entrant], *, baseline: str, pru
     """
     rows: list[ComparisonRow] = []
     measure = next((one for one in entrants if one.method == baseline), None)
-    epoch_steps = math.nan if measure is None else results.steps(measure) / epochs
+    epoch_steps = math.nan if measure is None else results.steps(measure) / epochs or math.nan
     for rule in dict.fromkeys(one.by for one in entrants):
         of_rule = [one for one in entrants if one.by == rule]
         worst = {one.method: results.of(one, WORST) for one in of_rule}

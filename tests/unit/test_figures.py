@@ -4,7 +4,7 @@ import csv
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,20 @@ from spurprune.dag import plugins
 from spurprune.data.grouping import Attribute
 from spurprune.data.inputs import Manifest
 from spurprune.errors import DataError
+from spurprune.evaluation.comparison import Entrant
 from spurprune.evaluation.series import UNKNOWN
 from spurprune.evaluation.statistics import Estimate, estimate
 from spurprune.figures import style, sweep, window, words
 from spurprune.figures.base import MISCLASSIFIED_LABEL, Drawing, Material, Ranking, SettingInfo, Spec, repeats_note
-from spurprune.figures.kinds import carrier_count, difficulty_quartiles, difficulty_range, general_pruning, group_pruning, montage
+from spurprune.figures.kinds import (
+    carrier_count,
+    difficulty_quartiles,
+    difficulty_range,
+    general_pruning,
+    group_pruning,
+    methods_compared,
+    montage,
+)
 from spurprune.figures.spectrum import Spectrum, spectrum
 from spurprune.storage.tidy import to_csv
 from tests.reporting import Values, grouping, history_of, metrics_of, training_samples
@@ -359,6 +368,9 @@ def material_and_spec(kind: str, repeats: int, measured: bool = True, methods: t
     names = ("accuracy", "accuracy_weighted", "worst_group_accuracy", "spurious_misclassification", "spurious_accuracy")
     values = [0.3 + 0.1 * repeat if measured else math.nan for repeat in range(repeats)]
     options = {"kind": kind, "learned": ["fives"], "setting": "fives", "repeat": 0, "columns": 4}
+    if kind == "methods_compared":
+        options |= {"settings": ["fives"], "reference": methods[0], "epochs": {"fives": 3}}
+        options["entrants"] = {"fives": [asdict(entrant(name)) for name in methods]}
     runs = itertools.product(("fives", *members), methods, ("none", *swept))
     groups = (("train", "natural", 10), ("train", "natural", 11), ("test", "featured", 19))
     history = history_of(
@@ -377,6 +389,14 @@ def material_and_spec(kind: str, repeats: int, measured: bool = True, methods: t
         images={"digits-8": np.zeros((40, 1, 8, 8), np.uint8)},
     )
     return material, Spec("A study, a figure", options, {**members, "fives": FIVES}, tuple(members), methods)
+
+
+def entrant(method: str, **changes: Any) -> Entrant:
+    plain: dict[str, Any] = {
+        "method": method, "base": method, "kind": "erm", "plan": "none", "by": "accuracy", "epoch": "last", "budget": 1,
+        "labels_train": False, "labels_validation": False, "candidates": {}, "candidates_of": method, "references": 0.0,
+    }  # fmt: skip
+    return Entrant(**plain | changes)
 
 
 def make(kind: str, repeats: int, measured: bool = True, methods: tuple[str, ...] = ("erm",)) -> Drawing:
@@ -487,7 +507,7 @@ def test_looks_differ_in_marker_and_dashes_too() -> None:
 
 
 TWO = ("erm", "group_dro")
-WITH_METHODS = [name for name in KINDS if name != "montage"]
+WITH_METHODS = [name for name in KINDS if name not in ("montage", "methods_compared")]
 
 
 @pytest.mark.parametrize("measured", [True, False])
@@ -605,3 +625,24 @@ def test_intervals_of_shares_are_drawn_within_0_and_100_per_cent() -> None:
         style.point(axes, x, share, look)
     bars = [bar.get_segments()[0][:, 1].tolist() for bar in axes.collections]
     assert bars == [pytest.approx([0, 40]), pytest.approx([70, 100])]
+
+
+def test_compared_methods_are_named_best_first_and_marked_by_the_labels_that_they_need() -> None:
+    runs: dict[tuple[str, ...], Values] = {
+        ("fives", name, "none"): {"worst_group_accuracy": worst, "accuracy": [0.9, 0.9, 0.9]}
+        for name, worst in {"erm": [0.5, 0.52, 0.51], "dro": [0.8, 0.82, 0.84], "pruning": [0.79, 0.84, 0.82]}.items()
+    }
+    needs = {"erm": {}, "dro": {"labels_train": True, "labels_validation": True}, "pruning": {"labels_train": True}}
+    entrants = [asdict(entrant(name, **labels)) for name, labels in needs.items()]
+    options = {"settings": ["fives"], "reference": "erm", "epochs": {"fives": 3}, "entrants": {"fives": entrants}}
+    drawing = methods_compared.make(Material(metrics=metrics_of(runs)), replace(SPEC, options=options, methods=tuple(needs)))
+    assert [row.method for row in drawing.numbers] == ["dro", "pruning", "erm"]
+    ranking = drawing.figure.axes[1]
+    assert [label.get_text() for label in ranking.get_yticklabels()] == ["1  dro", "2  pruning", "3  erm"]
+    legend = [text.get_text() for one in drawing.figure.legends for text in one.get_texts()]
+    assert legend == ["needs no group labels", "needs training", "needs training and validation"]
+    assert drawing.findings == [
+        "Line on fives, chosen by validation accuracy: dro reaches a worst-group accuracy of 82.0%, the most of 3 methods; not told apart "
+        "from it are pruning.",
+        "Line on fives, chosen by validation accuracy, the only one without group labels: erm reaches a worst-group accuracy of 51.0%.",
+    ]

@@ -85,6 +85,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "group_dro": {"eta": 0.5, "adjustment": 1.0},
     "pde": {"warm_up": 1, "every": 1, "add": 5},
     "cnc": {"anchors": 2, "positives": 2, "negatives": 2},
+    "erm_matched": {"steps_of": "none"},
 }
 
 
@@ -92,7 +93,7 @@ def built(name: str, device: torch.device = CPU, **options: Any) -> Method:
     """A method of the package on the samples above."""
     given = plugins.defaults("methods", name) | OPTIONS[name] | options
     divided: dict[str, Any] = {"part": PREDICTED, "parts": ("0", "1")} if name == "cnc" else {"part": PART, "parts": PARTS}
-    found = context(np.ones(N), TRAINING, label=LABEL, options=given, classes=("0", "1"), device=device, **divided)
+    found = context(np.ones(N), TRAINING, label=LABEL, options=given, classes=("0", "1"), device=device, other_visits=19, **divided)
     method: Method = plugins.load("methods", name).Method(found)
     return method
 

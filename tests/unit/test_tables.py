@@ -69,6 +69,7 @@ def test_provenance_is_in_the_files_metadata(plan_file: Path) -> None:
         "counts": {"train": 3},
         "notes": {"plan": "none"},
         "sources": {},
+        "setting_hash": "",
     }
     assert tables.origin_of(plan_file, schemas.PLAN, {}).provenance == PROVENANCE
 

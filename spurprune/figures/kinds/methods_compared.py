@@ -52,6 +52,8 @@ def draw(rows: Sequence[ComparisonRow], spec: Spec) -> Figure:
     for (setting, by), (left, right) in zip(places, grid, strict=True):
         mine = [row for row in rows if (row.setting, row.by) == (setting, by)]
         title = f"{spec.settings[setting].description}\nchosen by validation {by.replace('_', ' ')}"
+        for axes in (left, right) if not any(row.worst.n for row in mine) else ():
+            style.message(axes, "nothing measured")
         _scatter(left, mine)
         style.panel_title(left, next(letters), title, style.PAGE / 2.25)
         _ranking(right, mine)
@@ -112,7 +114,8 @@ def findings(rows: Sequence[ComparisonRow], spec: Spec) -> list[str]:
         found.append(f"{where}: {_reaches(best)}{most}{tie}.")
         unlabelled = [row for row in mine if not (row.labels_train or row.labels_validation)]
         if unlabelled and unlabelled[0] != best:
-            found.append(f"{where}: of {len(unlabelled)} methods that need no group labels, {_reaches(unlabelled[0])}, the most.")
+            which = f"of the {len(unlabelled)} methods" if len(unlabelled) > 1 else "the only one"
+            found.append(f"{where}, {which} without group labels: {_reaches(unlabelled[0])}.")
     return found
 
 
