@@ -178,10 +178,8 @@ def require_compatible(own: Provenance, *inputs: Origin) -> None:
     configured: dict[str, tuple[str, str]] = {}
     made: dict[str, tuple[str, str]] = {}
     for key, (source, path) in _merged(inputs).items():
-        for result, config in (
-            (_without(key, BLOCK, *(PLAN,) * _is_of_run(key)), source.config),
-            (f"{_without(key, BLOCK, PLAN, *OF_METHOD)} of any method", source.setting),
-        ):
+        of_setting = {f"{_without(key, BLOCK, PLAN, *OF_METHOD)} of any method": source.setting} if source.setting else {}
+        for result, config in {_without(key, BLOCK, *(PLAN,) * _is_of_run(key)): source.config, **of_setting}.items():
             known, first = configured.setdefault(result, (config, path))
             if known != config:
                 raise DataError(f"{first} and {path} go back to different configurations ({key}); delete the outdated one and rerun.")

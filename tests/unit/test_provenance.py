@@ -165,6 +165,7 @@ def test_different_configurations_are_a_mixture(
     require_compatible(OWN, first, result(kind, **place))
     if "method" in place or "candidate" in place:  # these have options and recipes of their own
         require_compatible(OWN, first, result(kind, **place, config="other"))
+    require_compatible(OWN, first, result(kind, method="refined", setting=""))  # made by a stage that does not see the setting
     require_compatible(OWN, first, made(kind, HERE | {"setting": "letters", "plan": "none", "method": "erm", "candidate": ""}, setting="t"))
 
 
