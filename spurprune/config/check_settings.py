@@ -25,6 +25,7 @@ CARRIER_OPTIONS = {
     "window": ("count", "base", "score", "start"),
 }
 GROUPS = "groups"  # the kind and the name of the partition that every setting has
+SAMPLES = ("dataset", "image_size", "validation", "subset")  # what decides which samples a setting has
 OF_DATA = ("none", "natural")  # the choices for settings without an overlay
 
 
@@ -243,9 +244,9 @@ def _check_drawn(name: str, setting: Setting, config: Config, entry: DatasetEntr
             )
         score = carriers["score"]
         require_known(score, base["difficulty"], f"{name}.carriers.score: '{score}'", f"score of '{carriers['base']}'")
-        if (base["dataset"], base["image_size"]) != (setting["dataset"], setting["image_size"]):
+        if any(base[key] != setting[key] for key in SAMPLES):
             raise ConfigError(
-                f"{name}.carriers.base is '{carriers['base']}', which has other samples; name a setting of the same dataset and image_size."
+                f"{name}.carriers.base is '{carriers['base']}', which has other samples; name a setting of the same {', '.join(SAMPLES)}."
             )
 
 

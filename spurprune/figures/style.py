@@ -210,10 +210,10 @@ def value_ticks(axes: Axes, values: Sequence[float]) -> None:
 
 
 def epoch_axis(axes: Axes, epochs: Sequence[int]) -> None:
-    """Make the horizontal axis one of epochs, logarithmic since most is learned early; without recorded epochs, say so in the panel."""
+    """Make the horizontal axis one of epochs, logarithmic since most is learned early; without any, say so in the panel."""
     axes.set_xlabel("Epoch")
     if not epochs:
-        message(axes, "no epochs recorded")
+        message(axes, "nothing recorded")
         return
     axes.set_xlabel("Epoch (log scale)")
     axes.set_xscale("log")

@@ -188,6 +188,7 @@ WRONG_SETTINGS = [
     ("digits/carriers/count", REMOVED, "digits.carriers.count is missing; 'choose: random' takes count, draw"),
     ("digits/carriers", {"choose": "none"}, "digits.carriers.choose is 'none', but the setting has an overlay; choose its carriers"),
     ("digits-count/overlay", None, "digits-count.count-0.groups: 'line' is not a known attribute of 'digits' or an overlay;"),
+    ("digits-window/validation", 0.2, "which has other samples; name a setting of the same dataset, image_size, validation, subset."),
     ("digits-window/carriers/base", "digits-window.start-0.width-1", "which has a base itself; name the setting it is derived from"),
     # inheritance and grids
     ("digits/extends", "digits", "digits.extends leads back to itself (digits → digits); remove one of these"),

@@ -150,6 +150,35 @@ def test_groups_of_two_attributes_are_learned_apart_and_compared_with_all_non_ca
     assert learned.first_lead.mean == pytest.approx(0.4)  # .8 of the carriers, .4 of the others
 
 
+@pytest.mark.parametrize(
+    ("repeats", "sentence"),
+    [(1, "cannot be compared, which takes two repeats ("), (2, "cannot be compared, since only one of 2 repeats has both (")],
+)
+def test_findings_say_why_a_lead_cannot_be_judged(repeats: int, sentence: str) -> None:
+    groups = grouping("cat", "dog")
+    present = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 2)]  # (repeat, group): the second repeat lacks cats with the line
+    records = [(repeat, 1, "train", "natural", group, 10, 5, 0) for repeat, group in present if repeat < repeats]
+    info = SettingInfo("Pets", "pets-8", "cat", "dog", "with line")
+    material = Material(history={("pets", "erm"): history_of(records, groups)}, manifests={"pets-8": manifest("pets", ("cat", "dog"), 8)})
+    (found,) = group_learning.make(material, Spec("T", {}, {"pets": info})).findings
+    assert f"within class cat, samples with and without the feature {sentence}0.0 points)" in found
+
+
+def test_epochs_without_carriers_or_known_groups_were_recorded_all_the_same() -> None:
+    groups = grouping("cat", "dog")
+    one = history_of([(0, 1, "train", "natural", 0, 10, 5, 0)], groups)
+    info = SettingInfo("Pets", "pets-8", "cat", "dog", "with line", coordinates={"carriers.count": 0})
+    material = Material(history={("pets", "erm"): one}, manifests={"pets-8": manifest("pets", ("cat", "dog"), 8)})
+    counted = Spec("T", {"learned": ["pets"]}, {"pets": info}, ("pets",))
+    assert carrier_count.make(material, counted).findings[-1] == (
+        "Pets: carriers and others cannot be compared over epochs, since no repeat has training samples of class cat that are known to "
+        "have the feature and others that lack it."
+    )
+    unknown = replace(material, history={("pets", "erm"): replace(one, frame=one.frame.assign(group=-1))})
+    (found,) = group_learning.make(unknown, Spec("T", {}, {"pets": info})).findings
+    assert found == "Pets: groups cannot be compared over epochs, since no training sample is known to belong to one of them."
+
+
 def test_without_a_probe_all_groups_are_shown_or_the_largest() -> None:
     classes = tuple("abcdefghij")
     groups = Grouping(classes)
@@ -484,7 +513,7 @@ def test_a_baseline_is_run_without_pruning() -> None:
     [
         (
             {"kind": "carrier_difficulty", "family": "multinli-never", "baseline": "waterbirds"},
-            "'waterbirds', which has another dataset or image_size",
+            "'waterbirds', which has carriers in its data; name a setting without any, such as one with 'carriers.count: 0'.",
         ),
         (
             {"kind": "carrier_difficulty", "family": "multinli-never", "baseline": "multinly"},
