@@ -1,8 +1,8 @@
 """Whatever opens users' files refuses pipes, devices, sockets and folders at once, in one sentence that names the file."""
 
 import os
-import signal
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,18 +24,13 @@ from spurprune.storage.regular import require_regular
 MANIFEST = Manifest("own", None, 0, (2,), "float32", ("a", "b"), (), {}, (), (), "", "", "")
 
 
-@pytest.fixture(autouse=True)
-def alarm() -> Iterator[None]:
-    """Interrupt a test that waits for a pipe's writer or for a device's end."""
-
-    def ring(*_: Any) -> None:
-        raise TimeoutError("it waits for ever")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, 20)
-    yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
+@pytest.fixture(autouse=True, scope="module")
+def writer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Write nothing to every pipe of the tests again and again, in another process, so that readers that wait for it fail."""
+    script = 'while sleep 1; do for one in $(find "$0" -type p); do timeout 0.1 tee "$one" < /dev/null; done; done'
+    with subprocess.Popen(["sh", "-c", script, tmp_path_factory.getbasetemp()]) as process:
+        yield
+        process.kill()
 
 
 def pipe(path: Path) -> None:
@@ -43,7 +38,7 @@ def pipe(path: Path) -> None:
 
 
 def device(path: Path) -> None:
-    path.symlink_to("/dev/zero")
+    path.symlink_to("/dev/null")
 
 
 def folder(path: Path) -> None:
