@@ -8,10 +8,10 @@ from spurprune.config.config import Config
 from spurprune.config.known import require_known
 from spurprune.config.merging import merge
 from spurprune.dag import plugins
-from spurprune.data.grouping import WITHOUT_WITH, Attribute
+from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
 from spurprune.data.probe import OTHERS
 from spurprune.data.registry import DatasetEntry
-from spurprune.errors import ConfigError
+from spurprune.errors import ConfigError, DataError
 
 Setting = Mapping[str, Any]
 
@@ -87,6 +87,10 @@ def _check_attributes(name: str, setting: Setting, entry: DatasetEntry, own: Map
         return
     for attribute in setting["groups"]:
         require_known(attribute, known, f"{name}.groups: '{attribute}'", f"attribute of '{dataset}' or an overlay")
+    try:
+        Grouping(entry.classes or (), tuple(known[attribute] for attribute in setting["groups"]))
+    except DataError as error:
+        raise ConfigError(f"{name}.groups: {error}") from None
     for label, tied in setting["aligned"].items():
         _check_values(f"{name}.aligned.{label}", tied, known)
     _check_values(f"{name}.carriers.where", setting["carriers"].get("where", {}), known)
