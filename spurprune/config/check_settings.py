@@ -88,7 +88,7 @@ def _check_attributes(name: str, setting: Setting, entry: DatasetEntry, own: Map
     for attribute in setting["groups"]:
         require_known(attribute, known, f"{name}.groups: '{attribute}'", f"attribute of '{dataset}' or an overlay")
     try:
-        Grouping(entry.classes or (), tuple(known[attribute] for attribute in setting["groups"]))
+        Grouping(tuple(entry.classes or ()), tuple(known[attribute] for attribute in setting["groups"]))
     except DataError as error:
         raise ConfigError(f"{name}.groups: {error}") from None
     for label, tied in setting["aligned"].items():

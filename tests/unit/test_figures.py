@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
 from spurprune.dag import plugins
-from spurprune.data.grouping import Attribute
+from spurprune.data.grouping import Attribute, Grouping
 from spurprune.data.inputs import Manifest
 from spurprune.errors import DataError
 from spurprune.evaluation.frame import Metrics
@@ -23,7 +23,15 @@ from spurprune.evaluation.series import UNKNOWN
 from spurprune.evaluation.statistics import Estimate, estimate
 from spurprune.figures import style, sweep, window, words
 from spurprune.figures.base import MISCLASSIFIED_LABEL, Drawing, Material, Ranking, SettingInfo, Spec, repeats_note
-from spurprune.figures.kinds import carrier_count, difficulty_quartiles, difficulty_range, general_pruning, group_pruning, montage
+from spurprune.figures.kinds import (
+    carrier_count,
+    difficulty_quartiles,
+    difficulty_range,
+    general_pruning,
+    group_learning,
+    group_pruning,
+    montage,
+)
 from spurprune.figures.spectrum import Spectrum, spectrum
 from spurprune.figures.words import reason
 from spurprune.storage.tidy import to_csv
@@ -502,6 +510,32 @@ def test_long_names_leave_labels_within_the_figure(kind: str) -> None:
         place = text.get_window_extent()
         assert figure.bbox.x0 <= place.x0 and place.x1 <= figure.bbox.x1, text.get_text()
         assert figure.bbox.y0 <= place.y0 and place.y1 <= figure.bbox.y1, text.get_text()
+
+
+ALIKE = [f"{'x' * 15}{middle}{'y' * 30}" for middle in "AB"]  # what they differ in is where a shortened name has an ellipsis
+
+
+def test_long_names_that_differ_in_their_middle_stay_apart() -> None:
+    assert style.shortened(ALIKE[0]) == style.shortened(ALIKE[1]) == "xxxxxxxxxx…yyyyyyyyyy"
+    assert list(style.shortened_apart([*ALIKE, "short", "z" * 60]).values()) == [
+        "xxxxxxxxxx…yyyyyyyyyy (1)",
+        "xxxxxxxxxx…yyyyyyyyyy (2)",
+        "short",
+        "zzzzzzzzzz…zzzzzzzzzz",
+    ]
+    axis = style.label("{target} taken for {source}", target=ALIKE[0], source=ALIKE[1])
+    assert "(1)" in axis and "(2)" in axis
+
+
+def test_a_drawn_legend_tells_long_groups_apart() -> None:
+    groups = Grouping(tuple(ALIKE))
+    records = [(0, epoch, "train", "natural", group, 10, 5 + group, 0) for group in range(2) for epoch in (1, 2)]
+    material = Material(history={("own", "erm"): history_of(records, groups)}, manifests={"own-full": MANIFEST})
+    with style.house_style():
+        figure = group_learning.make(material, Spec("", {}, {"own": SettingInfo("Own", "own-full")})).figure
+        figure.draw_without_rendering()
+    (legend,) = [one for place in figure.subfigs for one in place.legends]
+    assert [text.get_text() for text in legend.get_texts()] == ["xxxxxxxxxx…yyyyyyyyyy (1)", "xxxxxxxxxx…yyyyyyyyyy (2)"]
 
 
 def test_long_names_are_shortened_in_labels_and_others_are_not() -> None:

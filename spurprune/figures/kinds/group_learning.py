@@ -157,7 +157,7 @@ def draw(learning: Mapping[tuple[str, str], Learning], spec: Spec) -> Figure:
             axes.set_ylabel("Training accuracy (%)")
         title = spec.titled(spec.settings[name].description, method)
         style.panel_title(axes, letter, title, style.PAGE / columns - 0.15)
-        style.legend(place, one.looks, columns=1, shown=style.shortened)
+        style.legend(place, one.looks, columns=1, short=True)
     style.note(figure, repeats_note(shares))
     return figure
 

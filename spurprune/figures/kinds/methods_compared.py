@@ -94,7 +94,8 @@ def _ranking(axes: Axes, rows: Sequence[ComparisonRow]) -> None:
                 elinewidth=1,
                 capsize=2,
             )
-    names = [f"{number}  {style.shortened(row.base)}" for number, row in enumerate(rows, 1)]
+    apart = style.shortened_apart(row.base for row in rows)
+    names = [f"{number}  {apart[row.base]}" for number, row in enumerate(rows, 1)]
     axes.set_yticks([-number for number in range(1, len(rows) + 1)], names)
     axes.set_ylim(-len(rows) - 0.6, -0.4)
     axes.grid(axis="y", visible=False)
