@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torchvision.transforms import CenterCrop
@@ -17,7 +18,7 @@ from spurprune.dag import kinds, planning, studies
 from spurprune.data.grouping import Attribute, Grouping
 from spurprune.data.inputs import Manifest, content_of, open_inputs, write_inputs
 from spurprune.errors import ConfigError
-from spurprune.evaluation.frame import History
+from spurprune.evaluation.frame import History, Metrics
 from spurprune.figures import style, window
 from spurprune.figures.base import Material, Ranking, SettingInfo, Spec
 from spurprune.figures.describe import carriers_in_words, setting_info
@@ -470,6 +471,20 @@ def test_published_worst_groups_are_lines_beside_the_measured_ones() -> None:
     )
     with style.house_style():
         drawing.figure.draw_without_rendering()
+
+
+def test_findings_say_why_the_worst_group_of_a_baseline_is_undefined() -> None:
+    material, spec = never_figure(baseline="base")
+    frame = material.metrics.frame
+    worst = frame["metric"] == "worst_group_accuracy"
+    frame.loc[worst, ["n", "value"]] = [0, math.nan]
+    lacking = frame[worst & (frame["setting"] == "base")].assign(metric="group_accuracy", group="neutral with never")
+    drawing = carrier_difficulty.make(replace(material, metrics=Metrics(pd.concat([frame, lacking]))), spec)
+    assert drawing.findings[1:] == [
+        "MultiNLI without negation: without carriers, worst-group accuracy is undefined (no test sample is of 'neutral with never', which "
+        "training has).",
+        *(f"{NEVER}: with carriers among the {end} samples, worst-group accuracy is undefined." for end in ("easiest", "hardest")),
+    ]
 
 
 def test_a_baseline_that_was_not_measured_leaves_the_figure_drawable() -> None:

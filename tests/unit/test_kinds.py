@@ -279,7 +279,7 @@ OTHER_SAMPLES = {
         ("fives", {}, "is 'fives', which has 4 carriers; name a setting without any, such as one with 'carriers.count: 0'."),
         ("fives", {"carriers": {"choose": "natural", "where": {"line": "with"}}}, "is 'fives', which has carriers in its data; name a"),
         *(
-            ("clean", {key: value}, f"which has another {key} than the family; name one with the same dataset, image_size, validation, ")
+            ("clean", {key: value}, f"whose '{key}' is not the family's; name one with the same dataset, image_size, validation, ")
             for key, value in OTHER_SAMPLES.items()
         ),
     ],

@@ -74,7 +74,7 @@ def _check_baseline(key: str, name: str, members: Sequence[str], config: Configu
         raise ConfigError(f"{key} is '{name}', which has {which}; name a setting without any, such as one with 'carriers.count: 0'.")
     for option in SHARED:
         if any(config.settings[member][option] != block[option] for member in members):
-            raise ConfigError(f"{key} is '{name}', which has another {option} than the family; name one with the same {', '.join(SHARED)}.")
+            raise ConfigError(f"{key} is '{name}', whose '{option}' is not the family's; name one with the same {', '.join(SHARED)}.")
 
 
 def _has_carriers(block: Mapping[str, Any]) -> bool:
