@@ -1,8 +1,24 @@
 """Errors that a user can act on: one clear sentence that names the key, file or sample and the way out."""
 
+import re
+import unicodedata
+
+UNWRITTEN = ("Cc", "Cs", "Zl", "Zp")  # control characters, halves of characters, separators of lines and paragraphs
+ESCAPE = re.compile(r"\\(?:[abfnrtv0]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4})")  # how Python writes such characters, and bytes
+LITERAL = re.compile(r"""(?<!\w)[bru]{0,2}(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")  # how Python writes text and bytes
+MOST_QUOTED = 12  # characters of such a text that are quoted although it holds escapes
+MOST_CHARACTERS = 300  # of another library's message
+
 
 class SpurpruneError(Exception):
-    """Base of every error that a user can fix; its text is one complete sentence."""
+    """Base of every error that a user can fix; its text is one complete sentence.
+
+    Control characters in it, as data may hold them, become escapes.
+    """
+
+    def __init__(self, text: str = "") -> None:
+        """Take the sentence."""
+        super().__init__(escaped(text))
 
 
 class ConfigError(SpurpruneError):
@@ -26,6 +42,20 @@ class TrainingError(SpurpruneError):
 
 
 def first_sentence(error: BaseException) -> str:
-    """Return the first sentence of another library's message without its full stop, to quote it within another sentence."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text.split(". ")[0].rstrip(".")
+    """Return the first sentence of another library's message without its full stop, to quote it within another sentence.
+
+    It ends before a long text with escapes: that is the content of a file, which tells a reader nothing.
+    """
+    text = " ".join(escaped(" ".join(str(error).split())).split())
+    raw = next((one for one in LITERAL.finditer(text) if len(one.group()) > MOST_QUOTED and ESCAPE.search(one.group())), None)
+    if raw is not None:
+        text = text[: raw.start()]
+    text = text.split(". ")[0].rstrip(" .:,;(=") or type(error).__name__
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}…"
+
+
+def escaped(text: str) -> str:
+    """Return a text whose control characters, line ends and halves of characters are escapes."""
+    if text.isprintable():
+        return text
+    return "".join(ascii(one)[1:-1] if unicodedata.category(one) in UNWRITTEN else one for one in text)

@@ -8,10 +8,10 @@ from spurprune.config.config import Config
 from spurprune.config.known import require_known
 from spurprune.config.merging import merge
 from spurprune.dag import plugins
-from spurprune.data.grouping import WITHOUT_WITH, Attribute
+from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
 from spurprune.data.probe import OTHERS
 from spurprune.data.registry import DatasetEntry
-from spurprune.errors import ConfigError
+from spurprune.errors import ConfigError, DataError
 
 Setting = Mapping[str, Any]
 
@@ -25,6 +25,7 @@ CARRIER_OPTIONS = {
     "window": ("count", "base", "score", "start"),
 }
 GROUPS = "groups"  # the kind and the name of the partition that every setting has
+SAMPLES = ("dataset", "image_size", "validation", "subset")  # what decides which samples a setting has
 OF_DATA = ("none", "natural")  # the choices for settings without an overlay
 
 
@@ -86,6 +87,10 @@ def _check_attributes(name: str, setting: Setting, entry: DatasetEntry, own: Map
         return
     for attribute in setting["groups"]:
         require_known(attribute, known, f"{name}.groups: '{attribute}'", f"attribute of '{dataset}' or an overlay")
+    try:
+        Grouping(tuple(entry.classes or ()), tuple(known[attribute] for attribute in setting["groups"]))
+    except DataError as error:
+        raise ConfigError(f"{name}.groups: {error}") from None
     for label, tied in setting["aligned"].items():
         _check_values(f"{name}.aligned.{label}", tied, known)
     _check_values(f"{name}.carriers.where", setting["carriers"].get("where", {}), known)
@@ -243,9 +248,9 @@ def _check_drawn(name: str, setting: Setting, config: Config, entry: DatasetEntr
             )
         score = carriers["score"]
         require_known(score, base["difficulty"], f"{name}.carriers.score: '{score}'", f"score of '{carriers['base']}'")
-        if (base["dataset"], base["image_size"]) != (setting["dataset"], setting["image_size"]):
+        if any(base[key] != setting[key] for key in SAMPLES):
             raise ConfigError(
-                f"{name}.carriers.base is '{carriers['base']}', which has other samples; name a setting of the same dataset and image_size."
+                f"{name}.carriers.base is '{carriers['base']}', which has other samples; name a setting of the same {', '.join(SAMPLES)}."
             )
 
 

@@ -16,6 +16,7 @@ from spurprune.config.config import Config
 from spurprune.dag import files, needs
 from spurprune.dag.files import Reference, Run
 from spurprune.errors import SpurpruneError
+from spurprune.machine import pipes
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS_PER_HOUR = 3600
@@ -190,4 +191,4 @@ def _hours(hours: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(pipes.run(main))

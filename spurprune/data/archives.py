@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from spurprune.errors import DataError, first_sentence
 from spurprune.machine.logs import log
 from spurprune.storage.files import writing
+from spurprune.storage.regular import require_regular
 
 # Raised for archives that are damaged, encrypted, of another format, or compressed by an unknown method.
 DAMAGED = (
@@ -35,6 +36,7 @@ def unpack(archive: Path, folder: Path) -> None:
     Files are unpacked into a staging folder and then moved, so none is ever half-written. Raises DataError that names the archive and,
     if it is refused, the member.
     """
+    require_regular(archive)
     staging = folder / f".{archive.name}.unpacked"
     with writing(folder):
         shutil.rmtree(staging, ignore_errors=True)  # left by a killed run

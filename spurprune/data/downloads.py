@@ -17,6 +17,7 @@ from spurprune.errors import DataError, DownloadError, first_sentence
 from spurprune.machine.folders import UnsafeError, open_lock
 from spurprune.machine.logs import is_terminal, log
 from spurprune.storage.files import settle, writing
+from spurprune.storage.regular import require_regular
 
 RETRIES = 2  # per URL, after 1 s and then 2 s
 TIMEOUT = 60.0  # seconds without a response or data
@@ -93,6 +94,7 @@ def fetch(urls: Sequence[str], path: Path, checksum: tuple[str, str]) -> str | N
 def hash_of(path: Path, algorithm: str) -> str:
     """Return a file's hash as hexadecimal digits; raises DataError if it cannot be read."""
     try:
+        require_regular(path)
         with open(path, "rb") as stream:
             return hashlib.file_digest(stream, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
     except OSError as error:

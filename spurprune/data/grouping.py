@@ -55,13 +55,21 @@ class Grouping:
     attributes: tuple[Attribute, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raise DataError if there are more groups than can be counted and named."""
+        """Raise DataError if there are more groups than can be counted and named, or if two have one name."""
         if self.num_groups > MOST_GROUPS:
             names = ", ".join(f"{one.name} ({len(one.values):,} values)" for one in self.attributes)
             raise DataError(
                 f"{len(self.classes):,} classes and {names} make {self.num_groups:,} groups; name fewer attributes in 'groups', or bin "
                 f"their values, so that there are at most {MOST_GROUPS:,}."
             )
+        numbers: dict[str, int] = {}
+        for number in range(self.num_groups):
+            other = numbers.setdefault(self.name(number), number)
+            if other != number:
+                raise DataError(
+                    f"Two groups have the name '{self.name(number)}': {self._described(other)}, and {self._described(number)}; rename a "
+                    "value or class of one."
+                )
 
     @property
     def num_groups(self) -> int:
@@ -97,6 +105,12 @@ class Grouping:
             words = attribute.phrase.replace("{value}", attribute.values[code])  # not format: a name may contain braces
             name += words if words.startswith(",") else f" {words}"
         return name
+
+    def _described(self, number: int) -> str:
+        """Return a group's class and values apart from each other."""
+        label, codes = self.cell(number)
+        values = (f", {one.name} '{one.values[code]}'" for one, code in zip(self.attributes, codes, strict=True))
+        return f"class '{self.classes[label]}'{''.join(values)}"
 
     def to_plain(self) -> dict[str, Any]:
         """Return the grouping as plain values for a file's metadata."""

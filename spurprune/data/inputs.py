@@ -17,6 +17,7 @@ from spurprune.machine import scratch
 from spurprune.storage import checksums, layout
 from spurprune.storage.files import replacing, write_text
 from spurprune.storage.provenance import INPUTS, Origin, Provenance
+from spurprune.storage.regular import require_regular
 
 KINDS = {"uint8": "images", "int32": "sentences", "float32": "vectors"}  # by the arrays' dtype
 # Rows are checked in chunks of about this size. Reading one row reads its chunk, once per process: smaller chunks would read less for few
@@ -115,6 +116,7 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
 def read_manifest(path: Path) -> Manifest:
     """Read a manifest; raises DataError that names the file if it is missing or damaged."""
     try:
+        require_regular(path)
         raw = checksums.unsealed(json.loads(path.read_text(encoding="utf-8")))
         for name in ("shape", "classes", "mean", "std"):
             raw[name] = tuple(raw[name])
@@ -231,6 +233,7 @@ def open_inputs(path: Path, manifest: Manifest) -> StoredInputs:
     Raises DataError if the file is missing, DamagedInputsError if it is damaged or not the manifest's; its samples are checked as they
     are read.
     """
+    require_regular(path)
     try:
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(mapped, np.memmap):

@@ -9,6 +9,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from spurprune.errors import DataError, first_sentence
+from spurprune.storage.regular import require_regular
 
 COUNTS = 2  # leading columns of a sequence: its length, and the position of its second sentence's first token
 PAIRS_AT_ONCE = 4096
@@ -21,6 +22,7 @@ def load(name: str) -> Tokenizer:
     cached. Raises DataError if it cannot be loaded, for instance because it is not cached and there is no network.
     """
     folder = Path(name)
+    require_regular(folder / "tokenizer.json")
     try:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json")) if folder.is_dir() else Tokenizer.from_pretrained(name)
     except Exception as error:  # tokenizers raises plain Exceptions for missing or damaged files

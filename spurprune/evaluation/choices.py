@@ -11,6 +11,7 @@ from spurprune.storage import layout
 from spurprune.storage.checksums import DIGEST, sealed, unsealed
 from spurprune.storage.files import write_text
 from spurprune.storage.provenance import Origin, Provenance
+from spurprune.storage.regular import require_regular
 
 KIND = "choice"
 
@@ -64,6 +65,7 @@ def origins_of(inputs: Mapping[str, Path]) -> list[Origin]:
 def _read(path: Path) -> tuple[Choice, str]:
     """Return a choice and its digest."""
     try:
+        require_regular(path)
         content = json.loads(path.read_text(encoding="utf-8"))
         return Choice(**unsealed(content)), str(content[DIGEST])
     except FileNotFoundError:

@@ -89,6 +89,11 @@ class History:
             table = table.set_column(table.column_names.index(name), name, known)
         return cls(table.to_pandas(), grouping)
 
+    @property
+    def repeats(self) -> int:
+        """The number of repeats, 0 if no epochs were recorded."""
+        return int(self.frame["repeat"].nunique())
+
     def shares(
         self,
         count: str,

@@ -1,14 +1,20 @@
 """Carriers among the easiest and the hardest samples, compared with a setting without carriers (the paper's App. A.4)."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from spurprune.evaluation.series import UNKNOWN, difference_of, mean_of
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures import style
-from spurprune.figures.base import MISCLASSIFICATION, WORST, Material, PublishedLine
+from spurprune.figures.base import MISCLASSIFICATION, WORST, Material, PublishedLine, Spec
 from spurprune.figures.window import WindowRow, by_strength
-from spurprune.figures.words import percent, points
+from spurprune.figures.words import points, reason, valued
+
+if TYPE_CHECKING:
+    from spurprune.evaluation.frame import Metrics
 
 LOOK = style.REFERENCES[0]
 NONE = "none"
@@ -95,17 +101,19 @@ def level(rows: Sequence[ComparedRow], metric: str) -> Estimate:
     return next(row.value for row in rows if row.metric == metric and row.carriers == NONE)
 
 
-def findings(rows: Sequence[ComparedRow], description: str) -> list[str]:
+def findings(rows: Sequence[ComparedRow], spec: Spec, metrics: Metrics) -> list[str]:
     """Return sentences on worst-group accuracy: in the baseline, then for every strength with the paired difference from it."""
-    return [
-        f"{description}: without carriers, worst-group accuracy is {percent(level(rows, WORST))}.",
-        *(
-            f"{row.strength}: with carriers among the {row.carriers} samples, worst-group accuracy is {percent(row.value)} "
-            f"(paired difference from no carriers {points(row.difference)})."
-            for row in rows
-            if row.metric == WORST and row.carriers != NONE
-        ),
-    ]
+    found = []
+    for row in rows:
+        if row.metric == WORST:
+            info = spec.settings[row.setting]
+            value = f"worst-group accuracy is {valued(row.value, reason(metrics, WORST, row.setting, info))}"
+            if row.carriers == NONE:
+                found.append(f"{info.description}: without carriers, {value}.")
+                continue
+            change = f" (paired difference from no carriers {points(row.difference)})" if row.value.n else ""
+            found.append(f"{row.strength}: with carriers among the {row.carriers} samples, {value}{change}.")
+    return found
 
 
 def published_findings(published: Sequence[PublishedLine]) -> list[str]:

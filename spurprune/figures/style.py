@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,10 +107,21 @@ def shortened(name: str) -> str:
     return f"{name[: SHORTENED - 1 - half]}…{name[-half:]}"
 
 
+def shortened_apart(names: Iterable[str]) -> dict[str, str]:
+    """Return names, each once, shortened where they are too long; those that would read the same are numbered in their order."""
+    short = {name: shortened(name) for name in names}
+    alike: dict[str, list[str]] = {}
+    for name, text in short.items():
+        alike.setdefault(text, []).append(name)
+    numbered = {name: f"{text} ({number})" for text, of in alike.items() if len(of) > 1 for number, name in enumerate(of, 1)}
+    return short | numbered
+
+
 def label(text: str, **names: object) -> str:
     """Return an axis or legend label with names filled into its placeholders; if one is too long, it is shortened and lines are wrapped."""
     given = {key: str(name) for key, name in names.items()}
-    short = {key: shortened(name) for key, name in given.items()}
+    apart = shortened_apart(given.values())
+    short = {key: apart[name] for key, name in given.items()}
     filled = text.format(**short)
     return filled if short == given else "\n".join(textwrap.fill(line, LABEL_ROOM) for line in filled.split("\n"))
 
@@ -210,10 +221,10 @@ def value_ticks(axes: Axes, values: Sequence[float]) -> None:
 
 
 def epoch_axis(axes: Axes, epochs: Sequence[int]) -> None:
-    """Make the horizontal axis one of epochs, logarithmic since most is learned early; without recorded epochs, say so in the panel."""
+    """Make the horizontal axis one of epochs, logarithmic since most is learned early; without any, say so in the panel."""
     axes.set_xlabel("Epoch")
     if not epochs:
-        message(axes, "no epochs recorded")
+        message(axes, "nothing recorded")
         return
     axes.set_xlabel("Epoch (log scale)")
     axes.set_xscale("log")
@@ -253,15 +264,15 @@ def level(axes: Axes, share: float, look: Look) -> None:
     axes.axhline(100 * share, color=look.colour, linewidth=0.8, linestyle=look.dashes)
 
 
-def legend(figure: Figure | SubFigure, looks: Mapping[str, Look], columns: int = 4, shown: Callable[[str], str] = str) -> None:
-    """Put the series' names, as ``shown`` gives them, and looks above the panels in up to ``columns`` columns; nothing without series."""
+def legend(figure: Figure | SubFigure, looks: Mapping[str, Look], columns: int = 4, short: bool = False) -> None:
+    """Put the series' names, or what is ``short`` for them, and looks above the panels in up to ``columns`` columns, if there are any."""
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], color=look.colour, marker=look.marker, linestyle=look.dashes) for look in looks.values()]
     if handles:
         figure.legend(
             handles,
-            [shown(name) for name in looks],
+            list(shortened_apart(looks).values() if short else looks),
             loc="outside upper left",
             ncols=min(len(looks), columns),
             borderpad=0,

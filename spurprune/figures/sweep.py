@@ -24,7 +24,7 @@ from spurprune.figures.base import (
     repeats_note,
 )
 from spurprune.figures.kind import METHODS, NAMES, NO_PRUNING, ORDERS, SPARSITIES, TEXT, Configuration, Item, Schema, Study
-from spurprune.figures.words import is_clear, is_repeated, percent, points
+from spurprune.figures.words import UNDEFINED, is_clear, is_repeated, misclassified, percent, points, reason, valued
 from spurprune.pruning import plan as plans
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def make(material: Material, spec: Spec, panels: Sequence[Panel], what: str, can
     published = published_lines(spec)
     rows = numbers(material.metrics, spec, [panel.metric for panel in panels])
     figure = draw(rows, spec, panels, candidates, published)
-    return Drawing(compared(rows, published) if published else rows, figure, findings(rows, spec, what, panels))
+    return Drawing(compared(rows, published) if published else rows, figure, findings(rows, spec, what, panels, material.metrics))
 
 
 def panels_of(spec: Spec, panels: Sequence[Panel], instead: Sequence[Panel] = ()) -> list[Panel]:
@@ -210,21 +210,27 @@ def _draw_lines(axes: Axes, lines: Mapping[str, Sequence[SweepPoint]]) -> None:
     style.value_ticks(axes, sparsities)
 
 
-def findings(rows: Sequence[SweepPoint], spec: Spec, what: str, panels: Sequence[Panel]) -> list[str]:
+def findings(rows: Sequence[SweepPoint], spec: Spec, what: str, panels: Sequence[Panel], metrics: Metrics) -> list[str]:
     """Return sentences on the panels' metrics without pruning, then on what every order of pruning changes.
 
     The leading metric is spurious misclassification or, in a setting without a probe, that of the first other panel. ``what`` names what
-    is pruned, such as "carriers".
+    is pruned, such as "carriers". ``metrics`` are those of the rows; they tell why a value is undefined.
     """
     found = []
     for name, info in spec.settings.items():
         for method in spec.methods:
-            found += _findings_of(rows, info, (name, method), spec.titled(info.description, method), what, panels)
+            found += _findings_of(rows, info, (name, method), spec.titled(info.description, method), what, panels, metrics)
     return found
 
 
 def _findings_of(
-    rows: Sequence[SweepPoint], info: SettingInfo, run: tuple[str, str], title: str, what: str, panels: Sequence[Panel]
+    rows: Sequence[SweepPoint],
+    info: SettingInfo,
+    run: tuple[str, str],
+    title: str,
+    what: str,
+    panels: Sequence[Panel],
+    metrics: Metrics,
 ) -> list[str]:
     leading = MISCLASSIFICATION if info.is_probed else next(one.metric for one in panels if one.metric != MISCLASSIFICATION)
     lines = lines_of(rows, *run, leading)
@@ -233,30 +239,47 @@ def _findings_of(
     start = next(iter(lines.values()))[0]
     others = [panel.metric for panel in panels if panel.metric not in (leading, MISCLASSIFICATION)]
     lines_of_others = {metric: lines_of(rows, *run, metric) for metric in others}
-    unpruned = [f"{IN_WORDS[metric]} is {percent(next(iter(found.values()))[0].value)}" for metric, found in lines_of_others.items()]
+    why = {panel.metric: reason(metrics, panel.metric, run[0], info) for panel in panels}
+    starts = {metric: next(iter(of_metric.values()))[0].value for metric, of_metric in lines_of_others.items()}
+    unpruned = [f"{IN_WORDS[metric]} is {valued(value, why[metric])}" for metric, value in starts.items()]
     if info.is_probed:
-        misclassified = f"{percent(start.value)} of the test samples of {info.tested} {info.shown} are misclassified as class {info.source}"
-        found = [f"{title}: without pruning, {misclassified}; {' and '.join(unpruned)}."]
+        found = [f"{title}: without pruning, {misclassified(start.value, info)}; {' and '.join(unpruned)}."]
     else:
-        found = [f"{title}: without pruning, {' and '.join([f'{IN_WORDS[leading]} is {percent(start.value)}', *unpruned])}."]
+        first = f"{IN_WORDS[leading]} is {valued(start.value, why[leading])}"
+        found = [f"{title}: without pruning, {' and '.join([first, *unpruned])}."]
     for order, line in lines.items():
         last = [of_metric[order][-1] for of_metric in lines_of_others.values()]
-        found.append(_changed(line[1:], last, f"random {what}" if order == "random" else f"the {order} {what}"))
+        repeats = len(metrics.values(leading, setting=run[0], method=run[1], plan=line[-1].plan))
+        found.append(_changed(line[1:], last, f"random {what}" if order == "random" else f"the {order} {what}", repeats, why[leading]))
     return found
 
 
-def _changed(pruned: Sequence[SweepPoint], others: Sequence[SweepPoint], what: str) -> str:
+def _changed(pruned: Sequence[SweepPoint], others: Sequence[SweepPoint], what: str, repeats: int, why: str | None) -> str:
     """Return a sentence on the lowest sparsity at which the leading metric changes clearly, and on all metrics at the highest.
 
-    ``others`` are the other metrics' points at the highest sparsity.
+    ``others`` are the other metrics' points at the highest sparsity; ``repeats`` is the number of repeats, those included in which the
+    leading metric is undefined, and ``why`` a clause that says why it is, if that is known.
     """
     last = pruned[-1]
+    text = f"When {what} are pruned, {IN_WORDS[last.metric]} {_judged(pruned, repeats, why)}"
     clear = next((point for point in pruned if is_clear(point.difference)), None)
-    change = "does not change clearly at any sparsity" if clear is None else f"first changes clearly at {100 * clear.sparsity:g}%"
-    if not any(is_repeated(point.difference) for point in pruned):
-        change = "cannot be judged, which takes two repeats"
-    text = f"When {what} are pruned, {IN_WORDS[last.metric]} {change}"
-    for point in dict.fromkeys(one for one in (clear, last) if one is not None):
+    for point in dict.fromkeys(one for one in (clear, last) if one is not None and one.value.n):
         text += f"; at {100 * point.sparsity:g}%, it is {percent(point.value)} (paired difference {points(point.difference)})"
-    values = [f"{IN_WORDS[point.metric]} is {percent(point.value)} ({points(point.difference)})" for point in others]
+    values = [
+        f"{IN_WORDS[point.metric]} is {percent(point.value)}{f' ({points(point.difference)})' if point.value.n else ''}" for point in others
+    ]
+    if values and not last.value.n:
+        return f"{text}; at {100 * last.sparsity:g}%, {' and '.join(values)}."
     return f"{text}{''.join(f', {value}' for value in values[:-1])}{f' and {values[-1]}' if values else ''}."
+
+
+def _judged(pruned: Sequence[SweepPoint], repeats: int, why: str | None) -> str:
+    """Return what can be said of a metric's change over sparsities, to follow the metric's name."""
+    since = "" if why is None else f", since {why}"
+    if not any(point.value.n for point in pruned):
+        return f"is {UNDEFINED}{since}"
+    if not any(is_repeated(point.difference) for point in pruned):
+        few = f"cannot be judged: it is {UNDEFINED} with or without pruning in all but {max(point.difference.n for point in pruned)}"
+        return "cannot be judged, which takes two repeats" if repeats < 2 else f"{few} of {repeats} repeats{since}"
+    clear = next((point for point in pruned if is_clear(point.difference)), None)
+    return "does not change clearly at any sparsity" if clear is None else f"first changes clearly at {100 * clear.sparsity:g}%"

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from spurprune.errors import DataError, first_sentence
+from spurprune.storage.regular import require_regular
 
 # The errors that loading a missing, damaged or unsafe file raises.
 UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError, SafetensorError, zipfile.BadZipFile)
@@ -23,6 +24,7 @@ def read(path: Path) -> dict[str, Tensor]:
     Raises DataError naming the file if it is missing, damaged or holds anything but tensors. Damage within a tensor is found only where the
     format has checksums: in files that torch saves (as zip archives), not in safetensors files.
     """
+    require_regular(path)
     if not path.is_file():
         raise DataError(f"{path} is missing; place the pretrained weights there or correct model.pretrained.")
     try:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -17,6 +18,9 @@ from spurprune.errors import DataError
 from spurprune.evaluation.choices import Choice
 from spurprune.evaluation.comparison import ComparisonRow, Entrant, Results, compare, ranks_of, regret
 from spurprune.evaluation.frame import Metrics
+from spurprune.evaluation.series import UNKNOWN
+from spurprune.figures.base import SettingInfo, Spec
+from spurprune.figures.kinds import methods_compared
 from spurprune.storage import schemas
 
 RULE = "worst_group_accuracy"
@@ -181,3 +185,15 @@ NEEDED = {
 @pytest.mark.parametrize("name", ENTRIES)
 def test_labels_follow_from_what_a_method_uses(name: str) -> None:
     assert labels.of_method(name, methods.expanded(ENTRIES), SETTING) == NEEDED[name]
+
+
+def test_findings_say_that_no_method_has_a_worst_group_and_why() -> None:
+    undefined = [replace(row, rank=None, worst=UNKNOWN) for row in rows().values() if row.by == RULE]
+    lacking = (
+        Metrics.of(REPORTED).frame.iloc[:1].assign(metric="group_accuracy", group="landbird on water", n=0, split="test", setting="birds")
+    )
+    spec = Spec("", {"kind": "methods_compared"}, {"birds": SettingInfo("Birds", "birds-224")})
+    where = "Birds, chosen by validation worst group accuracy: no method's worst-group accuracy is defined"
+    reason = "no test sample is of 'landbird on water', which training has"
+    assert methods_compared.findings(undefined, spec, Metrics(lacking)) == [f"{where}, since {reason}."]
+    assert methods_compared.findings(undefined, spec, Metrics.none()) == [f"{where}."]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from spurprune.config import blocks, check_feature, check_settings, loading
 from spurprune.config.config import Config
 from spurprune.config.merging import merge
 from spurprune.data.catalogue import dataset_entry
+from spurprune.data.grouping import Attribute
 from spurprune.data.registry import registry
 from spurprune.errors import ConfigError
 
@@ -188,6 +190,7 @@ WRONG_SETTINGS = [
     ("digits/carriers/count", REMOVED, "digits.carriers.count is missing; 'choose: random' takes count, draw"),
     ("digits/carriers", {"choose": "none"}, "digits.carriers.choose is 'none', but the setting has an overlay; choose its carriers"),
     ("digits-count/overlay", None, "digits-count.count-0.groups: 'line' is not a known attribute of 'digits' or an overlay;"),
+    ("digits-window/validation", 0.2, "which has other samples; name a setting of the same dataset, image_size, validation, subset."),
     ("digits-window/carriers/base", "digits-window.start-0.width-1", "which has a base itself; name the setting it is derived from"),
     # inheritance and grids
     ("digits/extends", "digits", "digits.extends leads back to itself (digits → digits); remove one of these"),
@@ -561,3 +564,13 @@ def test_a_mapping_of_another_name_replaces_the_old_one_whole() -> None:
     assert merge(base, {"carriers": {"choose": "none"}})["carriers"] == {"choose": "none"}
     assert merge(base, {"list": [3]})["list"] == [3]
     assert base["optimizer"] == {"name": "sgd", "lr": 0.1, "momentum": 0.9}
+
+
+def test_groups_of_a_declared_dataset_have_different_names(load: Callable[..., Config], assert_one_sentence: Callable[[str], None]) -> None:
+    config = load()
+    attributes = (Attribute.of("place", ("a", "a, paper c")), Attribute.of("paper", ("b", "c, paper b")))
+    config = replace(config, datasets={**config.datasets, "digits": replace(config.datasets["digits"], attributes=attributes)})
+    check_settings.check("digits", config.settings["digits"] | {"groups": ["place"]}, config)
+    with pytest.raises(ConfigError, match=r"^digits\.groups: Two groups have the name '0, place a, paper c, paper b': ") as error:
+        check_settings.check("digits", config.settings["digits"] | {"groups": ["place", "paper"]}, config)
+    assert_one_sentence(str(error.value))

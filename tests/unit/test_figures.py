@@ -3,21 +3,23 @@
 import csv
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
 from spurprune.dag import plugins
-from spurprune.data.grouping import Attribute
+from spurprune.data.grouping import Attribute, Grouping
 from spurprune.data.inputs import Manifest
 from spurprune.errors import DataError
 from spurprune.evaluation.comparison import Entrant
+from spurprune.evaluation.frame import Metrics
 from spurprune.evaluation.series import UNKNOWN
 from spurprune.evaluation.statistics import Estimate, estimate
 from spurprune.figures import style, sweep, window, words
@@ -27,13 +29,15 @@ from spurprune.figures.kinds import (
     difficulty_quartiles,
     difficulty_range,
     general_pruning,
+    group_learning,
     group_pruning,
     methods_compared,
     montage,
 )
 from spurprune.figures.spectrum import Spectrum, spectrum
+from spurprune.figures.words import reason
 from spurprune.storage.tidy import to_csv
-from tests.reporting import Values, grouping, history_of, metrics_of, training_samples
+from tests.reporting import Values, grouping, history_of, metrics_of, metrics_table, training_samples
 
 REPEATS = 3
 CLASSES = tuple("0123456789")
@@ -71,7 +75,7 @@ def test_the_note_gives_the_number_of_repeats(counts: list[int], note: str) -> N
         (Estimate(0.97, 0.9, 1.04, 5), "97.0% [90.0, 100.0]", "+97.0 points [+90.0, +104.0]"),
         (Estimate(0.26, 0.0, 1.0, 5), "26.0% [0.0, 100.0]", "+26.0 points [0.0, +100.0]"),
         (Estimate(0.5, math.nan, math.nan, 1), "50.0%", "+50.0 points"),
-        (Estimate(math.nan, math.nan, math.nan, 0), "not measured", "not measured"),
+        (Estimate(math.nan, math.nan, math.nan, 0), "undefined", "undefined"),
     ],
 )
 def test_numbers_in_words(value: Estimate, share: str, difference: str) -> None:
@@ -178,7 +182,7 @@ def test_every_line_of_a_sweep_begins_without_pruning() -> None:
 
 def test_findings_of_a_sweep_name_the_least_sparsity_of_a_clear_change() -> None:
     rows = sweep.numbers(metrics_of(SWEPT), SPEC, ["spurious_misclassification", "accuracy"])
-    start, hardest, random = sweep.findings(rows, SPEC, "carriers", general_pruning.PANELS)
+    start, hardest, random = sweep.findings(rows, SPEC, "carriers", general_pruning.PANELS, metrics_of(SWEPT))
     assert (
         "without pruning, 60.0% [35.2, 84.8] of the test samples of class 9 with the line are misclassified as class 5; accuracy is 95.0% ["
         in start
@@ -195,12 +199,65 @@ def test_findings_of_a_sweep_name_the_least_sparsity_of_a_clear_change() -> None
 def test_one_repeat_cannot_show_a_clear_change() -> None:
     alone = {("fives", "erm", plan): {"spurious_misclassification": [0.5], "accuracy": [0.9]} for plan in ("none", "random-0.10")}
     missing = {("fives", "erm", plan): {"spurious_misclassification": [None], "accuracy": [0.9]} for plan in ("none", "random-0.10")}
-    for runs, value in ((alone, "50.0% (paired difference 0.0 points)"), (missing, "not measured (paired difference not measured)")):
-        rows = sweep.numbers(metrics_of(runs), SPEC, ["spurious_misclassification", "accuracy"])
-        _, change = sweep.findings(rows, SPEC, "carriers", general_pruning.PANELS)
-        assert change.startswith(
-            f"When random carriers are pruned, misclassification cannot be judged, which takes two repeats; at 10%, it is {value}"
-        )
+    without_targets = "is undefined, since no test sample of class 9 is known to have the feature; at 10%, accuracy is 90.0% (0.0 points)."
+    for runs, change in (
+        (alone, "cannot be judged, which takes two repeats; at 10%, it is 50.0% (paired difference 0.0 points) and accuracy is 90.0%"),
+        (missing, without_targets),
+    ):
+        metrics = metrics_of(runs)
+        rows = sweep.numbers(metrics, SPEC, ["spurious_misclassification", "accuracy"])
+        _, found = sweep.findings(rows, SPEC, "carriers", general_pruning.PANELS, metrics)
+        assert found.startswith(f"When random carriers are pruned, misclassification {change}")
+
+
+def own_photos(worst: Sequence[float | None], untested: Sequence[str]) -> Material:
+    """Runs of two repeats in a setting without a probe, in which the named groups have training samples but no test samples."""
+    values = {"worst_group_accuracy": worst, "accuracy": [0.8, 0.9]}
+    table = metrics_table({("own", "erm", plan): values for plan in ("none", "random-0.10")})
+    lacking = {"metric": "group_accuracy", "n": 0, "value": None}
+    rows = [{**table.slice(0, 1).to_pylist()[0], **lacking, "group": group} for group in untested]
+    return Material(metrics=Metrics.of(pa.concat_tables([table, pa.Table.from_pylist(rows, table.schema)])))
+
+
+@pytest.mark.parametrize(
+    ("worst", "untested", "unpruned", "pruned"),
+    [
+        (
+            [None, None],
+            ["cat, place b"],
+            "worst-group accuracy is undefined (no test sample is of 'cat, place b', which training has) and accuracy is 85.0% [",
+            "is undefined, since no test sample is of 'cat, place b', which training has; at 10%, accuracy is 85.0% [",
+        ),
+        ([None, None], [], "worst-group accuracy is undefined and accuracy", "is undefined; at 10%, accuracy is 85.0% ["),
+        (
+            [None, 0.5],
+            ["cat, place b"],
+            "worst-group accuracy is 50.0% and accuracy",
+            "cannot be judged: it is undefined with or without pruning in all but 1 of 2 repeats, since no test sample is of "
+            "'cat, place b', which training has; at 10%, it is 50.0% (paired difference 0.0 points) and accuracy is",
+        ),
+    ],
+)
+def test_findings_say_why_a_metric_is_undefined(worst: list[float | None], untested: list[str], unpruned: str, pruned: str) -> None:
+    spec = Spec("", {"kind": "general_pruning"}, {"own": SettingInfo("Own photos", "own-32")})
+    start, change = general_pruning.make(own_photos(worst, untested), spec).findings
+    assert start.startswith(f"Own photos: without pruning, {unpruned}")
+    assert change.startswith(f"When random samples of every class are pruned, worst-group accuracy {pruned}")
+    assert "two repeats" not in change
+
+
+def test_findings_say_that_no_sample_is_of_known_group() -> None:
+    metrics = Metrics(own_photos([None, None], []).metrics.frame, {("own", "test"): (40, 40)})
+    why = reason(metrics, "worst_group_accuracy", "own", SettingInfo("Own photos", "own-32"))
+    assert why == "no test sample is known to belong to a group"
+    assert reason(metrics, "accuracy", "own", SettingInfo("Own photos", "own-32")) is None
+
+
+@pytest.mark.parametrize("kind", ["carrier_count", "carrier_difficulty", "carrier_pruning", "difficulty_quartiles", "difficulty_range"])
+def test_findings_say_that_no_tested_sample_shows_the_feature(kind: str) -> None:
+    drawing = make(kind, repeats=2, measured=False)
+    assert any("no test sample of class 9 is known to have the feature" in sentence for sentence in drawing.findings)
+    assert not any("not measured" in sentence or "takes two repeats" in sentence for sentence in drawing.findings)
 
 
 def test_published_values_are_lines_in_the_panel_of_their_metric_and_in_the_legend() -> None:
@@ -292,7 +349,7 @@ def test_the_shape_of_a_rise_is_described_only_if_the_rise_is_clear(high: float,
     metrics = metrics_of({(f"s{start}", "none"): {"spurious_misclassification": values} for start, values in starts.items()})
     members = family(*((f"s{start}", {"carriers.start": start, "overlay.width": 1}) for start in starts))
     rows = window.final_rows(Material(metrics=metrics), Spec("", {}, members, tuple(members)), "erm")
-    (sentence,) = difficulty_range.findings(rows)
+    (sentence,) = difficulty_range.findings(rows, window_spec())
     assert ("of the rise is in the harder half" in sentence) == described
 
 
@@ -468,6 +525,32 @@ def test_long_names_leave_labels_within_the_figure(kind: str) -> None:
         assert figure.bbox.y0 <= place.y0 and place.y1 <= figure.bbox.y1, text.get_text()
 
 
+ALIKE = [f"{'x' * 15}{middle}{'y' * 30}" for middle in "AB"]  # what they differ in is where a shortened name has an ellipsis
+
+
+def test_long_names_that_differ_in_their_middle_stay_apart() -> None:
+    assert style.shortened(ALIKE[0]) == style.shortened(ALIKE[1]) == "xxxxxxxxxx…yyyyyyyyyy"
+    assert list(style.shortened_apart([*ALIKE, "short", "z" * 60]).values()) == [
+        "xxxxxxxxxx…yyyyyyyyyy (1)",
+        "xxxxxxxxxx…yyyyyyyyyy (2)",
+        "short",
+        "zzzzzzzzzz…zzzzzzzzzz",
+    ]
+    axis = style.label("{target} taken for {source}", target=ALIKE[0], source=ALIKE[1])
+    assert "(1)" in axis and "(2)" in axis
+
+
+def test_a_drawn_legend_tells_long_groups_apart() -> None:
+    groups = Grouping(tuple(ALIKE))
+    records = [(0, epoch, "train", "natural", group, 10, 5 + group, 0) for group in range(2) for epoch in (1, 2)]
+    material = Material(history={("own", "erm"): history_of(records, groups)}, manifests={"own-full": MANIFEST})
+    with style.house_style():
+        figure = group_learning.make(material, Spec("", {}, {"own": SettingInfo("Own", "own-full")})).figure
+        figure.draw_without_rendering()
+    (legend,) = [one for place in figure.subfigs for one in place.legends]
+    assert [text.get_text() for text in legend.get_texts()] == ["xxxxxxxxxx…yyyyyyyyyy (1)", "xxxxxxxxxx…yyyyyyyyyy (2)"]
+
+
 def test_long_names_are_shortened_in_labels_and_others_are_not() -> None:
     fits, long = "a" * style.LONGEST_NAME, f"begin {'x' * 60} end"
     assert style.shortened(fits) == fits
@@ -558,7 +641,7 @@ def test_other_classes_read_well() -> None:
     assert OTHERS.axis(MISCLASSIFIED_LABEL) == "Other classes with line\npredicted as class 5 (%)"
     assert FIVES.axis(MISCLASSIFIED_LABEL) == "Class 9 with line\npredicted as class 5 (%)"
     rows = sweep.numbers(metrics_of(SWEPT), SPEC, ["spurious_misclassification", "accuracy"])
-    start, *_ = sweep.findings(rows, Spec("", {}, {"fives": OTHERS}), "carriers", general_pruning.PANELS)
+    start, *_ = sweep.findings(rows, Spec("", {}, {"fives": OTHERS}), "carriers", general_pruning.PANELS, metrics_of(SWEPT))
     assert "of the test samples of other classes with the line are misclassified as class 5" in start
     natural = replace(FIVES, overlay=None, carriers="on water", view="natural")
     assert natural.shown == "on water" and replace(natural, carriers="with eyeglasses").shown == "with eyeglasses"

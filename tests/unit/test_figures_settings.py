@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torchvision.transforms import CenterCrop
@@ -17,7 +18,7 @@ from spurprune.dag import kinds, planning, studies
 from spurprune.data.grouping import Attribute, Grouping
 from spurprune.data.inputs import Manifest, content_of, open_inputs, write_inputs
 from spurprune.errors import ConfigError
-from spurprune.evaluation.frame import History
+from spurprune.evaluation.frame import History, Metrics
 from spurprune.figures import style, window
 from spurprune.figures.base import Material, Ranking, SettingInfo, Spec
 from spurprune.figures.describe import carriers_in_words, setting_info
@@ -148,6 +149,35 @@ def test_groups_of_two_attributes_are_learned_apart_and_compared_with_all_non_ca
     assert first[names[0]].difference.mean == pytest.approx(0.3) and first[names[1]].difference.mean == pytest.approx(0.5)  # to .4
     assert {first[name].difference.n for name in (names[2], names[3], "dog with glasses on hall")} == {0}
     assert learned.first_lead.mean == pytest.approx(0.4)  # .8 of the carriers, .4 of the others
+
+
+@pytest.mark.parametrize(
+    ("repeats", "sentence"),
+    [(1, "cannot be compared, which takes two repeats ("), (2, "cannot be compared, since only one of 2 repeats has both (")],
+)
+def test_findings_say_why_a_lead_cannot_be_judged(repeats: int, sentence: str) -> None:
+    groups = grouping("cat", "dog")
+    present = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 2)]  # (repeat, group): the second repeat lacks cats with the line
+    records = [(repeat, 1, "train", "natural", group, 10, 5, 0) for repeat, group in present if repeat < repeats]
+    info = SettingInfo("Pets", "pets-8", "cat", "dog", "with line")
+    material = Material(history={("pets", "erm"): history_of(records, groups)}, manifests={"pets-8": manifest("pets", ("cat", "dog"), 8)})
+    (found,) = group_learning.make(material, Spec("T", {}, {"pets": info})).findings
+    assert f"within class cat, samples with and without the feature {sentence}0.0 points)" in found
+
+
+def test_epochs_without_carriers_or_known_groups_were_recorded_all_the_same() -> None:
+    groups = grouping("cat", "dog")
+    one = history_of([(0, 1, "train", "natural", 0, 10, 5, 0)], groups)
+    info = SettingInfo("Pets", "pets-8", "cat", "dog", "with line", coordinates={"carriers.count": 0})
+    material = Material(history={("pets", "erm"): one}, manifests={"pets-8": manifest("pets", ("cat", "dog"), 8)})
+    counted = Spec("T", {"learned": ["pets"]}, {"pets": info}, ("pets",))
+    assert carrier_count.make(material, counted).findings[-1] == (
+        "Pets: carriers and others cannot be compared over epochs, since no repeat has training samples of class cat that are known to "
+        "have the feature and others that lack it."
+    )
+    unknown = replace(material, history={("pets", "erm"): replace(one, frame=one.frame.assign(group=-1))})
+    (found,) = group_learning.make(unknown, Spec("T", {}, {"pets": info})).findings
+    assert found == "Pets: groups cannot be compared over epochs, since no training sample is known to belong to one of them."
 
 
 def test_without_a_probe_all_groups_are_shown_or_the_largest() -> None:
@@ -443,6 +473,20 @@ def test_published_worst_groups_are_lines_beside_the_measured_ones() -> None:
         drawing.figure.draw_without_rendering()
 
 
+def test_findings_say_why_the_worst_group_of_a_baseline_is_undefined() -> None:
+    material, spec = never_figure(baseline="base")
+    frame = material.metrics.frame
+    worst = frame["metric"] == "worst_group_accuracy"
+    frame.loc[worst, ["n", "value"]] = [0, math.nan]
+    lacking = frame[worst & (frame["setting"] == "base")].assign(metric="group_accuracy", group="neutral with never")
+    drawing = carrier_difficulty.make(replace(material, metrics=Metrics(pd.concat([frame, lacking]))), spec)
+    assert drawing.findings[1:] == [
+        "MultiNLI without negation: without carriers, worst-group accuracy is undefined (no test sample is of 'neutral with never', which "
+        "training has).",
+        *(f"{NEVER}: with carriers among the {end} samples, worst-group accuracy is undefined." for end in ("easiest", "hardest")),
+    ]
+
+
 def test_a_baseline_that_was_not_measured_leaves_the_figure_drawable() -> None:
     material, spec = never_figure(baseline="base")
     empty = Material(history=material.history, manifests=material.manifests)
@@ -484,7 +528,7 @@ def test_a_baseline_is_run_without_pruning() -> None:
     [
         (
             {"kind": "carrier_difficulty", "family": "multinli-never", "baseline": "waterbirds"},
-            "'waterbirds', which has another dataset or image_size",
+            "'waterbirds', which has carriers in its data; name a setting without any, such as one with 'carriers.count: 0'.",
         ),
         (
             {"kind": "carrier_difficulty", "family": "multinli-never", "baseline": "multinly"},

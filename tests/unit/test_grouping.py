@@ -75,6 +75,39 @@ def test_more_groups_than_can_be_named_are_refused(assert_one_sentence: Callable
     assert Grouping(("yes", "no"), many[:1]).num_groups == 4000
 
 
+@pytest.mark.parametrize(
+    ("classes", "attributes", "name", "first", "second"),
+    [
+        (
+            ("yes", "no"),
+            (Attribute.of("place", ("a", "a, paper c")), Attribute.of("paper", ("b", "c, paper b"))),
+            "yes, place a, paper c, paper b",
+            "class 'yes', place 'a', paper 'c, paper b'",
+            "class 'yes', place 'a, paper c', paper 'b'",
+        ),
+        (
+            ("cat", "cat, site A"),
+            (Attribute.of("site", ("A", "A, site A")),),
+            "cat, site A, site A",
+            "class 'cat', site 'A, site A'",
+            "class 'cat, site A', site 'A'",
+        ),
+    ],
+)
+def test_groups_that_would_have_one_name_are_refused(
+    classes: tuple[str, ...],
+    attributes: tuple[Attribute, ...],
+    name: str,
+    first: str,
+    second: str,
+    assert_one_sentence: Callable[[str], None],
+) -> None:
+    with pytest.raises(DataError) as error:
+        Grouping(classes, attributes)
+    assert str(error.value) == f"Two groups have the name '{name}': {first}, and {second}; rename a value or class of one."
+    assert_one_sentence(str(error.value))
+
+
 def test_with_and_without_read_well_in_any_order() -> None:
     assert [Grouping(("cat",), (Attribute.of("hat", ("with", "without")),)).name(group) for group in (0, 1)] == [
         "cat with hat",

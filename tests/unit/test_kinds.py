@@ -17,6 +17,8 @@ BLOCK: dict[str, Any] = {
     "dataset": "digits",
     "image_size": 8,
     "validation": "official",
+    "subset": {"draw": "per_repeat", "parts": {}},
+    "groups": ["line"],
     "probe": {"source": "5", "target": "9"},
     "aligned": {"5": {"line": "with"}},
     "carriers": {"choose": "random", "count": 4, "draw": "fixed"},
@@ -49,6 +51,7 @@ CONFIG = Config(
         "fives": BLOCK,
         "own": {**BLOCK, "probe": None, "aligned": {}, "carriers": {"choose": "none"}},
         "bare": {**BLOCK, "carriers": {"choose": "none"}},
+        "clean": {**BLOCK, "carriers": {"choose": "random", "count": 0, "draw": "fixed"}},
         "text": {**BLOCK, "dataset": "multinli"},
         **dict.fromkeys(WINDOWS, BLOCK),
     },
@@ -255,8 +258,46 @@ def test_these_need_no_probe(kind: str) -> None:
 
 
 def test_a_baseline_needs_no_carriers() -> None:
-    kinds.check("f", {"kind": "carrier_difficulty", "family": "windows", "baseline": "bare"}, STUDY, CONFIG)
-    assert "'own' has no probe" in refused({"kind": "carrier_difficulty", "family": "windows", "baseline": "own"})
+    for name in ("bare", "clean"):
+        kinds.check("f", {"kind": "carrier_difficulty", "family": "windows", "baseline": name}, STUDY, CONFIG)
+
+
+OTHER_SAMPLES = {
+    "dataset": "multinli",
+    "image_size": 16,
+    "validation": 0.2,
+    "subset": {"draw": "fixed", "parts": {}},
+    "groups": [],
+    "probe": {"source": "5", "target": "others"},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "sentence"),
+    [
+        ("w0.1", {}, "is 'w0.1', a member of the family; name a setting without carriers."),
+        ("fives", {}, "is 'fives', which has 4 carriers; name a setting without any, such as one with 'carriers.count: 0'."),
+        ("fives", {"carriers": {"choose": "natural", "where": {"line": "with"}}}, "is 'fives', which has carriers in its data; name a"),
+        *(
+            ("clean", {key: value}, f"whose '{key}' is not the family's; name one with the same dataset, image_size, validation, ")
+            for key, value in OTHER_SAMPLES.items()
+        ),
+    ],
+)
+def test_a_baseline_has_no_carriers_and_the_familys_samples(
+    name: str, changes: dict[str, Any], sentence: str, assert_one_sentence: Callable[[str], None]
+) -> None:
+    config = replace(CONFIG, settings={**CONFIG.settings, name: {**CONFIG.settings[name], **changes}})
+    with pytest.raises(ConfigError) as error:
+        kinds.check("f", {"kind": "carrier_difficulty", "family": "windows", "baseline": name}, STUDY, config)
+    assert str(error.value).startswith("f.baseline is ") and sentence in str(error.value)
+    assert_one_sentence(str(error.value))
+
+
+def test_a_family_compared_by_the_difficulty_of_carriers_has_carriers() -> None:
+    config = replace(CONFIG, settings={**CONFIG.settings, "w40.2": CONFIG.settings["clean"]})
+    with pytest.raises(ConfigError, match=r"f\.family is 'windows', whose member 'w40\.2' has no carriers; raise its carriers\.count\."):
+        kinds.check("f", {"kind": "carrier_difficulty", "family": "windows"}, STUDY, config)
 
 
 def test_a_summary_shows_others_runs_and_makes_none() -> None:

@@ -19,6 +19,7 @@ from spurprune.dag import planning
 from spurprune.dag.files import Reference, Run
 from spurprune.dag.planning import Job, PlanRow
 from spurprune.errors import ConfigError
+from spurprune.machine import pipes
 
 # One setting whose reference is shared among repeats, one that draws its own carriers, one that takes its carriers from the first.
 SETTINGS = """
@@ -273,3 +274,11 @@ def test_the_plan_needs_neither_results_nor_data(project: Path) -> None:
         "Snakefile",
         ".snakemake",
     }
+
+
+def test_a_reader_that_leaves_ends_the_plan_quietly(root: Path) -> None:
+    command = [sys.executable, "-m", "spurprune.dag.planning", "--configfile", "config/paper.yaml"]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == (b"", pipes.LEFT)

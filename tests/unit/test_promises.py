@@ -447,6 +447,14 @@ def test_an_attribute_of_one_value_divides_nothing(
     assert_one_sentence(str(error.value))
 
 
+def test_groups_of_one_name_are_refused_before_anything_is_trained(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    attributes = [Attribute.of("background", ("a", "a, paper c")), Attribute.of("paper", ("b", "c, paper b"))]
+    changes = {"groups": ["background", "paper"], "aligned": {}, "carriers": {"choose": "none"}}
+    with pytest.raises(DataError, match="Two groups have the name 'landbird, background a, paper c, paper b': class 'landbird'") as error:
+        prepare(tmp_path, BASE, attributes, **changes)
+    assert_one_sentence(str(error.value))
+
+
 def test_the_source_needs_no_test_samples(tmp_path: Path) -> None:
     one = prepare(tmp_path, BASE[:-1])
     assert one.split.tolist().count("test") == 1 and not (one.label[one.rows("test")] == 1).any()

@@ -16,6 +16,7 @@ from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError
 from spurprune.machine.logs import log
 from spurprune.storage.columns import labels
+from spurprune.storage.regular import require_regular
 
 # (name, folder, ImageNet's class index), in the order of the release's labels (hard_imagenet_idx.pkl).
 CLASSES = (
@@ -36,6 +37,7 @@ CLASSES = (
     ("snorkel", "n04251144", 801),
 )
 ATTRIBUTES = (Attribute.of("surroundings", WITHOUT_WITH),)
+META = ("paths_by_rank.pkl", "hard_imagenet_idx.pkl", "idx_to_wnid.pkl")  # the release's own files, in the folder meta
 FOLDERS = {"train": "train", "test": "val"}  # ImageNet's validation images are the test split
 TEST_PER_CLASS = 50
 TRAIN_PER_CLASS = (732, 1300)  # images per class in ImageNet's training set, minimum and maximum (Russakovsky et al. 2015)
@@ -136,6 +138,8 @@ def _minimal_ranks(files: list[str]) -> list[int | None]:
 def _spurious_ranks(root: Path, files: list[str]) -> dict[str, int]:
     """Return training photos' ranks in their class from least (0) to most spurious; none without ``meta``."""
     meta = root / "meta"
+    for name in META:
+        require_regular(meta / name)
     if not (meta / "paths_by_rank.pkl").is_file():
         log.info("%s does not exist, so no image has a spurious rank", meta / "paths_by_rank.pkl")
         return {}

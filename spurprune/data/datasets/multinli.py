@@ -22,6 +22,7 @@ from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError
 from spurprune.machine.logs import log
 from spurprune.storage.columns import labels
+from spurprune.storage.regular import require_regular
 from spurprune.storage.words import SPLITS
 
 CLASSES = ("contradiction", "entailment", "neutral")  # the order of labels in group DRO's code; Hugging Face's is another
@@ -124,6 +125,8 @@ _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 def _read_parts(folder: Path) -> Pairs:
     paths = {part: folder / f"multinli_1.0_{part}.jsonl" for part in PARTS}
+    for path in paths.values():
+        require_regular(path)
     found = {part: path for part, path in paths.items() if path.is_file()}
     if not found:
         raise DataError(
@@ -191,6 +194,7 @@ def _is_whole(pairs: Pairs, folder: Path) -> bool:
 def _division(pairs: Pairs, negation: np.ndarray, whole: bool, folder: Path) -> tuple[np.ndarray, str]:
     """Return (every row's split, str [N], empty where undecided; a description of the division)."""
     path = folder / METADATA
+    require_regular(path)
     if not path.is_file():
         return _own_division(len(pairs.label)), "divided 50/20/30 by spurprune's seed"
     if not whole:

@@ -17,6 +17,7 @@ from spurprune.errors import DataError, first_sentence
 from spurprune.machine.logs import Progress, log
 from spurprune.storage.checksums import checksum, sealed, unsealed
 from spurprune.storage.files import settle, write_text, writing
+from spurprune.storage.regular import require_regular
 
 CHUNK = 256  # images between two records of progress
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # no space; other errors mean that the file system cannot allocate in advance
@@ -50,6 +51,7 @@ class ImageFiles:
         """Return one image, uint8 [3, size, size]; raises DamagedImageError that names its file."""
         path = self.root / self.names[row]
         try:
+            require_regular(path, "The image")
             with Image.open(path) as picture:
                 pixels = np.asarray(self.prepare(picture.convert("RGB")))
         except FileNotFoundError:

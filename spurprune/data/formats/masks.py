@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from spurprune.errors import DataError, first_sentence
+from spurprune.storage.regular import require_regular
 
 
 def object_shares(masks: Path, photos: Iterable[str]) -> dict[str, float]:
@@ -23,6 +24,7 @@ def object_shares(masks: Path, photos: Iterable[str]) -> dict[str, float]:
             wanted[name]: path for path in sorted(masks.rglob("*")) if path.is_file() and (name := _last_two(path.as_posix())) in wanted
         }
         return {photo: _share(path, str(path)) for photo, path in found.items()}
+    require_regular(masks)
     try:
         with zipfile.ZipFile(masks) as archive:
             members = {wanted[name]: member for member in archive.namelist() if (name := _last_two(member)) in wanted}

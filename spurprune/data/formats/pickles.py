@@ -5,7 +5,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from spurprune.errors import DataError
+from spurprune.errors import DataError, first_sentence
+from spurprune.storage.regular import require_regular
 
 # What NumPy arrays are rebuilt from, under their names in old and new releases.
 NUMPY_ARRAYS = frozenset(
@@ -33,6 +34,7 @@ def load(path: Path, allowed: Collection[tuple[str, str]] = ()) -> Any:
 
     Strings of Python 2 are returned as bytes. Raises DataError that names the file if it is missing, damaged, or asks for anything else.
     """
+    require_regular(path)
     try:
         with open(path, "rb") as stream:
             unpickler = _AllowListUnpickler(stream, encoding="bytes")
@@ -41,4 +43,4 @@ def load(path: Path, allowed: Collection[tuple[str, str]] = ()) -> Any:
     except FileNotFoundError:
         raise DataError(f"{path} is missing; place it there.") from None
     except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError, AttributeError, ImportError) as error:
-        raise DataError(f"{path} is refused or damaged ({error}); use an original copy.") from error
+        raise DataError(f"{path} is refused or damaged ({first_sentence(error)}); use an original copy.") from error

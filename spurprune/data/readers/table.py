@@ -19,6 +19,7 @@ from spurprune.data.grouping import Attribute
 from spurprune.data.raw import RawDataset
 from spurprune.errors import ConfigError, DataError, first_sentence
 from spurprune.storage.columns import labels
+from spurprune.storage.regular import require_regular
 from spurprune.storage.words import SPLITS
 
 if TYPE_CHECKING:
@@ -155,6 +156,7 @@ def _frame(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
     """Return some columns of the table, with values as in the file, all texts in csv and tsv."""
     import pandas as pd
 
+    require_regular(path, "The table")
     if not path.is_file():
         raise DataError(f"The table {path} is missing; place it there, or change the dataset's 'path'.")
     try:
@@ -321,6 +323,7 @@ def _vectors(path: Path, table: Path, count: int, image_size: int | None) -> np.
     """Return the vectors, float32 [N, D]; raises DataError unless the file holds one for each of the table's ``count`` rows."""
     if image_size is not None:
         raise DataError(f"The vectors of {path} are kept as they are, so image_size must be null, not {image_size}.")
+    require_regular(path, "The file of vectors")
     if not path.is_file():
         raise DataError(f"The vectors {path} are missing; place them there, or change the dataset's 'vectors'.")
     try:

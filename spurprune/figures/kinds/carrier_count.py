@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from spurprune.evaluation.series import UNKNOWN, difference_of, mean_of
 from spurprune.evaluation.statistics import Estimate
-from spurprune.figures import style
+from spurprune.figures import style, words
 from spurprune.figures.base import MISCLASSIFICATION, TESTED_LABEL, Drawing, Material, SettingInfo, Spec, repeats_note
 from spurprune.figures.kind import METHODS, NAMES, TEXT, Item, Kind
 from spurprune.figures.words import percent, points
@@ -60,10 +60,14 @@ class ShareRow:
 
 @dataclass(frozen=True)
 class Learning:
-    """The learning of one setting over epochs: its points, and the paired lead of carriers over others after the first recorded epoch."""
+    """The learning of one setting over epochs: its points, and the paired lead of carriers over others after the first recorded epoch.
+
+    ``repeats`` is the number of repeats, 0 without recorded epochs.
+    """
 
     rows: list[ShareRow]
     first_lead: Estimate
+    repeats: int
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ def learning_of(material: Material, info: SettingInfo, setting: str, method: str
     leads = {epoch: difference_of(values, others.get(epoch)) for epoch, values in carriers.items()}
     rows = [ShareRow(setting, method, "carriers", None, epoch, mean_of(values), leads[epoch]) for epoch, values in carriers.items()]
     rows += [ShareRow(setting, method, "others", None, epoch, mean_of(values)) for epoch, values in others.items()]
-    return Learning(rows, next(iter(leads.values()), UNKNOWN))
+    return Learning(rows, next(iter(leads.values()), UNKNOWN), history.repeats)
 
 
 def draw(strips: Mapping[str, Strip], spec: Spec) -> Figure:
@@ -180,6 +184,9 @@ def findings(strip: Strip, spec: Spec) -> list[str]:
     found = []
     info = spec.settings[counts[0].setting]
     for correct, misclassified in (counts[:2], counts[-2:]) if len(counts) > 2 else (counts,):
+        if not misclassified.share.n:
+            found.append(f"With {correct.carriers} carriers, {words.misclassified(misclassified.share, info)}.")
+            continue
         found.append(
             f"With {correct.carriers} carriers, {percent(correct.share)} of the test samples of {info.tested} {info.shown} are classified "
             f"correctly and {percent(misclassified.share)} are misclassified as class {info.source}."
@@ -187,7 +194,9 @@ def findings(strip: Strip, spec: Spec) -> list[str]:
     for name, one in strip.learning.items():
         setting = spec.settings[name]
         if not one.first_lead.n:
-            found.append(f"{setting.description}: carriers and others cannot be compared over epochs, since no epochs were recorded.")
+            both = f"no repeat has training samples of class {setting.source} that are known to have the feature and others that lack it"
+            why = both if one.repeats else "no epochs were recorded"
+            found.append(f"{setting.description}: carriers and others cannot be compared over epochs, since {why}.")
             continue
         first = {row.of: row for row in reversed(one.rows)}
         found.append(

@@ -15,7 +15,7 @@ from spurprune.figures import baseline, style
 from spurprune.figures.base import MISCLASSIFICATION, MISCLASSIFIED_LABEL, WORST, Drawing, Material, Spec, published_lines, repeats_note
 from spurprune.figures.kind import METHODS, TEXT, Configuration, Item, Kind, Study, require_dataset
 from spurprune.figures.window import WindowRow, by_strength, common_words, final_rows, is_one_strength
-from spurprune.figures.words import percent, points
+from spurprune.figures.words import misclassified, percent, points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 ENDS = {"easiest": style.EASIEST, "hardest": style.HARDEST}
+SHARED = ("dataset", "image_size", "validation", "subset", "groups", "probe")  # what a baseline has in common with the family
 APART = 0.12  # the distance of the two points of a strength from its tick; ticks are 1 apart
 
 
@@ -48,12 +49,11 @@ def check(key: str, item: Item, study: Study, config: Configuration) -> None:
             f"{key}.family is '{item['family']}', which varies carriers.choose over {', '.join(sorted(ways))}; name one that varies it "
             f"over {' and '.join(ENDS)}."
         )
+    for name in members:
+        if not _has_carriers(config.settings[name]):
+            raise ConfigError(f"{key}.family is '{item['family']}', whose member '{name}' has no carriers; raise its carriers.count.")
     if "baseline" in item:
-        blocks = [config.settings[name] for name in (item["baseline"], *members)]
-        if len({(block["dataset"], block["image_size"]) for block in blocks}) > 1:
-            raise ConfigError(
-                f"{key}.baseline is '{item['baseline']}', which has another dataset or image_size than the family; name one with the same."
-            )
+        _check_baseline(f"{key}.baseline", item["baseline"], members, config)
     if "published" in item:
         name = item["published"]
         require_known(name, COMPARISONS, f"{key}.published: '{name}'", "set of published values for a carrier_difficulty")
@@ -61,6 +61,26 @@ def check(key: str, item: Item, study: Study, config: Configuration) -> None:
             raise ConfigError(f"{key}.published is '{name}', which includes a setting without carriers; name yours as {key}.baseline.")
         for setting in members:
             require_dataset(f"{key}.family", setting, COMPARISONS[name], config)
+
+
+def _check_baseline(key: str, name: str, members: Sequence[str], config: Configuration) -> None:
+    """Raise ConfigError unless a baseline is a setting without carriers that is tested on the family's samples in the family's groups."""
+    block = config.settings[name]
+    if name in members:
+        raise ConfigError(f"{key} is '{name}', a member of the family; name a setting without carriers.")
+    if _has_carriers(block):
+        carriers = block["carriers"]
+        which = f"{carriers['count']:,} carriers" if "count" in carriers else "carriers in its data"
+        raise ConfigError(f"{key} is '{name}', which has {which}; name a setting without any, such as one with 'carriers.count: 0'.")
+    for option in SHARED:
+        if any(config.settings[member][option] != block[option] for member in members):
+            raise ConfigError(f"{key} is '{name}', whose '{option}' is not the family's; name one with the same {', '.join(SHARED)}.")
+
+
+def _has_carriers(block: Mapping[str, Any]) -> bool:
+    """Return whether a setting has training samples with the feature, an overlay's or a natural one."""
+    carriers = block["carriers"]
+    return bool(carriers["choose"] == "natural" or carriers.get("count", 0))
 
 
 KIND = Kind(
@@ -103,12 +123,12 @@ def make(material: Material, spec: Spec) -> Drawing:
     rows: list[Any] = []
     found: list[str] = []
     for method, strip in strips.items():
-        sentences = findings(strip.finals)
+        sentences = findings(strip.finals, spec)
         if without is None:
             rows += [*strip.finals, *strip.courses]
         else:
             rows += [*strip.compared, *baseline.over_epochs(strip.finals, strip.courses)]
-            sentences += baseline.findings(strip.compared, spec.settings[without].description)
+            sentences += baseline.findings(strip.compared, spec, material.metrics)
         found += spec.findings_of(sentences, method)
     lines = published_lines(spec)
     return Drawing([*rows, *baseline.published_rows(lines)], draw(strips, spec), [*found, *baseline.published_findings(lines)])
@@ -223,10 +243,13 @@ def _draw_worst(axes: Axes, lines: Mapping[str, Sequence[WindowRow]], compared: 
     axes.set_ylabel("Worst-group accuracy (%)")
 
 
-def findings(finals: Sequence[WindowRow]) -> list[str]:
+def findings(finals: Sequence[WindowRow], spec: Spec) -> list[str]:
     """Return sentences on the misclassification with the easiest and the hardest carriers of every strength."""
     found = []
     for strength, (easiest, hardest) in by_strength(finals).items():
+        if not easiest.misclassification.n and not hardest.misclassification.n:
+            found.append(f"{strength}: {misclassified(easiest.misclassification, spec.settings[easiest.setting])}.")
+            continue
         found.append(
             f"{strength}: misclassification is {percent(easiest.misclassification)} with carriers among the easiest samples and "
             f"{percent(hardest.misclassification)} with carriers among the hardest (paired difference {points(hardest.difference)})."

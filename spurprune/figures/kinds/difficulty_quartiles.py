@@ -15,7 +15,7 @@ from spurprune.figures import style
 from spurprune.figures.base import MISCLASSIFICATION, Drawing, Material, Spec, repeats_note
 from spurprune.figures.kind import METHODS, NAMES, TEXT, Kind, own_score
 from spurprune.figures.spectrum import Spectrum, spectra
-from spurprune.figures.words import percent
+from spurprune.figures.words import misclassified, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -132,6 +132,8 @@ def findings(rows: Sequence[QuartileRow], spec: Spec) -> list[str]:
         quartiles = [row for row in rows if (row.setting, row.method) == (name, half.method) and row is not half]
         shares = ", ".join(spec.titled(percent(row.misclassification), row.method) for row in halves)
         without = f"Without pruning, {shares} of the test samples of {info.tested} {info.shown} are misclassified as class {info.source}."
+        if not any(row.misclassification.n for row in halves):
+            without = f"Without pruning, {misclassified(half.misclassification, info)}."
         if not half.carriers_share.n:
             found.append(f"{info.description}: no training sample of class {info.source} is known to carry the feature. {without}")
             continue

@@ -12,7 +12,7 @@ from spurprune.figures import style
 from spurprune.figures.base import MISCLASSIFIED_LABEL, Drawing, Material, Spec, repeats_note
 from spurprune.figures.kind import METHODS, TEXT, Kind
 from spurprune.figures.window import WindowRow, by_strength, final_rows, starts_of
-from spurprune.figures.words import is_clear, percent, points
+from spurprune.figures.words import is_clear, misclassified, percent, points
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +31,7 @@ KIND = Kind(
 def make(material: Material, spec: Spec) -> Drawing:
     """Draw spurious misclassification against the difficulty rank at which the window of carriers begins."""
     rows = {method: final_rows(material, spec, method) for method in spec.methods}
-    found = [sentence for method, of_method in rows.items() for sentence in spec.findings_of(findings(of_method), method)]
+    found = [sentence for method, of_method in rows.items() for sentence in spec.findings_of(findings(of_method, spec), method)]
     return Drawing([row for of_method in rows.values() for row in of_method], draw(rows, spec), found)
 
 
@@ -58,11 +58,14 @@ def draw(rows: Mapping[str, Sequence[WindowRow]], spec: Spec) -> Figure:
     return figure
 
 
-def findings(rows: Sequence[WindowRow]) -> list[str]:
+def findings(rows: Sequence[WindowRow], spec: Spec) -> list[str]:
     """Return sentences on the misclassification at both ends of the range, and on how much of a clear rise is in the harder half."""
     found = []
     for strength, line in by_strength(rows).items():
         first, last = line[0], line[-1]
+        if not any(row.misclassification.n for row in line):
+            found.append(f"{strength}: {misclassified(first.misclassification, spec.settings[first.setting])}.")
+            continue
         if first is last:
             found.append(f"{strength}: misclassification is {percent(first.misclassification)} with carriers from rank {first.start} on.")
             continue

@@ -64,13 +64,15 @@ class Learning:
     """The learning of one setting's groups over epochs.
 
     ``looks`` has an entry for every group shown, ``hidden`` counts the groups with training samples that are not; ``first_lead`` is the
-    paired lead of the source class's samples with the feature over those without it after the first recorded epoch.
+    paired lead of the source class's samples with the feature over those without it after the first recorded epoch. ``repeats`` is the
+    number of repeats, 0 without recorded epochs.
     """
 
     rows: list[GroupRow]
     looks: Mapping[str, style.Look]
     hidden: int
     first_lead: Estimate
+    repeats: int
 
 
 def make(material: Material, spec: Spec) -> Drawing:
@@ -104,7 +106,8 @@ def learning_of(material: Material, info: SettingInfo, setting: str, method: str
             difference = difference_of(values, feature[False].get(epoch)) if is_carriers else UNKNOWN
             rows.append(GroupRow(setting, method, name, epoch, mean_of(values), difference))
     leads = [difference_of(values, feature[False].get(epoch)) for epoch, values in feature[True].items()]
-    return Learning(rows, {history.grouping.name(group): look for group, look in looks.items()}, hidden, leads[0] if leads else UNKNOWN)
+    shown = {history.grouping.name(group): look for group, look in looks.items()}
+    return Learning(rows, shown, hidden, leads[0] if leads else UNKNOWN, history.repeats)
 
 
 def learned(
@@ -154,7 +157,7 @@ def draw(learning: Mapping[tuple[str, str], Learning], spec: Spec) -> Figure:
             axes.set_ylabel("Training accuracy (%)")
         title = spec.titled(spec.settings[name].description, method)
         style.panel_title(axes, letter, title, style.PAGE / columns - 0.15)
-        style.legend(place, one.looks, columns=1, shown=style.shortened)
+        style.legend(place, one.looks, columns=1, short=True)
     style.note(figure, repeats_note(shares))
     return figure
 
@@ -166,7 +169,8 @@ def findings(learning: Mapping[tuple[str, str], Learning], spec: Spec) -> list[s
         info = spec.settings[name]
         title = spec.titled(info.description, method)
         if not one.rows:
-            found.append(f"{title}: groups cannot be compared over epochs, since no epochs were recorded.")
+            why = "no training sample is known to belong to one of them" if one.repeats else "no epochs were recorded"
+            found.append(f"{title}: groups cannot be compared over epochs, since {why}.")
             continue
         first = min(row.epoch for row in one.rows)
         accuracies = ", ".join(f"{percent(row.accuracy)} for {row.group}" for row in one.rows if row.epoch == first)
@@ -175,7 +179,9 @@ def findings(learning: Mapping[tuple[str, str], Learning], spec: Spec) -> list[s
             text += f"; {one.hidden} smaller {'group is' if one.hidden == 1 else 'groups are'} not shown"
         if one.first_lead.n:
             differ = "differ clearly" if is_clear(one.first_lead) else "do not differ clearly"
-            differ = differ if is_repeated(one.first_lead) else "cannot be compared, which takes two repeats"
+            if not is_repeated(one.first_lead):
+                only = f", since only one of {one.repeats} repeats has both" if one.repeats > 1 else ", which takes two repeats"
+                differ = f"cannot be compared{only}"
             text += f"; within class {info.source}, samples with and without the feature {differ} ({points(one.first_lead)})"
         found.append(f"{text}.")
     return found

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from spurprune.evaluation.comparison import ComparisonRow
 from spurprune.figures import entrants, style
-from spurprune.figures.base import Drawing, Material, Spec, repeats_note
+from spurprune.figures.base import WORST, Drawing, Material, Spec, repeats_note
 from spurprune.figures.kind import Kind
+from spurprune.figures.words import reason
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from spurprune.evaluation.frame import Metrics
 
 KIND = Kind(
     "Methods under equal budgets: worst-group against mean accuracy, by the group labels that a method needs.",
@@ -39,7 +42,7 @@ def make(material: Material, spec: Spec) -> Drawing:
         for setting in spec.options["settings"]
         for row in entrants.compared(setting, spec.options, material.metrics, material.tuning, material.choices)
     ]
-    return Drawing(rows, draw(rows, spec), findings(rows, spec))
+    return Drawing(rows, draw(rows, spec), findings(rows, spec, material.metrics))
 
 
 def draw(rows: Sequence[ComparisonRow], spec: Spec) -> Figure:
@@ -93,21 +96,25 @@ def _ranking(axes: Axes, rows: Sequence[ComparisonRow]) -> None:
                 elinewidth=1,
                 capsize=2,
             )
-    names = [f"{number}  {style.shortened(row.base)}" for number, row in enumerate(rows, 1)]
+    apart = style.shortened_apart(row.base for row in rows)
+    names = [f"{number}  {apart[row.base]}" for number, row in enumerate(rows, 1)]
     axes.set_yticks([-number for number in range(1, len(rows) + 1)], names)
     axes.set_ylim(-len(rows) - 0.6, -0.4)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("Worst-group accuracy (%)")
 
 
-def findings(rows: Sequence[ComparisonRow], spec: Spec) -> list[str]:
+def findings(rows: Sequence[ComparisonRow], spec: Spec, metrics: Metrics) -> list[str]:
     """Return sentences on which method is best, and which is best without group labels, for every setting and rule of choice."""
     found = []
     for setting, by in dict.fromkeys((row.setting, row.by) for row in rows):
         mine = [row for row in rows if (row.setting, row.by) == (setting, by) and row.rank is not None]
+        info = spec.settings[setting]
+        where = f"{info.description}, chosen by validation {by.replace('_', ' ')}"
         if not mine:
+            why = reason(metrics, WORST, setting, info)
+            found.append(f"{where}: no method's worst-group accuracy is defined{'' if why is None else f', since {why}'}.")
             continue
-        where = f"{spec.settings[setting].description}, chosen by validation {by.replace('_', ' ')}"
         best, alike = mine[0], [row.base for row in mine[1:] if row.rank == 1]
         tie = f"; not told apart from it are {', '.join(alike)}" if alike else ""
         most = f", the most of {len(mine)} methods" if len(mine) > 1 else ""

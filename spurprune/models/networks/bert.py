@@ -18,6 +18,7 @@ from spurprune.data.tokens import COUNTS
 from spurprune.errors import ConfigError, DataError, first_sentence
 from spurprune.models import weights as weight_files
 from spurprune.models.network import Network
+from spurprune.storage.regular import require_regular_in
 
 ROWS_AT_ONCE = 8  # on a CPU; a GPU takes the whole batch, since its kernels are short anyway
 
@@ -102,7 +103,10 @@ def _load(pretrained: str) -> BertModel:
     """Return the encoder in float32, with every weight from ``pretrained``."""
     logging.set_verbosity_error()  # transformers would report unused heads of other tasks; what matters is checked below
     logging.disable_progress_bar()
-    options: dict[str, Any] = {"local_files_only": Path(pretrained).is_dir(), "trust_remote_code": False}
+    is_local = Path(pretrained).is_dir()
+    if is_local:
+        require_regular_in(Path(pretrained))
+    options: dict[str, Any] = {"local_files_only": is_local, "trust_remote_code": False}
     try:
         config = AutoConfig.from_pretrained(pretrained, **options)
         if config.model_type != "bert":
