@@ -132,7 +132,7 @@ def _check(weights: Weights, request: Request, classes: Sequence[str]) -> None:
     for value in np.setdiff1d(label, label[weight > 0]):
         way_out = "choose another partition" if request.plan.sparsity is None else "lower the sparsity"
         if request.recall is not None:
-            way_out = f"its recall is {request.recall[value]:.3f}, so {way_out} or name a method that is trained for less long"
+            way_out = f"its recall is {request.recall[value]:.3f}, so {way_out}, hold out more samples or name a method trained less"
         raise PlanError(f"class '{classes[int(value)]}' would lose all its {int((label == value).sum())} training samples; {way_out}.")
 
 

@@ -330,8 +330,8 @@ def test_a_class_of_recall_1_would_lose_all_its_samples(folder: Folder, assert_o
     folder.predict({0: [5, 3, 9], 1: [5, 3, 9]})
     text = refused(PlanError, lambda: folder.prune("class_quota-erm-0.50", replace(PROVENANCE, place=PLACE)), assert_one_sentence)
     assert text.endswith(
-        "class 'cat' would lose all its 10 training samples; its recall is 1.000, so lower the sparsity or name a method that is trained "
-        "for less long."
+        "class 'cat' would lose all its 10 training samples; its recall is 1.000, so lower the sparsity, hold out more samples or name a "
+        "method trained less."
     )
 
 
