@@ -80,14 +80,28 @@ def _check_source(key: str, entry: Mapping[str, Any], config: Config) -> None:
 def _check_plan(key: str, name: Any, entry: Mapping[str, Any], config: Config) -> None:
     """Check a plan on which a method may run: its name and, if another method chooses it, that method."""
     try:
-        chosen_by = plans.parse(str(name)).method
+        plan = plans.parse(str(name))
     except PlanError as error:
         raise ConfigError(f"{key}: {error}") from None
+    if plan.predictor is not None:
+        check_predictor(key, plan.predictor, config)
+    chosen_by = plan.method
     if chosen_by is None:
         return
     if name in methods.plans_of(entry):
         raise ConfigError(f"{key}: '{name}' is itself chosen by a method; name the plans to choose among.")
     check_chosen(key, chosen_by, config)
+
+
+def check_predictor(key: str, method: str, config: Config) -> None:
+    """Raise ConfigError that begins with ``key`` unless a method trains a network without pruning, by whose predictions a plan is made."""
+    require_known(method, config.methods, f"{key}: '{method}'", "method")
+    if config.methods[method]["kind"] in plugins.names("refinements"):
+        raise ConfigError(f"{key} goes by the recall of '{method}', which is a refinement; name a method that trains a network.")
+    if methods.plans_of(config.methods[method]):
+        raise ConfigError(
+            f"{key} goes by the recall of '{method}' without pruning, but this method chooses its plan; name one whose grid has no plans."
+        )
 
 
 def check_chosen(key: str, method: str, config: Config) -> None:

@@ -53,7 +53,7 @@ def _check_study(name: str, study: Mapping[str, Any], config: Config) -> None:
 
 
 def check_plan(key: str, name: str, setting: str, config: Config) -> None:
-    """Check that a plan's name is valid, and that the setting has its score or partition."""
+    """Check that a plan's name is valid, and that the setting has its score or partition, or the samples on which it measures recall."""
     try:
         plan = plans.parse(name)
     except PlanError as error:
@@ -68,6 +68,13 @@ def check_plan(key: str, name: str, setting: str, config: Config) -> None:
         is_met, missing, _ = kinds.NEEDS[need]
         if not is_met(block):
             raise ConfigError(f"{key}: '{setting}' has {missing}, which '{plan.strategy}' prunes by; give the setting its '{need}'.")
+    if plan.predictor is not None:
+        check_methods.check_predictor(f"{key}: '{name}'", plan.predictor, config)
+        if not check_settings.is_validated(block, config):
+            raise ConfigError(
+                f"{key}: '{name}' goes by recall on the validation split, but '{setting}' has no validation samples; set its validation to "
+                "a share of the training split."
+            )
     if plan.score is not None:
         require_known(plan.score, block["difficulty"], f"{key}: score '{plan.score}'", f"score of '{setting}'")
     if plan.partition is not None and plan.partition != plans.CLASS:

@@ -4,7 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spurprune.config import check_methods, check_partitions, check_settings, check_studies, methods, paths, schema, settings
+from spurprune.config import (
+    check_methods,
+    check_partitions,
+    check_predictors,
+    check_settings,
+    check_studies,
+    methods,
+    paths,
+    schema,
+    settings,
+)
 from spurprune.config.config import Config
 from spurprune.config.known import require_known
 from spurprune.config.reading import require_plain
@@ -52,6 +62,7 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
     for name, entry in config.methods.items():
         check_methods.check(name, entry, config)
     check_partitions.check(config)
+    check_predictors.check(config)
     check_studies.check(config)
     return config
 

@@ -121,6 +121,12 @@ def method_partition(run: Run, entries: Mapping[str, Any]) -> Partition | None:
     return None if partition in (None, plans.CLASS) else Partition(run.setting, str(partition), run.block)
 
 
+def plan_predictor(setting: str, plan: str, block: str) -> Run | None:
+    """Return the run by whose predictions a plan is made, which is without pruning; None if it is made by none."""
+    predictor = plans.parse(plan).predictor
+    return None if predictor is None else Run(setting, predictor, plans.NO_PRUNING, block)
+
+
 def plan_selection(setting: str, plan: str) -> Selection | None:
     """Return the selection that chooses a plan; None for a plan that is named."""
     method = plans.parse(plan).method

@@ -25,10 +25,17 @@ class GroupLabels:
 
 def of_method(name: str, entries: Mapping[str, Mapping[str, Any]], setting: Mapping[str, Any]) -> GroupLabels:
     """Return the labels that a method needs in a setting: for its plans, its partition, its refinement and the choice among candidates."""
+    return _of_run(name, methods.plan_of(name, entries[name]), entries, setting)
+
+
+def _of_run(name: str, plan: str, entries: Mapping[str, Mapping[str, Any]], setting: Mapping[str, Any]) -> GroupLabels:
+    """Return the labels that a method needs for a run on a plan: those for its own plan only if candidates are compared on it."""
     entry = entries[name]
-    needed = _of_plan(methods.plan_of(name, entry), entries, setting) | _of_options(name, entry, entries, setting)
-    if entry["from"] is not None:
-        needed |= of_method(entry["from"], entries, setting)
+    needed = _of_options(name, entry, entries, setting)
+    for one in {plan, methods.plan_of(name, entry)} if entry["grid"] else {plan}:
+        needed |= _of_plan(one, entries, setting)
+        if entry["from"] is not None:
+            needed |= _of_run(entry["from"], one, entries, setting)
     chooses = bool(entry["grid"]) or entry["epoch"] == methods.BEST
     return needed | GroupLabels(validation=chooses and entry["by"] == WORST_GROUP)
 
@@ -41,7 +48,8 @@ def _of_plan(name: str, entries: Mapping[str, Mapping[str, Any]], setting: Mappi
         for one in methods.plans_of(chosen):
             needed |= _of_plan(one, entries, setting)
         return needed
-    return GroupLabels(train=_is_grouped("strategies", plan.strategy)) | _of_partition(plan.partition, entries, setting)
+    needed = GroupLabels(train=_is_grouped("strategies", plan.strategy)) | _of_partition(plan.partition, entries, setting)
+    return needed if plan.predictor is None else needed | _of_run(plan.predictor, plans.NO_PRUNING, entries, setting)
 
 
 def _of_options(name: str, entry: Mapping[str, Any], entries: Mapping[str, Any], setting: Mapping[str, Any]) -> GroupLabels:
@@ -62,7 +70,7 @@ def _of_partition(partition: str | None, entries: Mapping[str, Mapping[str, Any]
     block = setting["partitions"][partition]
     needed = GroupLabels(train=_is_grouped("partitions", block["kind"]))
     if "from" in block:
-        needed |= of_method(block["from"], entries, setting) | _of_plan(block["plan"], entries, setting)
+        needed |= _of_run(block["from"], block["plan"], entries, setting)
     return needed
 
 

@@ -1,5 +1,6 @@
 """What the selected studies need, from runs down to datasets: every file, each once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from spurprune.config.config import Config
@@ -13,17 +14,21 @@ DATASET_FILES = ("inputs.npy", "base.parquet", "manifest.json")
 
 @dataclass(frozen=True)
 class NeededRuns:
-    """The runs ``shown`` in figures and tables, tuning runs, the ``sources`` whose models others start from, and the selections."""
+    """The runs ``shown`` in figures and tables, tuning runs, and the selections; the runs behind others.
+
+    Others start from the models of ``sources``; plans are made by the predictions of ``predictors``.
+    """
 
     shown: frozenset[Run]
     candidates: frozenset[Run]
     sources: frozenset[Run]
+    predictors: frozenset[Run]
     selections: frozenset[Selection]
 
     @property
     def all_runs(self) -> frozenset[Run]:
         """All runs, each once."""
-        return self.shown | self.candidates | self.sources
+        return self.shown | self.candidates | self.sources | self.predictors
 
 
 @dataclass(frozen=True)
@@ -31,13 +36,14 @@ class Needs:
     """The files of the selected studies.
 
     ``runs`` are those that the studies show, ``candidates`` tuning runs, ``sources`` the runs whose models are embedded, for refinements
-    and partitions; runs may also be sources. ``plans`` holds (setting, plan, block), ``samples`` (setting, block), ``datasets`` (dataset,
-    image size).
+    and partitions, ``predictors`` those by whose predictions plans are made; runs may also be sources and predictors. ``plans`` holds
+    (setting, plan, block), ``samples`` (setting, block), ``datasets`` (dataset, image size).
     """
 
     runs: frozenset[Run]
     candidates: frozenset[Run]
     sources: frozenset[Run]
+    predictors: frozenset[Run]
     selections: frozenset[Selection]
     plans: frozenset[tuple[str, str, str]]
     partitions: frozenset[Partition]
@@ -49,7 +55,7 @@ class Needs:
     @property
     def all_runs(self) -> frozenset[Run]:
         """All runs, each once."""
-        return self.runs | self.candidates | self.sources
+        return self.runs | self.candidates | self.sources | self.predictors
 
 
 def of(config: Config) -> Needs:
@@ -72,6 +78,7 @@ def of(config: Config) -> Needs:
         runs=needed.shown,
         candidates=needed.candidates,
         sources=needed.sources,
+        predictors=needed.predictors,
         selections=needed.selections,
         plans=frozenset(plans),
         partitions=frozenset(partitions),
@@ -121,21 +128,29 @@ def is_circular(partition: Partition, config: Config) -> bool:
     source = files.partition_source(partition, config.settings)
     if source is None:
         return False
-    candidates, sources, _ = _runs_behind(frozenset({source}), config)
-    behind = {one for run in {source} | candidates | sources for one in partitions_of(run, config)}
+    behind = {one for run in _with_runs_behind({source}, config).all_runs for one in partitions_of(run, config)}
     return (partition.setting, partition.partition) in {(one.setting, one.partition) for one in behind}
+
+
+def is_circular_plan(setting: str, plan: str, block: str, config: Config) -> bool:
+    """Return whether the run by whose predictions a plan is made needs that plan, itself or through other runs."""
+    predictor = files.plan_predictor(setting, plan, block)
+    if predictor is None:
+        return False
+    return any(plan in files.plans_behind(run, config.methods) for run in _with_runs_behind({predictor}, config).all_runs)
 
 
 def runs_of(config: Config) -> NeededRuns:
     """Return the runs of the selected studies, and those behind them."""
-    shown = frozenset(studies.all_runs(config))
-    return NeededRuns(shown, *_runs_behind(shown, config))
+    return _with_runs_behind(studies.all_runs(config), config)
 
 
-def _runs_behind(shown: frozenset[Run], config: Config) -> tuple[frozenset[Run], frozenset[Run], frozenset[Selection]]:
-    """Return (tuning runs, runs whose models are embedded, selections) that the runs shown need, directly or through others."""
+def _with_runs_behind(shown: Iterable[Run], config: Config) -> NeededRuns:
+    """Return the runs shown, and all that they need, directly or through others."""
+    shown = frozenset(shown)
     candidates: set[Run] = set()
     sources: set[Run] = set()
+    predictors: set[Run] = set()
     selections: set[Selection] = set()
     left = list(shown)
     while left:
@@ -145,11 +160,16 @@ def _runs_behind(shown: frozenset[Run], config: Config) -> tuple[frozenset[Run],
             if source is not None and source not in sources:
                 sources.add(source)
                 left.append(source)
-        of_plans = [files.plan_selection(run.setting, plan) for plan in files.plans_behind(run, config.methods)]
+        behind = files.plans_behind(run, config.methods)
+        for predictor in (files.plan_predictor(run.setting, plan, run.block) for plan in behind):
+            if predictor is not None and predictor not in predictors:
+                predictors.add(predictor)
+                left.append(predictor)
+        of_plans = [files.plan_selection(run.setting, plan) for plan in behind]
         for selection in (files.selection_of(run, config.methods), *of_plans):
             if selection is not None and selection not in selections:
                 selections.add(selection)
                 tuning = files.tuning_runs(selection, config.methods)
                 candidates.update(tuning)
                 left.extend(tuning)
-    return frozenset(candidates), frozenset(sources), frozenset(selections)
+    return NeededRuns(shown, frozenset(candidates), frozenset(sources), frozenset(predictors), frozenset(selections))

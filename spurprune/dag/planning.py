@@ -174,7 +174,8 @@ def _plan_rule(setting: str, plan: str, block: str, config: Config) -> str:
         return "take_plan"
     partition = files.plan_partition(setting, plan, block)
     by_embedding = partition is not None and files.partition_source(partition, config.settings) is not None
-    return "prune_metadata_by_embedding" if by_embedding else "prune_metadata"
+    by_run = by_embedding or files.plan_predictor(setting, plan, block) is not None
+    return "prune_metadata_by_run" if by_run else "prune_metadata"
 
 
 def _training_job(rule: str, setting: str, training_runs: int, epochs: int, config: Config) -> Job:

@@ -1,10 +1,14 @@
-"""Which samples a network is shown for its predictions, in which view."""
+"""Which samples a network is shown for its predictions, in which view; the logits that it gives them."""
 
 import numpy as np
+import pyarrow as pa
 
+from spurprune.data.embedding import arrays_of
 from spurprune.data.probe import Probe
 from spurprune.data.samples import Samples
 from spurprune.data.views import FEATURED, NATURAL
+from spurprune.errors import DataError
+from spurprune.storage.columns import to_numpy
 
 PREDICTED = ("validation", "test")  # splits
 
@@ -20,6 +24,30 @@ def rows_by_view(samples: Samples, split: str, featured_classes: str | None, pro
     if featured_classes is not None:
         shown[FEATURED] = rows[_featured(samples.label[rows], featured_classes, probe)]
     return {view: members for view, members in shown.items() if len(members)}
+
+
+def logits_of(predictions: pa.Table, num_classes: int, repeat: int, where: str) -> np.ndarray:
+    """Return the logits of one repeat's predictions (schema ``schemas.PREDICTIONS``), float32 [N, C].
+
+    Raises DataError that names the file ``where`` unless there is one finite logit per class.
+    """
+    try:
+        logits = arrays_of(predictions.column("logits"))
+    except ValueError:
+        raise DataError(f"{where}, repeat {repeat}: samples have different numbers of logits; delete the file and rerun.") from None
+    if logits.shape[1] != num_classes:
+        raise DataError(
+            f"{where}, repeat {repeat}: samples have {logits.shape[1]} logits, but there are {num_classes} classes; delete the file and "
+            "rerun."
+        )
+    finite = np.isfinite(logits).all(axis=1)
+    if not finite.all():
+        bad = to_numpy(predictions.column("sample_id"))[np.argmin(finite)]
+        raise DataError(
+            f"{where}: the logits of sample {bad} in repeat {repeat} are not finite; lower training.optimizer.lr or set "
+            "training.gradient_clip."
+        )
+    return logits
 
 
 def _featured(label: np.ndarray, classes: str, probe: Probe | None) -> np.ndarray:

@@ -15,6 +15,7 @@ from spurprune.errors import PlanError
 ORDERS = ("hardest", "easiest")
 RANDOM = "random"  # a strategy (a random share of every class) and a score (a random order of any strategy's candidates)
 AUTO = "auto"  # a power that is chosen by the partition's silhouettes
+NO_PRUNING = "none"  # the plan of all samples
 CLASS = "class"  # the partition into classes, which every setting has
 TUNED = "tuned"  # in a strategy's place: the plan that a method's candidates chose
 # Numbers are written in one way only, since plans of equal effect would be made twice under two names.
@@ -25,9 +26,11 @@ FIELDS = {  # the pattern of each field's values
     "sparsity": SPARSITY,
     "partition": "[a-z][a-z0-9_]*",
     "method": "[a-z0-9_]+",
+    "predictor": "[a-z0-9_]+",  # the method by whose predictions a plan is made
     "factor": r"(?:[1-9][0-9]{0,2}(?:\.[0-9]{0,3}[1-9])?|0\.[0-9]{0,3}[1-9])",  # below 1,000
     "power": rf"(?:{AUTO}|[1-9](?:\.[0-9]{{0,3}}[1-9])?|0\.[0-9]{{0,3}}[1-9])",  # below 10
 }
+SHOWN_AS = {"predictor": "method"}  # what messages call a field, if not by its name
 MOST_SHOWN = 100  # characters of a name in messages
 IN_WORDS = {
     "order": " or ".join(ORDERS),
@@ -39,7 +42,10 @@ IN_WORDS = {
 
 @dataclass(frozen=True)
 class Plan:
-    """A parsed plan; fields that its strategy does not have are None. ``sparsity``, ``factor`` and ``power`` are text."""
+    """A parsed plan; fields that its strategy does not have are None. ``sparsity``, ``factor`` and ``power`` are text.
+
+    ``method`` is the method that chose the plan, ``predictor`` one by whose runs without pruning the plan is made.
+    """
 
     strategy: str
     score: str | None = None
@@ -49,6 +55,7 @@ class Plan:
     factor: str | None = None
     power: str | None = None
     method: str | None = None
+    predictor: str | None = None
 
 
 @cache  # planning parses the same names thousands of times
@@ -83,7 +90,7 @@ def fields_of(strategy: str) -> tuple[str, ...]:
 
 def shape(strategy: str) -> str:
     """Return how a strategy's plans are written, such as "per_class-SCORE-ORDER-SPARSITY"."""
-    return "-".join([strategy, *(field.upper() for field in fields_of(strategy))])
+    return "-".join([strategy, *(SHOWN_AS.get(field, field).upper() for field in fields_of(strategy))])
 
 
 @cache
@@ -103,6 +110,11 @@ def pattern_of(strategy: str, partition: str = FIELDS["partition"]) -> str:
 def pattern_by(partition: str) -> str:
     """Return a regular expression that matches the names of all plans by one partition, without capturing groups."""
     return "|".join(pattern_of(strategy, re.escape(partition)) for strategy in _strategies() if "partition" in fields_of(strategy))
+
+
+def pattern_by_predictor() -> str:
+    """Return a regular expression that matches the names of all plans by a method's predictions, without capturing groups."""
+    return "|".join(pattern_of(strategy) for strategy in _strategies() if "predictor" in fields_of(strategy))
 
 
 @cache

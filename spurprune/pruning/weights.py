@@ -19,7 +19,8 @@ class Request:
     difficulty rank, 0 = easiest, without ties, None if the plan names no score; ``part`` int32, each sample's part in the plan's partition,
     a position in ``parts``, None if the plan names no partition; ``silhouette`` float64 [classes], the mean silhouette of each class's
     clusters, NaN for a class with fewer than two, None if the parts are no clusters. ``source`` is the probe's source label, None without a
-    probe.
+    probe. ``recall`` float64 [classes], the recall of each class that has training samples on held-out data, None if the plan names no
+    predictor.
     """
 
     plan: Plan
@@ -33,6 +34,7 @@ class Request:
     parts: tuple[str, ...] = ()
     source: int | None = None
     silhouette: np.ndarray | None = None
+    recall: np.ndarray | None = None
 
     def random_order(self) -> np.ndarray:
         """Return each sample's place in the repeat's random order, int64 [N]; all plans share it, so that random choices nest."""

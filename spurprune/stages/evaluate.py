@@ -11,10 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spurprune.data import samples as sampling
-from spurprune.data.embedding import arrays_of
 from spurprune.data.grouping import Grouping
 from spurprune.data.inputs import origin_of, read_manifest
-from spurprune.data.predicted import PREDICTED, rows_by_view
+from spurprune.data.predicted import PREDICTED, logits_of, rows_by_view
 from spurprune.data.probe import Probe
 from spurprune.data.samples import Samples
 from spurprune.errors import DataError
@@ -132,28 +131,11 @@ class _Observed:
     natural: np.ndarray
 
 
-def _logits(part: pa.Table, num_classes: int, where: str) -> np.ndarray:
-    """Return logits as an array [N, C]; raises DataError unless there is one per class."""
-    try:
-        logits = arrays_of(part.column("logits"))
-    except ValueError:
-        raise DataError(f"{where}: samples have different numbers of logits; delete the file and rerun.") from None
-    if logits.shape[1] != num_classes:
-        raise DataError(f"{where}: samples have {logits.shape[1]} logits, but there are {num_classes} classes; delete the file and rerun.")
-    return logits
-
-
 def _observed(
     part: pa.Table, samples: Samples, grouping: Grouping, overlay_attribute: str | None, num_classes: int, where: str
 ) -> _Observed:
     """Join one split's predictions with the samples; in the featured view all samples have the overlay's attribute."""
-    logits = _logits(part, num_classes, f"{where}, repeat {samples.repeat}")
-    if not np.isfinite(logits).all():
-        bad = to_numpy(part.column("sample_id"))[np.flatnonzero(~np.isfinite(logits).all(axis=1))[0]]
-        raise DataError(
-            f"{where}: the logits of sample {bad} in repeat {samples.repeat} are not finite; lower training.optimizer.lr or set "
-            "training.gradient_clip."
-        )
+    logits = logits_of(part, num_classes, samples.repeat, where)
     order = np.argsort(samples.sample_id)
     ids = to_numpy(part.column("sample_id"))
     position = order[np.searchsorted(samples.sample_id, ids, sorter=order)]

@@ -1,4 +1,4 @@
-"""prune_metadata: the sample weights of a plan, from difficulty, a partition, or neither."""
+"""prune_metadata: the sample weights of a plan, from difficulty, a partition, a run's predictions, or none of these."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,10 +17,11 @@ from spurprune.machine.logs import log
 from spurprune.pruning import plan as plans
 from spurprune.pruning.parts import Parts
 from spurprune.pruning.plan import Plan
+from spurprune.pruning.recalls import Recalls
 from spurprune.pruning.weights import EXACT, Request, Weights
 from spurprune.storage import columns, schemas, tables
 from spurprune.storage.provenance import Provenance, trace
-from spurprune.storage.words import REASONS
+from spurprune.storage.words import BY_REPEAT, REASONS
 
 WAY_OUT = "change the setting so that it has some"
 
@@ -36,12 +37,14 @@ def run(
     repeats: Sequence[int],
     output: Path,
     provenance: Provenance,
+    predictions: Path | None = None,
 ) -> None:
     """Write the weight of every training sample of every repeat, and why: 0 = pruned, 1 = kept, others as the strategy weighs them.
 
-    ``plan`` is a plan's name; ``difficulty`` is None if it names no score, ``partition`` if it names no partition, or the classes.
-    ``setting`` holds the setting's probe. Raises PlanError if the samples lack what the plan needs, if a sparsity above 0 would
-    prune nothing, or that names a class which would be left empty.
+    ``plan`` is a plan's name; ``difficulty`` is None if it names no score, ``partition`` if it names no partition, or the classes,
+    ``predictions`` if it names no method, otherwise they are those of the method's run without pruning. ``setting`` holds the setting's
+    probe. Raises PlanError if the samples lack what the plan needs, if a sparsity above 0 would prune nothing, or that names a class
+    which would be left empty.
     """
     parsed = plans.parse(plan)
     weigh = plugins.load("strategies", parsed.strategy).weigh
@@ -54,15 +57,21 @@ def run(
     if partition is not None:
         asked = {**provenance.place, **({"partition": parsed.partition} if parsed.partition else {})}
         origins.append(tables.origin_of(partition, schemas.PARTITION, asked, repeats))
+    if predictions is not None:
+        asked = {**provenance.place, "method": str(parsed.predictor), "plan": plans.NO_PRUNING, "candidate": ""}
+        origins.append(tables.origin_of(predictions, schemas.PREDICTIONS, asked, repeats))
     provenance = trace(provenance, *origins)
     by_repeat = sampling.read(samples).by_repeat
     ranks = None if difficulty is None else tables.read(difficulty, schemas.DIFFICULTY, ["repeat", "sample_id", "rank"])
     division = _parts(parsed, partition, info.classes)
+    recalls = None if predictions is None else Recalls.read(predictions, info.classes)
     parts, counts, visits = [], {}, EXACT
+    noted: dict[str, Mapping[str, Any]] = {}
     for repeat in repeats:
         one = by_repeat[repeat]
         train = one.rows("train")
         sample_id, label = one.sample_id[train], one.label[train]
+        where = f"{provenance.setting}, plan '{plan}', repeat {repeat}"
         request = Request(
             plan=parsed,
             repeat=repeat,
@@ -76,8 +85,11 @@ def run(
             source=None if probe is None else probe.source,
             silhouette=None if division is None else division.silhouette(repeat, info.classes),
         )
-        where = f"{provenance.setting}, plan '{plan}', repeat {repeat}"
         try:
+            if recalls is not None:
+                recall = recalls.of(one)
+                request = replace(request, recall=recall)
+                noted[str(repeat)] = {"recall": recalls.named(recall)}
             weights = weigh(request)
             _check(weights, request, info.classes)
             _check_effect(weights, request, info.classes)
@@ -98,7 +110,7 @@ def run(
             )
         )
     table = pa.concat_tables([part.unify_dictionaries() for part in parts])
-    notes = {"plan": plan, "visits": visits}
+    notes = {"plan": plan, "visits": visits} | ({BY_REPEAT: noted} if noted else {})
     tables.write(output, table, schemas.PLAN, replace(provenance, counts=counts, notes=notes))
 
 
@@ -119,6 +131,8 @@ def _check(weights: Weights, request: Request, classes: Sequence[str]) -> None:
         )
     for value in np.setdiff1d(label, label[weight > 0]):
         way_out = "choose another partition" if request.plan.sparsity is None else "lower the sparsity"
+        if request.recall is not None:
+            way_out = f"its recall is {request.recall[value]:.3f}, so {way_out}, hold out more samples or name a method trained less"
         raise PlanError(f"class '{classes[int(value)]}' would lose all its {int((label == value).sum())} training samples; {way_out}.")
 
 

@@ -495,6 +495,15 @@ def contradiction(rng: random.Random, documents: Documents) -> Change:
         "clusters from a plan by themselves": lambda: block.setdefault("partitions", {}).update(
             zzz={"kind": "clusters", "from": next(iter(documents.main["methods"])), "plan": "importance-zzz-1"}
         ),
+        "candidates compared on a plan by their own recall": lambda: documents.main["methods"].update(
+            zzz={
+                "kind": "erm",
+                "plan": "class_quota-zzz-0.10",
+                "grid": {"training.label_smoothing": [0.1]},
+                "tuning": {"blocks": ["900-900"]},
+                "by": "accuracy",
+            }
+        ),
         "a method from itself": lambda: documents.main["methods"].update(zzz={"kind": "last_layer", "from": "zzz"}),
         "an overlay named as a second attribute": lambda: block.update(overlay={"name": "line", "attribute": "x\n", "width": 1}),
         "defaults of an unknown key": lambda: documents.main["setting_defaults"].update(zzz=1),

@@ -116,6 +116,9 @@ class Study:
                 self.prepare_setting(setting, block, repeats)
                 for plan in ("none", PLAN, "per_class-random-hardest-0.10"):
                     self.train(setting, block, repeats, plan)
+                here = {"setting": setting, "block": block}
+                unpruned = self.path("predictions", method="erm", plan="none", **here)
+                self.prune("class_quota-erm-0.00", here, repeats, {"predictions": unpruned})  # of no effect, as some class is all learned
         self.select("plain")
         self.summarise()
 
@@ -212,22 +215,26 @@ class Study:
             "balance_reweight-missed": {"partition": parts},
         }
         for plan, of_plan in plans.items():
-            self.make(
-                self.path("plan", plan=plan, **here),
-                "prune_metadata",
-                {"samples": samples, **of_plan},
-                lambda given, output, plan=plan: prune_metadata.run(  # type: ignore[misc]
-                    samples=given["samples"],
-                    difficulty=given.get("difficulty"),
-                    partition=given.get("partition"),
-                    manifest=manifest,
-                    plan=plan,
-                    setting={"probe": SETTING["probe"]},
-                    repeats=repeats,
-                    output=output,
-                    provenance=self.provenance(here | {"plan": plan}, repeats),
-                ),
-            )
+            self.prune(plan, here, repeats, of_plan)
+
+    def prune(self, plan: str, here: Mapping[str, str], repeats: list[int], of_plan: Paths) -> None:
+        self.make(
+            self.path("plan", plan=plan, **here),
+            "prune_metadata",
+            {"samples": self.path("samples", **here), **of_plan},
+            lambda given, output: prune_metadata.run(
+                samples=given["samples"],
+                difficulty=given.get("difficulty"),
+                partition=given.get("partition"),
+                predictions=given.get("predictions"),
+                manifest=self.dataset / "manifest.json",
+                plan=plan,
+                setting={"probe": SETTING["probe"]},
+                repeats=repeats,
+                output=output,
+                provenance=self.provenance({**here, "plan": plan}, repeats),
+            ),
+        )
 
     def with_inputs(self, given: Paths) -> dict[str, Path]:
         return {"inputs": self.dataset / "inputs.npy", "manifest": self.dataset / "manifest.json", **given}

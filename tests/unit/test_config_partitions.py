@@ -75,7 +75,7 @@ def test_jobs_are_counted(load: Load) -> None:
     assert counts == {
         "prepare_splits": 1,
         "prune_metadata": 1,  # none
-        "prune_metadata_by_embedding": 2,
+        "prune_metadata_by_run": 2,
         "partition": 1,
         "retrain": 3,
         "retrain_keeping_models": 1,

@@ -244,7 +244,7 @@ def test_jobs_behind_clusters_are_those_that_snakemake_counts(project: Path, con
         "prepare_inputs": 1,
         "prepare_splits": 2,  # two blocks of everything that follows
         "prune_metadata": 2,  # none
-        "prune_metadata_by_embedding": 6,  # those of the study, and that from which "late" is made
+        "prune_metadata_by_run": 6,  # those of the study, and that from which "late" is made
         "partition": 4,
         "retrain": 12,  # two methods on three plans
         "retrain_keeping_models": 4,  # short without pruning, dro on importance-clusters-1
@@ -256,6 +256,53 @@ def test_jobs_behind_clusters_are_those_that_snakemake_counts(project: Path, con
     }
     asked = "results/settings/drawn/plans/upweight-late-3/000-001.parquet"
     assert dry_run(project, asked, "--configfile", str(path))["embed"] == 2, "a plan that no study names"
+
+
+QUOTAS = """
+select: [quotas]
+setting_files: [SETTINGS]
+methods:
+  short: {kind: erm, training: {epochs: 1}}
+  tuned:
+    kind: erm
+    plan: class_quota-short-0.25
+    grid: {training.optimizer.lr: [0.1, 0.01]}
+    tuning: {blocks: ["900-900"]}
+    by: accuracy
+studies:
+  quotas:
+    title: Quotas
+    blocks: ["000-001", "002-004"]
+    methods: [erm]
+    settings: [drawn]
+    plans: [class_quota-short-0.25, class_quota-tuned-0.50, class_quota-erm-0.25]
+    score: el2n
+    figures: {}
+    tables: {summary: {kind: summary}}
+"""
+
+
+def test_jobs_behind_quotas_are_those_that_snakemake_counts(project: Path, configfile: Path, tmp_path: Path) -> None:
+    path = tmp_path / "quotas.yaml"
+    path.write_text(QUOTAS.replace("SETTINGS", str(configfile.with_name("settings.yaml"))), encoding="utf-8")
+    counted = dry_run(project, "--configfile", str(path))
+    assert counted == Counter(job.rule for job in planning.jobs(planning.load([path])))
+    assert counted == {
+        "prepare_inputs": 1,
+        "prepare_splits": 3,  # two blocks, and the tuning block
+        "prune_metadata": 3,  # none
+        "prune_metadata_by_run": 7,  # three plans, and that of the candidates
+        "retrain": 13,  # erm on three plans; short, tuned and erm without pruning; short in the tuning block
+        "retrain_candidate": 2,
+        "evaluate_candidate": 2,
+        "select_candidate": 1,
+        "evaluate": 6,
+        "tabulate_summary": 1,
+        "collect_metrics": 1,
+        "all": 1,
+    }
+    asked = "results/settings/drawn/plans/class_quota-short-0.75/000-001.parquet"
+    assert dry_run(project, asked, "--configfile", str(path))["retrain"] == 1, "a plan that no study names"
 
 
 def test_the_plan_needs_neither_results_nor_data(project: Path) -> None:

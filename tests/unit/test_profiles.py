@@ -54,7 +54,10 @@ def test_no_group_waits_for_training_in_other_settings(root: Path, name: str) ->
 
 @pytest.fixture(scope="module")
 def entangled(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, ...]]:
-    """A copy of the project, and the arguments that select a study with a tuned refinement of a tuned method, and clusters of clusters."""
+    """A copy of the project, and the arguments that select a study of chains.
+
+    A tuned refinement of a tuned method; clusters of clusters; a plan chosen among quotas by a method that is tuned on a chosen plan.
+    """
     folder = tmp_path_factory.mktemp("project")
     workflow_runs.copy(folder)
     tuning = {"grid": {"training.optimizer.lr": [0.05, 0.1]}, "tuning": {"blocks": ["001-001", "002-002"]}, "by": "accuracy"}
@@ -67,11 +70,14 @@ def entangled(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
             **tuning,
             "grid": {"options.C": [0.1, 1.0]},
         },
+        "early": {"kind": "erm", **tuning, "grid": {"plan": ["balance_reweight-class", "balance_subsample-class"]}},
+        "between": {"kind": "erm", **tuning, "plan": "tuned-early"},
+        "late": {"kind": "erm", **tuning, "grid": {"plan": ["class_quota-between-0.25", "class_quota-between-0.50"]}},
     }
     spare = {"kind": "clusters", "from": "erm"}
     partitions = {"spare": spare, "late": spare | {"plan": "importance-spare-1"}}
     study = {"title": "Tuned", "blocks": ["000-000"], "methods": ["refined"], "score": "el2n", "figures": {}, "tables": {}}
-    study |= {"settings": ["digits-unidentifiable", "digits-identifiable"], "plans": ["none", "importance-late-auto"]}
+    study |= {"settings": ["digits-unidentifiable", "digits-identifiable"], "plans": ["none", "importance-late-auto", "tuned-late"]}
     content = {"select": ["tuned"], "methods": methods, "studies": {"tuned": study}, "setting_defaults": {"partitions": partitions}}
     overlay = workflow_runs.write(folder / "overlay.yaml", content)
     return folder, ("--configfile", str(overlay))
@@ -83,7 +89,7 @@ def test_no_group_depends_on_itself(root: Path, entangled: tuple[Path, tuple[str
     found = profile(root, name)
     groups = ("--groups", *found["groups"], "--group-components", *found["group-components"])
     _, text = workflow_runs.run(folder, "--dry-run", "--quiet", "rules", *groups, *arguments)
-    assert re.search(r"^select_candidate +4$", text, re.MULTILINE), text
+    assert re.search(r"^select_candidate +10$", text, re.MULTILINE), text
     assert re.search(r"^partition +4$", text, re.MULTILINE), text
 
 

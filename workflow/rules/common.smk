@@ -138,10 +138,11 @@ def partition_made_by(wildcards):
     return made_by("samples", *partition_inputs(wildcards))(wildcards)
 
 
-def plans_by_embedding():
-    """A pattern for the plans by partitions that are made from an embedding, each after the folder of its setting."""
+def plans_by_run():
+    """A pattern for the plans that wait for a run: by its predictions or, after the folder of the setting, by a partition of its embedding."""
     of_settings = ((name, *one) for name, block in CONFIG.settings.items() for one in block["partitions"].items())
-    return "|".join(f"(?<=/{setting}/plans/)(?:{plans.pattern_by(name)})" for setting, name, one in of_settings if "from" in one) or NOTHING
+    embedded = [f"(?<=/{setting}/plans/)(?:{plans.pattern_by(name)})" for setting, name, one in of_settings if "from" in one]
+    return "|".join([plans.pattern_by_predictor(), *embedded])
 
 
 def plan_made_by(wildcards):
@@ -152,6 +153,8 @@ def plan_made_by(wildcards):
         found["difficulty"] = difficulty_code(plan.score)
     if files.plan_partition(wildcards.setting, wildcards.plan, wildcards.block):
         found["partition"] = partition_code(wildcards.setting, plan.partition)
+    if plan.predictor:
+        found["predictions"] = run_code(wildcards, plan.predictor)
     return found
 
 
@@ -193,10 +196,12 @@ def manifest_of(wildcards):
 
 
 def plan_inputs(wildcards):
-    """The files that a plan is made from, other than the samples; one function is planned faster than three."""
+    """The files that a plan is made from, other than the samples; one function is planned faster than four."""
     needed = {"difficulty": files.plan_difficulty, "partition": files.plan_partition}
     found = {name: of_plan(wildcards.setting, wildcards.plan, wildcards.block) for name, of_plan in needed.items()}
-    return {name: path_of(one) for name, one in found.items() if one} | {"manifest": manifest_of(wildcards)}
+    predictor = files.plan_predictor(wildcards.setting, wildcards.plan, wildcards.block)
+    by_run = {"predictions": f"results/{predictor.folder}/predictions.parquet"} if predictor else {}
+    return {name: path_of(one) for name, one in found.items() if one} | by_run | {"manifest": manifest_of(wildcards)}
 
 
 def plan_candidates(wildcards):

@@ -1,7 +1,7 @@
 """Plans: sample weights from difficulty or a partition. Those that wait for a run have a rule of their own, for groups of a cluster."""
 
 
-ruleorder: prune_metadata_by_embedding > prune_metadata
+ruleorder: prune_metadata_by_run > prune_metadata
 
 
 rule prune_metadata:
@@ -26,11 +26,11 @@ rule prune_metadata:
         "../scripts/prune_metadata.py"
 
 
-use rule prune_metadata as prune_metadata_by_embedding with:
+use rule prune_metadata as prune_metadata_by_run with:
     output:
         plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
     wildcard_constraints:
-        plan=plans_by_embedding(),
+        plan=plans_by_run(),
 
 
 rule take_plan:

@@ -12,6 +12,7 @@ with stage_log(snakemake.log[0], "prune_metadata"):
         samples=paths["samples"],
         difficulty=paths.get("difficulty"),
         partition=paths.get("partition"),
+        predictions=paths.get("predictions"),
         manifest=paths["manifest"],
         plan=snakemake.wildcards.plan,
         setting=snakemake.params.setting,
