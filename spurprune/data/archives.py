@@ -9,7 +9,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from spurprune.errors import DataError, first_sentence
@@ -29,12 +29,14 @@ DAMAGED = (
 )
 
 
-def unpack(archive: Path, folder: Path) -> None:
+def unpack(archive: Path, folder: Path, objection: Callable[[Path], str | None] = lambda unpacked: None) -> None:
     """Unpack a tar or zip archive into a folder without overwriting existing files.
+
+    ``objection`` is asked what is wrong with the unpacked files, None for nothing, before any is moved into the folder.
 
     All members are checked before anything is written: absolute paths, paths that lead out of the folder, links and devices are refused.
     Files are unpacked into a staging folder and then moved, so none is ever half-written. Raises DataError that names the archive and,
-    if it is refused, the member.
+    if it is refused, the member or the objection.
     """
     require_regular(archive)
     staging = folder / f".{archive.name}.unpacked"
@@ -43,6 +45,9 @@ def unpack(archive: Path, folder: Path) -> None:
         staging.mkdir(parents=True)
     try:
         _extract(archive, staging)
+        objected = objection(staging)
+        if objected is not None:
+            raise DataError(f"{archive} is refused because {objected}; remove it and rerun, or place the data yourself.")
         os.sync()  # names must not be on the disk before bytes; one flush, since there may be hundreds of thousands of files
         for path in sorted(staging.rglob("*")):
             target = folder / path.relative_to(staging)

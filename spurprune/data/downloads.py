@@ -1,4 +1,4 @@
-"""Downloads: a file from the first of several mirrors that has it, verified against the publisher's checksum."""
+"""Downloads: a file from the first of several mirrors that has it, verified against the publisher's checksum if there is one."""
 
 import errno
 import fcntl
@@ -62,31 +62,32 @@ def _wait_for(lock: int, folder: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
-def fetch(urls: Sequence[str], path: Path, checksum: tuple[str, str]) -> str | None:
+def fetch(urls: Sequence[str], path: Path, checksum: tuple[str, str] | None) -> str | None:
     """Download ``path`` from the first of the http(s) ``urls`` that has it and return that URL; None if the file already exists.
 
-    ``checksum`` is the publisher's: (hashlib algorithm, hexadecimal digits). The file appears under its name only once it is complete and
-    verified. Raises DownloadError if no URL has it, DataError if a file with another checksum exists, a URL is not http(s), or the file
-    cannot be written.
+    ``checksum`` is the publisher's: (hashlib algorithm, hexadecimal digits), None if there is none: then what comes is only as long as the
+    server says, and the caller must check its contents. The file appears under its name only once it is complete and verified. Raises
+    DownloadError if no URL has it, DataError if a file with another checksum exists, a URL is not http(s), or the file cannot be written.
     """
     for url in urls:
         if urlsplit(url).scheme not in ("http", "https"):
             raise DataError(f"{url} is refused because only http and https URLs are downloaded; correct the URL.")
-    algorithm, published = checksum
     if path.exists():
-        found = hash_of(path, algorithm)
-        if found != published:
-            raise DataError(f"{path} has the {algorithm} {found}, but its publisher gives {published}; remove it to download it again.")
+        if checksum is not None and (found := hash_of(path, checksum[0])) != checksum[1]:
+            raise DataError(f"{path} has the {checksum[0]} {found}, but its publisher gives {checksum[1]}; remove it to download it again.")
         return None
     reasons = []
     for url in urls:
         try:
-            _fetch_from(url, path, f"{algorithm}:{published}")
+            _fetch_from(url, path, None if checksum is None else ":".join(checksum))
         except (requests.RequestException, ValueError) as error:
             reasons.append(f"{url}: {_reason(error)}")
             log.warning("%s", reasons[-1])
             continue
-        log.info("%s from %s matches the published %s", path, url, algorithm)
+        if checksum is None:
+            log.info("%s is from %s, whose publisher gives no checksum", path, url)
+        else:
+            log.info("%s from %s matches the published %s", path, url, checksum[0])
         return url
     raise DownloadError(f"{path.name} could not be downloaded ({'; '.join(reasons)}).")
 
@@ -101,7 +102,7 @@ def hash_of(path: Path, algorithm: str) -> str:
         raise DataError(f"{path} cannot be read ({error.strerror or error}); correct its permissions or remove it.") from error
 
 
-def _fetch_from(url: str, path: Path, known_hash: str) -> None:
+def _fetch_from(url: str, path: Path, known_hash: str | None) -> None:
     """Download from one URL; raises requests' exceptions, ValueError for a wrong checksum, DataError if the file cannot be written."""
     logger = pooch.get_logger()
     logger.handlers.clear()  # they write to standard error

@@ -17,7 +17,8 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the latter takes a ten
 class Download:
     """A file that a dataset's publisher offers; ``md5`` or ``sha256`` is the publisher's checksum, ``size`` is in bytes.
 
-    ``urls`` are mirrors, tried in order; ``unpack`` says whether the file is an archive to unpack.
+    ``urls`` are mirrors, tried in order; ``unpack`` says whether the file is an archive to unpack. Only an archive may have no checksum:
+    the dataset's reader then decides by what is in it.
     """
 
     urls: tuple[str, ...]
@@ -28,13 +29,11 @@ class Download:
     sha256: str | None = None
 
     @property
-    def checksum(self) -> tuple[str, str]:
-        """The algorithm's name and the checksum in hexadecimal digits."""
+    def checksum(self) -> tuple[str, str] | None:
+        """The algorithm's name and the checksum in hexadecimal digits, None if the publisher gives none."""
         if self.sha256 is not None:
             return "sha256", self.sha256
-        if self.md5 is None:
-            raise ValueError(f"{self.file} has no checksum in registry.yaml")
-        return "md5", self.md5
+        return None if self.md5 is None else ("md5", self.md5)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The paper's published results (``published.yaml`` next to this file) as typed records, separate from anything measured."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -45,6 +45,21 @@ class Method:
 
 
 @dataclass(frozen=True)
+class Original:
+    """A method's results by its own authors, not the paper's: worst groups and means by dataset; a mean may be missing.
+
+    Those of the datasets in ``unverified`` have not been looked up where they were published.
+    """
+
+    key: str
+    name: str
+    source: str
+    worst: Mapping[str, Accuracy]
+    mean: Mapping[str, Accuracy]
+    unverified: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Value:
     """A single published number in per cent; ``metric`` is named as in the metrics tables, ``source`` is its section or figure."""
 
@@ -66,10 +81,14 @@ class Claim:
 
 @dataclass(frozen=True)
 class Published:
-    """All published results: Table 1 in the paper's order with its ``source``, single values and claims by name."""
+    """All published results: Table 1 in the paper's order with its ``source``, single values and claims by name.
+
+    ``originals`` are the results of other methods by their own authors, by key.
+    """
 
     source: str
     methods: tuple[Method, ...]
+    originals: Mapping[str, Original]
     values: Mapping[str, Value]
     claims: Mapping[str, Claim]
 
@@ -81,6 +100,7 @@ def published() -> Published:
     return Published(
         raw["table1"]["source"],
         tuple(_method(key, **fields) for key, fields in raw["table1"]["methods"].items()),
+        {key: _original(key, **fields) for key, fields in raw["originals"].items()},
         {name: Value(**fields) for name, fields in raw["values"].items()},
         {name: Claim(**fields) for name, fields in raw["claims"].items()},
     )
@@ -91,6 +111,13 @@ def _method(key: str, name: str, group_labels: Mapping[str, bool], **results: Ma
         dataset: BenchmarkResult(**{which: _accuracy(printed) for which, printed in result.items()}) for dataset, result in results.items()
     }
     return Method(key, name, group_labels["train"], group_labels["validation"], accuracies)
+
+
+def _original(key: str, name: str, source: str, unverified: Sequence[str] = (), **results: Mapping[str, str]) -> Original:
+    worst, mean = (
+        {dataset: _accuracy(printed[which]) for dataset, printed in results.items() if which in printed} for which in ("worst", "mean")
+    )
+    return Original(key, name, source, worst, mean, tuple(unverified))
 
 
 def _accuracy(printed: str) -> Accuracy:

@@ -30,6 +30,11 @@ OPTIONAL: dict[str, Schema] = {
         "additionalProperties": TEXT,
         "x-allowed": "a mapping from methods to rows of the paper's Table 1, such as {jtt: jtt}",
     },
+    "originals": {
+        "type": "object",
+        "additionalProperties": TEXT,
+        "x-allowed": "a mapping from methods to what their own authors published, such as {subg: subg}",
+    },
 }
 READS = ("metrics", "tuning", "choices")
 BASELINE = "erm"
@@ -79,10 +84,14 @@ def check(key: str, item: Item, study: Study, config: Configuration) -> None:
     if files.is_refinement(baseline(item), config.methods):
         raise ConfigError(f"{key}.reference is '{baseline(item)}', which trains no network, so it cannot measure costs; name another.")
     rows = [method.key for method in published().methods]
-    for name, row in item.get("table_1", {}).items():
-        if name not in compared:
-            raise ConfigError(f"{key}.table_1 names '{name}', which is not compared; add it to the methods or remove it.")
-        require_known(row, rows, f"{key}.table_1.{name}: '{row}'", "row of Table 1")
+    for option, known, what in (("table_1", rows, "row of Table 1"), ("originals", list(published().originals), "published method")):
+        for name, row in item.get(option, {}).items():
+            if name not in compared:
+                raise ConfigError(f"{key}.{option} names '{name}', which is not compared; add it to the methods or remove it.")
+            require_known(row, known, f"{key}.{option}.{name}: '{row}'", what)
+    twice = next((name for name in item.get("originals", {}) if name in item.get("table_1", {})), None)
+    if twice is not None:
+        raise ConfigError(f"{key}.originals names '{twice}', whose value is that of Table 1; remove it from one of the two.")
 
 
 def described(item: Item, study: Study, config: Configuration) -> dict[str, Any]:
@@ -97,7 +106,21 @@ def described(item: Item, study: Study, config: Configuration) -> dict[str, Any]
             for setting in item["settings"]
         },
         "reference": baseline(item),
+        "sources": sources(item, config),
     }
+
+
+def sources(item: Item, config: Configuration) -> list[str]:
+    """Return a sentence on every method whose published value its own authors give, as plain text; none for those without a value."""
+    datasets = {config.settings[setting]["dataset"] for setting in item["settings"]}
+    found = []
+    for name, row in item.get("originals", {}).items():
+        original = published().originals[row]
+        if not datasets & original.worst.keys():
+            continue
+        doubt = "; not looked up there" if datasets & set(original.unverified) else ""
+        found.append(f"{name}: {original.name}, {original.source}{doubt}.")
+    return found
 
 
 def compared(
@@ -134,7 +157,7 @@ def _entrant(name: str, setting: str, item: Item, config: Configuration) -> Entr
         candidates_of=entry["candidates_of"],
         references=_reference_epochs(name, setting, config),
         source=entry["from"],
-        published=_published(item.get("table_1", {}).get(entry["base"]), block["dataset"]),
+        published=_published(entry["base"], item, block["dataset"]),
     )
 
 
@@ -152,9 +175,12 @@ def _reference_epochs(name: str, setting: str, config: Configuration) -> float:
     return float(sum(block["reference"][one]["epochs"] * block["reference"][one]["seeds"] for one in recipes - {None}))
 
 
-def _published(row: str | None, dataset: str) -> float | None:
-    """Return the worst-group accuracy in a row of Table 1, as a share; None if there is none."""
-    found = next((method for method in published().methods if method.key == row), None)
+def _published(base: str, item: Item, dataset: str) -> float | None:
+    """Return a method's worst-group accuracy as its row of Table 1 or its own authors have it, as a share; None if there is none."""
+    original = published().originals.get(item.get("originals", {}).get(base, ""))
+    if original is not None:
+        return share(original.worst[dataset].value) if dataset in original.worst else None
+    found = next((method for method in published().methods if method.key == item.get("table_1", {}).get(base)), None)
     if found is None or dataset not in BENCHMARKS or dataset not in found.results:
         return None
     return share(found.results[dataset].worst.value)

@@ -53,7 +53,7 @@ def _fetched(entry: DatasetEntry, reader: ModuleType, source: Path) -> list[dict
         return []
     log.info("%s comes from %s; licence: %s", entry.title, entry.source, entry.licence)
     try:
-        return [_obtain(one, source) for one in entry.downloads]
+        return [_obtain(one, reader, source) for one in entry.downloads]
     except DownloadError as error:
         raise DataError(f"{missing}; {error}") from error
 
@@ -67,13 +67,28 @@ def _missing(reader: ModuleType, source: Path) -> str | None:
     return None
 
 
-def _obtain(download: Download, folder: Path) -> dict[str, Any]:
-    """Fetch and unpack one file; return its entry in the record, whose ``url`` is None if the file was already there."""
+def _obtain(download: Download, reader: ModuleType, folder: Path) -> dict[str, Any]:
+    """Fetch and unpack one file; return its entry in the record, whose ``url`` is None if the file was already there.
+
+    Without a published checksum the reader decides by the archive's contents, and the SHA-256 that was seen is recorded.
+    """
     path = folder / download.file
     size = f"{download.size / 1e6:,.1f} MB" if download.size else "size unknown"
     log.info("downloading %s (%s) to %s", download.file, size, folder)
     url = downloads.fetch(download.urls, path, download.checksum)
-    if download.unpack:
-        archives.unpack(path, folder)
-    algorithm, digits = download.checksum
-    return {"file": download.file, "url": url, algorithm: digits, "size": path.stat().st_size, "unpacked": download.unpack}
+    if download.checksum is not None:
+        algorithm, digits = download.checksum
+        if download.unpack:
+            archives.unpack(path, folder)
+    else:
+        archives.unpack(path, folder, reader.unlike_release)
+        algorithm, digits = "sha256", downloads.hash_of(path, "sha256")
+        log.info("%s, which has the contents of the release, has the sha256 %s; its publisher gives none", path, digits)
+    return {
+        "file": download.file,
+        "url": url,
+        algorithm: digits,
+        "checksum": "seen" if download.checksum is None else "published",
+        "size": path.stat().st_size,
+        "unpacked": download.unpack,
+    }

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pandas as pd
@@ -12,16 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spurprune.config import methods
-from spurprune.dag import labels
+from spurprune.config.config import Config
+from spurprune.dag import labels, planning
 from spurprune.dag.labels import GroupLabels
-from spurprune.errors import DataError
+from spurprune.errors import ConfigError, DataError
 from spurprune.evaluation.choices import Choice
 from spurprune.evaluation.comparison import ComparisonRow, Entrant, Results, compare, ranks_of, regret
 from spurprune.evaluation.frame import Metrics
 from spurprune.evaluation.series import UNKNOWN
+from spurprune.figures import entrants
 from spurprune.figures.base import SettingInfo, Spec
 from spurprune.figures.kinds import methods_compared
 from spurprune.storage import schemas
+from spurprune.tables.kinds import comparison
+from spurprune.tables.report import Sources
 
 RULE = "worst_group_accuracy"
 
@@ -197,3 +201,69 @@ def test_findings_say_that_no_method_has_a_worst_group_and_why() -> None:
     reason = "no test sample is of 'landbird on water', which training has"
     assert methods_compared.findings(undefined, spec, Metrics(lacking)) == [f"{where}, since {reason}."]
     assert methods_compared.findings(undefined, spec, Metrics.none()) == [f"{where}."]
+
+
+# Published values beside measured ones
+
+
+@pytest.fixture(scope="module")
+def paper() -> Config:
+    return planning.load([planning.ROOT / "config/paper.yaml"])
+
+
+def described(config: Config, study: str, **changes: Any) -> dict[str, Any]:
+    """What the table "equal" of a study knows of its methods, after its check."""
+    item = config.studies[study]["tables"]["equal"] | changes
+    entrants.check("table", item, config.studies[study], config)
+    return entrants.described(item, config.studies[study], config)
+
+
+def test_values_are_those_of_table_1_or_of_the_methods_authors(paper: Config) -> None:
+    shown = described(paper, "waterbirds-rivals")
+    found = {one["method"]: one["published"] for one in shown["entrants"]["waterbirds-rivals"]}
+    assert found["waterbirds_gdro"] == 0.86, "Table 1's, not its authors' 91.4"
+    assert (found["waterbirds_subg"], found["waterbirds_dfr_validation_tuned"], found["waterbirds_xrm"]) == (0.891, 0.929, 0.86)
+    assert found["waterbirds_erm_matched"] is None
+    assert "waterbirds_subg: SUBG, Idrissi et al. 2022." in shown["sources"]
+    assert "waterbirds_spare: SPARE, Yang et al. 2024; not looked up there." in shown["sources"]
+    assert len(shown["sources"]) == 6, "none on those of Table 1"
+    blond = {one["method"]: one["published"] for one in described(paper, "celeba-rivals")["entrants"]["celeba-blond-rivals"]}
+    assert (blond["celeba_gdro"], blond["celeba_erm"]) == (0.889, None)
+
+
+def test_authors_without_a_value_for_the_dataset_are_not_named(paper: Config) -> None:
+    shown = described(paper, "multinli-rivals", originals={"multinli_xrm": "xrm", "multinli_subg": "subg"})
+    assert shown["sources"] == ["multinli_subg: SUBG, Idrissi et al. 2022; not looked up there."]
+    assert {one["method"]: one["published"] for one in shown["entrants"]["multinli-rivals"]}["multinli_xrm"] is None
+
+
+@pytest.mark.parametrize(
+    ("originals", "sentence"),
+    [
+        ({"waterbirds_subg": "subq"}, "table.originals.waterbirds_subg: 'subq' is not a known published method (did you mean 'subg'?)"),
+        ({"waterbirds_jtt": "jtt"}, "table.originals names 'waterbirds_jtt', which is not compared; add it to the methods or remove it."),
+        ({"waterbirds_gdro": "gdro"}, "table.originals names 'waterbirds_gdro', whose value is that of Table 1; remove it from one of"),
+    ],
+)
+def test_mistakes_in_published_values(
+    paper: Config, originals: dict[str, str], sentence: str, assert_one_sentence: Callable[[str], None]
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        described(paper, "waterbirds-rivals", originals=originals)
+    assert sentence in str(error.value)
+    assert_one_sentence(str(error.value))
+
+
+def test_the_table_says_where_published_values_are_from() -> None:
+    sources = Sources(metrics=RESULTS.metrics, tuning=TUNING, choices=CHOICES)
+    options = {
+        "settings": ["birds"],
+        "budget": 2,
+        "reference": "erm",
+        "pruning": "pruning",
+        "entrants": {"birds": [asdict(one) for one in ENTRANTS]},
+        "epochs": {"birds": 20},
+    }
+    note = "Published by the methods' own authors, not in the paper's Table 1, each with a protocol of its own: dfr: DFR, K. 2023."
+    assert note in comparison.report(sources, options | {"sources": ["dfr: DFR, K. 2023."]}).notes
+    assert not any("own authors" in one for one in comparison.report(sources, options | {"sources": []}).notes)

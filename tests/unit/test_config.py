@@ -498,6 +498,9 @@ def test_the_shipped_settings_are_valid(root: Path, variant: str) -> None:
     main = yaml.safe_load((root / "config/config.yaml").read_text())
     main["setting_files"] = [str(path) for path in sorted((root / "config/settings").glob("*.yaml"))]
     main["setting_defaults"]["variant"] = variant
+    for name in ("benchmark", "paper"):  # whose methods clusters are made from
+        main["methods"] |= yaml.safe_load((root / f"config/{name}.yaml").read_text())["methods"]
+    main["methods"] |= {"erm": {"kind": "erm"}}
     config = loading.load(main, root)
     assert {block["dataset"] for block in config.settings.values()} <= set(registry())
     assert {"celeba", "celeba-count.count-500", "waterbirds", "hard-imagenet"} <= set(config.settings)

@@ -86,6 +86,7 @@ def test_missing_data_are_downloaded_and_recorded(site: Site, tmp_path: Path, re
             "file": "cifar.tar.gz",
             "url": site.url("/cifar.tar.gz"),
             "sha256": hashlib.sha256(archive()).hexdigest(),
+            "checksum": "published",
             "size": len(archive()),
             "unpacked": True,
         }

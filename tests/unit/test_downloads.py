@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spurprune.dag import plugins
 from spurprune.data import downloads
 from spurprune.data.registry import registry
 from spurprune.errors import DataError, DownloadError
@@ -60,6 +61,20 @@ def test_a_file_is_fetched_and_checked(site: Site, path: Path, checksum: tuple[s
     assert path.read_bytes() == CONTENT
     assert names(path.parent) == ["data.bin"]
     assert site.requests == ["/data.bin"]
+
+
+def test_without_a_checksum_a_file_is_fetched_and_the_log_says_so(site: Site, path: Path, messages: Callable[[], list[str]]) -> None:
+    assert downloads.fetch([site.url("/missing.bin"), site.url("/data.bin")], path, None) == site.url("/data.bin")
+    assert path.read_bytes() == CONTENT and names(path.parent) == ["data.bin"]
+    assert messages()[-1] == f"{path} is from {site.url('/data.bin')}, whose publisher gives no checksum"
+    assert downloads.fetch([site.url("/data.bin")], path, None) is None
+
+
+def test_without_a_checksum_half_a_file_is_noticed_by_its_length(site: Site, path: Path) -> None:
+    site.faults["/data.bin"] = [Fault(cut=100_000)] * 9
+    with pytest.raises(DownloadError, match="200000 more expected"):
+        downloads.fetch([site.url("/data.bin")], path, None)
+    assert names(path.parent) == []
 
 
 def test_a_file_that_exists_is_not_fetched_again(site: Site, path: Path) -> None:
@@ -252,11 +267,18 @@ def test_what_the_registry_offers_can_be_fetched() -> None:
     offered = [one for entry in registry().values() for one in entry.downloads]
     assert len(offered) >= 1 + 4 + 4
     for one in offered:
-        algorithm, digits = one.checksum
-        assert len(digits) == hashlib.new(algorithm, usedforsecurity=False).digest_size * 2 and int(digits, 16)
+        if one.checksum is not None:
+            algorithm, digits = one.checksum
+            assert len(digits) == hashlib.new(algorithm, usedforsecurity=False).digest_size * 2 and int(digits, 16)
         assert one.urls and all(url.startswith(("http://", "https://")) and url.endswith(f"/{one.file}") for url in one.urls)
         assert Path(one.file).name == one.file
         assert one.size is None or one.size > 0
+
+
+def test_only_waterbirds_has_no_published_checksum_and_its_reader_decides() -> None:
+    unpublished = {name: one for name, entry in registry().items() for one in entry.downloads if one.checksum is None}
+    assert list(unpublished) == ["waterbirds"]
+    assert unpublished["waterbirds"].unpack and callable(plugins.load("datasets", "waterbirds").unlike_release)
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist"])

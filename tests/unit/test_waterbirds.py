@@ -1,9 +1,14 @@
 """Waterbirds from a miniature of its archive: coding, counts, images; samples of the shipped setting."""
 
 import csv
+import hashlib
+import io
+import json
 import logging
+import tarfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +21,11 @@ from spurprune.data.datasets import waterbirds
 from spurprune.data.registry import registry
 from spurprune.data.samples import grouping_of
 from spurprune.errors import DataError
-from spurprune.stages import prepare_inputs, prepare_splits
+from spurprune.stages import download, prepare_inputs, prepare_splits
 from spurprune.storage import schemas, tables
 from spurprune.storage.columns import to_numpy
 from spurprune.storage.provenance import Provenance
+from tests.site import Site, serving
 
 SIDE = 16
 PROVENANCE = Provenance({"setting": "waterbirds"}, "0+code", "config")
@@ -199,3 +205,111 @@ def test_the_registry_has_the_releases_counts() -> None:
     land, water = counts["train"][:2], counts["train"][2:]
     assert registry()["waterbirds"].train_class_counts == [sum(land), sum(water)]
     assert tuple(registry()["waterbirds"].classes) == waterbirds.CLASSES
+
+
+# The download, whose publisher gives no checksum
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A site in the publisher's place; archives are put there by ``offer``."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with serving() as served:
+        entry = registry()["waterbirds"]
+        here = replace(entry.downloads[0], urls=(served.url("/birds.tar.gz"),))
+        monkeypatch.setattr(download, "registry", lambda: {"waterbirds": replace(entry, downloads=(here,))})
+        yield served
+
+
+def offer(site: Site, release: Path) -> bytes:
+    """Serve an archive of the release as it is now; return it."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as packed:
+        packed.add(release / waterbirds.FOLDER, waterbirds.FOLDER)
+    site.files["/birds.tar.gz"] = buffer.getvalue()
+    return buffer.getvalue()
+
+
+def test_the_archive_is_fetched_and_the_checksum_seen_is_recorded(
+    site: Site, release: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spurprune.machine.logs.log.propagate", True)
+    caplog.set_level("INFO", "spurprune")
+    archive, folder, record = offer(site, release), tmp_path / "fetched", tmp_path / "record.json"
+    download.run("waterbirds", folder, True, record)
+    content = json.loads(record.read_text(encoding="utf-8"))
+    seen = hashlib.sha256(archive).hexdigest()
+    assert content["downloads"] == [
+        {
+            "file": "waterbird_complete95_forest2water2.tar.gz",
+            "url": site.url("/birds.tar.gz"),
+            "sha256": seen,
+            "checksum": "seen",
+            "size": len(archive),
+            "unpacked": True,
+        }
+    ]
+    assert [one["file"] for one in content["files"]] == [f"{waterbirds.FOLDER}/metadata.csv"]
+    assert f"has the contents of the release, has the sha256 {seen}; its publisher gives none" in caplog.text
+    assert waterbirds.read(folder, SIDE).split_counts == {"train": 13, "validation": 4, "test": 10}
+
+    site.requests.clear()
+    download.run("waterbirds", folder, True, record)
+    assert site.requests == [] and json.loads(record.read_text(encoding="utf-8"))["downloads"] == []
+
+
+def test_a_copy_that_a_person_placed_is_left_alone_even_if_it_is_incomplete(site: Site, release: Path, tmp_path: Path) -> None:
+    write_metadata(release / waterbirds.FOLDER, metadata()[:-1])
+    download.run("waterbirds", release, False, tmp_path / "record.json")
+    assert site.requests == []
+
+
+def _one_row_less(folder: Path) -> None:
+    write_metadata(folder, metadata()[:-1])
+
+
+def _a_group_changed(folder: Path) -> None:
+    rows = metadata()
+    index = next(i for i, row in enumerate(rows) if (row["y"], row["place"], row["split"]) == ("0", "0", "0"))
+    rows[index] |= {"place": "1", "place_filename": "/o/ocean/1.jpg"}
+    write_metadata(folder, rows)
+
+
+def _an_image_less(folder: Path) -> None:
+    (folder / metadata()[3]["img_filename"]).unlink()
+
+
+def _another_coding(folder: Path) -> None:
+    write_metadata(folder, [row | {"y": "1" if row["y"] == "0" else "0"} for row in metadata()])
+
+
+def _no_metadata(folder: Path) -> None:
+    (folder / "metadata.csv").unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_one_row_less, "its metadata.csv has other images by split, class and background than the release: "),
+        (_a_group_changed, r"than the release: train \(5, 3, 1, 4\) instead of \(6, 2, 1, 4\); remove it"),
+        (_an_image_less, "it lacks 1 of the images in its metadata.csv, the first "),
+        (_another_coding, "its metadata.csv is not coded as the release's"),
+        (_no_metadata, "it has no waterbird_complete95_forest2water2/metadata.csv"),
+    ],
+)
+def test_an_archive_that_is_not_the_release_is_refused_before_anything_is_placed(
+    site: Site,
+    release: Path,
+    tmp_path: Path,
+    change: Callable[[Path], None],
+    reason: str,
+    assert_one_sentence: Callable[[str], None],
+) -> None:
+    change(release / waterbirds.FOLDER)
+    offer(site, release)
+    folder, record = tmp_path / "fetched", tmp_path / "record.json"
+    with pytest.raises(DataError, match=rf"{waterbirds.FOLDER}\.tar\.gz is refused because .*{reason}") as error:
+        download.run("waterbirds", folder, True, record)
+    assert_one_sentence(str(error.value))
+    assert not record.exists() and not (folder / waterbirds.FOLDER).exists()
+    assert sorted(path.name for path in folder.iterdir()) == [".download.lock", "waterbird_complete95_forest2water2.tar.gz"]

@@ -1,8 +1,8 @@
 """Downloads: the files of datasets that the workflow can fetch itself."""
 
 
-# The only rule without a code hash: the publisher's checksums verify the files, so a change in how they are fetched must not make
-# every result stale.
+# The only rule without a code hash: the publisher's checksums, or the release's counts where there are none, verify the files, so a change
+# in how they are fetched must not make every result stale.
 rule download:
     """Make sure that a dataset's files are in its folder, downloading those that are missing, and record them."""
     output:

@@ -27,6 +27,31 @@ BIRDS = {"_Albatross/": 1, "_Gull/": 1, "_Warbler/": 0, "_Sparrow/": 0}
 PLACES = {"forest/": 0, "ocean/": 1, "lake/": 1}
 
 
+def locate(source: Path) -> list[Path]:
+    """Return the release's metadata.csv in ``source``, which stands for the images beside it; raises DataError if it is missing."""
+    return [_folder(source) / "metadata.csv"]
+
+
+def unlike_release(source: Path) -> str | None:
+    """Return how an unpacked archive differs from the release, a clause without a full stop; None if it is the release.
+
+    Compared are the coding of the columns, the numbers of images by split, class and background, and whether every image is there.
+    """
+    folder = source / FOLDER
+    if not (folder / "metadata.csv").is_file():
+        return f"it has no {FOLDER}/metadata.csv"
+    try:
+        rows = _metadata(folder / "metadata.csv")
+    except DataError:
+        return "its metadata.csv is not coded as the release's"
+    label, split, place = (np.array([int(row[name]) for row in rows], dtype=np.int16) for name in ("y", "split", "place"))
+    difference = _difference(split, Grouping(CLASSES, ATTRIBUTES).numbers(label, {"background": place}))
+    if difference is not None:
+        return f"its metadata.csv has other images by split, class and background than the release: {difference}"
+    missing = [row["img_filename"] for row in rows if not (folder / row["img_filename"]).is_file()]
+    return f"it lacks {len(missing):,} of the images in its metadata.csv, the first {missing[0]}" if missing else None
+
+
 def read(source: Path | None, image_size: int) -> RawDataset:
     """Read ``source``/waterbird_complete95_forest2water2 in the order of metadata.csv, resized to ``image_size`` pixels per side.
 
@@ -94,12 +119,18 @@ def _metadata(path: Path) -> list[dict[str, str]]:
     return rows
 
 
+def _difference(split: np.ndarray, group: np.ndarray) -> str | None:
+    """Return where the images of every group differ in number from the release, in words; None if they do not."""
+    found = {name: tuple(np.bincount(group[split == code], minlength=4).tolist()) for code, name in enumerate(SPLITS)}
+    differing = [name for name in SPLITS if found[name] != GROUP_COUNTS[name]]
+    return "; ".join(f"{name} {found[name]} instead of {GROUP_COUNTS[name]}" for name in differing) or None
+
+
 def _check_counts(split: np.ndarray, group: np.ndarray, folder: Path) -> None:
     """Check the images of every group against the release: exactly if all are listed, with a warning if fewer."""
-    found = {name: tuple(np.bincount(group[split == code], minlength=4).tolist()) for code, name in enumerate(SPLITS)}
-    if found == GROUP_COUNTS:
+    difference = _difference(split, group)
+    if difference is None:
         return
-    difference = "; ".join(f"{name} {found[name]} instead of {GROUP_COUNTS[name]}" for name in SPLITS if found[name] != GROUP_COUNTS[name])
     if len(split) >= sum(sum(counts) for counts in GROUP_COUNTS.values()):
         raise DataError(f"{folder / 'metadata.csv'} has other images by y and place than the release: {difference}; use the original.")
     log.warning("%s is an incomplete copy of Waterbirds, by y and place: %s", folder, difference)

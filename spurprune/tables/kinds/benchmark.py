@@ -52,10 +52,11 @@ HEADER = (
 INTRODUCTION = (
     "Accuracies on the test split in per cent. Published: Table 1 of Mulchandani and Kim (ICLR 2025), including the numbers in brackets "
     "and the group labels that a method needs. Measured: by this workflow, mean ± half of the 95% confidence interval over repeats "
-    "({repeats}), after the last epoch; with three repeats this half is 2.5 standard deviations, so it cannot be compared with the numbers "
-    "in brackets. Of several pruning plans, the one with the highest worst-group accuracy on the validation split (mean over repeats) is "
-    "used for all repeats; test metrics are never used for choices. Worst: the accuracy of the worst group. Mean: the group accuracies "
-    "weighted by the groups' shares of the training split; raw mean: the share of all test samples that are predicted correctly."
+    "({repeats}), ERM and pruning after the last epoch, rivals as configured; with three repeats this half is 2.5 standard deviations, so "
+    "it cannot be compared with the numbers in brackets. Of several pruning plans, the one with the highest worst-group accuracy on the "
+    "validation split (mean over repeats) is used for all repeats; test metrics are never used for choices. Worst: the accuracy of the "
+    "worst group. Mean: the group accuracies weighted by the groups' shares of the training split; raw mean: the share of all test samples "
+    "that are predicted correctly."
 )
 
 

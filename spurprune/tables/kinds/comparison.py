@@ -8,6 +8,7 @@ from spurprune.evaluation.comparison import ComparisonRow
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures import entrants
 from spurprune.figures.kind import Kind
+from spurprune.storage.escaping import markdown
 from spurprune.tables.report import (
     NOT_KNOWN,
     SHARE,
@@ -41,6 +42,7 @@ INTRODUCTION = (
     "tuning repeats, that the choice gave up against the candidate best in hindsight. Cost: training of one reported repeat, including its "
     "references and the network that it refines; tuning: of one repeat of all candidates; both in epochs of {reference}."
 )
+FROM_AUTHORS = "Published by the methods' own authors, not in the paper's Table 1, each with a protocol of its own: {sources}"
 HEADER = ("Method", "Labels", "Rank", "Worst group", "Mean", "Weighted mean")
 MORE = ("Chosen", "Regret", "Cost", "Tuning")
 
@@ -66,6 +68,7 @@ def report(sources: Sources, options: Mapping[str, Any]) -> Report:
         *lone_means([*shares, *differences]),
         *cuts(shares, SHARE, "shares are cut at 0 and 100%"),
         *fewer_repeats([*shares, *(value for value in differences if value.n)], most),
+        *([FROM_AUTHORS.format(sources=" ".join(map(markdown, options["sources"])))] if options.get("sources") else []),
     ]
     return Report(rows, introduction, sections, notes)
 
