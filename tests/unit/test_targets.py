@@ -75,7 +75,7 @@ def test_other_files_can_be_asked_for(path: str, config: Config, compared: Confi
             "results/figure/small/fig4.pdf: 'figure' is not a known folder of results (did you mean 'figures'?)",
         ),
         ("results/metrics.parquet/x", "results/metrics.parquet/x: 'metrics.parquet' is a file, not a folder; end the path there."),
-        ("results/metrics.parquet\n", "results/metrics.parquet\n: 'metrics.parquet\n' is not a known folder of results (did you mean"),
+        ("results/metrics.parquet\n", "results/metrics.parquet\\n: 'metrics.parquet\\n' is not a known folder of results (did you mean"),
         ("results/settings/small-five/samples/000-001.parquet", "'small-five' is not a known setting (did you mean 'small-fives'?); known"),
         (f"{FIVES}/sample/000-001.parquet", "'sample' is not a known folder of a setting (did you mean 'samples'?); known are"),
         (f"{FIVES}/samples", f"{FIVES}/samples is a folder; name a file in it."),
