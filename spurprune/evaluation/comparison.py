@@ -112,15 +112,17 @@ class Results:
         return _mean(self.of(one, STEPS, "train"))
 
 
-def compare(results: Results, entrants: Sequence[Entrant], *, baseline: str, pruning: str | None, epochs: int) -> list[ComparisonRow]:
+def compare(
+    results: Results, entrants: Sequence[Entrant], *, baseline: str, pruning: str | None, epochs: Mapping[str, int]
+) -> list[ComparisonRow]:
     """Return one row per entrant, by rule of choice and then by rank.
 
-    ``baseline`` and ``pruning`` are base entries to which differences are taken, among the entrants of the same rule; ``epochs`` is the
-    number that the baseline's recipe has. Raises DataError if runs are missing.
+    ``baseline`` and ``pruning`` are base entries to which differences are taken, among the entrants of the same rule; ``epochs`` holds the
+    baseline's by candidate, by "" without any. Raises DataError if runs are missing.
     """
     rows: list[ComparisonRow] = []
     measure = next((one for one in entrants if one.method == baseline), None)
-    epoch_steps = math.nan if measure is None else results.steps(measure) / epochs or math.nan
+    epoch_steps = math.nan if measure is None else results.steps(measure) / epochs[results.chosen(measure) or ""] or math.nan
     for rule in dict.fromkeys(one.by for one in entrants):
         of_rule = [one for one in entrants if one.by == rule]
         worst = {one.method: results.of(one, WORST) for one in of_rule}

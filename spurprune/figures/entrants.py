@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from spurprune.config import methods
+from spurprune.config import blocks, methods
 from spurprune.config.known import require_known
 from spurprune.dag import files, labels
 from spurprune.errors import ConfigError
@@ -95,16 +95,13 @@ def check(key: str, item: Item, study: Study, config: Configuration) -> None:
 
 
 def described(item: Item, study: Study, config: Configuration) -> dict[str, Any]:
-    """Return what the configuration says of the methods, by setting, and the epochs of the baseline's recipe, as plain values."""
+    """Return what the configuration says of the methods, by setting, and the epochs of the baseline's candidates, as plain values."""
     return {
         "entrants": {
             setting: [asdict(_entrant(name, setting, item, config)) for name in every_rule(item, study, config)]
             for setting in item["settings"]
         },
-        "epochs": {
-            setting: int(config.methods[baseline(item)]["training"].get("epochs", config.settings[setting]["training"]["epochs"]))
-            for setting in item["settings"]
-        },
+        "epochs": {setting: _epochs(baseline(item), setting, config) for setting in item["settings"]},
         "reference": baseline(item),
         "sources": sources(item, config),
     }
@@ -162,7 +159,10 @@ def _entrant(name: str, setting: str, item: Item, config: Configuration) -> Entr
 
 
 def _reference_epochs(name: str, setting: str, config: Configuration) -> float:
-    """Return the epochs of the reference runs behind one repeat of a method, over all plans among which it chooses."""
+    """Return the epochs of the reference runs behind one repeat of a method, over all plans among which it chooses.
+
+    So are those of the runs behind partitions; of a tuned run, the most that its candidates have.
+    """
     entry, block = config.methods[name], config.settings[setting]
     own = methods.plan_of(name, entry)
     partitions, recipes = {entry["options"].get("partition")}, set()
@@ -171,8 +171,19 @@ def _reference_epochs(name: str, setting: str, config: Configuration) -> float:
         partitions.add(parsed.partition)
         if parsed.score is not None:
             recipes.add(block["difficulty"][parsed.score]["reference"])
-    recipes |= {block["partitions"][one].get("reference") for one in partitions - {None, plans.CLASS}}
-    return float(sum(block["reference"][one]["epochs"] * block["reference"][one]["seeds"] for one in recipes - {None}))
+    read = [block["partitions"][one] for one in partitions - {None, plans.CLASS}]
+    recipes |= {one.get("reference") for one in read}
+    runs = {one["from"] for one in read if "from" in one}
+    used = [block["reference"][one] for one in recipes - {None}]
+    of_references = sum(one["epochs"] * blocks.recorded(one)["reference_seeds"] for one in used)
+    return float(of_references + sum(max(_epochs(one, setting, config).values()) for one in runs))
+
+
+def _epochs(name: str, setting: str, config: Configuration) -> dict[str, int]:
+    """Return the epochs of a method's runs by candidate, by "" for a method without any."""
+    entry, default = config.methods[name], config.settings[setting]["training"]["epochs"]
+    candidates = methods.candidates(entry) or {"": {}}
+    return {one: int(methods.at(entry, coordinates)["training"].get("epochs", default)) for one, coordinates in candidates.items()}
 
 
 def _published(base: str, item: Item, dataset: str) -> float | None:

@@ -92,7 +92,7 @@ RESULTS = Results("birds", Metrics.of(REPORTED), TUNING, CHOICES)
 
 
 def rows(**changes: Any) -> dict[str, ComparisonRow]:
-    given = {"baseline": "erm", "pruning": "pruning", "epochs": 20} | changes
+    given = {"baseline": "erm", "pruning": "pruning", "epochs": {"": 20}} | changes
     return {row.method: row for row in compare(RESULTS, ENTRANTS, **given)}
 
 
@@ -129,13 +129,19 @@ def test_costs_are_in_epochs_of_the_baseline() -> None:
     assert math.isnan(rows(baseline="absent")["pruning"].cost)
 
 
+def test_the_epochs_of_a_tuned_baseline_are_those_of_its_choice() -> None:
+    """Pruning chose its candidate a, so its 300 steps are 30 epochs; with 3 of references they cost 33."""
+    found = rows(baseline="pruning", epochs={"a": 30, "b": 60})
+    assert (found["pruning"].cost, found["erm"].cost) == (33, 40)
+
+
 def test_a_missing_run_is_named(assert_one_sentence: Callable[[str], None]) -> None:
     for change, expected in (
         ([*ENTRANTS, entrant("lost")], "There are no metrics of 'birds' by 'lost' on 'none'"),
         ([entrant("erm", candidates={"x": "none"})], "There are no metrics of the candidate 'x' of 'erm'"),
     ):
         with pytest.raises(DataError) as error:
-            compare(RESULTS, change, baseline="erm", pruning=None, epochs=20)
+            compare(RESULTS, change, baseline="erm", pruning=None, epochs={"": 20})
         assert expected in str(error.value)
         assert_one_sentence(str(error.value))
 
@@ -262,7 +268,7 @@ def test_the_table_says_where_published_values_are_from() -> None:
         "reference": "erm",
         "pruning": "pruning",
         "entrants": {"birds": [asdict(one) for one in ENTRANTS]},
-        "epochs": {"birds": 20},
+        "epochs": {"birds": {"": 20}},
     }
     note = "Published by the methods' own authors, not in the paper's Table 1, each with a protocol of its own: dfr: DFR, K. 2023."
     assert note in comparison.report(sources, options | {"sources": ["dfr: DFR, K. 2023."]}).notes

@@ -426,7 +426,7 @@ def material_and_spec(kind: str, repeats: int, measured: bool = True, methods: t
     values = [0.3 + 0.1 * repeat if measured else math.nan for repeat in range(repeats)]
     options = {"kind": kind, "learned": ["fives"], "setting": "fives", "repeat": 0, "columns": 4}
     if kind == "methods_compared":
-        options |= {"settings": ["fives"], "reference": methods[0], "epochs": {"fives": 3}}
+        options |= {"settings": ["fives"], "reference": methods[0], "epochs": {"fives": {"": 3}}}
         options["entrants"] = {"fives": [asdict(entrant(name)) for name in methods]}
     runs = itertools.product(("fives", *members), methods, ("none", *swept))
     groups = (("train", "natural", 10), ("train", "natural", 11), ("test", "featured", 19))
@@ -717,7 +717,7 @@ def test_compared_methods_are_named_best_first_and_marked_by_the_labels_that_the
     }
     needs = {"erm": {}, "dro": {"labels_train": True, "labels_validation": True}, "pruning": {"labels_train": True}}
     entrants = [asdict(entrant(name, **labels)) for name, labels in needs.items()]
-    options = {"settings": ["fives"], "reference": "erm", "epochs": {"fives": 3}, "entrants": {"fives": entrants}}
+    options = {"settings": ["fives"], "reference": "erm", "epochs": {"fives": {"": 3}}, "entrants": {"fives": entrants}}
     drawing = methods_compared.make(Material(metrics=metrics_of(runs)), replace(SPEC, options=options, methods=tuple(needs)))
     assert [row.method for row in drawing.numbers] == ["dro", "pruning", "erm"]
     ranking = drawing.figure.axes[1]
