@@ -71,14 +71,25 @@ def _look(row: ComparisonRow) -> style.Look:
     return NEEDS[row.labels_train, row.labels_validation][1]
 
 
+ROOM = (0.05, 0.045)  # shares of the panel's width and height between two numbers
+
+
 def _scatter(axes: Axes, rows: Sequence[ComparisonRow]) -> None:
+    """Draw the methods, with their numbers in the ranking wherever there is room, the best first."""
+    points: dict[int, tuple[float, float]] = {}
     for number, row in enumerate(rows, 1):
         if row.worst.n and row.accuracy.n:
             x, y = 100 * row.accuracy.mean, 100 * row.worst.mean
             across, up = style.whiskers(row.accuracy), style.whiskers(row.worst)
             look = _look(row)
             axes.errorbar(x, y, xerr=across, yerr=up, color=look.colour, marker=look.marker, elinewidth=0.7, alpha=0.9)
-            axes.annotate(str(number), (x, y), xytext=(3, 3), textcoords="offset points", fontsize=6, color=look.colour)
+            points[number] = (x, y)
+    spans = [max(max(values) - min(values), 1.0) for values in zip(*points.values(), strict=True)]
+    numbered: list[tuple[float, float]] = []
+    for number, (x, y) in points.items():
+        if all(abs(x - other_x) > ROOM[0] * spans[0] or abs(y - other_y) > ROOM[1] * spans[1] for other_x, other_y in numbered):
+            numbered.append((x, y))
+            axes.annotate(str(number), (x, y), xytext=(3, 3), textcoords="offset points", fontsize=6, color=_look(rows[number - 1]).colour)
     axes.set_xlabel("Mean accuracy (%)")
     axes.set_ylabel("Worst-group accuracy (%)")
 
