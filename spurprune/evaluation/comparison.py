@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from spurprune.evaluation.frame import Metrics
 
+BY = {"group": "worst_group_accuracy", "class": "worst_class_accuracy", "accuracy": "accuracy"}  # the rules of choice
 WORST, ACCURACY, WEIGHTED, STEPS = "worst_group_accuracy", "accuracy", "accuracy_weighted", "training_steps"
 
 
@@ -49,10 +50,11 @@ class ComparisonRow:
     """A method's results in one setting under one rule of choice, as shares in [0, 1]; ``base`` is what the configuration calls the method.
 
     ``chosen`` names the candidate, ``validation`` is its mean of the rule's metric in the tuning repeats; ``regret`` is the mean test
-    worst-group accuracy, in the tuning repeats, that the rule gave up against the candidate that hindsight would choose. ``from_baseline``
-    and ``from_pruning`` are differences of worst-group accuracy paired by repeat. ``rank`` counts the methods whose paired difference to
-    this one has an interval above zero, plus one. ``cost`` is training per reported repeat, references and refined networks included, and
-    ``tuning`` that of one repeat of all candidates, both in epochs of the baseline, NaN without one.
+    worst-group accuracy, in the tuning repeats, that the rule gave up against the candidate that hindsight would choose; those that each
+    rule would have given up by the same runs follow. ``from_baseline`` and ``from_pruning`` are differences of worst-group accuracy paired
+    by repeat. ``rank`` counts the methods whose paired difference to this one has an interval above zero, plus one. ``cost`` is training
+    per reported repeat, references and refined networks included, and ``tuning`` that of one repeat of all candidates, both in epochs of
+    the baseline, NaN without one.
     """
 
     setting: str
@@ -74,6 +76,9 @@ class ComparisonRow:
     published: float | None
     validation: float | None
     regret: float | None
+    regret_by_group: float | None
+    regret_by_class: float | None
+    regret_by_accuracy: float | None
     cost: float
     tuning: float
 
@@ -106,6 +111,13 @@ class Results:
         """Return the candidate that an entrant's reported run uses, None if there was nothing to choose."""
         choice = self.choices.get((self.setting, one.method))
         return None if choice is None else choice.chosen
+
+    def choice_by(self, one: Entrant, rule: str) -> str | None:
+        """Return the candidate that a rule would choose by the entrant's tuning runs, None if it is undefined or there are none."""
+        means = {name: mean_of(self.of_candidate(one, name, rule, "validation")) for name in one.candidates}
+        if not means or any(not mean.n for mean in means.values()):
+            return None
+        return max(means, key=lambda name: means[name].mean)
 
     def steps(self, one: Entrant) -> float:
         """Return the training steps of an entrant's reported run, 0 for one that trains no network."""
@@ -161,6 +173,7 @@ def compare(
                     published=one.published,
                     validation=validated,
                     regret=regret(hindsight, chosen),
+                    **{f"regret_by_{name}": regret(hindsight, results.choice_by(one, rule)) for name, rule in BY.items()},
                     cost=steps / epoch_steps + one.references,
                     tuning=tuning / epoch_steps,
                 )

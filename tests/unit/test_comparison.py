@@ -81,7 +81,12 @@ TUNING = {
         metrics(
             "pruning",
             plan,
-            {("test", RULE): test, ("validation", RULE): validation, ("train", "training_steps"): [steps] * 2},
+            {
+                ("test", RULE): test,
+                ("validation", RULE): validation,
+                ("validation", "worst_class_accuracy"): [1 - value for value in validation],
+                ("train", "training_steps"): [steps] * 2,
+            },
             first=900,
         )
     )
@@ -116,6 +121,8 @@ def test_regret_and_validation_are_of_the_tuning_repeats() -> None:
     assert found.chosen == "a" and found.validation == pytest.approx(0.85)
     assert found.regret == pytest.approx(0.75 - 0.65)
     assert rows()["erm"].regret is None and rows()["erm"].chosen is None
+    assert (found.regret_by_group, found.regret_by_class) == (found.regret, pytest.approx(0.0)), "the worst class chooses b"
+    assert found.regret_by_accuracy is None, "validation accuracy was not measured"
     assert regret({"a": 0.5, "b": 0.5}, "b") == 0
 
 

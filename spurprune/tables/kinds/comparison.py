@@ -33,18 +33,21 @@ KIND = Kind(
     described=entrants.described,
 )
 INTRODUCTION = (
-    "Accuracies on the test split in per cent, mean ± half of the 95% confidence interval over repeats ({repeats}). Each method chose one "
-    "of {budget} candidates by the validation metric that heads its table, on tuning repeats that are not reported; test metrics choose "
-    "nothing. Labels: the splits on which group labels are needed, also for the choice. Rank: one more than the number of methods whose "
+    "Accuracies on the test split in per cent, mean ± half of the 95% confidence interval over repeats ({repeats}). {choice} Labels: the splits on which group labels are needed, also for the choice. Rank: one more than the number of methods whose "
     "paired difference of worst-group accuracy to this one has an interval above zero, so methods of equal rank are not told apart. "
     "Mean: of all test samples; weighted mean: groups weighted by their shares of training. Δ: difference of worst-group accuracy in "
-    "percentage points, paired by repeat, in bold if its interval excludes zero. Regret: worst-group accuracy on the test split, in the "
-    "tuning repeats, that the choice gave up against the candidate best in hindsight. Cost: training of one reported repeat, including its "
-    "references and the network that it refines; tuning: of one repeat of all candidates; both in epochs of {reference}."
+    "percentage points, paired by repeat, in bold if its interval excludes zero. Regret: worst-group accuracy on the test split that each "
+    "rule of choice gives up, in the tuning repeats, against the candidate best in hindsight. Cost: training of one reported repeat, "
+    "including its references and the network that it refines; tuning: of one repeat of all candidates; both in epochs of {reference}."
 )
+CHOICE = (
+    "Each method chose one of {budget} candidates by the validation metric that heads its table, on tuning repeats that are not reported; "
+    "test metrics choose nothing."
+)
+NO_CHOICE = "No method chose among candidates."
 FROM_AUTHORS = "Published by the methods' own authors, not in the paper's Table 1, each with a protocol of its own: {sources}"
 HEADER = ("Method", "Labels", "Rank", "Worst group", "Mean", "Weighted mean")
-MORE = ("Chosen", "Regret", "Cost", "Tuning")
+MORE = ("Chosen", "Regret by worst group / worst class / accuracy", "Cost", "Tuning")
 
 
 def report(sources: Sources, options: Mapping[str, Any]) -> Report:
@@ -55,7 +58,9 @@ def report(sources: Sources, options: Mapping[str, Any]) -> Report:
         for row in entrants.compared(setting, options, sources.metrics, sources.tuning, sources.choices)
     ]
     introduction = INTRODUCTION.format(
-        repeats=number_of_repeats(row.accuracy.n for row in rows), budget=options["budget"], reference=options["reference"]
+        repeats=number_of_repeats(row.accuracy.n for row in rows),
+        choice=NO_CHOICE if options["budget"] == 1 else CHOICE.format(budget=options["budget"]),
+        reference=options["reference"],
     )
     sections = [
         _section(setting, by, [row for row in rows if (row.setting, row.by) == (setting, by)], options)
@@ -94,10 +99,11 @@ def _cells(row: ComparisonRow, compared: int, published: bool) -> list[str]:
     differences = [_difference(value, repeats) for value in (row.from_baseline, row.from_pruning)[:compared]]
     printed = [] if not published else [NOT_KNOWN if row.published is None else f"{100 * row.published:.1f}"]
     chosen = row.chosen or NOT_KNOWN
-    regret = NOT_KNOWN if row.regret is None or math.isnan(row.regret) else f"{100 * row.regret:.1f}"
+    regrets = (row.regret_by_group, row.regret_by_class, row.regret_by_accuracy)
+    given_up = " / ".join(NOT_KNOWN if one is None or math.isnan(one) else f"{100 * one:.1f}" for one in regrets)
     costs = [NOT_KNOWN if math.isnan(value) else f"{value:.1f}" for value in (row.cost, row.tuning)]
     rank = NOT_KNOWN if row.rank is None else str(row.rank)
-    return [row.base, labels_needed(row), rank, *shares, *differences, *printed, chosen, regret, *costs]
+    return [row.base, labels_needed(row), rank, *shares, *differences, *printed, chosen, given_up, *costs]
 
 
 def _difference(value: Estimate, repeats: int) -> str:
