@@ -33,8 +33,9 @@ KIND = Kind(
     described=entrants.described,
 )
 INTRODUCTION = (
-    "Accuracies on the test split in per cent, mean ± half of the 95% confidence interval over repeats ({repeats}). {choice} Labels: the splits on which group labels are needed, also for the choice. Rank: one more than the number of methods whose "
-    "paired difference of worst-group accuracy to this one has an interval above zero, so methods of equal rank are not told apart. "
+    "Accuracies on the test split in per cent, mean ± half of the 95% confidence interval over repeats ({repeats}). {choice} Labels: "
+    "the splits on which group labels are needed, also for the choice. Rank: one more than the number of methods whose paired difference "
+    "of worst-group accuracy to this one has an interval above zero, so methods of equal rank are not told apart. "
     "Mean: of all test samples; weighted mean: groups weighted by their shares of training. Δ: difference of worst-group accuracy in "
     "percentage points, paired by repeat, in bold if its interval excludes zero. Regret: worst-group accuracy on the test split that each "
     "rule of choice gives up, in the tuning repeats, against the candidate best in hindsight. Cost: training of one reported repeat, "
