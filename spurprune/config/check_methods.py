@@ -26,14 +26,22 @@ def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
     if bool(entry["grid"]) != (entry["tuning"] is not None):
         missing = "tuning" if entry["grid"] else "grid"
         raise ConfigError(f"{key}.{missing} is missing; tuning a method takes both a grid and the repeats to tune it on.")
+    if entry["tuning"] is not None and len(set(entry["tuning"]["blocks"])) < len(entry["tuning"]["blocks"]):
+        raise ConfigError(f"{key}.tuning.blocks names a block twice; remove one.")
+    if entry["base"] != name and not entry["grid"] and entry["epoch"] == methods.LAST:
+        raise ConfigError(f"methods.{entry['base']}.by lists several metrics, but nothing is chosen by them; name one, or give a grid.")
     if entry["epoch"] == methods.BEST and refines:
         raise ConfigError(f"{key}.epoch does not go with '{entry['kind']}', which trains no network; set it for '{entry['from']}'.")
     if entry["plan"] != methods.DEFAULTS["plan"] and methods.plans_of(entry):
         raise ConfigError(f"{key}.plan is '{entry['plan']}', but the grid chooses the plan; remove one.")
     if "steps_of" in entry["options"]:
         _check_plan(f"{key}.options.steps_of", entry["options"]["steps_of"], entry, config)
+        _check_steps(f"{key}.options.steps_of", entry["options"]["steps_of"], config)
     for plan in (entry["plan"], *methods.plans_of(entry)):
         _check_plan(f"{key}.plan", plan, entry, config)
+    plans_given = [methods.PLAN in point for point in methods.candidates(entry).values()]
+    if any(plans_given) and not all(plans_given):
+        raise ConfigError(f"{key}.grid names a plan for some candidates only; name one for each, which may be none.")
     points = entry["grid"] if isinstance(entry["grid"], list) else [entry["grid"]]
     for dotted in dict.fromkeys(dotted for point in points for dotted in point):
         if dotted == methods.PLAN:
@@ -102,6 +110,13 @@ def check_predictor(key: str, method: str, config: Config) -> None:
         raise ConfigError(
             f"{key} goes by the recall of '{method}' without pruning, but this method chooses its plan; name one whose grid has no plans."
         )
+
+
+def _check_steps(key: str, name: str, config: Config) -> None:
+    """Raise ConfigError if the plan whose steps are taken over is chosen by a method that takes over steps itself."""
+    chosen_by = plans.parse(name).method
+    if chosen_by is not None and "steps_of" in config.methods[chosen_by]["options"]:
+        raise ConfigError(f"{key} is '{name}', which is chosen by runs that take over steps themselves; name another plan.")
 
 
 def check_chosen(key: str, method: str, config: Config) -> None:

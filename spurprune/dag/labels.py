@@ -44,7 +44,7 @@ def _of_plan(name: str, entries: Mapping[str, Mapping[str, Any]], setting: Mappi
     plan = plans.parse(name)
     if plan.method is not None:
         chosen = entries[plan.method]
-        needed = GroupLabels(validation=chosen["by"] == WORST_GROUP)
+        needed = GroupLabels(validation=chosen["by"] == WORST_GROUP) | _of_options(plan.method, chosen, entries, setting)
         for one in methods.plans_of(chosen):
             needed |= _of_plan(one, entries, setting)
         return needed
@@ -53,7 +53,8 @@ def _of_plan(name: str, entries: Mapping[str, Mapping[str, Any]], setting: Mappi
 
 
 def _of_options(name: str, entry: Mapping[str, Any], entries: Mapping[str, Any], setting: Mapping[str, Any]) -> GroupLabels:
-    needed = GroupLabels()
+    other = files.other_plan(name, entries)
+    needed = GroupLabels() if other is None else _of_plan(other, entries, setting)
     for coordinates in methods.candidates(entry).values() or ({},):
         options = methods.at(entry, coordinates)["options"]
         needed |= _of_partition(options.get("partition"), entries, setting)

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from spurprune.errors import DataError
 from spurprune.evaluation.choices import Choice
+from spurprune.evaluation.selection import Candidate, choose
 from spurprune.evaluation.series import UNKNOWN, difference_of, mean_of
 from spurprune.evaluation.statistics import Estimate
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from spurprune.evaluation.frame import Metrics
 
+LAST = "last"  # of an entrant's ``epoch``
 BY = {"group": "worst_group_accuracy", "class": "worst_class_accuracy", "accuracy": "accuracy"}  # the rules of choice
 WORST, ACCURACY, WEIGHTED, STEPS = "worst_group_accuracy", "accuracy", "accuracy_weighted", "training_steps"
 
@@ -26,7 +28,8 @@ class Entrant:
     ``method`` is the entry, ``base`` the entry that it is one rule of, ``plan`` the one it runs on, ``by`` the validation metric that
     chose its candidate among ``budget``; ``labels_train`` and ``labels_validation`` say on which splits it needs group labels;
     ``candidates`` maps the names of its candidates to their plans; ``references`` are the epochs of reference runs behind a repeat of it,
-    ``source`` the entry of the network it refines, if any; ``published`` is the worst-group accuracy in the literature, as a share.
+    ``batch_sizes`` their batches' samples, by "" without candidates; ``source`` is the entry of the network that it refines, if any, on the
+    same plan, with batches of ``source_batch_sizes``; ``published`` is the worst-group accuracy in the literature, as a share.
     """
 
     method: str
@@ -41,7 +44,9 @@ class Entrant:
     candidates: Mapping[str, str]
     candidates_of: str
     references: float
+    batch_sizes: Mapping[str, int]
     source: str | None = None
+    source_batch_sizes: Mapping[str, int] = field(default_factory=dict)
     published: float | None = None
 
 
@@ -53,8 +58,8 @@ class ComparisonRow:
     worst-group accuracy, in the tuning repeats, that the rule gave up against the candidate that hindsight would choose; those that each
     rule would have given up by the same runs follow. ``from_baseline`` and ``from_pruning`` are differences of worst-group accuracy paired
     by repeat. ``rank`` counts the methods whose paired difference to this one has an interval above zero, plus one. ``cost`` is training
-    per reported repeat, references and refined networks included, and ``tuning`` that of one repeat of all candidates, both in epochs of
-    the baseline, NaN without one.
+    per reported repeat, references and refined networks included, and ``tuning`` that of one repeat of all candidates with their
+    references, both in samples visited by an epoch of the baseline, NaN without one.
     """
 
     setting: str
@@ -113,15 +118,30 @@ class Results:
         return None if choice is None else choice.chosen
 
     def choice_by(self, one: Entrant, rule: str) -> str | None:
-        """Return the candidate that a rule would choose by the entrant's tuning runs, None if it is undefined or there are none."""
-        means = {name: mean_of(self.of_candidate(one, name, rule, "validation")) for name in one.candidates}
-        if not means or any(not mean.n for mean in means.values()):
-            return None
-        return max(means, key=lambda name: means[name].mean)
+        """Return the candidate that a rule would choose by the entrant's tuning runs.
 
-    def steps(self, one: Entrant) -> float:
-        """Return the training steps of an entrant's reported run, 0 for one that trains no network."""
-        return _mean(self.of(one, STEPS, "train"))
+        None without tuning runs, if the metric is undefined, or if another rule has chosen the epoch of these runs.
+        """
+        values = {name: self.of_candidate(one, name, rule, "validation").dropna() for name in one.candidates}
+        if not values or not all(map(len, values.values())) or (one.epoch != LAST and rule != one.by):
+            return None
+        return choose(
+            [Candidate(name, {}, dict(zip(found.index.tolist(), found.tolist(), strict=True))) for name, found in values.items()]
+        ).name
+
+    def visits(self, one: Entrant) -> float:
+        """Return how many samples an entrant's reported run visits in training, with the run of the network that it refines, if any.
+
+        Raises DataError if there are no metrics of the latter.
+        """
+        own = _mean(self.of(one, STEPS, "train")) * one.batch_sizes[self.chosen(one) or ""]
+        if one.source is None:
+            return own
+        steps = self.metrics.values(STEPS, setting=self.setting, method=one.source, plan=one.plan, split="train")
+        if not len(steps):
+            raise DataError(f"There are no metrics of '{self.setting}' by '{one.source}' on '{one.plan}'; rerun the workflow to make them.")
+        choice = self.choices.get((self.setting, one.source))
+        return own + _mean(steps) * one.source_batch_sizes["" if choice is None else choice.chosen]
 
 
 def compare(
@@ -134,7 +154,7 @@ def compare(
     """
     rows: list[ComparisonRow] = []
     measure = next((one for one in entrants if one.method == baseline), None)
-    epoch_steps = math.nan if measure is None else results.steps(measure) / epochs[results.chosen(measure) or ""] or math.nan
+    epoch = math.nan if measure is None else results.visits(measure) / epochs[results.chosen(measure) or ""] or math.nan
     for rule in dict.fromkeys(one.by for one in entrants):
         of_rule = [one for one in entrants if one.by == rule]
         worst = {one.method: results.of(one, WORST) for one in of_rule}
@@ -149,9 +169,7 @@ def compare(
             chosen = results.chosen(one)
             hindsight = {name: mean_of(results.of_candidate(one, name, WORST, "test")).mean for name in one.candidates}
             validated = None if chosen is None else mean_of(results.of_candidate(one, chosen, one.by, "validation")).mean
-            source = next((other for other in of_rule if one.source in (other.method, other.base)), None)
-            steps = results.steps(one) + (0.0 if source is None else results.steps(source))
-            tuning = sum(_mean(results.of_candidate(one, name, STEPS, "train")) for name in one.candidates)
+            tuning = sum(_mean(results.of_candidate(one, name, STEPS, "train")) * one.batch_sizes[name] for name in one.candidates)
             found.append(
                 ComparisonRow(
                     setting=results.setting,
@@ -174,8 +192,8 @@ def compare(
                     validation=validated,
                     regret=regret(hindsight, chosen),
                     **{f"regret_by_{name}": regret(hindsight, results.choice_by(one, rule)) for name, rule in BY.items()},
-                    cost=steps / epoch_steps + one.references,
-                    tuning=tuning / epoch_steps,
+                    cost=results.visits(one) / epoch + one.references,
+                    tuning=tuning / epoch + (one.references if one.candidates else 0.0),
                 )
             )
         rows += sorted(found, key=lambda row: (row.rank is None, row.rank, -row.worst.mean if row.worst.n else 0.0, row.method))

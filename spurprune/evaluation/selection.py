@@ -29,8 +29,9 @@ def mean_value(candidate: Candidate) -> float:
 
 
 def choose(candidates: Sequence[Candidate]) -> Candidate:
-    """Return the candidate with the highest mean, the first of several equal ones."""
-    return max(candidates, key=mean_value)
+    """Return the candidate with the highest mean, the first of several that are equal but for rounding."""
+    best = max(map(mean_value, candidates))
+    return next(one for one in candidates if best - mean_value(one) <= ROUNDING)
 
 
 def tie(means: Mapping[str, float]) -> str | None:

@@ -56,13 +56,11 @@ def baseline(item: Item) -> str:
 
 
 def runs_of(item: Item, study: Study, config: Configuration) -> Runs:
-    """Return the runs of every method on its own plan."""
-    return [
-        (setting, name, methods.plan_of(name, config.methods[name]), block)
-        for setting in item["settings"]
-        for name in every_rule(item, study, config)
-        for block in study["blocks"]
-    ]
+    """Return the runs of every method on its own plan, and those of the networks that methods refine, whose cost is theirs."""
+    compared = {name: config.methods[name] for name in every_rule(item, study, config)}
+    runs = [(name, methods.plan_of(name, entry)) for name, entry in compared.items()]
+    runs += [(entry["from"], methods.plan_of(name, entry)) for name, entry in compared.items() if entry["from"] is not None]
+    return [(setting, *run, block) for setting in item["settings"] for run in dict.fromkeys(runs) for block in study["blocks"]]
 
 
 def check(key: str, item: Item, study: Study, config: Configuration) -> None:
@@ -73,11 +71,16 @@ def check(key: str, item: Item, study: Study, config: Configuration) -> None:
         entry = config.methods[name]
         if entry["base"] != name:
             raise ConfigError(f"{key}.methods names '{name}', one rule of '{entry['base']}', which stands for all of them; name that.")
-        found = methods.budget(entry)
+        found = methods.budget(entry) * (1 if entry["from"] is None else methods.budget(config.methods[entry["from"]]))
         if found != item["budget"]:
             raise ConfigError(
                 f"{key}.budget is {item['budget']}, but methods.{name} chooses among {found}; give every method equally many candidates."
             )
+    tuned = {name: config.methods[name]["tuning"]["blocks"] for name in compared if config.methods[name]["grid"]}
+    first = next(iter(tuned), None)
+    for name, tuning_blocks in tuned.items():
+        if tuning_blocks != tuned[str(first)]:
+            raise ConfigError(f"methods.{name}.tuning.blocks differ from those of '{first}'; compared methods choose on the same repeats.")
     for option, chosen in {"reference": baseline(item), "pruning": item.get("pruning")}.items():
         if chosen is not None and chosen not in compared:
             raise ConfigError(f"{key}.{option} is '{chosen}', which is not compared; add it to the methods, or name another.")
@@ -101,7 +104,7 @@ def described(item: Item, study: Study, config: Configuration) -> dict[str, Any]
             setting: [asdict(_entrant(name, setting, item, config)) for name in every_rule(item, study, config)]
             for setting in item["settings"]
         },
-        "epochs": {setting: _epochs(baseline(item), setting, config) for setting in item["settings"]},
+        "epochs": {setting: _recipe(baseline(item), setting, "epochs", config) for setting in item["settings"]},
         "reference": baseline(item),
         "sources": sources(item, config),
     }
@@ -153,7 +156,9 @@ def _entrant(name: str, setting: str, item: Item, config: Configuration) -> Entr
         candidates={one: methods.candidate_plan(entry, coordinates) for one, coordinates in methods.candidates(entry).items()},
         candidates_of=entry["candidates_of"],
         references=_reference_epochs(name, setting, config),
+        batch_sizes=_recipe(name, setting, "batch_size", config),
         source=entry["from"],
+        source_batch_sizes={} if entry["from"] is None else _recipe(entry["from"], setting, "batch_size", config),
         published=_published(entry["base"], item, block["dataset"]),
     )
 
@@ -161,29 +166,33 @@ def _entrant(name: str, setting: str, item: Item, config: Configuration) -> Entr
 def _reference_epochs(name: str, setting: str, config: Configuration) -> float:
     """Return the epochs of the reference runs behind one repeat of a method, over all plans among which it chooses.
 
-    So are those of the runs behind partitions; of a tuned run, the most that its candidates have.
+    Included are those of the runs behind partitions and quotas; of a tuned run, the most that its candidates have.
     """
     entry, block = config.methods[name], config.settings[setting]
     own = methods.plan_of(name, entry)
     partitions, recipes = {entry["options"].get("partition")}, set()
+    runs: set[str] = set()
     for plan in files.plan_candidates(own, config.methods) or [own]:
         parsed = plans.parse(plan)
         partitions.add(parsed.partition)
         if parsed.score is not None:
             recipes.add(block["difficulty"][parsed.score]["reference"])
+        if parsed.predictor is not None:
+            runs.add(parsed.predictor)
     read = [block["partitions"][one] for one in partitions - {None, plans.CLASS}]
     recipes |= {one.get("reference") for one in read}
-    runs = {one["from"] for one in read if "from" in one}
+    runs |= {one["from"] for one in read if "from" in one}
     used = [block["reference"][one] for one in recipes - {None}]
     of_references = sum(one["epochs"] * blocks.recorded(one)["reference_seeds"] for one in used)
-    return float(of_references + sum(max(_epochs(one, setting, config).values()) for one in runs))
+    of_source = 0.0 if entry["from"] is None else _reference_epochs(entry["from"], setting, config)
+    return of_references + of_source + sum(max(_recipe(one, setting, "epochs", config).values()) for one in runs)
 
 
-def _epochs(name: str, setting: str, config: Configuration) -> dict[str, int]:
-    """Return the epochs of a method's runs by candidate, by "" for a method without any."""
-    entry, default = config.methods[name], config.settings[setting]["training"]["epochs"]
+def _recipe(name: str, setting: str, key: str, config: Configuration) -> dict[str, int]:
+    """Return a number of the recipe of a method's runs by candidate, by "" for a method without any."""
+    entry, default = config.methods[name], config.settings[setting]["training"][key]
     candidates = methods.candidates(entry) or {"": {}}
-    return {one: int(methods.at(entry, coordinates)["training"].get("epochs", default)) for one, coordinates in candidates.items()}
+    return {one: int(methods.at(entry, coordinates)["training"].get(key, default)) for one, coordinates in candidates.items()}
 
 
 def _published(base: str, item: Item, dataset: str) -> float | None:

@@ -45,6 +45,7 @@ def entrant(method: str, **changes: Any) -> Entrant:
     plain: dict[str, Any] = {
         "method": method, "base": method, "kind": "erm", "plan": "none", "by": RULE, "epoch": "last", "budget": 2, "labels_train": False,
         "labels_validation": True, "candidates": {}, "candidates_of": method, "references": 0.0,
+        "batch_sizes": {"": 64},
     }  # fmt: skip
     return Entrant(**plain | changes)
 
@@ -60,8 +61,15 @@ def measured(worst: list[float], steps: float) -> dict[tuple[str, str], list[flo
 
 ENTRANTS = [
     entrant("erm"),
-    entrant("pruning", plan="tuned-pruning", candidates={"a": "random-0.10", "b": "random-0.20"}, references=3.0, published=0.9093),
-    entrant("dfr", kind="last_layer", source="erm", labels_train=True),
+    entrant(
+        "pruning",
+        plan="tuned-pruning",
+        candidates={"a": "random-0.10", "b": "random-0.20"},
+        references=3.0,
+        published=0.9093,
+        batch_sizes={"a": 64, "b": 32},
+    ),
+    entrant("dfr", kind="last_layer", source="base", source_batch_sizes={"": 128}, labels_train=True),
     entrant("rival", by="accuracy", base="erm"),
 ]
 REPORTED = pa.concat_tables(
@@ -70,6 +78,7 @@ REPORTED = pa.concat_tables(
         metrics("pruning", "tuned-pruning", measured([0.80, 0.83, 0.81], 300)),
         metrics("dfr", "none", {key: value for key, value in measured([0.80, 0.82, 0.82], 0).items() if key[0] == "test"}),
         metrics("rival", "none", measured([0.5, 0.5, 0.5], 800)),
+        metrics("base", "none", {("train", "training_steps"): [100.0] * 3}),
     ]
 )
 TRIED = {  # by candidate: its plan, test and validation worst group in the tuning repeats, and its steps
@@ -126,14 +135,23 @@ def test_regret_and_validation_are_of_the_tuning_repeats() -> None:
     assert regret({"a": 0.5, "b": 0.5}, "b") == 0
 
 
-def test_costs_are_in_epochs_of_the_baseline() -> None:
-    """ERM's 400 steps are 20 epochs, so 300 are 15, with 3 of references 18; candidates of 360 and 320 are 34."""
+def test_costs_are_in_samples_that_an_epoch_of_the_baseline_visits() -> None:
+    """ERM's 400 steps of 64 are 20 epochs, so 300 are 15, with 3 of references 18.
+
+    Candidates of 360 steps of 64 and 320 of 32 are 18 and 8, with their references 29; a network that is refined, of 100 of 128, is 10.
+    """
     found = rows()
     assert (found["erm"].cost, found["erm"].tuning) == (20, 0)
-    assert (found["pruning"].cost, found["pruning"].tuning) == (18, 34)
-    assert (found["dfr"].cost, found["dfr"].tuning) == (20, 0), "the network that it refines was trained"
+    assert (found["pruning"].cost, found["pruning"].tuning) == (18, 29)
+    assert (found["dfr"].cost, found["dfr"].tuning) == (10, 0)
     assert found["rival"].cost == 40, "by the same measure under every rule"
     assert math.isnan(rows(baseline="absent")["pruning"].cost)
+
+
+def test_other_rules_have_no_regret_where_a_rule_chose_the_epoch() -> None:
+    stopped = [replace(one, epoch="best_validation") if one.method == "pruning" else one for one in ENTRANTS]
+    found = {row.method: row for row in compare(RESULTS, stopped, baseline="erm", pruning=None, epochs={"": 20})}["pruning"]
+    assert found.regret_by_group == found.regret and found.regret_by_class is None
 
 
 def test_the_epochs_of_a_tuned_baseline_are_those_of_its_choice() -> None:
@@ -146,6 +164,7 @@ def test_a_missing_run_is_named(assert_one_sentence: Callable[[str], None]) -> N
     for change, expected in (
         ([*ENTRANTS, entrant("lost")], "There are no metrics of 'birds' by 'lost' on 'none'"),
         ([entrant("erm", candidates={"x": "none"})], "There are no metrics of the candidate 'x' of 'erm'"),
+        ([*ENTRANTS, entrant("erm", by="other", source="lost", source_batch_sizes={"": 1})], "no metrics of 'birds' by 'lost' on 'none'"),
     ):
         with pytest.raises(DataError) as error:
             compare(RESULTS, change, baseline="erm", pruning=None, epochs={"": 20})
@@ -188,6 +207,11 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "dfr_validation": {"kind": "last_layer", "from": "erm", "options": {"fit_on": "validation", "balance": "groups"}},
     "refit": {"kind": "last_layer", "from": "erm", "options": {"fit_on": "train", "balance": "classes"}},
     "refined_dro": {"kind": "last_layer", "from": "dro", "options": {"fit_on": "train", "balance": "none"}},
+    "matched": {"kind": "erm_matched", "options": {"steps_of": "tuned-by_jtt_group"}},
+    "matched_to_groups": {"kind": "erm_matched", "options": {"steps_of": "balance_subsample-groups"}},
+    "dro_by_plan": {"kind": "group_dro", "options": {"partition": "groups"}, "grid": {"plan": ["none", "random-0.10"]}, **TUNED,
+                    "by": "accuracy"},
+    "on_its_plan": {"kind": "erm", "plan": "tuned-dro_by_plan"},
     "on_jtts_plan": {"kind": "erm", "plan": "tuned-by_jtt_group"},
     "by_jtt_group": {"kind": "erm", "grid": {"plan": ["upweight-errors-3", "upweight-errors-5"]}, **TUNED},
 }  # fmt: skip
@@ -195,6 +219,7 @@ NONE, VALIDATION, TRAIN = GroupLabels(), GroupLabels(validation=True), GroupLabe
 NEEDED = {
     "erm": NONE, "by_group": VALIDATION, "by_class": NONE, "stopped": VALIDATION, "pruning": TRAIN, "per_class": NONE, "carriers": TRAIN,
     "subg": TRAIN, "suby": NONE, "jtt": NONE, "mixed": TRAIN, "dro": TRAIN, "inferred_dro": NONE, "class_dro": NONE, "dfr_train": TRAIN,
+    "matched": VALIDATION, "matched_to_groups": TRAIN, "dro_by_plan": TRAIN, "on_its_plan": TRAIN,
     "dfr_validation": VALIDATION, "refit": NONE, "refined_dro": TRAIN, "on_jtts_plan": VALIDATION, "by_jtt_group": VALIDATION,
 }  # fmt: skip
 

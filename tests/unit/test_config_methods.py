@@ -260,7 +260,24 @@ def test_rules_share_the_tuning_runs_unless_they_choose_the_epoch(load: Callable
         ({"mine": {**REFIT, "epoch": "best_validation"}}, {}, "methods.mine.epoch does not go with 'last_layer', which trains no network"),
         ({"mine": {**SLOW, "by": ["accuracy", "accuracy"]}}, {}, "methods.mine.by is"),
         (
-            {"mine": {**SLOW, "by": ["worst_group_accuracy", "accuracy"]}, "mine_by_accuracy": SLOW},
+            {"mine": {**SLOW, "by": ["accuracy", "worst_class_accuracy"]}},
+            {},
+            "methods.mine.by lists several metrics, but nothing is chosen",
+        ),
+        ({"mine": {**REFIT, "by": ["accuracy", "worst_class_accuracy"]}}, {}, "methods.mine.by lists several metrics, but nothing is"),
+        ({"mine": {**CHOOSING, "tuning": {"blocks": ["900-901", "900-901"]}}}, {}, "methods.mine.tuning.blocks"),
+        (
+            {"mine": {**CHOOSING, "grid": [{"plan": "none"}, {"training.epochs": 3}]}},
+            {},
+            "methods.mine.grid names a plan for some candidates only; name one for each, which may be none",
+        ),
+        (
+            {"mine": {**CHOOSING, "kind": "erm_matched", "options": {"steps_of": "tuned-mine"}}},
+            {},
+            "methods.mine.options.steps_of is 'tuned-mine', which is chosen by runs that take over steps themselves",
+        ),
+        (
+            {"mine": {**TUNED, "by": ["worst_group_accuracy", "accuracy"]}, "mine_by_accuracy": SLOW},
             {},
             "methods.mine_by_accuracy has the name of methods.mine by its rule accuracy; rename one",
         ),

@@ -452,6 +452,7 @@ def entrant(method: str, **changes: Any) -> Entrant:
     plain: dict[str, Any] = {
         "method": method, "base": method, "kind": "erm", "plan": "none", "by": "accuracy", "epoch": "last", "budget": 1,
         "labels_train": False, "labels_validation": False, "candidates": {}, "candidates_of": method, "references": 0.0,
+        "batch_sizes": {"": 64},
     }  # fmt: skip
     return Entrant(**plain | changes)
 

@@ -287,3 +287,13 @@ def test_the_selection_of_another_run_is_refused(
         read_selection(path, RUN)
     assert_one_sentence(str(caught.value))
     assert all(name in str(caught.value) for name in other)
+
+
+def test_ties_but_for_rounding_go_to_the_first() -> None:
+    """Two sums of five shares that are equal as fractions, of which the second is larger in floating point."""
+    first, second = (
+        Candidate(name, {}, {repeat: count / 74 for repeat, count in enumerate(counts)})
+        for name, counts in (("a", (62, 63, 60, 63, 66)), ("b", (61, 65, 64, 64, 60)))
+    )
+    assert mean_value(first) < mean_value(second), "otherwise this shows nothing"
+    assert choose([first, second]) is first and choose([second, first]) is second
