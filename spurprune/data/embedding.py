@@ -36,6 +36,11 @@ class Embedding:
         """Return the positions of the rows of one split and view, int64."""
         return np.flatnonzero((self.split == split) & (self.view == view))
 
+    def require_classes(self, count: int, where: str) -> None:
+        """Raise DataError unless the embedding, read from the file ``where``, has a logit for each of ``count`` classes."""
+        if self.logits.shape[1] != count:
+            raise DataError(f"{where} holds {self.logits.shape[1]} logits per sample, but there are {count} classes; delete it and rerun.")
+
     def rows_of(self, split: str, sample_id: np.ndarray, where: str) -> np.ndarray:
         """Return the positions of one split's rows in the natural view, int64 [N], in the order of ``sample_id``.
 

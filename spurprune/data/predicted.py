@@ -8,7 +8,7 @@ from spurprune.data.probe import Probe
 from spurprune.data.samples import Samples
 from spurprune.data.views import FEATURED, NATURAL
 from spurprune.errors import DataError
-from spurprune.storage.columns import to_numpy
+from spurprune.storage.columns import positions_of, to_numpy
 
 PREDICTED = ("validation", "test")  # splits
 
@@ -55,3 +55,20 @@ def _featured(label: np.ndarray, classes: str, probe: Probe | None) -> np.ndarra
     if classes == "all":
         return np.ones(len(label), dtype=bool)
     return np.zeros(len(label), dtype=bool) if probe is None else (label == probe.source) | probe.is_target(label)
+
+
+def require_complete(mine: pa.Table, samples: Samples, featured_classes: str | None, probe: Probe | None, where: str) -> None:
+    """Raise DataError unless one repeat's predictions are of exactly the samples, in exactly the views, that are to be predicted."""
+    split, view, found = (to_numpy(mine.column(name)) for name in ("split", "view", "sample_id"))
+    expected = 0
+    for name in PREDICTED:
+        for shown, rows in rows_by_view(samples, name, featured_classes, probe).items():
+            wanted = samples.sample_id[rows]
+            expected += len(wanted)
+            if positions_of(wanted, found[(split == name) & (view == shown)]) is None:
+                raise DataError(
+                    f"{where} does not hold exactly the predictions of repeat {samples.repeat}'s {name} split in the {shown} view; delete "
+                    "the file and rerun."
+                )
+    if expected != len(mine):
+        raise DataError(f"{where} holds predictions of repeat {samples.repeat} that were not asked for; delete the file and rerun.")

@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spurprune.data.predicted import logits_of
+from spurprune.data.predicted import logits_of, require_complete
+from spurprune.data.probe import Probe
 from spurprune.data.samples import Samples
 from spurprune.data.views import NATURAL
-from spurprune.errors import DataError, PlanError
+from spurprune.errors import PlanError
 from spurprune.storage import schemas, tables
 from spurprune.storage.columns import positions_of, rows_of, to_numpy
 
@@ -21,16 +22,21 @@ HELD_OUT = "validation"
 
 @dataclass(frozen=True)
 class Recalls:
-    """The predictions (schema ``schemas.PREDICTIONS``) of a run, read from the file ``where``, and the names of the classes."""
+    """The predictions (schema ``schemas.PREDICTIONS``) of a run, read from the file ``where``, and the names of the classes.
+
+    ``featured_classes`` and ``probe`` say what the file must hold (see ``data.predicted.rows_by_view``).
+    """
 
     table: pa.Table
     classes: tuple[str, ...]
     where: str
+    featured_classes: str | None
+    probe: Probe | None
 
     @classmethod
-    def read(cls, path: Path, classes: Sequence[str]) -> "Recalls":
+    def read(cls, path: Path, classes: Sequence[str], featured_classes: str | None, probe: Probe | None) -> "Recalls":
         """Return the recalls behind a file of predictions; raises DataError if it is missing or damaged."""
-        return cls(tables.read(path, schemas.PREDICTIONS), tuple(classes), str(path))
+        return cls(tables.read(path, schemas.PREDICTIONS), tuple(classes), str(path), featured_classes, probe)
 
     def of(self, samples: Samples) -> np.ndarray:
         """Return the share of each class's validation samples that are predicted rightly in one repeat, in the natural view.
@@ -46,11 +52,11 @@ class Recalls:
                 "to a share of the training split, or choose another plan."
             )
         mine = rows_of(self.table, samples.repeat)
+        require_complete(mine, samples, self.featured_classes, self.probe, self.where)
         split, view = (mine.column(name).cast(pa.string()) for name in ("split", "view"))
         mine = mine.filter(pc.and_(pc.equal(split, HELD_OUT), pc.equal(view, NATURAL)))
         position = positions_of(samples.sample_id[held_out], to_numpy(mine.column("sample_id")))
-        if position is None:
-            raise DataError(f"{self.where} holds other samples than repeat {samples.repeat}'s {HELD_OUT} split; delete the file and rerun.")
+        assert position is not None
         right = logits_of(mine, len(self.classes), samples.repeat, self.where).argmax(axis=1)[position] == label
         count = np.bincount(label, minlength=len(self.classes))
         return np.where(count > 0, np.bincount(label, right, len(self.classes)) / np.maximum(count, 1), np.nan)

@@ -13,16 +13,15 @@ import pyarrow.compute as pc
 from spurprune.data import samples as sampling
 from spurprune.data.grouping import Grouping
 from spurprune.data.inputs import origin_of, read_manifest
-from spurprune.data.predicted import PREDICTED, logits_of, rows_by_view
+from spurprune.data.predicted import PREDICTED, logits_of, require_complete
 from spurprune.data.probe import Probe
 from spurprune.data.samples import Samples
-from spurprune.errors import DataError
 from spurprune.evaluation import metrics
 from spurprune.evaluation.missing import Missing, Ungrouped, joined
 from spurprune.machine.logs import log
 from spurprune.pruning import plan as plans
 from spurprune.storage import schemas, tables
-from spurprune.storage.columns import positions_of, rows_of, to_numpy
+from spurprune.storage.columns import rows_of, to_numpy
 from spurprune.storage.provenance import Provenance, trace
 
 Row = dict[str, Any]
@@ -72,7 +71,7 @@ def run(
     for repeat in repeats:
         one = of_samples.by_repeat[repeat]
         mine = rows_of(predicted, repeat)
-        _require_complete(mine, one, setting["featured_classes"], probe, str(predictions))
+        require_complete(mine, one, setting["featured_classes"], probe, str(predictions))
         rows.extend({"repeat": repeat, **row} for row in _plan_rows(counts[str(repeat)], steps.get(str(repeat))))
         for split in PREDICTED:
             part = mine.filter(pc.equal(mine.column("split").cast(pa.string()), split))
@@ -94,23 +93,6 @@ def run(
     head = {**names, "strategy": parsed.strategy, "score": parsed.score, "order": parsed.order, "sparsity": parsed.sparsity}
     columns = {name: pa.array([{**head, **row}.get(name) for row in rows], kind) for name, kind in schemas.METRICS.columns.items()}
     tables.write(output, pa.table(columns), schemas.METRICS, replace(provenance, notes=notes))
-
-
-def _require_complete(mine: pa.Table, samples: Samples, featured_classes: str | None, probe: Probe | None, where: str) -> None:
-    """Raise DataError unless one repeat's predictions are of exactly the samples, in exactly the views, that are to be predicted."""
-    split, view, found = (to_numpy(mine.column(name)) for name in ("split", "view", "sample_id"))
-    expected = 0
-    for name in PREDICTED:
-        for shown, rows in rows_by_view(samples, name, featured_classes, probe).items():
-            wanted = samples.sample_id[rows]
-            expected += len(wanted)
-            if positions_of(wanted, found[(split == name) & (view == shown)]) is None:
-                raise DataError(
-                    f"{where} does not hold exactly the predictions of repeat {samples.repeat}'s {name} split in the {shown} view; delete "
-                    "the file and rerun."
-                )
-    if expected != len(mine):
-        raise DataError(f"{where} holds predictions of repeat {samples.repeat} that were not asked for; delete the file and rerun.")
 
 
 def _plan_rows(counts: dict[str, Any], steps: int | None) -> list[Row]:

@@ -54,6 +54,7 @@ def run(
         request = Request(repeat, sample_id, one.label[train], one.group[train], found.grouping, options, recorded)
         if embedding is not None:
             seen = embeddings.read(embedding, repeat)
+            seen.require_classes(len(found.grouping.classes), str(embedding))
             rows = seen.rows_of("train", sample_id, str(embedding))
             request = replace(request, features=seen.features[rows], logits=seen.logits[rows])
         part, names, *notes = plugin.parts(request)

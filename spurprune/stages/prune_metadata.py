@@ -43,8 +43,8 @@ def run(
 
     ``plan`` is a plan's name; ``difficulty`` is None if it names no score, ``partition`` if it names no partition, or the classes,
     ``predictions`` if it names no method, otherwise they are those of the method's run without pruning. ``setting`` holds the setting's
-    probe. Raises PlanError if the samples lack what the plan needs, if a sparsity above 0 would prune nothing, or that names a class
-    which would be left empty.
+    probe and, where predictions are read, what ``config.blocks.evaluation`` returns. Raises PlanError if the samples lack what the plan
+    needs, if a sparsity above 0 would prune nothing, or that names a class which would be left empty.
     """
     parsed = plans.parse(plan)
     weigh = plugins.load("strategies", parsed.strategy).weigh
@@ -64,7 +64,7 @@ def run(
     by_repeat = sampling.read(samples).by_repeat
     ranks = None if difficulty is None else tables.read(difficulty, schemas.DIFFICULTY, ["repeat", "sample_id", "rank"])
     division = _parts(parsed, partition, info.classes)
-    recalls = None if predictions is None else Recalls.read(predictions, info.classes)
+    recalls = None if predictions is None else Recalls.read(predictions, info.classes, setting["featured_classes"], probe)
     parts, counts, visits = [], {}, EXACT
     noted: dict[str, Mapping[str, Any]] = {}
     for repeat in repeats:

@@ -15,7 +15,6 @@ from spurprune.data import samples as sampling
 from spurprune.data.embedding import Embedding
 from spurprune.data.grouping import Grouping
 from spurprune.data.samples import Samples
-from spurprune.errors import DataError
 from spurprune.evaluation.choices import origins_of, read_selection
 from spurprune.machine.logs import Progress
 from spurprune.storage import columns, schemas, tables
@@ -96,10 +95,7 @@ def _request(
     for split in ("train", "validation"):
         wanted.append(samples.rows(split))
         found.append(seen.rows_of(split, samples.sample_id[wanted[-1]], path))
-    if seen.logits.shape[1] != len(grouping.classes):
-        raise DataError(
-            f"{path} holds {seen.logits.shape[1]} logits per sample, but there are {len(grouping.classes)} classes; delete it and rerun."
-        )
+    seen.require_classes(len(grouping.classes), path)
     rows, mine = np.concatenate(found), np.concatenate(wanted)
     return Request(
         features=seen.features[rows],

@@ -229,7 +229,7 @@ class Study:
                 predictions=given.get("predictions"),
                 manifest=self.dataset / "manifest.json",
                 plan=plan,
-                setting={"probe": SETTING["probe"]},
+                setting=EVALUATION,
                 repeats=repeats,
                 output=output,
                 provenance=self.provenance({**here, "plan": plan}, repeats),

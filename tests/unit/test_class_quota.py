@@ -28,6 +28,7 @@ from spurprune.stages import prune_metadata
 from spurprune.storage import schemas, tables
 from spurprune.storage.columns import to_numpy
 from spurprune.storage.provenance import Provenance
+from spurprune.storage.words import VIEWS
 
 
 def kept(recall: list[float], size: list[int], total: int) -> list[int]:
@@ -230,7 +231,7 @@ class Folder:
             parts += [
                 predictions_table(repeat, "validation", "natural", ids[::-1][leave_out:], logits[::-1][leave_out:]),
                 predictions_table(repeat, "validation", "featured", ids, np.eye(3, dtype=np.float32)[(HELD_OUT + 1) % 3]),
-                predictions_table(repeat, "test", "natural", np.arange(60, 63), np.eye(3, dtype=np.float32)[[0, 0, 0]]),
+                *(predictions_table(repeat, "test", view, np.arange(60, 63), np.eye(3, dtype=np.float32)[[0, 0, 0]]) for view in VIEWS),
             ]
         table = pa.concat_tables([part.unify_dictionaries() for part in parts])
         tables.write(self.predictions, table, schemas.PREDICTIONS, provenance)
@@ -244,7 +245,7 @@ class Folder:
             predictions=self.predictions,
             manifest=self.path / "manifest.json",
             plan=plan,
-            setting={"probe": None},
+            setting={"probe": None, "featured_classes": "all"},
             repeats=REPEATS,
             output=self.path / "plan.parquet",
             provenance=provenance,
@@ -310,7 +311,7 @@ def test_predictions_by_other_code_are_refused(folder: Folder, assert_one_senten
 
 def test_predictions_of_other_samples_are_refused(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:
     folder.predict(RIGHT, leave_out=1)
-    assert "holds other samples than repeat 0's validation split" in refused(DataError, folder.prune, assert_one_sentence)
+    assert "does not hold exactly the predictions of repeat 0's validation split" in refused(DataError, folder.prune, assert_one_sentence)
 
 
 def test_logits_that_are_not_finite_are_refused(folder: Folder, assert_one_sentence: Callable[[str], None]) -> None:

@@ -346,3 +346,10 @@ def test_mistakes_in_points(load: Callable[..., Config], points: Any, expected: 
         load({"mine": {"kind": "erm", "grid": points, "tuning": TUNING}})
     assert expected in str(error.value)
     assert_one_sentence(str(error.value))
+
+
+@pytest.mark.parametrize("grid", [{"plan": [{"a": 1}]}, {"plan": [["none"]]}, [{"plan": {"a": 1}}], [{"plan": 3}]])
+def test_plans_of_a_grid_are_text(load: Callable[..., Config], grid: Any, assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(ConfigError, match=r"methods\.mine\.grid") as error:
+        load({"mine": {"kind": "erm", "grid": grid, "tuning": TUNING}})
+    assert_one_sentence(str(error.value))

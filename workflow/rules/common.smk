@@ -31,11 +31,6 @@ def of_setting(decide):
     return lambda wildcards: once(wildcards.setting)
 
 
-def part_of(*keys):
-    """A parameter function: some keys of the wildcards' setting."""
-    return of_setting(lambda setting: blocks.part(setting, *keys))
-
-
 def path_of(found):
     """The file of a record, or no file if the record is None."""
     return f"results/{found.path}" if found else []
@@ -202,6 +197,14 @@ def plan_inputs(wildcards):
     predictor = files.plan_predictor(wildcards.setting, wildcards.plan, wildcards.block)
     by_run = {"predictions": f"results/{predictor.folder}/predictions.parquet"} if predictor else {}
     return {name: path_of(one) for name, one in found.items() if one} | by_run | {"manifest": manifest_of(wildcards)}
+
+
+def plan_setting(wildcards):
+    """The part of the wildcards' setting that decides a plan: the probe and, if it reads predictions, what these must hold."""
+    setting = setting_of(wildcards)
+    if plans.parse(wildcards.plan).predictor is None:
+        return blocks.part(setting, "probe")
+    return canonical(blocks.evaluation(setting))
 
 
 def plan_candidates(wildcards):

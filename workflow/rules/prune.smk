@@ -18,7 +18,7 @@ rule prune_metadata:
     conda:
         "../../envs/base.yaml"
     params:
-        setting=part_of("probe"),
+        setting=plan_setting,
         repeats=repeats,
         made_by=plan_made_by,
         code=lambda wildcards: plan_code(wildcards.plan),
