@@ -123,7 +123,7 @@ class Workflow:
                 repeats=_repeats(block),
                 threads=NUMERIC_THREADS,
                 repeats_at_once=len(_repeats(block)),
-                output=dynamics,
+                outputs={"dynamics": dynamics, "timing": dynamics.with_name("timing.json")},
                 provenance=Provenance.of(place | {"recipe": recipe}, params | {"repeats": _repeats(block)}),
             )
 
@@ -176,7 +176,7 @@ class Workflow:
     def predictions(self, run: Run) -> Path:
         """Return a run's predictions, made by training if they are missing."""
         folder = self.results / run.folder
-        outputs = {name: folder / f"{name}.parquet" for name in ("predictions", "history")}
+        outputs = {name: folder / f"{name}.parquet" for name in ("predictions", "history")} | {"timing": folder / "timing.json"}
         setting = blocks.training(self.settings[run.setting])
         params = {
             "setting": setting,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 PACKAGE = "spurprune"
 # Modules that cannot change a result: logs, devices, local copies, folders, errors, plugin lookup, this module,
-# checkpoints, where files lie, the version.
+# checkpoints, where files lie, files of times, the version.
 CANNOT_CHANGE_RESULTS = frozenset({PACKAGE}) | frozenset(
     f"{PACKAGE}.{name}"
     for name in (
@@ -26,6 +26,7 @@ CANNOT_CHANGE_RESULTS = frozenset({PACKAGE}) | frozenset(
         "dag.codehash",
         "training.checkpoints",
         "storage.layout",
+        "storage.timings",
     )
 )
 

@@ -28,6 +28,11 @@ class Run:
         """The run's folder below the results folder."""
         return (layout.TUNING_RUN if self.candidate else layout.RUN).format(**vars(self))
 
+    @property
+    def timing_path(self) -> str:
+        """The path below the results folder of how long the run took."""
+        return f"{self.folder}/timing.json"
+
 
 @dataclass(frozen=True, order=True)
 class Difficulty:
@@ -55,6 +60,11 @@ class Reference:
     def path(self) -> str:
         """The dynamics' file below the results folder."""
         return layout.path_of("dynamics", **vars(self))
+
+    @property
+    def timing_path(self) -> str:
+        """The path below the results folder of how long the runs took."""
+        return layout.path_of("reference_timing", **vars(self))
 
 
 @dataclass(frozen=True, order=True)

@@ -20,7 +20,8 @@ ALL_METRICS = "metrics.parquet"
 DATASET_FILES = ("inputs.npy", "base.parquet", "manifest.json")
 MODELS, EMBEDDING, HISTORY, HEAD = "models.safetensors", "embedding.parquet", "history.parquet", "head.safetensors"
 FILE = "file of this folder"
-RUN_FILES = ("predictions.parquet", "metrics.parquet")
+TIMING = "timing.json"
+RUN_FILES = ("predictions.parquet", "metrics.parquet", TIMING)
 
 
 def check(target: str, rules: Sequence[str], config: Config) -> None:
@@ -154,7 +155,7 @@ def _reference(walk: _Walk, setting: str, config: Config) -> None:
         walk.known([files.SHARED], f"folder of '{recipe}', which all repeats share,")
     else:
         walk.block()
-    walk.known(["dynamics.parquet"], FILE)
+    walk.known(["dynamics.parquet", TIMING], FILE)
 
 
 def _difficulty(walk: _Walk, setting: str, config: Config) -> None:

@@ -29,7 +29,8 @@ class Entrant:
     chose its candidate among ``budget``; ``labels_train`` and ``labels_validation`` say on which splits it needs group labels;
     ``candidates`` maps the names of its candidates to their plans; ``references`` are the epochs of reference runs behind a repeat of it,
     ``batch_sizes`` their batches' samples, by "" without candidates; ``source`` is the entry of the network that it refines, if any, on the
-    same plan, with batches of ``source_batch_sizes``; ``published`` is the worst-group accuracy in the literature, as a share.
+    same plan, with batches of ``source_batch_sizes``; ``runs``, each (method, plan), and ``recipes`` of references are all that is trained
+    for a repeat of it; ``published`` is the worst-group accuracy in the literature, as a share.
     """
 
     method: str
@@ -47,6 +48,8 @@ class Entrant:
     batch_sizes: Mapping[str, int]
     source: str | None = None
     source_batch_sizes: Mapping[str, int] = field(default_factory=dict)
+    runs: Sequence[tuple[str, str]] = ()
+    recipes: Sequence[str] = ()
     published: float | None = None
 
 

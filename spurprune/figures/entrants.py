@@ -63,6 +63,19 @@ def runs_of(item: Item, study: Study, config: Configuration) -> Runs:
     return [(setting, *run, block) for setting in item["settings"] for run in dict.fromkeys(runs) for block in study["blocks"]]
 
 
+def timed(item: Item, study: Study, config: Configuration) -> list[str]:
+    """Return the paths of the times of all that is trained for the compared methods, below the results folder, each once."""
+    found: dict[str, None] = {}
+    for setting in item["settings"]:
+        for name in every_rule(item, study, config):
+            runs, recipes = _trained(name, methods.plan_of(name, config.methods[name]), setting, config)
+            for block in study["blocks"]:
+                found |= {files.Run(setting, *run, block).timing_path: None for run in runs}
+                references = [files.reference_of(setting, recipe, block, config.settings) for recipe in recipes]
+                found |= {one.timing_path: None for one in references if one is not None}
+    return list(found)
+
+
 def check(key: str, item: Item, study: Study, config: Configuration) -> None:
     """Raise ConfigError unless all methods choose among equally many candidates and those to compare with are among them."""
     compared = named(item, study)
@@ -142,6 +155,7 @@ def compared(
 
 def _entrant(name: str, setting: str, item: Item, config: Configuration) -> Entrant:
     entry, block = config.methods[name], config.settings[setting]
+    runs, recipes = _trained(name, methods.plan_of(name, entry), setting, config)
     needed = labels.of_method(name, config.methods, block)
     return Entrant(
         method=name,
@@ -159,33 +173,55 @@ def _entrant(name: str, setting: str, item: Item, config: Configuration) -> Entr
         batch_sizes=_recipe(name, setting, "batch_size", config),
         source=entry["from"],
         source_batch_sizes={} if entry["from"] is None else _recipe(entry["from"], setting, "batch_size", config),
+        runs=runs,
+        recipes=recipes,
         published=_published(entry["base"], item, block["dataset"]),
     )
 
 
-def _reference_epochs(name: str, setting: str, config: Configuration) -> float:
-    """Return the epochs of the reference runs behind one repeat of a method, over all plans among which it chooses.
+def _trained(method: str, plan: str, setting: str, config: Configuration) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return what is trained for one repeat of a method on a plan: the runs, each (method, plan), its own first, and recipes of references.
 
-    Included are those of the runs behind partitions and quotas; of a tuned run, the most that its candidates have.
+    Included are the network that it refines, what is behind partitions and quotas, and what is behind all plans among which it chooses.
+    """
+    block = config.settings[setting]
+    runs: dict[tuple[str, str], None] = {}
+    recipes: set[str | None] = set()
+    left = [(method, plan)]
+    while left:
+        run = left.pop()
+        if run in runs:
+            continue
+        runs[run] = None
+        entry = config.methods[run[0]]
+        partitions = {entry["options"].get("partition")}
+        for one in files.plan_candidates(run[1], config.methods) or [run[1]]:
+            parsed = plans.parse(one)
+            partitions.add(parsed.partition)
+            if parsed.score is not None:
+                recipes.add(block["difficulty"][parsed.score]["reference"])
+            if parsed.predictor is not None:
+                left.append((parsed.predictor, plans.NO_PRUNING))
+        read = [block["partitions"][one] for one in partitions - {None, plans.CLASS}]
+        recipes |= {one.get("reference") for one in read}
+        left += [(one["from"], one["plan"]) for one in read if "from" in one]
+        left += [] if entry["from"] is None else [(entry["from"], run[1])]
+    return list(runs), sorted(one for one in recipes if one is not None)
+
+
+def _reference_epochs(name: str, setting: str, config: Configuration) -> float:
+    """Return the epochs of what is trained before one repeat of a method: of reference runs, and of runs other than its own.
+
+    The network that it refines is its own. Of a tuned run, the most epochs count that its candidates have.
     """
     entry, block = config.methods[name], config.settings[setting]
     own = methods.plan_of(name, entry)
-    partitions, recipes = {entry["options"].get("partition")}, set()
-    runs: set[str] = set()
-    for plan in files.plan_candidates(own, config.methods) or [own]:
-        parsed = plans.parse(plan)
-        partitions.add(parsed.partition)
-        if parsed.score is not None:
-            recipes.add(block["difficulty"][parsed.score]["reference"])
-        if parsed.predictor is not None:
-            runs.add(parsed.predictor)
-    read = [block["partitions"][one] for one in partitions - {None, plans.CLASS}]
-    recipes |= {one.get("reference") for one in read}
-    runs |= {one["from"] for one in read if "from" in one}
-    used = [block["reference"][one] for one in recipes - {None}]
+    runs, recipes = _trained(name, own, setting, config)
+    others = [method for method, plan in runs if (method, plan) not in ((name, own), (entry["from"], own))]
+    trained = [method for method in others if not files.is_refinement(method, config.methods)]
+    used = [block["reference"][one] for one in recipes]
     of_references = sum(one["epochs"] * blocks.recorded(one)["reference_seeds"] for one in used)
-    of_source = 0.0 if entry["from"] is None else _reference_epochs(entry["from"], setting, config)
-    return of_references + of_source + sum(max(_recipe(one, setting, "epochs", config).values()) for one in runs)
+    return float(of_references + sum(max(_recipe(method, setting, "epochs", config).values()) for method in trained))
 
 
 def _recipe(name: str, setting: str, key: str, config: Configuration) -> dict[str, int]:

@@ -16,7 +16,7 @@ Study = Mapping[str, Any]
 Schema = Mapping[str, Any]  # a JSON schema
 
 NO_PRUNING = "none"
-FILES = ("metrics", "history", "samples", "difficulty", "manifests", "images", "tuning", "choices")  # what a kind can read
+FILES = ("metrics", "history", "samples", "difficulty", "manifests", "images", "tuning", "choices", "timings")  # what a kind can read
 SETTING_OPTIONS = ("settings", "learned", "baseline", "setting")  # the options that name settings, apart from ``family``
 
 TEXT: Schema = {"type": "string"}
@@ -114,6 +114,11 @@ def nothing_described(item: Item, study: Study, config: Configuration) -> dict[s
     return {}
 
 
+def nothing_timed(item: Item, study: Study, config: Configuration) -> list[str]:
+    """Return no files of times."""
+    return []
+
+
 def always_fine(key: str, item: Item, study: Study, config: Configuration) -> None:
     """Accept the item."""
 
@@ -132,9 +137,10 @@ class Kind:
 
     The functions say, for one item of the configuration, which of its family's ``members`` it shows, which ``plans`` it compares within
     each setting, for which ``scores`` and ``blocks`` it shows difficulty itself, which settings' histories it reads (``watched``), which
-    published values it shows (``published``) and what else it is to know of the configuration (``described``); ``check`` raises
-    ConfigError for mistakes that no schema can find. By default, an item runs every setting with every method on every plan; ``runs_of``
-    replaces that. A kind that ``shows_all_runs`` makes none and shows those of the study's other items.
+    training jobs' times (``timed``, paths below the results folder), which published values it shows (``published``) and what else it is to
+    know of the configuration (``described``); ``check`` raises ConfigError for mistakes that no schema can find. By default, an item runs
+    every setting with every method on every plan; ``runs_of`` replaces that. A kind that ``shows_all_runs`` makes none and shows those of
+    the study's other items.
     """
 
     description: str
@@ -149,6 +155,7 @@ class Kind:
     scores: Callable[[Item, Study], list[str]] = nothing
     blocks: Callable[[Item, Study], list[str]] = every_block
     watched: Callable[[Item, Sequence[str]], list[str]] = every_setting
+    timed: Callable[[Item, Study, Configuration], list[str]] = nothing_timed
     published: Callable[[Item], dict[str, Any]] = nothing_published
     check: Callable[[str, Item, Study, Configuration], None] = always_fine
     runs_of: Callable[[Item, Study, Configuration], Runs] | None = None

@@ -1,5 +1,6 @@
 """refine: a new last layer for another method's kept models, fitted to their embeddings; its predictions and weights."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from spurprune.data.grouping import Grouping
 from spurprune.data.samples import Samples
 from spurprune.evaluation.choices import origins_of, read_selection
 from spurprune.machine.logs import Progress
-from spurprune.storage import columns, schemas, tables
+from spurprune.storage import columns, schemas, tables, timings
 from spurprune.storage.provenance import Provenance, trace
 from spurprune.storage.words import VIEWS
 from spurprune.training import head_files
@@ -37,8 +38,8 @@ def run(
 
     ``source`` is the method whose models are refined, None to take any. ``inputs`` names the paths embedding, samples and plan, also
     selection if the options were tuned. ``method`` is what ``config.methods.deciding`` returns for a refinement. ``outputs`` names
-    predictions and, if the weights are kept, head (see ``spurprune.training.head_files``). Raises ConfigError for an unknown option,
-    DataError if the embedding does not hold the setting's samples, and whatever the kind raises.
+    predictions, timing (see ``storage.timings``) and, if the weights are kept, head (see ``training.head_files``). Raises ConfigError for
+    an unknown option, DataError if the embedding does not hold the setting's samples, and whatever the kind raises.
     """
     here = provenance.place
     started = {**here, **({"method": source} if source else {}), "candidate": ""}
@@ -75,13 +76,16 @@ def run(
                         yield embeddings.predictions_table(repeat, split, view, seen.sample_id[rows], logits)
             progress.step()
 
+    begun = time.monotonic()
     predicted = pa.concat_tables(predictions())
+    seconds = time.monotonic() - begun
     chosen = {str(repeat): dict(head.notes) for repeat, head in heads.items() if head.notes}
     notes = {"method": dict(method), "options": options, **({"chosen": chosen} if chosen else {})}
     provenance = replace(provenance, counts={"repeats": len(repeats)}, notes=notes)
     tables.write(outputs["predictions"], predicted, schemas.PREDICTIONS, provenance)
     if "head" in outputs:
         head_files.write(outputs["head"], heads, provenance)
+    timings.write(outputs["timing"], provenance, seconds=seconds, repeats=len(repeats), resumed=False)
 
 
 def _request(

@@ -1,5 +1,6 @@
 """retrain: one training run per repeat by one method on one plan; predictions, history, and models if they are kept."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from spurprune.evaluation.choices import origins_of, read_selection
 from spurprune.machine.logs import Progress
 from spurprune.models.network import Network
 from spurprune.pruning.parts import Parts
-from spurprune.storage import columns, schemas, tables
+from spurprune.storage import columns, schemas, tables, timings
 from spurprune.storage.columns import labels, to_numpy
 from spurprune.storage.provenance import Provenance, trace
 from spurprune.storage.words import SPLITS, VIEWS
@@ -47,12 +48,11 @@ def run(
 ) -> None:
     """Train every repeat on its plan's weights and write predictions of validation and test, and the history.
 
-    ``inputs`` names the paths inputs, manifest, samples and plan, also weights if the network starts from a file, partition if the
-    method's ``options.partition`` names one other than the classes, other_plan if it has ``options.steps_of``, and selection if it was
-    tuned. ``outputs`` names predictions,
-    history and, if models are kept, models, which receives the final weights of all repeats. ``setting`` is what
-    ``config.blocks.training`` returns, ``method`` what ``config.methods.deciding`` returns; ``repeats_at_once`` training runs share a GPU.
-    Raises TrainingError if a loss is not finite or the plan's weights cannot become visits.
+    ``inputs`` names the paths inputs, manifest, samples and plan, also weights if the network starts from a file, partition if the method's
+    ``options.partition`` names one other than the classes, other_plan if it has ``options.steps_of``, and selection if it was tuned.
+    ``outputs`` names predictions, history, timing (see ``storage.timings``) and, if models are kept, models, which receives the final
+    weights of all repeats. ``setting`` is what ``config.blocks.training`` returns, ``method`` what ``config.methods.deciding`` returns;
+    ``repeats_at_once`` training runs share a GPU. Raises TrainingError if a loss is not finite or the plan's weights cannot become visits.
     """
     origins = [tables.origin_of(inputs["plan"], schemas.PLAN, provenance.place, repeats)]
     if "partition" in inputs:
@@ -82,6 +82,7 @@ def run(
             prepared[repeat] = _prepare(bench, bench.samples[repeat], plan, parts, other, method, progress, checkpoints, where[repeat])
             return prepared[repeat].started
 
+    started = time.monotonic()
     for repeat, model, records in bench.train(repeats, start, repeats_at_once):
         progress.end(where[repeat], setting["training"]["epochs"])
         recorded.extend({"repeat": repeat, **record} for record in records)
@@ -89,6 +90,7 @@ def run(
             predicted.extend(predict(bench, model, bench.samples[repeat]))
         if "models" in outputs:
             weights |= kept.weights(repeat, model)
+    seconds = time.monotonic() - started
     counts = {
         "repeats": len(repeats),
         "visits": round(float(to_numpy(plan.weights.column("weight")).sum()) / len(repeats)),
@@ -102,6 +104,7 @@ def run(
     tables.write(outputs["history"], _history_table(recorded), schemas.HISTORY, described)
     if "models" in outputs:
         kept.write(outputs["models"], weights, kept.configuration(setting, method), provenance)
+    timings.write(outputs["timing"], provenance, seconds=seconds, repeats=len(repeats), resumed=checkpoints.resumed)
     checkpoints.remove()
 
 

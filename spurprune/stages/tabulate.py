@@ -7,7 +7,7 @@ from typing import Any
 from spurprune.dag import plugins
 from spurprune.evaluation.choices import read_choices
 from spurprune.evaluation.frame import read_metrics, read_tuning
-from spurprune.storage import schemas, tables
+from spurprune.storage import schemas, tables, timings
 from spurprune.storage.files import write_text
 from spurprune.storage.provenance import Provenance, require_compatible
 from spurprune.storage.tidy import to_csv
@@ -19,17 +19,19 @@ READ = {"metrics": schemas.METRICS, "difficulty": schemas.DIFFICULTY, "tuning": 
 def run(*, inputs: Mapping[str, Sequence[Path]], table: Mapping[str, Any], outputs: Mapping[str, Path], provenance: Provenance) -> None:
     """Write a table; ``table`` holds its ``kind``, its ``title``, and the options of the kind.
 
-    ``inputs`` maps what the kind reads (metrics, difficulty, tuning, choices) to files, in any order; ``outputs`` names the paths csv and
-    markdown. Raises DataError if an input is missing, damaged or not where it belongs, or if the inputs do not belong together (see
+    ``inputs`` maps what the kind reads (metrics, difficulty, tuning, choices, timings) to files, in any order; ``outputs`` names the paths
+    csv and markdown. Raises DataError if an input is missing, damaged or not where it belongs, or if the inputs do not belong together (see
     ``require_compatible``).
     """
     origins = [tables.origin_of(path, schema, {}) for name, schema in READ.items() for path in inputs.get(name, ())]
-    require_compatible(provenance, *origins)
+    timed = [timings.read(path) for path in inputs.get("timings", ())]
+    require_compatible(provenance, *origins, *(one.origin for one in timed))
     sources = Sources(
         read_metrics(inputs.get("metrics", ())),
         [_scored(path) for path in inputs.get("difficulty", ())],
         read_tuning(inputs.get("tuning", ())),
         read_choices(inputs.get("choices", ())),
+        timed,
     )
     report = plugins.load("tables", table["kind"]).report(sources, table)
     write_text(outputs["csv"], to_csv(report.rows))

@@ -1,5 +1,6 @@
 """train_reference: runs of ERM, or of cross-risk minimisation, that record every training sample's dynamics."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from spurprune.data.samples import Samples
 from spurprune.machine.logs import Progress, log
 from spurprune.methods.erm import Method
 from spurprune.models.network import Network, Trainable
-from spurprune.storage import schemas, tables
+from spurprune.storage import schemas, tables, timings
 from spurprune.storage.provenance import Provenance, trace
 from spurprune.training import visits
 from spurprune.training.augment import augment
@@ -41,18 +42,21 @@ def run(
     repeats: Sequence[int],
     threads: int,
     repeats_at_once: int,
-    output: Path,
+    outputs: Mapping[str, Path],
     provenance: Provenance,
 ) -> None:
     """Train ``recipe["seeds"]`` reference runs for every repeat and write their dynamics at the epochs to record.
 
     ``inputs`` names the paths inputs, manifest and samples, also weights if the network starts from a file. ``setting`` is what
     ``config.blocks.reference`` returns, with the recipe's own training merged in; ``recipe`` is one of the setting's reference recipes;
-    ``repeats_at_once`` runs share a GPU. The twins of a run of kind ``cross_risk`` are recorded as two reference seeds (see
-    ``config.references``), against the original labels; the note ``flipped`` holds the share of labels that are flipped in the end, by
-    repeat, in the order of the recipe's seeds. With ``view: eval`` the samples are evaluated after the epoch without augmentation, with
-    ``view: eval_augmented`` augmented as in training (as the paper's code does); with ``view: training`` each sample's logits are those
-    of its own training step. Raises TrainingError if a loss is not finite.
+    ``repeats_at_once`` runs share a GPU. ``outputs`` names dynamics and timing (see ``storage.timings``).
+
+    The twins of a run of kind ``cross_risk`` are recorded as two reference seeds (see ``config.references``), against the original labels;
+    the note ``flipped`` holds the share of labels that are flipped in the end, by repeat, in the order of the recipe's seeds.
+
+    With ``view: eval`` the samples are evaluated after the epoch without augmentation, with ``view: eval_augmented`` augmented as in
+    training (as the paper's code does); with ``view: training`` each sample's logits are those of its own training step. Raises
+    TrainingError if a loss is not finite.
     """
     provenance = trace(provenance, *data_origins(inputs, provenance.place, repeats))
     bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
@@ -69,6 +73,7 @@ def run(
 
     parts: list[pa.Table] = []
     flipped: dict[str, list[float]] = {}
+    started = time.monotonic()
     for (repeat, seed), _, records in bench.train(jobs, start, repeats_at_once):
         progress.end(where[repeat, seed], recipe["epochs"])
         one = bench.samples[repeat]
@@ -76,10 +81,12 @@ def run(
         if references.kind_of(recipe) == references.CROSS_RISK:
             flipped.setdefault(str(repeat), []).append(records[-1]["flipped"])
             log.info("%s: %.1f%% of the labels are flipped in the end", where[repeat, seed], 100 * records[-1]["flipped"])
+    seconds = time.monotonic() - started
     counts = {"samples": len(bench.samples[repeats[0]].rows("train")), **recorded(recipe)}
     notes = {"recipe": recipe} | ({"flipped": flipped} if flipped else {}) | bench.notes()
     provenance = replace(provenance, counts=counts, notes=notes)
-    tables.write(output, pa.concat_tables(parts), schemas.DYNAMICS, provenance)
+    tables.write(outputs["dynamics"], pa.concat_tables(parts), schemas.DYNAMICS, provenance)
+    timings.write(outputs["timing"], provenance, seconds=seconds, repeats=len(repeats), resumed=checkpoints.resumed)
     checkpoints.remove()
 
 

@@ -6,12 +6,20 @@ from pathlib import Path
 
 RUN = "settings/{setting}/runs/{method}/{plan}/{block}"
 TUNING_RUN = "settings/{setting}/candidates/{method}/{candidate}/{plan}/{block}"
-_OF_RUNS = {"predictions": "parquet", "history": "parquet", "metrics": "parquet", "embedding": "parquet", "models": "safetensors"}
+_OF_RUNS = {
+    "predictions": "parquet",
+    "history": "parquet",
+    "metrics": "parquet",
+    "embedding": "parquet",
+    "models": "safetensors",
+    "timing": "json",
+}
 PATHS: Mapping[str, tuple[str, ...]] = {
     "base": ("datasets/{dataset}-{size}/base.parquet",),
     "inputs": ("datasets/{dataset}-{size}/manifest.json",),
     "samples": ("settings/{setting}/samples/{block}.parquet",),
     "dynamics": ("settings/{setting}/reference/{recipe}/{block}/dynamics.parquet",),
+    "reference_timing": ("settings/{setting}/reference/{recipe}/{block}/timing.json",),
     "difficulty": ("settings/{setting}/difficulty/{score}/{block}.parquet",),
     "partition": ("settings/{setting}/partitions/{partition}/{block}.parquet",),
     "plan": ("settings/{setting}/plans/{plan}/{block}.parquet",),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from spurprune.evaluation.frame import Metrics
+    from spurprune.storage.timings import Timing
 
 NOT_KNOWN = "–"
 SHARE = (0.0, 1.0)  # the bounds of a share
@@ -40,13 +41,15 @@ class Scored:
 class Sources:
     """Everything that a report can be made from; what its kind does not read is empty.
 
-    ``tuning`` holds the metrics of tuning runs by setting, method entry and candidate, ``choices`` the choices by setting and method.
+    ``tuning`` holds the metrics of tuning runs by setting, method entry and candidate, ``choices`` the choices by setting and method,
+    ``timings`` how long training jobs took.
     """
 
     metrics: "Metrics"
     difficulty: Sequence[Scored] = ()
     tuning: "Mapping[tuple[str, str, str], Metrics]" = field(default_factory=dict)
     choices: Mapping[tuple[str, str], Choice] = field(default_factory=dict)
+    timings: "Sequence[Timing]" = ()
 
 
 class Bold(str):

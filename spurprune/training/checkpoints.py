@@ -44,6 +44,7 @@ class JobCheckpoints:
         """Use ``folder``, which must belong to this job alone."""
         self.folder = folder
         self.save_every_seconds = save_every_seconds
+        self.resumed = False  # whether any training run went on from a checkpoint
         self._started = time.monotonic()
         self._last: dict[str, float] = {}
 
@@ -73,6 +74,7 @@ class JobCheckpoints:
         own = {name[len("state.") :]: value.to(device) for name, value in tensors.items() if name.startswith("state.")}
         state = TrainingState(header["epoch"], header["step"], own, _unpack(header["records"], tensors))
         log.info("%s resumes after epoch %d", training, state.epoch)
+        self.resumed = True
         return state
 
     def is_due(self, training: str) -> bool:

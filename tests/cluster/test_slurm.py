@@ -50,7 +50,7 @@ def left_to_do(project: Project, *arguments: str, targets: tuple[str, ...] = ("f
 
 def assert_same_results(project: Project, local: Project) -> None:
     """Check that all files equal those of the run on one machine, and that nothing is left to do."""
-    expected, found = local.files(), project.files()
+    expected, found = local.reproducible(), project.reproducible()
     assert set(found) == set(expected)
     assert [name for name in expected if found[name] != expected[name]] == []
     assert left_to_do(project) == {}

@@ -173,7 +173,7 @@ class Study:
                 repeats=repeats,
                 threads=1,
                 repeats_at_once=1,
-                output=output,
+                outputs={"dynamics": output, "timing": output.with_name("timing.json")},
                 provenance=self.provenance(here | {"recipe": "short"}, repeats),
             ),
         )
@@ -245,7 +245,7 @@ class Study:
         of_plan = self.path("plan", setting=setting, plan=plan, block=block)
 
         def run(given: Paths, output: Path) -> None:
-            outputs = {"predictions": output, "history": output.with_name("history.parquet")}
+            outputs = {"predictions": output, "history": output.with_name("history.parquet"), "timing": output.with_name("timing.json")}
             retrain.run(
                 inputs=self.with_inputs(given),
                 setting=SETTING,
@@ -330,7 +330,7 @@ class Study:
                     method=entry,
                     source="erm",
                     repeats=repeats,
-                    outputs={"predictions": output},
+                    outputs={"predictions": output, "timing": output.with_name("timing.json")},
                     provenance=self.provenance(of_run, repeats),
                 ),
             )

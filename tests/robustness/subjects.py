@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from spurprune.data.grouping import WITHOUT_WITH, Attribute
 from spurprune.data.inputs import Manifest, content_of, local_inputs, open_inputs, read_manifest, write_inputs, write_manifest
 from spurprune.evaluation.choices import Choice, read_selection, write_selection
 from spurprune.models.networks import mlp
+from spurprune.storage import timings
 from spurprune.storage.provenance import Provenance
 from spurprune.training import data, head_files, kept
 from spurprune.training.checkpoints import JobCheckpoints, TrainingState
@@ -32,7 +34,15 @@ COUNT = 60
 
 def make(folder: Path) -> list[Subject]:
     """Write all examples below a folder."""
-    return [*dataset(folder), *_checkpoints(folder), *_models(folder), *_heads(folder), *_selections(folder), *_decoding(folder)]
+    return [
+        *dataset(folder),
+        *_checkpoints(folder),
+        *_models(folder),
+        *_heads(folder),
+        *_selections(folder),
+        *_timings(folder),
+        *_decoding(folder),
+    ]
 
 
 def dataset(folder: Path) -> Iterator[Subject]:
@@ -166,6 +176,20 @@ def _selections(folder: Path) -> Iterator[Subject]:
     for path, method in zip(paths, ("erm", "jtt"), strict=True):
         write_selection(path, Choice("birds", method, "lr-0.05", {"training.optimizer.lr": 0.05, "training.epochs": 10}))
     yield Subject("selection", paths[0], paths[1], lambda: dict(read_selection(paths[0], RUN)))
+
+
+def _timings(folder: Path) -> Iterator[Subject]:
+    paths = []
+    for seconds, run in ((12.5, RUN), (13.5, OTHER)):
+        place = run.place
+        paths.append(folder / "results/settings/birds/runs/erm" / place["plan"] / place["block"] / "timing.json")
+        timings.write(paths[-1], replace(run, repeats=(0, 1)), seconds=seconds, repeats=2, resumed=False)
+
+    def read() -> tuple[str, float | None, int]:
+        found = timings.read(paths[0])
+        return found.origin.key, found.seconds, found.repeats
+
+    yield Subject("timing", paths[0], paths[1], read)
 
 
 def _decoding(folder: Path) -> Iterator[Subject]:

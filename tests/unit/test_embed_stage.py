@@ -113,7 +113,8 @@ class Folder:
 
     def train(self) -> None:
         """Run retrain and keep the models."""
-        outputs = {name: self.path / "run" / f"{name}.parquet" for name in ("predictions", "history")} | {"models": self.inputs["models"]}
+        outputs = {name: self.path / "run" / f"{name}.parquet" for name in ("predictions", "history")}
+        outputs |= {"models": self.inputs["models"], "timing": self.path / "run" / "timing.json"}
         inputs = {name: path for name, path in self.inputs.items() if name != "models"}
         retrain.run(
             inputs=inputs,
@@ -191,9 +192,8 @@ def test_a_last_layer_fitted_to_the_embedding_tells_digits_apart(folder: Folder)
     output = folder.path / "refined" / "predictions.parquet"
     entry = methods.complete({"kind": "last_layer", "from": "erm", "options": {"balance": "classes", "redraws": 1, "max_iter": 1000}})
     inputs = {name: folder.inputs[name] for name in ("samples", "plan")} | {"embedding": folder.path / "embedding.parquet"}
-    refine.run(
-        inputs=inputs, method=methods.deciding(entry), source=None, repeats=REPEATS, outputs={"predictions": output}, provenance=PROVENANCE
-    )
+    outputs = {"predictions": output, "timing": output.with_name("timing.json")}
+    refine.run(inputs=inputs, method=methods.deciding(entry), source=None, repeats=REPEATS, outputs=outputs, provenance=PROVENANCE)
     table = tables.read(output, schemas.PREDICTIONS)
     for repeat, one in folder.samples.items():
         mine = rows_of(table, repeat)

@@ -80,7 +80,8 @@ class Folder:
 
     def refine(self, name: str = "out", selection: Path | None = None, **options: Any) -> tuple[pa.Table, dict[str, np.ndarray]]:
         """Run the stage and return the predictions and the heads."""
-        outputs = {"predictions": self.path / name / "predictions.parquet", "head": self.path / name / "head.safetensors"}
+        files = {"predictions": "predictions.parquet", "head": "head.safetensors", "timing": "timing.json"}
+        outputs = {kind: self.path / name / file for kind, file in files.items()}
         inputs = self.inputs | ({"selection": selection} if selection else {})
         method = {**METHOD, "options": METHOD["options"] | options}
         refine.run(inputs=inputs, method=method, source=None, repeats=REPEATS, outputs=outputs, provenance=PROVENANCE)

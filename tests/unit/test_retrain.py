@@ -19,7 +19,7 @@ from spurprune.evaluation.choices import Choice, write_selection
 from spurprune.stages import retrain
 from spurprune.storage import contents, schemas, tables
 from spurprune.storage.columns import labels, to_numpy
-from spurprune.storage.provenance import Provenance
+from spurprune.storage.provenance import Provenance, from_json
 from spurprune.storage.words import RULES, SPLITS
 from spurprune.training import checkpoints
 from spurprune.training.best import BestEpoch
@@ -80,10 +80,14 @@ class Site:
             repeats=[0],
             threads=1,
             repeats_at_once=1,
-            outputs=outputs,
+            outputs=outputs | {"timing": self.path / name / "timing"},
             provenance=PROVENANCE,
         )
         return outputs
+
+    def timing(self, name: str) -> dict[str, Any]:
+        """How long a run took."""
+        return from_json((self.path / name / "timing").read_bytes())
 
 
 def site(path: Path, inputs: np.ndarray, attributes: Sequence[Attribute], group_by: Sequence[Attribute], carrier: np.ndarray) -> Site:
@@ -237,6 +241,8 @@ def test_the_best_epoch_survives_a_kill(images: Site, monkeypatch: pytest.Monkey
     assert offered == [1, 2, 3, 4, 5, 5, 6], "the run resumed after its fourth epoch"
     for kind in whole:
         assert resumed[kind].read_bytes() == whole[kind].read_bytes()
+    assert (images.timing("whole")["resumed"], images.timing("killed")["resumed"]) == (False, True)
+    assert images.timing("whole")["seconds"] > 0 and images.timing("killed")["seconds"] is None, "not known, rather than too little"
 
 
 def test_an_epoch_that_cannot_be_chosen_is_an_error(vectors: Site, assert_one_sentence: Callable[[str], None]) -> None:

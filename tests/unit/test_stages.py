@@ -33,7 +33,7 @@ from spurprune.stages import (
 )
 from spurprune.storage import columns, contents, schemas, tables
 from spurprune.storage.columns import to_numpy
-from spurprune.storage.provenance import Provenance
+from spurprune.storage.provenance import Provenance, from_json
 from spurprune.training.checkpoints import JobCheckpoints
 from spurprune.training.cross_risk import CrossRisk, Twins
 from spurprune.training.data import Data, Pixels, load
@@ -119,7 +119,7 @@ class Folder:
             repeats=repeats,
             threads=1,
             repeats_at_once=1,
-            output=output,
+            outputs={"dynamics": output, "timing": self.at(f"{name}.json")},
             provenance=PROVENANCE,
         )
         return output
@@ -172,7 +172,7 @@ class Folder:
             repeats=repeats,
             threads=1,
             repeats_at_once=1,
-            outputs=outputs,
+            outputs=outputs | {"timing": self.at(name, "timing.json")},
             provenance=PROVENANCE,
         )
         return outputs
@@ -685,6 +685,8 @@ def test_a_reference_interrupted_between_its_runs_ends_in_the_same_file(
         folder.reference("broken")
     assert len(list(tmp_path.glob("checkpoints/*/*.safetensors"))) == 2
     assert folder.reference("broken").read_bytes() == whole.read_bytes()
+    times = [from_json(path.with_suffix(".json").read_bytes()) for path in (whole, whole.with_stem("broken"))]
+    assert times[0]["seconds"] > 0 and (times[1]["seconds"], times[1]["resumed"]) == (None, True)
     assert len(seen) == 6 + 4, "finished runs must not be repeated"
     assert not list(tmp_path.glob("checkpoints/*"))
 

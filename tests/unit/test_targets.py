@@ -29,6 +29,7 @@ def _everything(config: Config) -> list[str]:
     records = (*needed.difficulties, *needed.partitions, *needed.references, *needed.selections)
     paths = [one.path for one in records] + [one.choice_path for one in needed.selections]
     paths += [f"{run.folder}/{name}" for run in needed.all_runs for name in ("predictions.parquet", "metrics.parquet")]
+    paths += [one.timing_path for one in (*needed.all_runs, *needed.references)]
     paths += [f"settings/{setting}/samples/{block}.parquet" for setting, block in needed.samples]
     paths += [f"settings/{setting}/plans/{plan}/{block}.parquet" for setting, plan, block in needed.plans]
     paths += [path for name in config.select for path in studies.figure_paths(name, config.studies[name])]

@@ -107,7 +107,7 @@ def folder(own_working_directory: Path, tmp_path_factory: pytest.TempPathFactory
         repeats=[0],
         threads=1,
         repeats_at_once=1,
-        output=path / "dynamics",
+        outputs={"dynamics": path / "dynamics", "timing": path / "timing"},
         provenance=PROVENANCE,
     )
     score_difficulty.run(
@@ -149,7 +149,7 @@ def train(path: Path, name: str, setting: dict[str, Any]) -> dict[str, Path]:
         repeats=[0],
         threads=1,
         repeats_at_once=1,
-        outputs=outputs,
+        outputs=outputs | {"timing": path / name / "timing"},
         provenance=PROVENANCE,
     )
     return outputs

@@ -125,6 +125,10 @@ class Project:
         block[last] = value
         path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
+    def reproducible(self) -> dict[str, bytes]:
+        """Return ``files`` without measured times; a table of them, which differs as they do, must not be among the results."""
+        return {name: content for name, content in self.files().items() if not name.endswith("/timing.json")}
+
     def files(self) -> dict[str, bytes]:
         """Return the content of all results by path below results/."""
         results = self.path / "results"

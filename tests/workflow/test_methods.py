@@ -18,7 +18,7 @@ import yaml
 
 from spurprune.dag import planning
 from spurprune.evaluation.choices import Choice, write_selection
-from spurprune.storage import schemas, tables
+from spurprune.storage import schemas, tables, timings
 from tests.workflow.project import METHODS, Project
 
 SETTING = "results/settings/rivals"
@@ -282,9 +282,47 @@ def test_a_comparison_shows_every_rule_with_its_choice(on_methods: Project) -> N
     assert set(rows) == {"choosing", "choosing_by_worst_class_accuracy", "dro"}
     for name, row in rows.items():
         assert row["chosen"] == selection(on_methods, name)["chosen"] and row["budget"] == "2" and row["labels_train"] == "False"
-    assert (on_methods.path / "results/figures/comparison/methods.csv").read_bytes() == (
-        on_methods.path / "results/tables/comparison/methods.csv"
-    ).read_bytes()
+    with open(on_methods.path / "results/figures/comparison/methods.csv", newline="") as stream:
+        drawn = {row["method"]: row for row in csv.DictReader(stream)}
+    assert drawn == {name: {key: value for key, value in row.items() if key != "seconds"} for name, row in rows.items()}
+
+
+def test_its_seconds_are_those_of_the_run_and_of_the_reference_behind_it(on_methods: Project) -> None:
+    """Of dro, the run and the reference of its partition, each of two repeats."""
+    rows = compared(on_methods)
+    folders = [f"{SETTING}/runs/dro/none/000-001", f"{SETTING}/reference/early/000-001"]
+    times = [timings.read(on_methods.path / folder / "timing.json") for folder in folders]
+    assert all(one.repeats == 2 and one.seconds is not None and one.seconds > 0 for one in times)
+    assert float(rows["dro"]["seconds"]) == pytest.approx(sum(one.seconds or 0 for one in times))
+    markdown = (on_methods.path / "results/tables/comparison/methods.md").read_text(encoding="utf-8")
+    assert f"| {float(rows['dro']['cost']):.1f} | {float(rows['dro']['seconds']):.1f} | " in markdown
+    assert "Seconds: wall time" in markdown and "A dash" not in markdown
+
+
+def test_seconds_reach_the_table_alone_and_are_unknown_of_a_resumed_job(project: Project) -> None:
+    before, path = project.reproducible(), project.path / SETTING / "runs/dro/none/000-001/timing.json"
+    timings.write(path, timings.read(path).origin.provenance, seconds=1.0, repeats=2, resumed=True)
+    assert project.plan() == {"tabulate_comparison": 1, "all": 1}
+    project.run()
+    after = project.reproducible()
+    assert sorted(name for name in after if after[name] != before[name]) == [f"tables/comparison/methods.{end}" for end in ("csv", "md")]
+    rows = compared(project)
+    assert rows["dro"]["seconds"] == "" and float(rows["choosing"]["seconds"]) > 0
+    markdown = after["tables/comparison/methods.md"].decode()
+    assert f"| {float(rows['dro']['cost']):.1f} | – | " in markdown and "A dash under Seconds" in markdown
+
+
+def test_lost_seconds_train_nothing_and_damaged_ones_end_in_one_sentence(project: Project) -> None:
+    path = project.path / SETTING / "runs/dro/none/000-001/timing.json"
+    content = path.read_bytes()
+    path.unlink()
+    assert project.plan() == {}
+    path.write_bytes(content.replace(b'"resumed": false', b'"resumed": true'))
+    status, _ = project.snakemake("--cores", "1")
+    said = (project.path / "logs/tabulate/comparison/methods.log").read_text(encoding="utf-8")
+    assert status != 0 and "runs/dro/none/000-001/timing.json is damaged or no timing" in said and "Traceback" not in said
+    path.unlink()
+    assert project.plan("results/tables/comparison/methods.csv") == {"retrain": 1, "evaluate": 1, "tabulate_comparison": 1}
 
 
 def test_the_plan_that_was_chosen_is_the_one_trained_on(on_methods: Project) -> None:

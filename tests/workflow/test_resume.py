@@ -11,7 +11,7 @@ def test_a_killed_run_ends_in_the_same_bytes(fresh: Project, finished: Project) 
     status, text = fresh.snakemake("--unlock")  # a killed snakemake leaves its lock behind
     assert status == 0, text
     fresh.run(figure)
-    expected, found = finished.files(), fresh.files()
+    expected, found = finished.reproducible(), fresh.reproducible()
     assert len([name for name in found if name.endswith("predictions.parquet")]) == 3
     assert [name for name in found if found[name] != expected.get(name)] == []
     assert fresh.plan(figure) == {}

@@ -22,5 +22,5 @@ def test_jobs_train_on_the_nodes_copy_and_results_are_the_same(project: Project,
     logs = [(project.path / log).read_text() for log in LOGS]
     assert sum(f"copied results/datasets/digits-8/inputs.npy to {copy}" in log for log in logs) == 1
     assert not any("WARNING" in log for log in logs if "GPU" not in log)
-    assert project.files() == finished.files()
+    assert project.reproducible() == finished.reproducible()
     assert project.plan() == project.plan(*options) == {}

@@ -8,6 +8,7 @@ rule train_reference:
         samples="results/settings/{setting}/samples/{block}.parquet",
     output:
         dynamics="results/settings/{setting}/reference/{recipe}/{block}/dynamics.parquet",
+        timing="results/settings/{setting}/reference/{recipe}/{block}/timing.json",
     log:
         "logs/train_reference/{setting}/{recipe}/{block}.log",
     conda:

@@ -46,6 +46,10 @@ def item_files(section):
     def choices(wildcards):
         return [f"results/{one.choice_path}" for one in selections(wildcards)]
 
+    def timings(wildcards):
+        kind, item, study = requested(wildcards)
+        return [f"results/{path}" for path in kind.timed(item, study, CONFIG)]
+
     def of_datasets(name):
         def paths(wildcards):
             kind, item, _ = requested(wildcards)
@@ -63,6 +67,7 @@ def item_files(section):
         "images": of_datasets("inputs.npy"),
         "tuning": tuning,
         "choices": choices,
+        "timings": timings,
     }
 
 

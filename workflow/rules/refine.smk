@@ -39,6 +39,7 @@ rule refine:
     output:
         predictions="results/settings/{setting}/runs/{method}/{plan}/{block}/predictions.parquet",
         head="results/settings/{setting}/runs/{method}/{plan}/{block}/head.safetensors",
+        timing="results/settings/{setting}/runs/{method}/{plan}/{block}/timing.json",
     log:
         "logs/refine/{setting}/{method}/{plan}/{block}.log",
     wildcard_constraints:
@@ -59,5 +60,6 @@ use rule refine as refine_candidate with:
     output:
         predictions="results/settings/{setting}/candidates/{method}/{candidate}/{plan}/{block}/predictions.parquet",
         head="results/settings/{setting}/candidates/{method}/{candidate}/{plan}/{block}/head.safetensors",
+        timing="results/settings/{setting}/candidates/{method}/{candidate}/{plan}/{block}/timing.json",
     log:
         "logs/refine_candidate/{setting}/{method}/{candidate}/{plan}/{block}.log",

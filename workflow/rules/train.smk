@@ -13,6 +13,7 @@ rule retrain:
     output:
         predictions="results/settings/{setting}/runs/{method}/{plan}/{block}/predictions.parquet",
         history="results/settings/{setting}/runs/{method}/{plan}/{block}/history.parquet",
+        timing="results/settings/{setting}/runs/{method}/{plan}/{block}/timing.json",
     log:
         "logs/retrain/{setting}/{method}/{plan}/{block}.log",
     wildcard_constraints:
@@ -39,6 +40,7 @@ use rule retrain as retrain_keeping_models with:
     output:
         predictions="results/settings/{setting}/runs/{method}/{plan}/{block}/predictions.parquet",
         history="results/settings/{setting}/runs/{method}/{plan}/{block}/history.parquet",
+        timing="results/settings/{setting}/runs/{method}/{plan}/{block}/timing.json",
         models="results/settings/{setting}/runs/{method}/{plan}/{block}/models.safetensors",
     wildcard_constraints:
         method=any_of(TRAINED),
@@ -49,5 +51,6 @@ use rule retrain as retrain_candidate with:
     output:
         predictions="results/settings/{setting}/candidates/{method}/{candidate}/{plan}/{block}/predictions.parquet",
         history="results/settings/{setting}/candidates/{method}/{candidate}/{plan}/{block}/history.parquet",
+        timing="results/settings/{setting}/candidates/{method}/{candidate}/{plan}/{block}/timing.json",
     log:
         "logs/retrain_candidate/{setting}/{method}/{candidate}/{plan}/{block}.log",

@@ -20,6 +20,6 @@ with stage_log(snakemake.log[0], "train_reference"), local as paths, devices.lea
         repeats=list(snakemake.params.repeats),
         threads=snakemake.threads,
         repeats_at_once=snakemake.resources.repeats_at_once,
-        output=Path(snakemake.output.dynamics),
+        outputs={name: Path(path) for name, path in snakemake.output.items()},
         provenance=Provenance.of(snakemake.wildcards, snakemake.params, mixed_code=snakemake.config["allow_mixed_code"]),
     )

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from spurprune.evaluation.comparison import ComparisonRow
+from spurprune.evaluation.comparison import ComparisonRow, Entrant
 from spurprune.evaluation.statistics import Estimate
+from spurprune.evaluation.timings import seconds_behind
 from spurprune.figures import entrants
 from spurprune.figures.kind import Kind
 from spurprune.storage.escaping import markdown
@@ -24,11 +26,12 @@ from spurprune.tables.report import (
 )
 
 KIND = Kind(
-    "Methods under equal budgets: worst-group and mean accuracy, paired differences, ranks, labels needed, cost and regret.",
-    reads=entrants.READS,
+    "Methods under equal budgets: worst-group and mean accuracy, paired differences, ranks, labels needed, cost, seconds and regret.",
+    reads=(*entrants.READS, "timings"),
     required=entrants.REQUIRED,
     optional=entrants.OPTIONAL,
     runs_of=entrants.runs_of,
+    timed=entrants.timed,
     check=entrants.check,
     described=entrants.described,
 )
@@ -39,7 +42,8 @@ INTRODUCTION = (
     "Mean: of all test samples; weighted mean: groups weighted by their shares of training. Δ: difference of worst-group accuracy in "
     "percentage points, paired by repeat, in bold if its interval excludes zero. Regret: worst-group accuracy on the test split that each "
     "rule of choice gives up, in the tuning repeats, against the candidate best in hindsight. Cost: training of one reported repeat, "
-    "including its references and the network that it refines; tuning: of one repeat of all candidates; both in epochs of {reference}."
+    "including its references and the network that it refines; tuning: of one repeat of all candidates; both in epochs of {reference}. "
+    "Seconds: wall time of the same training as the cost, measured on the machine that ran it."
 )
 CHOICE = (
     "Each method chose one of {budget} candidates by the validation metric that heads its table, on tuning repeats that are not reported; "
@@ -48,16 +52,20 @@ CHOICE = (
 NO_CHOICE = "No method chose among candidates."
 FROM_AUTHORS = "Published by the methods' own authors, not in the paper's Table 1, each with a protocol of its own: {sources}"
 HEADER = ("Method", "Labels", "Rank", "Worst group", "Mean", "Weighted mean")
-MORE = ("Chosen", "Regret by worst group / worst class / accuracy", "Cost", "Tuning")
+MORE = ("Chosen", "Regret by worst group / worst class / accuracy", "Cost", "Seconds", "Tuning")
+RESUMED = "A dash under Seconds: a job was resumed after an interruption, so that its time is not known."
+
+
+@dataclass(frozen=True)
+class TimedRow(ComparisonRow):
+    """A method's results with the wall time of what the cost counts, in ``seconds`` per reported repeat, NaN if it is not known."""
+
+    seconds: float
 
 
 def report(sources: Sources, options: Mapping[str, Any]) -> Report:
     """Return the report: a section for every setting and rule of choice; raises DataError if runs are missing."""
-    rows = [
-        row
-        for setting in options["settings"]
-        for row in entrants.compared(setting, options, sources.metrics, sources.tuning, sources.choices)
-    ]
+    rows = [row for setting in options["settings"] for row in _timed(setting, sources, options)]
     introduction = INTRODUCTION.format(
         repeats=number_of_repeats(row.accuracy.n for row in rows),
         choice=NO_CHOICE if options["budget"] == 1 else CHOICE.format(budget=options["budget"]),
@@ -74,6 +82,7 @@ def report(sources: Sources, options: Mapping[str, Any]) -> Report:
         *lone_means([*shares, *differences]),
         *cuts(shares, SHARE, "shares are cut at 0 and 100%"),
         *fewer_repeats([*shares, *(value for value in differences if value.n)], most),
+        *([RESUMED] if any(math.isnan(row.seconds) for row in rows) else []),
         *([FROM_AUTHORS.format(sources=" ".join(map(markdown, options["sources"])))] if options.get("sources") else []),
     ]
     return Report(rows, introduction, sections, notes)
@@ -85,7 +94,16 @@ def labels_needed(row: ComparisonRow) -> str:
     return ", ".join(needed) or "none"
 
 
-def _section(setting: str, by: str, rows: Sequence[ComparisonRow], options: Mapping[str, Any]) -> Section:
+def _timed(setting: str, sources: Sources, options: Mapping[str, Any]) -> list[TimedRow]:
+    """Return one setting's rows with their seconds."""
+    described = {one.method: one for one in (Entrant(**plain) for plain in options["entrants"][setting])}
+    return [
+        TimedRow(**vars(row), seconds=seconds_behind(described[row.method], setting, sources.timings))
+        for row in entrants.compared(setting, options, sources.metrics, sources.tuning, sources.choices)
+    ]
+
+
+def _section(setting: str, by: str, rows: Sequence[TimedRow], options: Mapping[str, Any]) -> Section:
     compared = [name for name in (options["reference"], options.get("pruning")) if name is not None]
     published = any(row.published is not None for row in rows)
     header = [*HEADER, *(f"Δ to {name}" for name in compared), *(("Worst group, published",) if published else ()), *MORE]
@@ -94,7 +112,7 @@ def _section(setting: str, by: str, rows: Sequence[ComparisonRow], options: Mapp
     )
 
 
-def _cells(row: ComparisonRow, compared: int, published: bool) -> list[str]:
+def _cells(row: TimedRow, compared: int, published: bool) -> list[str]:
     repeats = row.accuracy.n
     shares = [interval(value, 100, 1, bounds=SHARE, repeats=repeats) for value in (row.worst, row.accuracy, row.weighted)]
     differences = [_difference(value, repeats) for value in (row.from_baseline, row.from_pruning)[:compared]]
@@ -102,7 +120,7 @@ def _cells(row: ComparisonRow, compared: int, published: bool) -> list[str]:
     chosen = row.chosen or NOT_KNOWN
     regrets = (row.regret_by_group, row.regret_by_class, row.regret_by_accuracy)
     given_up = " / ".join(NOT_KNOWN if one is None or math.isnan(one) else f"{100 * one:.1f}" for one in regrets)
-    costs = [NOT_KNOWN if math.isnan(value) else f"{value:.1f}" for value in (row.cost, row.tuning)]
+    costs = [NOT_KNOWN if math.isnan(value) else f"{value:.1f}" for value in (row.cost, row.seconds, row.tuning)]
     rank = NOT_KNOWN if row.rank is None else str(row.rank)
     return [row.base, labels_needed(row), rank, *shares, *differences, *printed, chosen, given_up, *costs]
 
