@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -23,7 +24,8 @@ from spurprune.evaluation.series import UNKNOWN
 from spurprune.figures import entrants
 from spurprune.figures.base import SettingInfo, Spec
 from spurprune.figures.kinds import methods_compared
-from spurprune.storage import schemas
+from spurprune.storage import schemas, timings
+from spurprune.storage.provenance import Provenance
 from spurprune.tables.kinds import comparison
 from spurprune.tables.report import Sources
 
@@ -292,16 +294,36 @@ def test_mistakes_in_published_values(
     assert_one_sentence(str(error.value))
 
 
+OPTIONS: dict[str, Any] = {
+    "settings": ["birds"],
+    "budget": 2,
+    "reference": "erm",
+    "pruning": "pruning",
+    "entrants": {"birds": [asdict(one) for one in ENTRANTS]},
+    "epochs": {"birds": {"": 20}},
+}
+SOURCES = Sources(metrics=RESULTS.metrics, tuning=TUNING, choices=CHOICES)
+
+
 def test_the_table_says_where_published_values_are_from() -> None:
-    sources = Sources(metrics=RESULTS.metrics, tuning=TUNING, choices=CHOICES)
-    options = {
-        "settings": ["birds"],
-        "budget": 2,
-        "reference": "erm",
-        "pruning": "pruning",
-        "entrants": {"birds": [asdict(one) for one in ENTRANTS]},
-        "epochs": {"birds": {"": 20}},
-    }
     note = "Published by the methods' own authors, not in the paper's Table 1, each with a protocol of its own: dfr: DFR, K. 2023."
-    assert note in comparison.report(sources, options | {"sources": ["dfr: DFR, K. 2023."]}).notes
-    assert not any("own authors" in one for one in comparison.report(sources, options | {"sources": []}).notes)
+    assert note in comparison.report(SOURCES, OPTIONS | {"sources": ["dfr: DFR, K. 2023."]}).notes
+    assert not any("own authors" in one for one in comparison.report(SOURCES, OPTIONS | {"sources": []}).notes)
+
+
+@pytest.mark.parametrize(("resumed", "cell"), [(False, "11.2"), (True, "–")])
+def test_the_table_has_seconds_between_cost_and_tuning(resumed: bool, cell: str, tmp_path: Path) -> None:
+    """The refinement took 0.75 s in all, its network 33 s, each of three repeats: 0.25 + 11."""
+    timed = []
+    for method, seconds in (("dfr", 0.75), ("base", 33.0)):
+        place = {"setting": "birds", "method": method, "candidate": "", "plan": "none", "block": "000-002"}
+        run, stopped = Provenance(place, "0+code", "config", (0, 1, 2)), resumed and method == "base"
+        timings.write(tmp_path / method, run, seconds=seconds, repeats=3, resumed=stopped)
+        timed.append(timings.read(tmp_path / method))
+    described = [asdict(replace(one, runs=[("dfr", "none"), ("base", "none")] if one.method == "dfr" else [])) for one in ENTRANTS]
+    found = comparison.report(replace(SOURCES, timings=timed), OPTIONS | {"entrants": {"birds": described}})
+    assert list(found.sections[0].header[-3:]) == ["Cost", "Seconds", "Tuning"]
+    assert next(row for row in found.sections[0].rows if row[0] == "dfr")[-3:] == ["10.0", cell, "0.0"]
+    assert (comparison.RESUMED in found.notes) == resumed
+    of_csv = {row.method: row.seconds for row in found.rows}["dfr"]
+    assert math.isnan(of_csv) if resumed else of_csv == 11.25
