@@ -7,7 +7,6 @@ from typing import Any
 from spurprune.evaluation.comparison import ComparisonRow
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures import entrants
-from spurprune.figures.kind import Kind
 from spurprune.storage.escaping import markdown
 from spurprune.tables.report import (
     NOT_KNOWN,
@@ -23,14 +22,8 @@ from spurprune.tables.report import (
     number_of_repeats,
 )
 
-KIND = Kind(
-    "Methods under equal budgets: worst-group and mean accuracy, paired differences, ranks, labels needed, cost and regret.",
-    reads=entrants.READS,
-    required=entrants.REQUIRED,
-    optional=entrants.OPTIONAL,
-    runs_of=entrants.runs_of,
-    check=entrants.check,
-    described=entrants.described,
+KIND = entrants.kind(
+    "Methods under equal budgets: worst-group and mean accuracy, paired differences, ranks, labels needed, cost and regret."
 )
 INTRODUCTION = (
     "Accuracies on the test split in per cent, mean ± half of the 95% confidence interval over repeats ({repeats}). {choice} Labels: "
