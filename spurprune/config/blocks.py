@@ -10,6 +10,8 @@ from spurprune.storage.canonical import canonical
 
 Setting = Mapping[str, Any]
 
+HISTORY = ("evaluate_epochs", "evaluate_splits")  # the keys of a recipe that decide what its history records, and nothing else
+
 
 def part(setting: Setting, *keys: str) -> dict[str, Any]:
     """Return some keys of a setting in canonical order, as one plain value in which Snakemake sees every change."""
@@ -35,7 +37,7 @@ def reference(setting: Setting, recipe: Setting) -> dict[str, Any]:
     """Return what decides a reference run: the block of a training run without what only its evaluation needs."""
     block = part(setting, "model", "crop_size", "overlay", "normalisation", "evaluation")
     training = merge(setting["training"], recipe.get("training", {}))
-    return block | {"training": canonical({key: value for key, value in training.items() if key != "evaluate_epochs"})}
+    return block | {"training": canonical({key: value for key, value in training.items() if key not in HISTORY})}
 
 
 def recorded(recipe: Setting) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def check(name: str, setting: Setting, config: Config) -> None:
     _check_subset(name, setting, entry)
     _check_carriers(name, setting, config, entry)
     check_feature.check(name, setting)
-    _check_training(name, setting)
+    _check_training(name, setting, config)
     _check_partitions(name, setting)
 
 
@@ -271,8 +271,13 @@ def is_validated(setting: Setting, config: Config) -> bool:
     return held_out or config.datasets[setting["dataset"]].validated
 
 
-def _check_training(name: str, setting: Setting) -> None:
+def _check_training(name: str, setting: Setting, config: Config) -> None:
     check_recipe(f"{name}.training", setting["training"])
+    if setting["training"]["evaluate_splits"] == ["validation"] and not is_validated(setting, config):
+        raise ConfigError(
+            f"{name}.training.evaluate_splits is [validation], but '{name}' has no validation samples; name other splits, or set its "
+            "validation to a share of the training split."
+        )
     for recipe_name, recipe in setting["reference"].items():
         key = f"{name}.reference.{recipe_name}"
         training = merge(setting["training"], recipe.get("training", {}))

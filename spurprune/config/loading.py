@@ -6,8 +6,7 @@ from typing import Any
 
 from spurprune.config import (
     check_methods,
-    check_partitions,
-    check_predictors,
+    check_runs_behind,
     check_settings,
     check_studies,
     methods,
@@ -61,8 +60,7 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
         check_settings.check(name, setting, config)
     for name, entry in config.methods.items():
         check_methods.check(name, entry, config)
-    check_partitions.check(config)
-    check_predictors.check(config)
+    check_runs_behind.check(config)
     check_studies.check(config)
     return config
 

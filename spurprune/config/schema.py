@@ -111,10 +111,19 @@ def _plugin_blocks(kind: str, key: str, common: Mapping[str, Any], nullable: boo
 
 
 def validate_options(options: Any, kind: str, name: str, where: str) -> None:
-    """Validate a plugin's options against what it declares; raises ConfigError that names key, value and what is allowed."""
+    """Validate a plugin's options against what it declares, which may refer to ``$defs`` of the configuration's schema.
+
+    Raises ConfigError that names key, value and what is allowed.
+    """
     declared = plugins.declared(kind, name, "OPTIONS", {})
     required = [option for option, schema in declared.items() if "default" not in schema]
-    found = {"type": "object", "additionalProperties": False, "required": required, "properties": declared}
+    found = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": required,
+        "properties": declared,
+        "$defs": load("config")["$defs"],
+    }
     errors = list(Validator(found).iter_errors(options))
     if errors:
         raise ConfigError(_sentence(_narrowed(max(errors, key=relevance)), where))

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from spurprune.config import methods
 from spurprune.config.known import guess, require_known
+from spurprune.config.merging import merge
 from spurprune.dag import plugins
 from spurprune.errors import ConfigError, PlanError
 from spurprune.figures.kind import Configuration, Item, Kind, Schema, Study, named_settings
@@ -81,6 +83,7 @@ def check(key: str, item: Item, study: Study, config: Configuration, kind: Kind 
             raise ConfigError(f"{key}: '{method}' trains no network, so it has no history to draw; name other methods in {key}.methods.")
     _check_size(key, item, study, kind, config)
     _check_needs(key, item, kind, config)
+    _check_courses(key, item, study, kind, config)
     _check_scores(key, item, study, kind, config)
 
 
@@ -153,6 +156,22 @@ def _check_needs(key: str, item: Item, kind: Kind, config: Configuration) -> Non
             is_met, missing, purpose = NEEDS[need]
             if not is_met(config.settings[setting]):
                 raise ConfigError(f"{key}: '{setting}' has {missing}, but a {item['kind']} {purpose}; set its '{need}' or name another.")
+
+
+def _check_courses(key: str, item: Item, study: Study, kind: Kind, config: Configuration) -> None:
+    """Check that histories with epochs, by any candidate of a method, have the split that is drawn; those without are drawn as empty."""
+    if kind.course is None:
+        return
+    for setting in kind.watched(item, kind.settings(item, config)):
+        for method in kind.methods(item, study):
+            entry = config.methods[method]
+            for coordinates in (methods.candidates(entry) or {"": {}}).values():
+                recipe = merge(config.settings[setting]["training"], methods.at(entry, coordinates)["training"])
+                if recipe["evaluate_epochs"] and kind.course not in recipe["evaluate_splits"]:
+                    raise ConfigError(
+                        f"{key}: '{setting}' with '{method}' does not record the {kind.course} split, whose course over epochs a "
+                        f"{item['kind']} draws; add '{kind.course}' to its training.evaluate_splits."
+                    )
 
 
 def _check_scores(key: str, item: Item, study: Study, kind: Kind, config: Configuration) -> None:

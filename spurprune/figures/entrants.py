@@ -11,7 +11,7 @@ from spurprune.errors import ConfigError
 from spurprune.evaluation.choices import Choice
 from spurprune.evaluation.comparison import ComparisonRow, Entrant, Results, compare
 from spurprune.evaluation.published import BENCHMARKS, published, share
-from spurprune.figures.kind import METHODS, NAMES, TEXT, Configuration, Item, Runs, Schema, Study
+from spurprune.figures.kind import METHODS, NAMES, TEXT, Configuration, Item, Kind, Runs, Schema, Study
 from spurprune.pruning import plan as plans
 
 if TYPE_CHECKING:
@@ -36,8 +36,13 @@ OPTIONAL: dict[str, Schema] = {
         "x-allowed": "a mapping from methods to what their own authors published, such as {subg: subg}",
     },
 }
-READS = ("metrics", "tuning", "choices")
 BASELINE = "erm"
+
+
+def kind(description: str) -> Kind:
+    """Return the record of a kind that compares methods under equal budgets."""
+    reads = ("metrics", "tuning", "choices")
+    return Kind(description, reads=reads, required=REQUIRED, optional=OPTIONAL, runs_of=runs_of, check=check, described=described)
 
 
 def named(item: Item, study: Study) -> list[str]:

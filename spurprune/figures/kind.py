@@ -140,7 +140,7 @@ class Kind:
     training jobs' times (``timed``, paths below the results folder), which published values it shows (``published``) and what else it is to
     know of the configuration (``described``); ``check`` raises ConfigError for mistakes that no schema can find. By default, an item runs
     every setting with every method on every plan; ``runs_of`` replaces that. A kind that ``shows_all_runs`` makes none and shows those of
-    the study's other items.
+    the study's other items. Of the histories, those of the split ``course`` are drawn, which recipes must record if they record any epochs.
     """
 
     description: str
@@ -161,6 +161,7 @@ class Kind:
     runs_of: Callable[[Item, Study, Configuration], Runs] | None = None
     described: Callable[[Item, Study, Configuration], dict[str, Any]] = nothing_described
     shows_all_runs: bool = False
+    course: str | None = None
 
     @property
     def options(self) -> dict[str, Schema]:

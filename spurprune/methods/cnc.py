@@ -32,10 +32,8 @@ from spurprune.training.visits import EXACT
 
 OPTIONS = {
     "partition": {
-        "type": "string",
-        "pattern": "^[a-z][a-z0-9_]*$",
+        "$ref": "#/$defs/partition",
         "default": "predicted",
-        "x-allowed": "a partition of the setting, or class",
         "description": "the classes that a reference predicts",
     },
     "anchors": {

@@ -19,10 +19,8 @@ from spurprune.training.method import Batch, Context
 
 OPTIONS = {
     "partition": {
-        "type": "string",
-        "pattern": "^[a-z][a-z0-9_]*$",
+        "$ref": "#/$defs/partition",
         "default": "groups",
-        "x-allowed": "a partition of the setting, or class",
         "description": "the parts whose worst loss is minimised",
     },
     "eta": {

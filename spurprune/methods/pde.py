@@ -22,10 +22,8 @@ from spurprune.training.visits import EXACT
 
 OPTIONS = {
     "partition": {
-        "type": "string",
-        "pattern": "^[a-z][a-z0-9_]*$",
+        "$ref": "#/$defs/partition",
         "default": "groups",
-        "x-allowed": "a partition of the setting, or class",
         "description": "the parts that are equal in size during the warm-up",
     },
     "warm_up": {

@@ -66,7 +66,7 @@ def run(
         method = methods.at(method, read_selection(inputs["selection"], provenance))
     setting = {**setting, "training": merge(setting["training"], method["training"])}
     bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
-    plan, parts = _read_plan(inputs["plan"]), _parts(inputs, method, bench)
+    plan = _read_plan(inputs["plan"])
     other = _read_plan(inputs["other_plan"]) if "other_plan" in inputs else None
     identity = {"stage": "retrain", "method": method, "config": provenance.config_hash, "code": provenance.code_version}
     checkpoints = JobCheckpoints.of(CHECKPOINTS, identity, [path for name, path in inputs.items() if name != "inputs"])
@@ -76,10 +76,11 @@ def run(
     prepared: dict[int, _Prepared] = {}
     where = {repeat: f"{provenance.setting}, repeat {repeat}" for repeat in repeats}
     progress = Progress(len(repeats) * setting["training"]["epochs"], f"{len(repeats)} training runs of {provenance.setting}", "epoch")
+    shared = _Shared(bench, method, plan, other, _parts(inputs, method, bench), progress, checkpoints)
 
     def start(repeat: int) -> Started[Network]:
         with naming_out_of_memory(where[repeat], bench.device):
-            prepared[repeat] = _prepare(bench, bench.samples[repeat], plan, parts, other, method, progress, checkpoints, where[repeat])
+            prepared[repeat] = _prepare(shared, bench.samples[repeat], where[repeat])
             return prepared[repeat].started
 
     started = time.monotonic()
@@ -135,6 +136,19 @@ def _parts(inputs: Mapping[str, Path], method: Mapping[str, Any], bench: Workben
 
 
 @dataclass(frozen=True)
+class _Shared:
+    """What a job's training runs share; ``other`` is the plan whose steps are taken over, ``parts`` those of the method's partition."""
+
+    bench: Workbench
+    method: Mapping[str, Any]
+    plan: _Plan
+    other: _Plan | None
+    parts: Parts | None
+    progress: Progress
+    checkpoints: JobCheckpoints
+
+
+@dataclass(frozen=True)
 class _Prepared:
     """A training run before its first step, the number of its steps, and the epoch that it will report if that is chosen."""
 
@@ -143,24 +157,15 @@ class _Prepared:
     best: BestEpoch | None
 
 
-def _prepare(
-    bench: Workbench,
-    samples: Samples,
-    plan: _Plan,
-    parts: Parts | None,
-    other: _Plan | None,
-    method: Mapping[str, Any],
-    progress: Progress,
-    checkpoints: JobCheckpoints,
-    where: str,
-) -> _Prepared:
+def _prepare(shared: _Shared, samples: Samples, where: str) -> _Prepared:
+    bench, method, plan = shared.bench, shared.method, shared.plan
     train = samples.rows("train")
     weight = plan.weight(samples.repeat, samples.sample_id[train])
     stream = Stream((samples.repeat,))
-    context = bench.context(samples, weight=weight, visits=plan.visits, options=method["options"], stream=stream, parts=parts)
+    context = bench.context(samples, weight=weight, visits=plan.visits, options=method["options"], stream=stream, parts=shared.parts)
     try:
-        if other is not None:
-            other_visits = plan_visits.count(other.weight(samples.repeat, samples.sample_id[train]), other.visits)
+        if shared.other is not None:
+            other_visits = plan_visits.count(shared.other.weight(samples.repeat, samples.sample_id[train]), shared.other.visits)
             context = replace(context, other_visits=other_visits)
         learner: Method = plugins.load("methods", method["kind"]).Method(context)
     except TrainingError as error:
@@ -170,13 +175,13 @@ def _prepare(
     watch = Watch(bench, samples, weight=weight, data=data, rule=rule, where=where)
 
     def observe_epoch(epoch: int, model: Network) -> list[Record]:
-        progress.reach(where, epoch)
+        shared.progress.reach(where, epoch)
         return watch.records(epoch, model)
 
     model = initialise(bench.build_network(), stream, bench.device)
     training = Training(data, bench.preparation, learner, bench.recipe(), stream, where)
     steps = sum(learner.num_batches(epoch) for epoch in range(1, training.recipe.epochs + 1))
-    return _Prepared((model, fit_stepwise(model, training, observe_epoch, checkpoints, watch.best)), steps, watch.best)
+    return _Prepared((model, fit_stepwise(model, training, observe_epoch, shared.checkpoints, watch.best)), steps, watch.best)
 
 
 def _history_table(recorded: Sequence[Record]) -> pa.Table:

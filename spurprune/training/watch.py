@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spurprune.data.predicted import PREDICTED
 from spurprune.data.probe import Probe
 from spurprune.data.samples import Samples
 from spurprune.data.views import NATURAL
 from spurprune.errors import TrainingError
 from spurprune.evaluation import metrics
 from spurprune.models.network import Network
+from spurprune.storage.words import SPLITS
 from spurprune.training.best import BestEpoch
 from spurprune.training.checkpoints import Record
 from spurprune.training.data import Data
@@ -22,7 +22,7 @@ from spurprune.training.observe import observe, summary
 from spurprune.training.predictions import views
 from spurprune.training.workbench import Workbench
 
-VALIDATION = "validation"
+TRAIN, VALIDATION = "train", "validation"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +45,18 @@ class Watch:
         epoch is chosen (see ``evaluation.metrics.by_rule``), None if the last one counts.
         """
         self.bench, self.samples, self.rule, self.where = bench, samples, rule, where
-        self.wanted = bench.setting["training"]["evaluate_epochs"]
+        self.epochs = bench.setting["training"]["evaluate_epochs"]
+        self.splits = bench.setting["training"]["evaluate_splits"] if self.epochs else []
         self.best = None if rule is None else BestEpoch()
         probe = Probe.of(bench.setting["probe"], bench.manifest)
         self.source = None if probe is None else probe.source
-        kept = np.flatnonzero(weight > 0)
-        trained = data.subset(torch.from_numpy(kept).to(bench.device))
-        self.parts = [self._part("train", NATURAL, samples.rows("train")[kept], trained)]
-        for split in PREDICTED if self.wanted else (VALIDATION,) if rule else ():
+        self.parts: list[_Part] = []
+        for split in (split for split in SPLITS if split in self.splits or (rule and split == VALIDATION)):
+            if split == TRAIN:
+                kept = np.flatnonzero(weight > 0)
+                trained = data.subset(torch.from_numpy(kept).to(bench.device))
+                self.parts.append(self._part(TRAIN, NATURAL, samples.rows(TRAIN)[kept], trained))
+                continue
             for view, rows in views(bench, samples, split).items():
                 self.parts.append(self._part(split, view, rows, bench.data(samples, rows, view)))
 
@@ -65,8 +69,9 @@ class Watch:
 
         Raises TrainingError if the metric that chooses the epoch is undefined.
         """
-        all_parts = self.wanted == "all" or epoch in self.wanted
-        seen = {part: self._logits(part, model) for part in self.parts if all_parts or (self.best and part.split == VALIDATION)}
+        recorded = self.splits if self.epochs == "all" or epoch in self.epochs else []
+        shown = [part for part in self.parts if part.split in recorded or (self.best and part.split == VALIDATION)]
+        seen = {part: self._logits(part, model) for part in shown}
         if self.best is not None:
             self.best.offer(epoch, self._value({part: logits for part, logits in seen.items() if part.split == VALIDATION}), model)
         return [record for part, logits in seen.items() for record in self._rows(part, logits, epoch)]

@@ -39,6 +39,7 @@ SETTING: dict[str, Any] = {
         "precision": "fp32",
         "compile": False,
         "evaluate_epochs": [1],
+        "evaluate_splits": ["train", "validation", "test"],
         "gradient_clip": None,
         "label_smoothing": 0.0,
     },

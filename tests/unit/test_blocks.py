@@ -20,7 +20,7 @@ SETTING: dict[str, Any] = {
     "normalisation": {"mean": None, "std": None},
     "crop_size": None,
     "model": {"name": "small_cnn"},
-    "training": {"epochs": 3, "evaluate_epochs": [1], "optimizer": {"lr": 0.1, "weight_decay": 0.2}},
+    "training": {"epochs": 3, "evaluate_epochs": [1], "evaluate_splits": ["train"], "optimizer": {"lr": 0.1, "weight_decay": 0.2}},
     "evaluation": {"batch_size": 4},
     "estimate": {"epoch_seconds": 1.0},
 }
@@ -42,6 +42,7 @@ def changed(**values: Any) -> dict[str, Any]:
         ({"overlay": {"name": "line", "attribute": "line", "width": 3}}, False, True, True),
         ({"probe": {"source": "5", "target": "8"}}, False, False, True),
         ({"training": SETTING["training"] | {"evaluate_epochs": "all"}}, False, False, True),
+        ({"training": SETTING["training"] | {"evaluate_splits": ["test"]}}, False, False, True),
         ({"training": SETTING["training"] | {"optimizer": {"lr": 0.2, "weight_decay": 0.1}}}, False, True, True),
     ],
 )

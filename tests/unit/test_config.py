@@ -142,6 +142,9 @@ WRONG_SETTINGS = [
     (f"{TRAINING}/gradient_clip", 1, "digits.training.gradient_clip is 1, but must be null, {norm: above 0} or {value: above 0}"),
     (f"{TRAINING}/label_smoothing", 1, "digits.training.label_smoothing is 1, but must be below 1"),
     (f"{TRAINING}/evaluate_epochs", 3, "digits.training.evaluate_epochs is 3, but must be all or a list of different epochs"),
+    (f"{TRAINING}/evaluate_splits", "validation", 'evaluate_splits is "validation", but must be a list of different splits (train,'),
+    (f"{TRAINING}/evaluate_splits", [], "digits.training.evaluate_splits is [], but must be a list of different splits (train,"),
+    (f"{TRAINING}/evaluate_splits", ["valid"], 'evaluate_splits.0 is "valid", but must be one of train, validation, test'),
     ("digits/model/channels", [1, 2], "digits.model.channels is [1, 2], but must be a list of three whole numbers"),
     ("digits/model/name", "small", "but must be {name: bert, pretrained}, {name: mlp, hidden}"),
     ("digits/model", {"name": "resnet_cifar", "depth": 18}, "digits.model.depth is 18, but must be one of 8, 14, 20, 32, 44, 56, 110"),
@@ -576,4 +579,15 @@ def test_groups_of_a_declared_dataset_have_different_names(load: Callable[..., C
     check_settings.check("digits", config.settings["digits"] | {"groups": ["place"]}, config)
     with pytest.raises(ConfigError, match=r"^digits\.groups: Two groups have the name '0, place a, paper c, paper b': ") as error:
         check_settings.check("digits", config.settings["digits"] | {"groups": ["place", "paper"]}, config)
+    assert_one_sentence(str(error.value))
+
+
+def test_a_split_without_samples_is_not_the_only_one_recorded(
+    load: Callable[..., Config], assert_one_sentence: Callable[[str], None]
+) -> None:
+    settings = {"digits/validation": "none", f"{TRAINING}/evaluate_splits": ["validation"]}
+    load({"studies/digits/figures": {}}, {**settings, "digits/validation": 0.2})
+    with pytest.raises(ConfigError) as error:
+        load(settings=settings)
+    assert str(error.value).startswith("digits.training.evaluate_splits is [validation], but 'digits' has no validation samples;")
     assert_one_sentence(str(error.value))

@@ -3,27 +3,20 @@
 import re
 from collections import Counter
 from collections.abc import Callable
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from spurprune.config import loading
 from spurprune.config.config import Config
 from spurprune.dag import labels, needs, planning, targets
 from spurprune.dag.files import Run
 from spurprune.dag.labels import GroupLabels
 from spurprune.errors import ConfigError
 from spurprune.pruning import plan as plans
+from tests import behind
+from tests.behind import BLOCK, CHOOSING, DRO, REFIT, SHORT, TUNED, TUNING
 
-BLOCK, TUNING = "000-004", "900-901"
-SHORT = {"kind": "erm", "training": {"epochs": 1, "evaluate_epochs": []}}
-TUNED = {"kind": "erm", "grid": {"training.optimizer.lr": [0.1, 0.01]}, "tuning": {"blocks": [TUNING]}, "by": "accuracy"}
-CHOOSING = {"kind": "erm", "grid": {"plan": ["none", "random-0.10"]}, "tuning": {"blocks": [TUNING]}, "by": "accuracy"}
-REFIT = {"kind": "last_layer", "from": "erm", "options": {"balance": "classes"}}
-DRO = {"kind": "group_dro", "options": {"partition": "spare"}}
 QUOTA = "class_quota-short-0.25"
 
 Load = Callable[..., Config]
@@ -36,16 +29,9 @@ def run(method: str, plan: str = "none", block: str = BLOCK, candidate: str = ""
 @pytest.fixture
 def load(root: Path, tmp_path: Path) -> Load:
     """Load the example configuration with a setting of its own, and a study that compares methods on plans."""
-    raw = yaml.safe_load((root / "tests/unit/example/config.yaml").read_text())
-    raw["setting_files"] = ["tests/unit/example/settings.yaml", str(tmp_path / "quotas.yaml")]
 
     def loader(plans: list[str], compared: list[str] | None = None, setting: dict[str, Any] | None = None, **entries: Any) -> Config:
-        (tmp_path / "quotas.yaml").write_text(yaml.safe_dump({"quotas": {"extends": "digits-carriers", **(setting or {})}}))
-        main = deepcopy(raw)
-        main["methods"] |= {"short": SHORT} | entries
-        study = {"settings": ["quotas"], "plans": plans, "methods": compared or ["erm"], "figures": {}}
-        main["studies"]["digits"] |= study | {"tables": {"summary": {"kind": "summary"}}}
-        return loading.load(main, root)
+        return behind.load(root, tmp_path, name="quotas", setting=setting or {}, plans=plans, compared=compared, entries=entries)
 
     return loader
 

@@ -1,6 +1,8 @@
 """What the documentation says of files, links, paths and numbers of training runs is so."""
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,13 +77,43 @@ def test_the_training_runs_of_the_default_run_are_those_planned(root: Path, jobs
     assert f"trains {references + runs} small networks" in " ".join((root / "README.md").read_text(encoding="utf-8").split())
 
 
-@pytest.mark.parametrize(("name", "page"), [("digits-full", "README.md"), ("paper", "docs/reproduction.md")])
-def test_the_training_runs_of_other_configurations_are_those_planned(root: Path, name: str, page: str) -> None:
+# The configurations whose costs a page states, and the studies of which that is, if not of all.
+COSTS: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "README.md": {"digits-full": ()},
+    "docs/benchmark.md": {"benchmark": (), "scenes-benchmark": (), "multinli-benchmark": ()},
+    "docs/cifar10s.md": {"paper": ("cifar10s",)},
+    "docs/reproduction.md": {"paper": ()},
+    "docs/scenes.md": {"scenes": (), "scenes-benchmark": ()},
+}
+COST = r"((?:\d[\d,]* jobs(?: and|,) )?\d[\d,]* training runs)"
+
+
+def planned(root: Path, name: str, study: Sequence[str]) -> tuple[int, int]:
+    """The jobs and the training runs of a configuration, or of some of its studies."""
     config = planning.load([root / "config" / f"{name}.yaml"])
-    jobs = planning.jobs(config)
-    text = " ".join((root / page).read_text(encoding="utf-8").split())
-    assert f"{sum(job.training_runs for job in jobs):,} training runs" in text
-    if name == "paper":
-        assert f"{len(jobs)} jobs" in text
-        for device in ("CPU core", "GPU"):
-            assert f"{sum(row.hours for row in planning.rows(jobs, config) if row.device == device):.0f} hours on one {device}" in text
+    found = planning.jobs(replace(config, select=list(study)) if study else config)
+    return len(found), sum(job.training_runs for job in found)
+
+
+def test_the_jobs_and_training_runs_that_are_stated_are_those_planned(root: Path) -> None:
+    stated = {}
+    for page in pages(root):
+        costs = re.findall(COST, " ".join(page.read_text(encoding="utf-8").split()))
+        if costs:
+            stated[str(page.relative_to(root))] = costs
+    assert {"README.md", "docs/benchmark.md", "docs/cifar10s.md", "docs/reproduction.md"} <= set(stated)
+    assert not set(stated) - set(COSTS), "say in COSTS of which configurations these pages state the costs"
+    for page_name, found in stated.items():
+        plans = {name: planned(root, name, study) for name, study in COSTS[page_name].items()}
+        words = "; ".join(f"config/{name}.yaml is {jobs:,} jobs, {runs:,} training runs" for name, (jobs, runs) in plans.items())
+        for cost in found:
+            numbers = [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", cost)]
+            assert any(numbers in ([runs], [jobs, runs]) for jobs, runs in plans.values()), f"{page_name} says '{cost}', but {words}"
+
+
+def test_the_hours_of_the_paper_are_those_planned(root: Path) -> None:
+    config = planning.load([root / "config/paper.yaml"])
+    rows = planning.rows(planning.jobs(config), config)
+    text = " ".join((root / "docs/reproduction.md").read_text(encoding="utf-8").split())
+    for device in ("CPU core", "GPU"):
+        assert f"{sum(row.hours for row in rows if row.device == device):.0f} hours on one {device}" in text

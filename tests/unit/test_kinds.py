@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from spurprune.config import methods
 from spurprune.dag import kinds, plugins
 from spurprune.errors import ConfigError
 from spurprune.figures.kind import FILES, METHODS, NAMES, TEXT, Kind, own_score, unpruned
@@ -23,6 +24,7 @@ BLOCK: dict[str, Any] = {
     "aligned": {"5": {"line": "with"}},
     "carriers": {"choose": "random", "count": 4, "draw": "fixed"},
     "difficulty": {"el2n": {}, "random": {}},
+    "training": {"evaluate_epochs": [], "evaluate_splits": ["train", "validation", "test"]},
 }
 STUDY = {"blocks": ["000-004", "005-009"], "methods": ["erm"], "score": "el2n"}
 
@@ -33,7 +35,9 @@ class Config:
 
     settings: Mapping[str, Mapping[str, Any]]
     families: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
-    methods: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {name: {"kind": "erm"} for name in ("erm", "group_dro")})
+    methods: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=lambda: {name: methods.complete({"kind": name}) for name in ("erm", "group_dro")}
+    )
     datasets: Mapping[str, Any] = field(
         default_factory=lambda: {name: SimpleNamespace(kind=kind) for name, kind in (("digits", "images"), ("multinli", "sentences"))}
     )
@@ -304,3 +308,50 @@ def test_a_summary_shows_others_runs_and_makes_none() -> None:
     item = {"kind": "summary"}
     assert kinds.kind_of(item).shows_all_runs and kinds.kind_of(item).runs(item, STUDY, CONFIG) == []
     assert unpruned(item, STUDY) == ["none"]
+
+
+def test_kinds_that_read_histories_say_which_split_they_draw() -> None:
+    found = {name: kind.course for name, kind in (kinds.figure_kinds() | kinds.table_kinds()).items() if "history" in kind.reads}
+    assert found == {"carrier_count": "train", "carrier_difficulty": "test", "group_learning": "train"}
+
+
+WATCHED = {"evaluate_epochs": "all", "evaluate_splits": ["validation"]}
+
+
+@pytest.mark.parametrize(
+    ("item", "split", "shown"),
+    [
+        ({"kind": "group_learning", "settings": ["own"]}, "train", "own"),
+        ({"kind": "carrier_count", "family": "counts", "learned": ["own"]}, "train", "own"),
+        ({"kind": "carrier_difficulty", "family": "windows"}, "test", "w0.1"),
+    ],
+)
+@pytest.mark.parametrize("place", ["setting", "method", "grid"])
+def test_a_course_needs_its_split(
+    item: dict[str, Any], split: str, shown: str, place: str, assert_one_sentence: Callable[[str], None]
+) -> None:
+    """Whether the setting, the method or a candidate leaves the split out; not where no epochs are recorded."""
+    watching = {
+        "setting": ({"training": WATCHED}, {}),
+        "method": ({"training": {**WATCHED, "evaluate_splits": ["train", "test"]}}, {"training": {"evaluate_splits": ["validation"]}}),
+        "grid": (
+            {"training": {**WATCHED, "evaluate_splits": ["train", "test"]}},
+            {"grid": {"training.evaluate_splits": [["train", "test"], ["validation"]]}},
+        ),
+    }[place]
+    counts = {f"c{count}": {"carriers.count": count} for count in (2, 4)}
+    settings = {**CONFIG.settings, **dict.fromkeys(counts, BLOCK), shown: {**BLOCK, **watching[0]}}
+    entries = {"erm": methods.complete({"kind": "erm", **watching[1]})}
+    config = replace(CONFIG, settings=settings, families={**CONFIG.families, "counts": counts}, methods=entries)
+    with pytest.raises(ConfigError) as error:
+        kinds.check("f", item, STUDY, config)
+    assert str(error.value) == (
+        f"f: '{shown}' with 'erm' does not record the {split} split, whose course over epochs a {item['kind']} draws; add '{split}' to its "
+        "training.evaluate_splits."
+    )
+    assert_one_sentence(str(error.value))
+    unwatched = {**settings[shown], "training": {**settings[shown]["training"], "evaluate_epochs": []}}
+    kinds.check("f", item, STUDY, replace(config, settings={**settings, shown: unwatched}))
+    recorded = {**settings[shown], "training": {**WATCHED, "evaluate_splits": [split]}}
+    plain = {"erm": methods.complete({"kind": "erm"})}
+    kinds.check("f", item, STUDY, replace(config, settings={**settings, shown: recorded}, methods=plain))

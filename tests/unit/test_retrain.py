@@ -34,7 +34,14 @@ OVERLAY = {"name": "line", "attribute": "line", "width": 2, "value": 255, "chann
 ERM: dict[str, Any] = {"kind": "erm", "from": None, "options": {}, "training": {}, "epoch": "last"}
 SETTING: dict[str, Any] = {
     "model": {"name": "mlp", "hidden": [8]},
-    "training": TRAINING | {"epochs": 2, "augmentation": {"name": "none"}, "compile": False, "evaluate_epochs": [1, 2]},
+    "training": TRAINING
+    | {
+        "epochs": 2,
+        "augmentation": {"name": "none"},
+        "compile": False,
+        "evaluate_epochs": [1, 2],
+        "evaluate_splits": ["train", "validation", "test"],
+    },
     "crop_size": None,
     "overlay": None,
     "normalisation": {"mean": None, "std": None},
@@ -191,6 +198,33 @@ def test_history_counts_every_label_group_and_carrier(images: Site) -> None:
             key = (one.split[i], view, f"{name}, hospital {hospital} {'with' if line else 'without'} line", bool(line))
             expected[key] = expected.get(key, 0) + 1
     assert found == expected
+
+
+def test_history_is_of_the_splits_to_evaluate(images: Site) -> None:
+    """Rows are those of the full history; the last epoch's counts follow from the predictions; all else stays the same."""
+    changes: dict[str, Any] = {"overlay": OVERLAY, "probe": {"source": "cat", "target": "dog"}}
+    full = images.run("full", **changes)
+    assert {row["split"] for row in history(full)} == {"train", "validation", "test"}
+    for splits in (["validation"], ["test", "train"]):
+        some = images.run("some", training=SETTING["training"] | {"evaluate_splits": splits}, **changes)
+        assert history(some) == [row for row in history(full) if row["split"] in splits]
+        assert tables.read(some["predictions"], schemas.PREDICTIONS).equals(tables.read(full["predictions"], schemas.PREDICTIONS))
+        assert all(value.equal(load_file(full["models"])[name]) for name, value in load_file(some["models"]).items())
+    one = images.samples
+    table = tables.read(full["predictions"], schemas.PREDICTIONS).to_pylist()
+    shown = [row for row in table if (row["split"], row["view"]) == ("validation", "natural")]
+    right = sum(int(np.argmax(row["logits"])) == one.label[row["sample_id"]] for row in shown)
+    last = images.run("last", training=SETTING["training"] | {"evaluate_epochs": [2], "evaluate_splits": ["validation"]}, **changes)
+    rows = [row for row in history(last) if row["view"] == "natural"]
+    assert {(row["epoch"], row["split"]) for row in rows} == {(2, "validation")}
+    assert sum(row["n"] for row in rows) == 30 and sum(row["n_correct"] for row in rows) == right
+    assert {label: sum(row["n"] for row in rows if row["label"] == label) for label in range(3)} == {0: 10, 1: 10, 2: 10}
+
+
+def test_validation_that_chooses_the_epoch_is_recorded_beside_the_splits_to_evaluate(vectors: Site) -> None:
+    training = SETTING["training"] | {"epochs": 3, "evaluate_epochs": [2], "evaluate_splits": ["test"]}
+    rows = history(vectors.run("run", method=ERM | {"epoch": "accuracy"}, training=training))
+    assert sorted({(row["epoch"], row["split"]) for row in rows}) == [(1, "validation"), (2, "test"), (2, "validation"), (3, "validation")]
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -65,6 +65,7 @@ TRAINING: dict[str, Any] = {
         "precision": "fp32",
         "compile": False,
         "evaluate_epochs": [2],
+        "evaluate_splits": ["train", "validation", "test"],
         "gradient_clip": None,
         "label_smoothing": 0.0,
     },

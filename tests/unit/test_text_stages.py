@@ -33,6 +33,7 @@ TRAINING: dict[str, Any] = {
     "precision": "fp32",
     "compile": False,
     "evaluate_epochs": [2],
+    "evaluate_splits": ["train", "validation", "test"],
     "gradient_clip": {"norm": 1.0},
     "label_smoothing": 0.0,
 }

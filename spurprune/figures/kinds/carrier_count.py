@@ -36,6 +36,7 @@ KIND = Kind(
     needs=("probe", "carriers"),
     sweeps=(SWEPT,),
     watched=watched,
+    course="train",
 )
 
 

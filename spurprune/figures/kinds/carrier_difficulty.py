@@ -94,6 +94,7 @@ KIND = Kind(
     members=ends_of_family,
     published=published,
     check=check,
+    course="test",
 )
 
 

@@ -27,6 +27,7 @@ KIND = Kind(
     reads=("history", "manifests"),
     required={"settings": NAMES},
     optional=METHODS,
+    course="train",
 )
 # In the order of the groups: those of the source class, carriers first, then those of the target class.
 LOOKS = (

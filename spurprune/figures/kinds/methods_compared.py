@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from spurprune.evaluation.comparison import ComparisonRow
 from spurprune.figures import entrants, style
 from spurprune.figures.base import WORST, Drawing, Material, Spec, repeats_note
-from spurprune.figures.kind import Kind
 from spurprune.figures.words import reason
 
 if TYPE_CHECKING:
@@ -17,15 +16,7 @@ if TYPE_CHECKING:
 
     from spurprune.evaluation.frame import Metrics
 
-KIND = Kind(
-    "Methods under equal budgets: worst-group against mean accuracy, by the group labels that a method needs.",
-    reads=entrants.READS,
-    required=entrants.REQUIRED,
-    optional=entrants.OPTIONAL,
-    runs_of=entrants.runs_of,
-    check=entrants.check,
-    described=entrants.described,
-)
+KIND = entrants.kind("Methods under equal budgets: worst-group against mean accuracy, by the group labels that a method needs.")
 NEEDS: Mapping[tuple[bool, bool], tuple[str, style.Look]] = {  # by (training, validation)
     (False, False): ("no group labels", style.Look("#009E73", "o", "-")),
     (False, True): ("validation", style.Look("#0072B2", "s", "-")),

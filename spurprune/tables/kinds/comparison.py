@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spurprune.evaluation.comparison import ComparisonRow, Entrant
 from spurprune.evaluation.statistics import Estimate
 from spurprune.evaluation.timings import seconds_behind
 from spurprune.figures import entrants
-from spurprune.figures.kind import Kind
 from spurprune.storage.escaping import markdown
 from spurprune.tables.report import (
     NOT_KNOWN,
@@ -25,15 +24,12 @@ from spurprune.tables.report import (
     number_of_repeats,
 )
 
-KIND = Kind(
-    "Methods under equal budgets: worst-group and mean accuracy, paired differences, ranks, labels needed, cost, seconds and regret.",
+KIND = replace(
+    entrants.kind(
+        "Methods under equal budgets: worst-group and mean accuracy, paired differences, ranks, labels needed, cost, seconds and regret."
+    ),
     reads=(*entrants.READS, "timings"),
-    required=entrants.REQUIRED,
-    optional=entrants.OPTIONAL,
-    runs_of=entrants.runs_of,
     timed=entrants.timed,
-    check=entrants.check,
-    described=entrants.described,
 )
 INTRODUCTION = (
     "Accuracies on the test split in per cent, mean ± half of the 95% confidence interval over repeats ({repeats}). {choice} Labels: "
