@@ -32,6 +32,10 @@ def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
         raise ConfigError(f"methods.{entry['base']}.by lists several metrics, but nothing is chosen by them; name one, or give a grid.")
     if entry["epoch"] == methods.BEST and refines:
         raise ConfigError(f"{key}.epoch does not go with '{entry['kind']}', which trains no network; set it for '{entry['from']}'.")
+    if isinstance(entry["grid"], list):
+        grids.check_points(f"{key}.grid", entry["grid"], "candidates")
+    else:
+        grids.check(f"{key}.grid", entry["grid"], "candidates")
     if entry["plan"] != methods.DEFAULTS["plan"] and methods.plans_of(entry):
         raise ConfigError(f"{key}.plan is '{entry['plan']}', but the grid chooses the plan; remove one.")
     if "steps_of" in entry["options"]:
@@ -55,10 +59,6 @@ def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
             raise ConfigError(
                 f"{key}.grid: '{dotted}' decides which files a run reads, so it cannot be tuned; write an entry for each value."
             )
-    if isinstance(entry["grid"], list):
-        grids.check_points(f"{key}.grid", entry["grid"], "candidates")
-    else:
-        grids.check(f"{key}.grid", entry["grid"], "candidates")
     candidates = methods.candidates(entry)
     for candidate in candidates:
         if not re.fullmatch(CANDIDATE, candidate):

@@ -1,10 +1,10 @@
 """Checks of the selected studies that go beyond the schema."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from spurprune.config import check_methods, check_settings, methods, schema
+from spurprune.config import check_methods, check_requirements, check_settings, methods, parts, schema
 from spurprune.config.config import Config
 from spurprune.config.known import require_known
 from spurprune.config.merging import merge
@@ -12,6 +12,7 @@ from spurprune.dag import files, kinds, needs, plugins
 from spurprune.dag.files import Run
 from spurprune.errors import ConfigError, PlanError
 from spurprune.pruning import plan as plans
+from spurprune.pruning.plan import Plan
 
 
 def check(config: Config) -> None:
@@ -25,11 +26,17 @@ def check(config: Config) -> None:
         _check_study(name, config.studies[name], config)
     needed = needs.runs_of(config)
     _check_tuning_blocks(sorted({selection.method for selection in needed.selections}), ranges, config)
+    check_runs(needed.all_runs, config)
+
+
+def check_runs(runs: Iterable[Run], config: Config) -> None:
+    """Check plans and recipes of runs, and that their methods take these; raises ConfigError at the first mistake."""
     trained: set[tuple[str, str]] = set()
-    for run in sorted(needed.all_runs):
+    for run in sorted(runs):
         for plan in files.plans_behind(run, config.methods):
             check_plan(f"{run.setting}, plan '{plan}'", plan, run.setting, config)
         _check_own_plan(run, config)
+        check_requirements.check_plan(f"{run.setting} with methods.{run.method}", run.plan, config.methods[run.method]["kind"], config)
         if (run.setting, run.method) not in trained:
             trained.add((run.setting, run.method))
             _check_recipes(run.setting, run.method, config)
@@ -79,10 +86,32 @@ def check_plan(key: str, name: str, setting: str, config: Config) -> None:
         require_known(plan.score, block["difficulty"], f"{key}: score '{plan.score}'", f"score of '{setting}'")
     if plan.partition is not None and plan.partition != plans.CLASS:
         require_known(plan.partition, block["partitions"], f"{key}: partition '{plan.partition}'", f"partition of '{setting}'")
+    strategy = plugins.load("strategies", plan.strategy)
+    if hasattr(strategy, "check"):
+        try:
+            strategy.check(plan, block)
+        except PlanError as error:
+            raise ConfigError(f"{key}: '{name}' in '{setting}': {error}") from None
+    _check_parts(f"{key}: '{name}'", plan, setting, config)
     if plan.power == plans.AUTO and not _has_silhouettes(plan.partition, block):
         raise ConfigError(
             f"{key}: '{name}' goes by the mean silhouette of clusters, but the parts of '{plan.partition}' are none; write a number for "
             f"'{plans.AUTO}', or name a partition of clusters."
+        )
+
+
+def _check_parts(key: str, plan: Plan, setting: str, config: Config) -> None:
+    """Raise ConfigError that begins with ``key`` if a plan's partition certainly has another number of parts than its strategy needs."""
+    needed = plugins.declared("strategies", plan.strategy, "PARTS")
+    if needed is None or plan.partition is None:
+        return
+    block = config.settings[setting]
+    found, is_exact = parts.count(plan.partition, block, config.datasets[block["dataset"]])
+    if found > needed or (is_exact and found != needed):
+        number = f"{found}" if is_exact else f"{found} or more"
+        raise ConfigError(
+            f"{key} needs a partition of {needed} parts, but '{plan.partition}' of '{setting}' has {number}; name another, such as one of "
+            "kind errors."
         )
 
 
@@ -103,23 +132,26 @@ def _check_own_plan(run: Run, config: Config) -> None:
 def _check_recipes(setting: str, method: str, config: Config) -> None:
     """Check the training recipes of a method in a setting, those of all its candidates."""
     block, entry = config.settings[setting], config.methods[method]
-    if entry["tuning"] is not None and not check_settings.is_validated(block, config):
+    if (entry["tuning"] is not None or entry["epoch"] == methods.BEST) and not check_settings.is_validated(block, config):
+        what = "is tuned" if entry["tuning"] is not None else "ends with the best epoch"
         raise ConfigError(
-            f"methods.{method} is tuned, but '{setting}' has no validation samples to choose by; set its validation to a share of the "
+            f"methods.{method} {what}, but '{setting}' has no validation samples to choose by; set its validation to a share of the "
             "training split."
         )
     partition = entry["options"].get("partition")
     if partition not in (None, plans.CLASS):
         known = block["partitions"]
         require_known(partition, known, f"methods.{method}.options.partition: '{partition}'", f"partition of '{setting}'")
+    if partition is not None:
+        check_requirements.check_partition(f"methods.{method}.options.partition", partition, entry["kind"], setting, config)
     for name, coordinates in (methods.candidates(entry) or {"": {}}).items():
-        over = methods.at(entry, coordinates)["training"]
-        if not over:
-            continue
-        where = f"{setting} with methods.{method}" + (f", candidate {name}:" if name else ":") + " training"
-        recipe = merge(block["training"], over)
-        schema.validate(recipe, "setting", where=where, part="training")
-        check_settings.check_recipe(where, recipe)
+        tuned = methods.at(entry, coordinates)
+        where = f"{setting} with methods.{method}" + (f", candidate {name}: " if name else ": ")
+        recipe = merge(block["training"], tuned["training"])
+        if tuned["training"]:
+            schema.validate(recipe, "setting", where=f"{where}training", part="training")
+            check_settings.check_recipe(f"{where}training", recipe)
+        check_requirements.check_recipe(where, entry["kind"], tuned["options"], recipe)
 
 
 def _check_blocks(config: Config) -> dict[str, tuple[int, int]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from spurprune.config import (
     check_methods,
+    check_requirements,
     check_runs_behind,
     check_settings,
     check_studies,
@@ -60,6 +61,8 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
         check_settings.check(name, setting, config)
     for name, entry in config.methods.items():
         check_methods.check(name, entry, config)
+    for name, entry in config.methods.items():
+        check_requirements.check(name, entry, config)
     check_runs_behind.check(config)
     check_studies.check(config)
     return config

@@ -128,7 +128,7 @@ def is_circular(partition: Partition, config: Config) -> bool:
     source = files.partition_source(partition, config.settings)
     if source is None:
         return False
-    behind = {one for run in _with_runs_behind({source}, config).all_runs for one in partitions_of(run, config)}
+    behind = {one for run in with_runs_behind({source}, config).all_runs for one in partitions_of(run, config)}
     return (partition.setting, partition.partition) in {(one.setting, one.partition) for one in behind}
 
 
@@ -137,15 +137,15 @@ def is_circular_plan(setting: str, plan: str, block: str, config: Config) -> boo
     predictor = files.plan_predictor(setting, plan, block)
     if predictor is None:
         return False
-    return any(plan in files.plans_behind(run, config.methods) for run in _with_runs_behind({predictor}, config).all_runs)
+    return any(plan in files.plans_behind(run, config.methods) for run in with_runs_behind({predictor}, config).all_runs)
 
 
 def runs_of(config: Config) -> NeededRuns:
     """Return the runs of the selected studies, and those behind them."""
-    return _with_runs_behind(studies.all_runs(config), config)
+    return with_runs_behind(studies.all_runs(config), config)
 
 
-def _with_runs_behind(shown: Iterable[Run], config: Config) -> NeededRuns:
+def with_runs_behind(shown: Iterable[Run], config: Config) -> NeededRuns:
     """Return the runs shown, and all that they need, directly or through others."""
     shown = frozenset(shown)
     candidates: set[Run] = set()

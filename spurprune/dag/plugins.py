@@ -23,6 +23,7 @@ FOLDERS = {
     "overlays": "overlays",
     "models": "models.networks",
     "methods": "methods",
+    "requirements": "config.requirements",
     "refinements": "refinements",
     "scores": "difficulty.scores",
     "strategies": "pruning.strategies",

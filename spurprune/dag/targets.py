@@ -10,6 +10,7 @@ from spurprune.config import check_studies, methods, paths
 from spurprune.config.config import Config
 from spurprune.config.known import guess, require_known
 from spurprune.dag import files, needs, studies
+from spurprune.dag.files import Run
 from spurprune.data.inputs import folder_name
 from spurprune.errors import ConfigError
 
@@ -164,13 +165,23 @@ def _difficulty(walk: _Walk, setting: str, config: Config) -> None:
 
 
 def _partition(walk: _Walk, setting: str, config: Config) -> None:
-    walk.known(config.settings[setting]["partitions"], f"partition of '{setting}'")
-    walk.block(".parquet")
+    partition = walk.known(config.settings[setting]["partitions"], f"partition of '{setting}'")
+    block = walk.block(".parquet")
+    _check_runs([files.partition_source(files.Partition(setting, partition, block), config.settings)], config)
 
 
 def _plan(walk: _Walk, setting: str, config: Config) -> None:
-    check_studies.check_plan(walk.path, walk.take(), setting, config)
-    walk.block(".parquet")
+    plan = walk.take()
+    check_studies.check_plan(walk.path, plan, setting, config)
+    block = walk.block(".parquet")
+    partitions = [files.plan_partition(setting, one, block) for one in (plan, *files.plan_candidates(plan, config.methods))]
+    made = [files.partition_source(one, config.settings) for one in partitions if one is not None]
+    _check_runs([*made, files.plan_predictor(setting, plan, block)], config)
+
+
+def _check_runs(runs: Iterable[Run | None], config: Config) -> None:
+    """Check these runs and all behind them, which no study may need."""
+    check_studies.check_runs(needs.with_runs_behind([run for run in runs if run is not None], config).all_runs, config)
 
 
 def _run(walk: _Walk, setting: str, config: Config) -> None:
@@ -187,7 +198,7 @@ def _candidate(walk: _Walk, setting: str, config: Config) -> None:
 def _files_of_run(walk: _Walk, setting: str, method: str, config: Config, candidate: str = "") -> None:
     plan = walk.take()
     check_studies.check_plan(walk.path, plan, setting, config)
-    walk.block()
+    _check_runs([Run(setting, method, plan, walk.block(), candidate)], config)
     trained = method
     if files.is_refinement(method, config.methods):
         trained = str(config.methods[method]["from"])

@@ -28,7 +28,6 @@ from torch.nn import functional
 from spurprune.errors import TrainingError
 from spurprune.methods import erm
 from spurprune.training.method import Batch, Context
-from spurprune.training.visits import EXACT
 
 OPTIONS = {
     "partition": {
@@ -119,15 +118,14 @@ class Method(erm.Method):
     def __init__(self, context: Context) -> None:
         """Find the candidates for each role.
 
-        Raise TrainingError if the plan draws its visits or leaves one class, the parts are not the classes, the reference is right about no
-        sample, or the recipe's batch size is not the number of rows of a batch.
+        Raise TrainingError if the plan leaves one class, or the reference is right about no sample that it keeps.
         """
         super().__init__(context)
         options = context.options
         self.num_anchors, self.num_positives, self.num_negatives = (options[name] for name in ("anchors", "positives", "negatives"))
         self.sizes = [self.num_anchors, self.num_positives, self.num_negatives, self.num_negatives]
         self.leading: int = self.num_anchors if options["contrast"] == "all" else 1  # anchors of a batch that are contrasted
-        _check(context, sum(self.sizes))
+        _check(context)
         self.pools = _pools(context)
         used = {label: max(1, round(options["share"] * len(one.anchors))) for label, one in self.pools.items()}
         if options["classes"] == "equal":
@@ -184,28 +182,14 @@ def _draw(pool: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     return rng.choice(pool, count, replace=count > len(pool))
 
 
-def _check(context: Context, rows: int) -> None:
-    options, kept = context.options, context.weight > 0
-    if context.visits != EXACT:
-        raise TrainingError(
-            "The method cnc composes its own batches, so it cannot draw a plan's visits; choose a plan whose weights are whole numbers."
-        )
-    if context.parts != context.classes:
-        raise TrainingError(
-            f"The parts of '{options['partition']}' are {', '.join(context.parts)}, but the method cnc needs the classes that a reference "
-            "predicts; name a partition of kind predicted in options.partition."
-        )
+def _check(context: Context) -> None:
+    kept = context.weight > 0
     if len(np.unique(context.label[kept])) < 2:
         raise TrainingError("The plan keeps samples of one class alone, but the method cnc contrasts classes; choose another plan.")
     if not (kept & (context.part == context.label)).any():
         raise TrainingError(
-            f"The reference behind '{options['partition']}' predicts no sample rightly that the plan keeps, so the method cnc has no "
-            "anchors; choose a later epoch or another reference."
-        )
-    if context.training["batch_size"] != rows:
-        raise TrainingError(
-            f"training.batch_size is {context.training['batch_size']}, but a batch of the method cnc has anchors + positives + "
-            f"2 · negatives = {rows} rows; set it to {rows} in the method's training."
+            f"The reference behind '{context.options['partition']}' predicts no sample rightly that the plan keeps, so the method cnc has "
+            "no anchors; choose a later epoch or another reference."
         )
 
 

@@ -15,10 +15,8 @@ from dataclasses import replace
 import numpy as np
 
 from spurprune import seeds
-from spurprune.errors import TrainingError
 from spurprune.methods import erm
 from spurprune.training.method import Context
-from spurprune.training.visits import EXACT
 
 OPTIONS = {
     "partition": {
@@ -60,21 +58,9 @@ class Method(erm.Method):
     """ERM on a growing set of samples, which depends on the stream and the epoch alone, so there is no state to resume."""
 
     def __init__(self, context: Context) -> None:
-        """Draw the warm-up set and all expansions.
-
-        Raise TrainingError if the plan does more than keep or prune, keeps one part alone, or the first expansion would never come.
-        """
+        """Draw the warm-up set and all expansions; raise TrainingError if the plan keeps one part alone."""
         super().__init__(context)
-        if context.visits != EXACT or context.weight.max() > 1:
-            raise TrainingError(
-                "The method pde starts from a subset of the samples and adds to it, so it needs a plan that only keeps or prunes "
-                "samples, not one that draws or repeats them; choose another plan."
-            )
         options, epochs = context.options, context.training["epochs"]
-        if options["warm_up"] >= epochs:
-            raise TrainingError(
-                f"The first expansion would come after epoch {options['warm_up']}, but training has {epochs}; lower options.warm_up."
-            )
         self.warm_up: int = options["warm_up"]
         self.every: int = options["every"]
         rng = np.random.default_rng(context.stream.seed(seeds.EXPANSION))

@@ -5,11 +5,13 @@ with ``of: features``, ``by_class: false``, ``metric: cosine`` and ``k: 16`` clo
 described. Parts are numbered by size, the largest first.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from spurprune.data import clustering
+from spurprune.data.grouping import Grouping
 from spurprune.errors import DataError
 from spurprune.machine.logs import log
 from spurprune.pruning.partitioning import Request
@@ -33,6 +35,14 @@ OPTIONS = {
 BY_SILHOUETTE = "silhouette"
 
 
+def names(options: Mapping[str, Any], grouping: Grouping) -> tuple[str, ...]:
+    """Return the names of as many clusters as there may be, of each class or of all samples."""
+    numbers = range(1, _most(options) + 1)
+    if not options["by_class"]:
+        return tuple(f"cluster {number}" for number in numbers)
+    return tuple(f"{name}, cluster {number}" for name in grouping.classes for number in numbers)
+
+
 def parts(request: Request) -> tuple[np.ndarray, tuple[str, ...], dict[str, Any]]:
     """Return each sample's cluster, the names of all clusters, of which some may be empty, and each class's number and silhouette.
 
@@ -41,7 +51,7 @@ def parts(request: Request) -> tuple[np.ndarray, tuple[str, ...], dict[str, Any]
     """
     options, classes = request.options, request.grouping.classes
     k = None if options["k"] == BY_SILHOUETTE else int(options["k"])
-    most = options["max_k"] if k is None else k
+    most = _most(options)
     order = np.argsort(request.sample_id)
     points, label = _points(request)[order], request.label[order]
     divided = {name: np.flatnonzero(label == number) for number, name in enumerate(classes)}
@@ -59,8 +69,12 @@ def parts(request: Request) -> tuple[np.ndarray, tuple[str, ...], dict[str, Any]
             log.info("%s: %d clusters of mean silhouette %.3f", where, one.count, one.silhouette)
         part[order[members]] = one.number + number * most
         found[name] = one
-    names = tuple(f"{name}, cluster {number + 1}" if name else f"cluster {number + 1}" for name in divided for number in range(most))
-    return part, names, _notes(found if options["by_class"] else dict.fromkeys(classes, found[""]))
+    return part, names(options, request.grouping), _notes(found if options["by_class"] else dict.fromkeys(classes, found[""]))
+
+
+def _most(options: Mapping[str, Any]) -> int:
+    """Return the largest number of clusters that are found at a time."""
+    return int(options["max_k"] if options["k"] == BY_SILHOUETTE else options["k"])
 
 
 def _notes(found: dict[str, clustering.Clusters]) -> dict[str, Any]:

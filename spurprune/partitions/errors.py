@@ -3,8 +3,12 @@
 With ``view: training`` in the reference, predictions are those made in each sample's own training step, as in JTT's code.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
+from spurprune.data.grouping import Grouping
 from spurprune.pruning.partitioning import Request
 
 NEEDS = "dynamics"
@@ -16,10 +20,15 @@ OPTIONS = {
 NAMES = ("right", "wrong")
 
 
+def names(options: Mapping[str, Any], grouping: Grouping) -> tuple[str, ...]:
+    """Return the names of the two parts."""
+    return NAMES
+
+
 def parts(request: Request) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return 1 for the samples that the reference misclassified after ``epoch`` epochs, 0 for the others.
 
     Raises DataError if that epoch or seed was not recorded.
     """
     predicted = request.predicted(request.options["epoch"], request.options["seed"])
-    return (predicted != request.label).astype(np.int32), NAMES
+    return (predicted != request.label).astype(np.int32), names(request.options, request.grouping)

@@ -1,12 +1,21 @@
 """The setting's groups: class × the values of its attributes."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
+from spurprune.data.grouping import Grouping
 from spurprune.errors import DataError
 from spurprune.pruning.partitioning import Request
 
 NEEDS = "samples"
 USES_GROUPS = True
+
+
+def names(options: Mapping[str, Any], grouping: Grouping) -> tuple[str, ...]:
+    """Return the names of all groups, including empty ones."""
+    return tuple(grouping.name(number) for number in range(grouping.num_groups))
 
 
 def parts(request: Request) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -17,4 +26,4 @@ def parts(request: Request) -> tuple[np.ndarray, tuple[str, ...]]:
             f"The groups of {len(unknown)} training samples in repeat {request.repeat} are unknown, among them that of sample "
             f"{request.sample_id[unknown[0]]}; name other attributes in 'groups', or balance by class."
         )
-    return request.group.astype(np.int32), tuple(request.grouping.name(number) for number in range(request.grouping.num_groups))
+    return request.group.astype(np.int32), names(request.options, request.grouping)

@@ -18,6 +18,8 @@ AUTO = "auto"  # a power that is chosen by the partition's silhouettes
 NO_PRUNING = "none"  # the plan of all samples
 CLASS = "class"  # the partition into classes, which every setting has
 TUNED = "tuned"  # in a strategy's place: the plan that a method's candidates chose
+# What a plan does to samples, as a strategy declares in WEIGHTS: weights of 0 or 1, of any whole number, or drawn visits.
+KEPT, COPIED, DRAWN = "kept", "copied", "drawn"
 # Numbers are written in one way only, since plans of equal effect would be made twice under two names.
 SPARSITY = r"0\.(?:[0-9]{2}|[0-9]{2,3}[1-9])"
 FIELDS = {  # the pattern of each field's values
@@ -86,6 +88,12 @@ def fields_of(strategy: str) -> tuple[str, ...]:
     """Return the fields that follow a strategy in a plan's name, without importing the strategy: many stages read names, one weighs."""
     fields: tuple[str, ...] = ("method",) if strategy == TUNED else plugins.declared("strategies", strategy, "FIELDS")
     return fields
+
+
+def weights_of(plan: Plan) -> str:
+    """Return what a named plan does to samples, KEPT, COPIED or DRAWN, without importing its strategy."""
+    declared: str = plugins.declared("strategies", plan.strategy, "WEIGHTS", KEPT)
+    return DRAWN if declared == COPIED and plan.factor is not None and not float(plan.factor).is_integer() else declared
 
 
 def shape(strategy: str) -> str:

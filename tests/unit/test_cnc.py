@@ -30,15 +30,13 @@ def method(
     label: np.ndarray = LABEL,
     predicted: np.ndarray = PREDICTED,
     plan: np.ndarray | None = None,
-    batch_size: int | None = None,
     **given: Any,
 ) -> Method:
-    changes = {"visits": given.pop("visits", "exact"), "parts": given.pop("parts", CLASSES), "classes": CLASSES}
     options = plugins.defaults("methods", "cnc") | ROLES | given
     rows = options["anchors"] + options["positives"] + 2 * options["negatives"]
-    training = TRAINING | {"batch_size": batch_size or rows}
+    training = TRAINING | {"batch_size": rows}
     kept = np.ones(len(label)) if plan is None else plan
-    return Method(context(kept, training, label=label, part=predicted, options=options, **changes))
+    return Method(context(kept, training, label=label, part=predicted, options=options, parts=CLASSES, classes=CLASSES))
 
 
 def batches(of: Method, seed: int = 0) -> list[np.ndarray]:
@@ -176,12 +174,6 @@ def test_weights_are_visits() -> None:
     [
         ({"predicted": 1 - LABEL}, "The reference behind 'predicted' predicts no sample rightly"),
         ({"plan": np.where(LABEL == 0, 1.0, 0.0)}, "The plan keeps samples of one class alone"),
-        ({"visits": "drawn"}, "it cannot draw a plan's visits"),
-        (
-            {"parts": ("right", "wrong"), "partition": "errors"},
-            "The parts of 'errors' are right, wrong, but the method cnc needs the classes",
-        ),
-        ({"batch_size": 64}, "training.batch_size is 64, but .* = 9 rows; set it to 9"),
     ],
 )
 def test_what_it_cannot_contrast_is_refused(changes: dict[str, Any], message: str, assert_one_sentence: Callable[[str], None]) -> None:

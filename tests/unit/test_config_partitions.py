@@ -90,10 +90,10 @@ def test_a_method_that_reads_clusters_needs_them_too(load: Load) -> None:
 
 def test_clusters_may_come_from_a_run_by_other_clusters(load: Load) -> None:
     late = {"kind": "clusters", "from": "dro", "plan": "importance-spare-2"}
-    found = needs.of(load({"spare": SPARE, "late": late}, plans=["upweight-late-2"], dro=DRO))
+    found = needs.of(load({"spare": SPARE, "late": late}, plans=["balance_reweight-late"], dro=DRO))
     assert found.sources == {run("short"), run("dro", "importance-spare-2")}
     assert {one.partition for one in found.partitions} == {"spare", "late"}
-    assert {plan for _, plan, _ in found.plans} == {"none", "importance-spare-2", "upweight-late-2"}
+    assert {plan for _, plan, _ in found.plans} == {"none", "importance-spare-2", "balance_reweight-late"}
 
 
 def test_clusters_may_come_from_a_tuned_method(load: Load) -> None:
@@ -185,7 +185,10 @@ DIRECT = f"{KEY}.from is 'dro', whose run on 'none' needs this partition itself;
             {"spare": SPARE | {"plan": "importance-spare-1"}},
             f"{KEY}.from is 'short', whose run on 'importance-spare-1' needs this partition",
         ),
-        ({"spare": SPARE | {"plan": "importance-b-1"}, "b": SPARE | {"plan": "upweight-spare-2"}}, "b.from is 'short', whose run on 'upw"),
+        (
+            {"spare": SPARE | {"plan": "importance-b-1"}, "b": SPARE | {"plan": "importance-spare-2"}},
+            "b.from is 'short', whose run on 'imp",
+        ),
         ({"spare": SPARE | {"plan": "importance-b-1"}, "b": SPARE | {"from": "dro"}}, "needs this partition itself"),
         ({"spare": SPARE | {"from": "tuned"}}, f"{KEY}.from is 'tuned', whose run on 'none' needs this partition itself"),
         ({"spare": SPARE | {"from": "tuned_on_choice"}}, f"{KEY}.from is 'tuned_on_choice', whose run on 'none' needs this partition"),

@@ -55,7 +55,8 @@ def test_a_stage_that_does_not_train_starts_light(stage: str, child_environment:
 
 
 @pytest.mark.parametrize(
-    "kind", ["scores", "strategies", "partitions", "figures", "tables", "datasets", "readers", "overlays", "refinements"]
+    "kind",
+    ["scores", "strategies", "partitions", "figures", "tables", "datasets", "readers", "overlays", "refinements", "requirements"],
 )
 def test_their_plugins_are_light_too(kind: str, child_environment: dict[str, str]) -> None:
     from spurprune.dag import plugins

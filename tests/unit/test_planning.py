@@ -254,7 +254,7 @@ def test_jobs_behind_clusters_are_those_that_snakemake_counts(project: Path, con
         "collect_metrics": 1,
         "all": 1,
     }
-    asked = "results/settings/drawn/plans/upweight-late-3/000-001.parquet"
+    asked = "results/settings/drawn/plans/balance_reweight-late/000-001.parquet"
     assert dry_run(project, asked, "--configfile", str(path))["embed"] == 2, "a plan that no study names"
 
 

@@ -295,7 +295,6 @@ def test_samples_of_unknown_group_are_not_pruned_by_group() -> None:
 @pytest.mark.parametrize(
     ("plan", "changes", "reason"),
     [
-        ("carriers-el2n-hardest-0.10", {"source": None}, "the setting has no probe"),
         ("carriers-el2n-hardest-0.10", {"carrier": np.full(4, -1)}, "it is not known which training samples are carriers"),
         ("per_group-el2n-hardest-0.10", {"aligned": np.zeros(4, int)}, "no training sample is aligned"),
         ("per_group_equal-el2n-hardest-0.10", {"aligned": np.full(4, -1)}, "no training sample is aligned"),

@@ -6,6 +6,7 @@ from spurprune.pruning.candidates import everyone, notice_on_balance
 from spurprune.pruning.weights import DRAWN, Request, Weights
 
 FIELDS = ("partition",)
+WEIGHTS = "drawn"
 
 
 def weigh(request: Request) -> Weights:

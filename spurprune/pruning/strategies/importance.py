@@ -2,20 +2,19 @@
 
 import numpy as np
 
-from spurprune.errors import PlanError
 from spurprune.pruning.candidates import everyone, notice_on_balance
 from spurprune.pruning.plan import AUTO
 from spurprune.pruning.weights import DRAWN, Request, Weights
 
 FIELDS = ("partition", "power")
+WEIGHTS = "drawn"
 SEPARATE = 0.9  # by ``auto``, clusters of a lower mean silhouette get the power 2, others 1, as in the authors' code
 
 
 def weigh(request: Request) -> Weights:
     """Return weights in proportion to n^−POWER for each of the n samples of a class in a part.
 
-    The weights of every class have the same sum, and all add up to the number of samples. Raises PlanError if only one part has samples,
-    or for ``auto`` if the parts are no clusters.
+    The weights of every class have the same sum, and all add up to the number of samples. Raises PlanError if only one part has samples.
     """
     assert request.part is not None
     label = request.label.astype(np.int64)
@@ -38,9 +37,5 @@ def _powers(request: Request, classes: int) -> np.ndarray:
     assert power is not None
     if power != AUTO:
         return np.full(classes, float(power))
-    if request.silhouette is None:
-        raise PlanError(
-            f"'{AUTO}' goes by the mean silhouette of clusters, but the parts of '{request.plan.partition}' are none; choose a number, "
-            "such as 1, or a partition of clusters."
-        )
+    assert request.silhouette is not None
     return np.where(request.silhouette < SEPARATE, 2.0, 1.0)

@@ -6,6 +6,8 @@ from spurprune.errors import PlanError
 from spurprune.pruning.weights import DRAWN, EXACT, Request, Weights
 
 FIELDS = ("partition", "factor")
+WEIGHTS = "copied"
+PARTS = 2  # that its partition must have
 
 
 def weigh(request: Request) -> Weights:
