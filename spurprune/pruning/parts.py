@@ -17,19 +17,21 @@ from spurprune.storage.words import BY_REPEAT
 class Parts:
     """The ``names`` of a partition's parts, and its table; None stands for the classes, which need no file.
 
-    ``where`` names the file. ``notes`` are those of its kind, by repeat as text.
+    ``where`` names the file. ``notes`` are those of its kind, by repeat as text; ``block`` is the setting's block of the partition.
     """
 
     names: tuple[str, ...]
     table: pa.Table | None = None
     where: str = ""
     notes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    block: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> "Parts":
         """Return the parts in a partition's file; raises DataError if it is missing or damaged."""
         notes = tables.read_metadata(path, schemas.PARTITION)["notes"]
-        return cls(tuple(notes["parts"]), tables.read(path, schemas.PARTITION), str(path), notes.get(BY_REPEAT, {}))
+        table = tables.read(path, schemas.PARTITION)
+        return cls(tuple(notes["parts"]), table, str(path), notes.get(BY_REPEAT, {}), notes["partition"])
 
     def of(self, repeat: int, sample_id: np.ndarray, label: np.ndarray) -> np.ndarray:
         """Return the part of each of one repeat's training samples, int32 [N], a position in ``names``.

@@ -1,6 +1,8 @@
 """What a strategy is given and what it returns: the training samples of one repeat, and a weight for each."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -17,10 +19,10 @@ class Request:
 
     ``label`` int16; ``group`` int32, -1 unknown; ``carrier`` and ``aligned`` int8: 1, 0, or -1 unknown; ``rank`` int32, the overall
     difficulty rank, 0 = easiest, without ties, None if the plan names no score; ``part`` int32, each sample's part in the plan's partition,
-    a position in ``parts``, None if the plan names no partition; ``silhouette`` float64 [classes], the mean silhouette of each class's
-    clusters, NaN for a class with fewer than two, None if the parts are no clusters. ``source`` is the probe's source label, None without a
-    probe. ``recall`` float64 [classes], the recall of each class that has training samples on held-out data, None if the plan names no
-    predictor.
+    a position in ``parts``, None if the plan names no partition; ``division``, the setting's block of the partition, empty for the classes;
+    ``silhouette`` float64 [classes], the mean silhouette of each class's clusters, NaN for a class with fewer than two, None if the parts
+    are no clusters. ``source`` is the probe's source label, None without a probe. ``recall`` float64 [classes], the recall of each class
+    that has training samples on held-out data, None if the plan names no predictor.
     """
 
     plan: Plan
@@ -32,6 +34,7 @@ class Request:
     rank: np.ndarray | None = None
     part: np.ndarray | None = None
     parts: tuple[str, ...] = ()
+    division: Mapping[str, Any] = field(default_factory=dict)
     source: int | None = None
     silhouette: np.ndarray | None = None
     recall: np.ndarray | None = None

@@ -82,6 +82,7 @@ def run(
             rank=None if ranks is None else columns.values_of(ranks, "rank", repeat, sample_id, str(difficulty)),
             part=None if division is None else division.of(repeat, sample_id, label),
             parts=() if division is None else division.names,
+            division={} if division is None else division.block,
             source=None if probe is None else probe.source,
             silhouette=None if division is None else division.silhouette(repeat, info.classes),
         )

@@ -299,8 +299,6 @@ def test_errors_are_upweighted(samples: Path, dynamics: Path, caplog: pytest.Log
 @pytest.mark.parametrize(
     ("repeat", "plan", "reason"),
     [
-        (0, "upweight-errors-50", "no training sample is in part 'wrong' of 'errors', so the factor 50 would change nothing"),
-        (1, "upweight-errors-50", "every training sample is in part 'wrong' of 'errors', so the factor 50 would favour none"),
         (0, "balance_reweight-errors", "all training samples are in part 'right' of 'errors', so there is nothing to balance"),
         (1, "balance_subsample-errors", "all training samples are in part 'wrong' of 'errors', so there is nothing to balance"),
     ],
@@ -314,6 +312,24 @@ def test_a_partition_with_an_empty_part_is_refused(
         weigh(samples, plan, errors, repeats=[repeat])
     assert str(error.value).startswith(f"birds, plan '{plan}', repeat {repeat}: {reason}; ")
     assert_one_sentence(str(error.value))
+
+
+def test_no_errors_and_nothing_but_errors_are_warned_of_and_trained_as_erm(
+    samples: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    right = {(0, 2): LABEL[:TRAIN].tolist()}  # of repeat 0; repeat 1 gets all wrong
+    errors = divide(samples, ERRORS, write_dynamics(tmp_path / "right.parquet", REPEATS, right))
+    with caplog.at_level(logging.WARNING, "spurprune"):
+        _, table, metadata = weigh(samples, "upweight-errors-50", errors)
+    weight, repeat = (to_numpy(table.column(name)) for name in ("weight", "repeat"))
+    assert weight[repeat == 0].tolist() == [1] * TRAIN and weight[repeat == 1].tolist() == [51] * TRAIN
+    assert metadata["notes"]["visits"] == "exact"
+    assert [metadata["counts"][one]["visits"] for one in ("0", "1")] == [TRAIN, 51 * TRAIN]
+    for record, (number, words) in zip(caplog.records, ((0, "no"), (1, "every")), strict=True):
+        assert record.getMessage().startswith(
+            f"birds, plan 'upweight-errors-50', repeat {number}: {words} training sample is in part 'wrong' of 'errors' (of the reference's "
+            "epoch T = 2), so the factor λ = 50 "
+        )
 
 
 def test_weights_that_no_training_can_use_are_refused(samples: Path, assert_one_sentence: Callable[[str], None]) -> None:

@@ -375,12 +375,22 @@ def test_an_upweighted_sample_counts_once_and_the_factor_more(factor: str, visit
 
 
 @pytest.mark.parametrize(
-    ("value", "words"), [(0, "no training sample is in part 'part 1'"), (1, "every training sample is in part 'part 1'")]
+    ("value", "weight", "notice"),
+    [
+        (0, 1, "no training sample is in part 'part 1' of 'errors', so the factor λ = 50 changes nothing, and training is ERM"),
+        (
+            1,
+            51,
+            "every training sample is in part 'part 1' of 'errors', so the factor λ = 50 gives all of them the weight 51, and training is "
+            "ERM with more visits",
+        ),
+    ],
 )
-def test_upweighting_none_or_all_is_refused(value: int, words: str, assert_one_sentence: Callable[[str], None]) -> None:
-    with pytest.raises(PlanError, match=f"^{words} of 'errors', so the factor 50 would") as error:
-        balanced("upweight-errors-50", np.full(3, value), 2)
-    assert_one_sentence(str(error.value))
+def test_upweighting_none_or_all_is_erm_and_noticed(value: int, weight: float, notice: str) -> None:
+    weights = balanced("upweight-errors-50", np.full(3, value), 2)
+    assert weights.weight.tolist() == [weight] * 3 and weights.visits == EXACT
+    assert weights.candidates.tolist() == [bool(value)] * 3
+    assert weights.notice == notice
 
 
 def test_upweighting_takes_two_parts(assert_one_sentence: Callable[[str], None]) -> None:
