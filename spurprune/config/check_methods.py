@@ -28,7 +28,8 @@ def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
         raise ConfigError(f"{key}.{missing} is missing; tuning a method takes both a grid and the repeats to tune it on.")
     if entry["tuning"] is not None and len(set(entry["tuning"]["blocks"])) < len(entry["tuning"]["blocks"]):
         raise ConfigError(f"{key}.tuning.blocks names a block twice; remove one.")
-    if entry["base"] != name and not entry["grid"] and entry["epoch"] == methods.LAST:
+    is_alike = entry["base"] != name and methods.names_the_same(entry, config.methods[entry["base"]])
+    if is_alike and not entry["grid"] and entry["epoch"] == methods.LAST:
         raise ConfigError(f"methods.{entry['base']}.by lists several metrics, but nothing is chosen by them; name one, or give a grid.")
     if entry["epoch"] == methods.BEST and refines:
         raise ConfigError(f"{key}.epoch does not go with '{entry['kind']}', which trains no network; set it for '{entry['from']}'.")

@@ -1,6 +1,6 @@
 """Method entries: a kind with options, a plan, overrides of the training recipe, and a grid of candidates to choose among."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from spurprune.config import grids
@@ -10,6 +10,7 @@ from spurprune.pruning import plan as plans
 from spurprune.storage.words import RULES
 
 PLAN = "plan"  # the grid's key whose values are plans
+STEPS_OF = "steps_of"  # the option whose value is a plan
 LAST, BEST = "last", "best_validation"  # which epoch's network a run ends with
 DEFAULTS: Mapping[str, Any] = {
     "from": None,
@@ -31,19 +32,58 @@ def complete(entry: Mapping[str, Any]) -> dict[str, Any]:
 def expanded(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return complete entries, one for every rule that an entry's ``by`` lists: the first keeps its name, others end in "_by_RULE".
 
-    ``base`` is the name of the entry as given. ``candidates_of`` names the entry whose tuning runs an entry compares: the first rule's,
-    unless the rule also chooses the epoch, which makes the runs differ. Raises ConfigError if a name is taken.
+    Where an entry names another that has several rules, the expanded entry names that of its own rule if there is one, else the first.
+    ``base`` is the name of the entry as given. ``candidates_of`` names the expanded entry whose tuning runs an entry compares: the first of
+    the same base that tunes the same, unless the rule also chooses the epoch, which makes the runs differ. Raises ConfigError if a name is
+    taken.
     """
+    whole = {name: complete(given) for name, given in entries.items()}
+    names = {name: _names(name, entry) for name, entry in whole.items()}
     found: dict[str, dict[str, Any]] = {}
-    for name, given in entries.items():
-        entry = complete(given)
-        rules = entry["by"] if isinstance(entry["by"], list) else [entry["by"]]
-        for rule in rules:
-            own = name if rule == rules[0] else f"{name}_by_{rule}"
+    for name, entry in whole.items():
+        for rule, own in names[name].items():
             if own in found or (own != name and own in entries):
                 raise ConfigError(f"methods.{own} has the name of methods.{name} by its rule {rule}; rename one.")
-            found[own] = {**entry, "by": rule, "base": name, "candidates_of": name if entry["epoch"] == LAST else own}
+            one = _referring(entry, lambda other, rule=rule: names.get(other, {}).get(rule, other))
+            alike = (other for other in names[name].values() if other in found and _named(found[other]) == _named(one))
+            shared = next(alike, own) if entry["epoch"] == LAST else own
+            found[own] = {**one, "by": rule, "base": name, "candidates_of": shared}
     return found
+
+
+def _names(name: str, entry: Mapping[str, Any]) -> dict[str, str]:
+    """Return the names of an entry's expanded entries by their rules."""
+    rules = entry["by"] if isinstance(entry["by"], list) else [entry["by"]]
+    return {rule: name if rule == rules[0] else f"{name}_by_{rule}" for rule in rules}
+
+
+def _referring(entry: Mapping[str, Any], rename: Callable[[str], str]) -> dict[str, Any]:
+    """Return a complete entry in which the other entries that it names are renamed, by themselves and in plans."""
+
+    def of_plan(name: Any) -> Any:
+        return plans.renamed(name, rename) if isinstance(name, str) else name  # what is no text is refused later
+
+    def of_point(point: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: _each(of_plan, value) if key == PLAN else value for key, value in point.items()}
+
+    options = {key: of_plan(value) if key == STEPS_OF else value for key, value in entry["options"].items()}
+    source = None if entry["from"] is None else rename(entry["from"])
+    return {**entry, "from": source, "plan": of_plan(entry["plan"]), "options": options, "grid": _each(of_point, entry["grid"])}
+
+
+def _each(change: Callable[[Any], Any], value: Any) -> Any:
+    """Return a changed value or, of a list, each of its values changed."""
+    return [change(one) for one in value] if isinstance(value, list) else change(value)
+
+
+def _named(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of an entry that may differ between its rules and decides its tuning runs."""
+    return {key: entry[key] for key in ("from", "plan", "options", "grid")}
+
+
+def names_the_same(entry: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two expanded entries of one base name the same entries, so that only their rules differ."""
+    return _named(entry) == _named(other)
 
 
 def deciding(entry: Mapping[str, Any]) -> dict[str, Any]:

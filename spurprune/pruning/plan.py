@@ -6,6 +6,7 @@ module says which fields it has. "tuned-METHOD" stands for the plan that a metho
 
 import difflib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -32,6 +33,7 @@ FIELDS = {  # the pattern of each field's values
     "factor": r"(?:[1-9][0-9]{0,2}(?:\.[0-9]{0,3}[1-9])?|0\.[0-9]{0,3}[1-9])",  # below 1,000
     "power": rf"(?:{AUTO}|[1-9](?:\.[0-9]{{0,3}}[1-9])?|0\.[0-9]{{0,3}}[1-9])",  # below 10
 }
+OF_METHODS = ("method", "predictor")  # the fields whose values are methods
 SHOWN_AS = {"predictor": "method"}  # what messages call a field, if not by its name
 MOST_SHOWN = 100  # characters of a name in messages
 IN_WORDS = {
@@ -82,6 +84,15 @@ def parse(name: str) -> Plan:
 def tuned(method: str) -> str:
     """Return the name of the plan that a method's candidates choose."""
     return f"{TUNED}-{method}"
+
+
+def renamed(name: str, rename: Callable[[str], str]) -> str:
+    """Return a plan's name with the method that it names, if any, renamed; a text that is no plan's name may be returned as it is."""
+    strategy, *values = name.split("-")
+    fields = fields_of(strategy) if strategy in _strategies() else ()
+    if len(fields) != len(values):
+        return name
+    return "-".join([strategy, *(rename(value) if field in OF_METHODS else value for field, value in zip(fields, values, strict=True))])
 
 
 def fields_of(strategy: str) -> tuple[str, ...]:

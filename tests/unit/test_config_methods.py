@@ -246,6 +246,80 @@ def test_rules_share_the_tuning_runs_unless_they_choose_the_epoch(load: Callable
     assert deciding == rules and methods.deciding(methods.complete(SLOW))["epoch"] == "last"
 
 
+GROUP, CLASS, ALL = "worst_group_accuracy", "worst_class_accuracy", "accuracy"
+RULED = {**CHOOSING, "by": [GROUP, CLASS]}
+
+
+def test_an_entry_refers_to_the_method_of_its_own_rule_else_of_the_first() -> None:
+    matched = {"kind": "erm_matched", "options": {"steps_of": "tuned-ruled"}, "grid": {"training.epochs": [1, 2]}, "tuning": TUNING}
+    entries = methods.expanded(
+        {
+            "ruled": RULED,
+            "tuned": {**TUNED, "by": [CLASS, ALL]},
+            "matched": {**matched, "by": [ALL, CLASS, GROUP]},
+            "single": {**matched, "by": CLASS},
+            "refit": {**REFIT, "from": "tuned", "plan": "tuned-ruled", "by": [GROUP, CLASS, ALL]},
+            "points": {
+                **RULED,
+                "grid": [{"plan": "tuned-ruled"}, {"plan": "class_quota-tuned-0.10", "training.epochs": 2}],
+                "by": [ALL, CLASS],
+            },
+            "lists": {**RULED, "grid": {"plan": ["none", "tuned-ruled", "random-0.10"]}, "by": CLASS},
+            "named": {**SLOW, "plan": "tuned-ruled_by_worst_class_accuracy"},
+        }
+    )
+    steps = {name: entry["options"].get("steps_of") for name, entry in entries.items() if entry["kind"] == "erm_matched"}
+    of_class = "tuned-ruled_by_worst_class_accuracy"
+    assert steps == {
+        "matched": "tuned-ruled",  # ruled has no accuracy
+        "matched_by_worst_class_accuracy": of_class,
+        "matched_by_worst_group_accuracy": "tuned-ruled",
+        "single": of_class,
+    }
+    refits = {name: (entry["from"], entry["plan"]) for name, entry in entries.items() if entry["base"] == "refit"}
+    assert refits == {
+        "refit": ("tuned", "tuned-ruled"),
+        "refit_by_worst_class_accuracy": ("tuned", of_class),
+        "refit_by_accuracy": ("tuned_by_accuracy", "tuned-ruled"),
+    }
+    assert methods.plans_of(entries["points"]) == ["tuned-ruled", "class_quota-tuned_by_accuracy-0.10"]
+    assert methods.plans_of(entries["points_by_worst_class_accuracy"]) == [of_class, "class_quota-tuned-0.10"]
+    assert methods.plans_of(entries["lists"]) == ["none", of_class, "random-0.10"]
+    assert entries["named"]["plan"] == of_class, "a rule may be named"
+
+
+def test_rules_share_tuning_runs_that_refer_to_the_same() -> None:
+    matched = {"kind": "erm_matched", "options": {"steps_of": "tuned-ruled"}, "grid": {"training.epochs": [1, 2]}, "tuning": TUNING}
+    for rules, epoch, expected in (
+        ([GROUP, CLASS, ALL], "last", ["matched", "matched_by_worst_class_accuracy", "matched"]),
+        ([CLASS, GROUP, ALL], "last", ["matched", "matched_by_worst_group_accuracy", "matched_by_worst_group_accuracy"]),
+        ([GROUP, ALL], "best_validation", ["matched", "matched_by_accuracy"]),
+    ):
+        entries = methods.expanded({"ruled": RULED, "matched": {**matched, "by": rules, "epoch": epoch}})
+        assert [entry["candidates_of"] for entry in entries.values() if entry["base"] == "matched"] == expected
+
+
+def test_what_a_rule_refers_to_is_made_for_it(load: Callable[..., Config]) -> None:
+    matched = {"kind": "erm_matched", "options": {"steps_of": "tuned-ruled"}, "grid": {"training.epochs": [1, 2]}, "tuning": TUNING}
+    names = ["matched", "matched_by_worst_class_accuracy"]
+    config = load({"ruled": RULED, "matched": {**matched, "by": [GROUP, CLASS]}}, names)
+    found = needs.of(config)
+    assert {run.method for run in found.candidates} == {"ruled", *names} and len(found.candidates) == 4 + 2 * 2
+    assert {one.method for one in found.selections} == {"ruled", "ruled_by_worst_class_accuracy", *names}
+    steps = {plan for _, plan, block in found.plans if plan.startswith("tuned") and block == "900-901"}
+    assert steps == {"tuned-ruled", "tuned-ruled_by_worst_class_accuracy"}
+    counts = Counter(job.rule for job in planning.jobs(config))
+    assert counts["take_plan"] == 4 and counts["retrain_candidate"] == 8 and counts["select_candidate"] == 4
+
+
+def test_an_untuned_refinement_of_several_rules_starts_from_each_networks(load: Callable[..., Config]) -> None:
+    tuned = {**TUNED, "by": [GROUP, CLASS]}
+    found = needs.of(load({"tuned": tuned, "refit": {**REFIT, "from": "tuned", "by": [GROUP, CLASS]}}, ["refit", "refit_by_" + CLASS]))
+    assert {run.method for run in found.sources} == {"tuned", "tuned_by_" + CLASS}
+    with pytest.raises(ConfigError, match=r"methods\.refit\.by lists several metrics, but nothing is chosen by them"):
+        load({"tuned": tuned, "refit": {**REFIT, "from": "tuned", "by": [GROUP, ALL]}}, ["refit"])
+
+
 @pytest.mark.parametrize(
     ("entries", "study", "expected"),
     [

@@ -327,8 +327,8 @@ def test_no_errors_and_nothing_but_errors_are_warned_of_and_trained_as_erm(
     assert [metadata["counts"][one]["visits"] for one in ("0", "1")] == [TRAIN, 51 * TRAIN]
     for record, (number, words) in zip(caplog.records, ((0, "no"), (1, "every")), strict=True):
         assert record.getMessage().startswith(
-            f"birds, plan 'upweight-errors-50', repeat {number}: {words} training sample is in part 'wrong' of 'errors' (of the reference's "
-            "epoch T = 2), so the factor λ = 50 "
+            f"birds, plan 'upweight-errors-50', repeat {number}: {words} training sample is in part 'wrong' of 'errors' (of the "
+            "reference's epoch T = 2), so the factor λ = 50 "
         )
 
 

@@ -27,6 +27,18 @@ def test_names_are_parsed() -> None:
     assert plans.parse("upweight-errors-0.5") == Plan("upweight", partition="errors", factor="0.5")
 
 
+def test_the_method_in_a_name_is_renamed() -> None:
+    for name, expected in (
+        ("tuned-mine", "tuned-mine_too"),
+        ("class_quota-mine-0.10", "class_quota-mine_too-0.10"),
+        ("balance_subsample-mine", "balance_subsample-mine"),
+        ("none", "none"),
+        ("tuned-mine-0.10", "tuned-mine-0.10"),
+        ("nope-mine", "nope-mine"),
+    ):
+        assert plans.renamed(name, lambda method: f"{method}_too") == expected
+
+
 @given(st.data(), st.sampled_from(plugins.names("strategies")))
 def test_a_parsed_name_is_its_parts(data: st.DataObject, strategy: str) -> None:
     fields = plans.fields_of(strategy)
