@@ -2,10 +2,11 @@
 
 The partition holds what the reference, stage 1, predicts. A batch has rows in four roles, in this order: *anchors*, which the reference
 predicts rightly as their class y; *positives*, of class y but predicted as another; *negatives*, of another class but predicted as y; and
-as many negatives of the *other side*, where positives are anchors and anchors positives: samples of another class that the reference
-predicts rightly as what the first positive is predicted as. Without such positives, any sample of class y is one; without such negatives on
-either side, any sample of another class is. Of classes that are never predicted rightly, no sample is an anchor. Rows are drawn anew in
-every epoch, within a batch and role with replacement only where there are too few. The loss of a batch is
+as many negatives of the *other side*, where positives are anchors and anchors positives: samples of another class than y that are
+predicted as the positives are. With more than two classes, all positives of a batch are therefore predicted as one class, that of a
+positive drawn at random. Without such positives, any sample of class y is one; without such negatives on either side, any sample of another
+class is. Of classes that are never predicted rightly, no sample is an anchor. Rows are drawn anew in every epoch, within a batch and role
+with replacement only where there are too few. The loss of a batch is
 
     weight · (contrast of anchors + contrast of positives) + (1 - weight) · cross-entropy of all rows,
 
@@ -13,8 +14,10 @@ where the contrast of anchor z is -(1/M) sum_m log(exp(s(z, z_m)/t) / sum_j exp(
 positives z_m and all positives and negatives z_j.
 
 ``contrast: first`` and ``classes: equal`` do as the public code: it contrasts only the first anchor and the first positive of a batch, each
-anchor being first once per epoch, and drops batches until all classes have equally many. Not offered are its frozen batch normalisation,
-its steps over 32 such batches at a time, and its default partition, clusters of features in place of predictions.
+anchor being first once per epoch, and drops batches until all classes have equally many. The other positives may then be predicted as any
+other class. Not offered are its frozen batch normalisation, its steps over 32 such batches at a time, its default partition, clusters of
+features in place of predictions, and that it takes only rightly predicted samples as the other side's negatives, which with two classes
+they all are.
 """
 
 from collections.abc import Iterator, Sequence
@@ -102,14 +105,14 @@ OPTIONS = {
 class _Pools:
     """Where the rows of a batch come from if its anchors are of one class; arrays of rows, int64.
 
-    ``second`` maps the first positive's predicted class to the negatives of the other side, ``others`` has all samples of other classes.
+    ``alike`` maps a predicted class to the positives of that prediction, ``second`` to the negatives of the other side.
     """
 
     anchors: np.ndarray
     positives: np.ndarray
     negatives: np.ndarray
+    alike: dict[int, np.ndarray]
     second: dict[int, np.ndarray]
-    others: np.ndarray
 
 
 class Method(erm.Method):
@@ -166,9 +169,11 @@ class Method(erm.Method):
     def _batch(self, label: int, anchors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         pools = self.pools[label]
         positives = _draw(pools.positives, self.num_positives, rng)
+        predicted = int(self.context.part[positives[0]])
+        if self.context.options["contrast"] == "all" and len(pools.alike) > 1:
+            positives = _draw(pools.alike[predicted], self.num_positives, rng)
         negatives = _draw(pools.negatives, self.num_negatives, rng)
-        second = pools.second.get(int(self.context.part[positives[0]]), pools.others)
-        return np.concatenate([anchors, positives, negatives, _draw(second, self.num_negatives, rng)])
+        return np.concatenate([anchors, positives, negatives, _draw(pools.second[predicted], self.num_negatives, rng)])
 
 
 def _contrast(anchors: Tensor, positives: Tensor, negatives: Tensor, temperature: float) -> Tensor:
@@ -197,18 +202,18 @@ def _pools(context: Context) -> dict[int, _Pools]:
     """Return the candidates for each role by the anchors' class, for all classes with anchors; a sample of weight k is there k times."""
     rows = np.repeat(np.arange(len(context.weight)), context.weight.astype(np.int64))
     label, predicted = context.label[rows], context.part[rows]
-    right = predicted == label
-    correct = {int(one): rows[right & (label == one)] for one in np.unique(label[right])}
     pools = {}
-    for one, anchors in correct.items():
-        same = label == one
+    for one in np.unique(label[predicted == label]).tolist():
+        same, as_one = label == one, predicted == one
         others = rows[~same]
-        positives, negatives = rows[same & ~right], rows[~same & (predicted == one)]
+        positive = same & ~as_one if (same & ~as_one).any() else same
+        negatives = {other: rows[~same & (predicted == other)] for other in np.unique([one, *predicted[positive]]).tolist()}
+        negatives = {other: found if len(found) else others for other, found in negatives.items()}
         pools[one] = _Pools(
-            anchors=anchors,
-            positives=positives if len(positives) else rows[same],
-            negatives=negatives if len(negatives) else others,
-            second={other: found for other, found in correct.items() if other != one},
-            others=others,
+            anchors=rows[same & as_one],
+            positives=rows[positive],
+            negatives=negatives[one],
+            alike={other: rows[positive & (predicted == other)] for other in np.unique(predicted[positive]).tolist()},
+            second=negatives,
         )
     return pools

@@ -125,21 +125,53 @@ def test_batches_of_any_samples(samples: list[tuple[int, int, int]], anchors: in
         assert not others.any() or others[positive].all()
         likewise = kept & (label != y) & (predicted == y)
         assert not likewise.any() or likewise[negative].all()
-        right = kept & (label != y) & (predicted == label) & (predicted == predicted[positive[0]])
-        assert not right.any() or right[second].all()
+        seen_as = predicted[positive[0]]
+        of_other_side = kept & (label != y) & (predicted == seen_as)
+        assert not of_other_side.any() or of_other_side[second].all()
+        if contrast == "all":
+            assert (predicted[positive] == seen_as).all(), "each positive is contrasted with negatives that are predicted as it is"
+            others = others & (predicted == seen_as)
         for role, pool in zip(
-            (anchor, positive, negative, second), (kept & (label == y) & (predicted == y), others, likewise, right), strict=True
+            (anchor, positive, negative, second), (kept & (label == y) & (predicted == y), others, likewise, of_other_side), strict=True
         ):
             if (weight[pool] == 1).all() and pool.sum() >= len(role):
                 assert len(set(role.tolist())) == len(role), "with replacement only where there are too few"
 
 
-def test_the_other_sides_negatives_are_of_the_first_positives_class() -> None:
-    """A cat is taken for an owl, so owls are the other side's negatives."""
-    label, predicted = np.array([0, 0, 0, 1, 1, 2, 2]), np.array([0, 0, 2, 1, 1, 2, 2])
-    one = method(label, predicted)
-    cats = [rows for rows in batches(one) if label[rows[0]] == 0]
-    assert cats and all((label[roles(one, rows)[3]] == 2).all() for rows in cats)
+# Three classes: cats, of which 2 are taken for dogs and 3 for owls; an owl is taken for a dog.
+LABEL_3 = np.array([0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 2])
+PREDICTED_3 = np.array([0, 0, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2, 1])
+
+
+def test_the_other_sides_negatives_are_predicted_as_the_positives_are() -> None:
+    """Beside cats taken for dogs they are dogs and the owl taken for one, beside cats taken for owls they are owls."""
+    one = method(LABEL_3, PREDICTED_3, anchors=1, negatives=50)
+    drawn: dict[int, set[int]] = {}
+    for seed in range(40):
+        for rows in batches(one, seed):
+            anchors, positives, _, second = roles(one, rows)
+            if LABEL_3[anchors[0]] == 0:
+                (seen_as,) = set(PREDICTED_3[positives].tolist())
+                drawn.setdefault(seen_as, set()).update(second.tolist())
+    assert drawn == {1: {7, 8, 9, 13}, 2: {10, 11, 12}}
+
+
+def test_every_positive_is_drawn_equally_often() -> None:
+    """2 of 5 batches of cats are of those taken for dogs, 3 of those taken for owls."""
+    one = method(LABEL_3, PREDICTED_3, anchors=1, positives=1)
+    first = [int(rows[1]) for seed in range(500) for rows in batches(one, seed) if LABEL_3[rows[0]] == 0]
+    counts = np.bincount(first, minlength=7)[2:]
+    assert len(first) == 1000 and counts.sum() == 1000
+    assert (abs(counts - 200) < 50).all(), "four standard deviations"
+
+
+def test_where_the_first_positive_counts_the_others_are_of_any_other_prediction() -> None:
+    one = method(LABEL_3, PREDICTED_3, anchors=1, positives=5, contrast="first")
+    for rows in batches(one):
+        anchors, positives, _, second = roles(one, rows)
+        if LABEL_3[anchors[0]] == 0:
+            assert sorted(positives.tolist()) == [2, 3, 4, 5, 6]
+            assert (PREDICTED_3[second] == PREDICTED_3[positives[0]]).all()
 
 
 def test_a_perfect_reference_still_gives_batches() -> None:
