@@ -1,6 +1,7 @@
 """Method entries: a kind with options, a plan, overrides of the training recipe, and a grid of candidates to choose among."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from spurprune.config import grids
@@ -44,7 +45,7 @@ def expanded(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, An
         for rule, own in names[name].items():
             if own in found or (own != name and own in entries):
                 raise ConfigError(f"methods.{own} has the name of methods.{name} by its rule {rule}; rename one.")
-            one = _referring(entry, lambda other, rule=rule: names.get(other, {}).get(rule, other))
+            one = _referring(entry, partial(_by_rule, rule, names))
             alike = (other for other in names[name].values() if other in found and _named(found[other]) == _named(one))
             shared = next(alike, own) if entry["epoch"] == LAST else own
             found[own] = {**one, "by": rule, "base": name, "candidates_of": shared}
@@ -55,6 +56,11 @@ def _names(name: str, entry: Mapping[str, Any]) -> dict[str, str]:
     """Return the names of an entry's expanded entries by their rules."""
     rules = entry["by"] if isinstance(entry["by"], list) else [entry["by"]]
     return {rule: name if rule == rules[0] else f"{name}_by_{rule}" for rule in rules}
+
+
+def _by_rule(rule: str, names: Mapping[str, Mapping[str, str]], name: str) -> str:
+    """Return the expanded entry of a rule that stands for an entry: the first, of the entry's own name, if it has no such rule."""
+    return names.get(name, {}).get(rule, name)
 
 
 def _referring(entry: Mapping[str, Any], rename: Callable[[str], str]) -> dict[str, Any]:
