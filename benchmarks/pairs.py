@@ -32,5 +32,5 @@ def load_pairs(multinli: str, encoder: str, n: int) -> Pairs:
         rows = list(islice((row for row in map(json.loads, stream) if row["gold_label"] in CLASSES), n))
     if len(rows) < n:
         raise SystemExit(f"{path} holds only {len(rows)} pairs; lower --pairs.")
-    inputs = tokens.encode_pairs(tokens.load(encoder), [r["sentence1"] for r in rows], [r["sentence2"] for r in rows], LENGTH)
+    inputs = tokens.encode(tokens.load(encoder), [r["sentence1"] for r in rows], [r["sentence2"] for r in rows], LENGTH)
     return Pairs(inputs, np.array([CLASSES.index(r["gold_label"]) for r in rows]))

@@ -43,6 +43,7 @@ def check(name: str, setting: Setting, config: Config) -> None:
     _check_inputs(name, setting, entry)
     _check_plugins(name, setting, entry)
     _check_subset(name, setting, entry)
+    _check_together(name, setting, config.own_datasets.get(setting["dataset"]))
     _check_carriers(name, setting, config, entry)
     check_feature.check(name, setting)
     _check_training(name, setting, config)
@@ -198,6 +199,23 @@ def _check_subset(name: str, setting: Setting, entry: DatasetEntry) -> None:
         require_known(choose, ("random", "first", *entry.rankings), f"{key}.choose: '{choose}'", "way to choose samples")
         if ("count" in part) == ("fill_to" in part):
             raise ConfigError(f"{key} must have either count or fill_to; give one of them.")
+
+
+def _check_together(name: str, setting: Setting, own: Mapping[str, Any] | None) -> None:
+    """Raise ConfigError if a setting would divide samples that its dataset, the block of a user's own, keeps together."""
+    if own is None or "keep_together" not in own:
+        return
+    parts = setting["subset"]["parts"]
+    held_out = next((part for part, block in parts.items() if block.get("rest") == "hold_out"), None)
+    if not isinstance(setting["validation"], str):
+        key, way_out = f"{name}.validation is {setting['validation']}", "set it to official and give the dataset's split a validation share"
+    elif held_out is not None:
+        key, way_out = f"{name}.subset.parts.{held_out}.rest is hold_out", "set it to leave_out"
+    else:
+        return
+    raise ConfigError(
+        f"{key}, which would divide the samples that datasets.{setting['dataset']}.keep_together keeps in one split; {way_out}."
+    )
 
 
 def _check_carriers(name: str, setting: Setting, config: Config, entry: DatasetEntry) -> None:

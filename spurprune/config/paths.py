@@ -9,7 +9,7 @@ from spurprune.machine import expansion
 from spurprune.machine.expansion import ExpansionError
 
 # All keys that hold paths, below the top level but for ``data``, or below a setting; "*" stands for any name or place.
-OF_CONFIG = ("setting_files.*", "datasets.*.path", "datasets.*.vectors")
+OF_CONFIG = ("setting_files.*", "datasets.*.path", "datasets.*.vectors", "datasets.*.tokenizer")
 OF_SETTING = ("model.pretrained",)
 
 

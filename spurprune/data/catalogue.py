@@ -8,6 +8,9 @@ from spurprune.dag import plugins
 from spurprune.data.registry import DatasetEntry, registry
 from spurprune.errors import ConfigError
 
+# Options of every reader, beside its own.
+COMMON_OPTIONS: Mapping[str, Any] = {"reader": True, "duplicates": {"enum": ["stop", "keep"]}}
+
 Own = Mapping[str, Mapping[str, Any]]  # the configuration's ``datasets``: a block by name
 
 
@@ -78,4 +81,4 @@ def own_schema() -> dict[str, Any]:
 
 
 def _with_reader(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {**options, "properties": {"reader": True, **options["properties"]}}
+    return {**options, "properties": {**COMMON_OPTIONS, **options["properties"]}}

@@ -1,4 +1,4 @@
-"""Tokenizers, and pairs of sentences as arrays of tokens; free of torch, which preparing data does not need."""
+"""Tokenizers, and texts or pairs of them as arrays of tokens; free of torch, which preparing data does not need."""
 
 import hashlib
 import json
@@ -49,20 +49,27 @@ def ids_of(tokenizer: Tokenizer, text: str) -> list[int]:
     return ids
 
 
-def encode_pairs(tokenizer: Tokenizer, first: Sequence[str], second: Sequence[str], length: int) -> np.ndarray:
-    """Return pairs of sentences as int32 [N, 2 + length]: number of tokens, position of the second sentence, token ids, zeros.
+def special_tokens(tokenizer: Tokenizer, pairs: bool) -> int:
+    """Return the number of special tokens around a text, or around the two of a pair."""
+    count: int = tokenizer.num_special_tokens_to_add(pairs)
+    return count
 
-    Longer pairs are truncated to ``length`` tokens, one by one from the end of the currently longer sentence, as by transformers'
-    tokenizers with ``truncation="longest_first"``.
+
+def encode(tokenizer: Tokenizer, first: Sequence[str], second: Sequence[str] | None, length: int) -> np.ndarray:
+    """Return texts, or pairs of them, as int32 [N, 2 + length]: number of tokens, position of the second text, token ids, zeros.
+
+    A single text's second one begins where it ends. Longer sequences are truncated to ``length`` tokens, pairs one by one from the end of
+    the currently longer text, as by transformers' tokenizers with ``truncation="longest_first"``.
     """
     tokenizer.enable_truncation(length, strategy="longest_first")
     result = np.zeros((len(first), COUNTS + length), dtype=np.int32)
     for start in range(0, len(first), PAIRS_AT_ONCE):
         part = slice(start, start + PAIRS_AT_ONCE)
-        for row, encoded in zip(result[part], tokenizer.encode_batch(list(zip(first[part], second[part], strict=True))), strict=True):
+        texts = list(first[part]) if second is None else list(zip(first[part], second[part], strict=True))
+        for row, encoded in zip(result[part], tokenizer.encode_batch(texts), strict=True):
             count = len(encoded.ids)
             row[0] = count
-            row[1] = encoded.type_ids.index(1) if 1 in encoded.type_ids else count
+            row[1] = encoded.type_ids.index(1) if second is not None and 1 in encoded.type_ids else count
             row[COUNTS : COUNTS + count] = encoded.ids
     tokenizer.no_truncation()
     return result

@@ -1,6 +1,6 @@
 """prepare_inputs: decode a dataset once into a memory-mapped array, with its base table and manifest."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from spurprune.dag import plugins
-from spurprune.data.formats.images import ImageFiles, decode
+from spurprune.data.formats.images import decode
 from spurprune.data.inputs import KINDS, Manifest, content_of, write_inputs, write_manifest
+from spurprune.data.own import duplicates
 from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError
 from spurprune.machine.logs import log
@@ -51,16 +52,19 @@ def run(
     _require_attributes(raw, dataset)
     inputs.parent.mkdir(parents=True, exist_ok=True)
     rows = raw.base
-    if isinstance(raw.inputs, ImageFiles):
+    if not isinstance(raw.inputs, np.ndarray):
         damaged = decode(raw.inputs, inputs, threads, skip_damaged=damaged_images == "skip")
         if damaged:
             log.warning("skipped %d damaged images of %d", len(damaged), len(raw.inputs))
             rows = _without(rows, damaged)
+            _require_classes(rows, raw.classes, len(damaged), dataset, inputs)
     else:
         _require_finite(raw, dataset)
         write_inputs(inputs, raw.inputs)
     contents.require_unique(rows, schemas.BASE, dataset)
     array = np.load(inputs, mmap_mode="r", allow_pickle=False)
+    if own is not None:
+        duplicates.check(array, rows, raw.classes, dataset, keep=own.get("duplicates") == "keep")
     train = np.flatnonzero(to_numpy(rows.column("split")) == "train")
     mean, std = channel_statistics(array, train) if KINDS[str(array.dtype)] == "images" else ((), ())
     tables.write(base, rows, schemas.BASE, provenance)
@@ -129,6 +133,18 @@ def _without(rows: pa.Table, damaged: list[int]) -> pa.Table:
     kept = rows.take(np.setdiff1d(np.arange(len(rows)), damaged))
     column = kept.column_names.index("sample_id")
     return kept.set_column(column, "sample_id", pa.array(np.arange(len(kept), dtype=np.int64)))
+
+
+def _require_classes(rows: pa.Table, classes: Sequence[str], damaged: int, dataset: str, inputs: Path) -> None:
+    """Raise DataError, and remove what was decoded, if a class has lost all its training images."""
+    train = to_numpy(rows.column("label"))[to_numpy(rows.column("split")) == "train"]
+    missing = np.setdiff1d(np.arange(len(classes)), train)
+    if len(missing):
+        inputs.unlink()
+        raise DataError(
+            f"The dataset '{dataset}' has no training images of the class '{classes[missing[0]]}' left, since {damaged:,} damaged ones "
+            "were skipped; the log names each, so correct them."
+        )
 
 
 def channel_statistics(inputs: np.ndarray, rows: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -157,7 +157,7 @@ def test_an_image_skipped_before_stops_a_decoding_that_skips_none(
 def test_an_image_that_the_file_system_fails_to_read_is_not_skipped(
     images: ImageFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_one_sentence: Callable[[str], None]
 ) -> None:
-    def stale(path: Path) -> Image.Image:
+    def stale(path: Path, formats: tuple[str, ...]) -> Image.Image:
         raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
 
     monkeypatch.setattr(image_files.Image, "open", stale)

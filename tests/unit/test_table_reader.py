@@ -10,14 +10,17 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from spurprune.data import tokens
 from spurprune.data.grouping import Attribute, Grouping
 from spurprune.data.inputs import open_inputs, read_manifest
+from spurprune.data.own import columns as own_columns
 from spurprune.data.raw import RawDataset
 from spurprune.data.readers import table
 from spurprune.errors import DataError
 from spurprune.stages import prepare_inputs
 from spurprune.storage import schemas, tables
 from spurprune.storage.provenance import Provenance
+from tests.wordpiece import VOCABULARY, save
 
 PROVENANCE = Provenance({"setting": "own"}, "0+code", "config")
 ROWS: list[dict[str, Any]] = [
@@ -163,6 +166,103 @@ def test_without_a_split_all_train(tmp_path: Path) -> None:
     assert table.read(given, None).split_counts == {"train": 6, "validation": 0, "test": 0}
 
 
+# What stays together
+
+
+def patients(folder: Path, **changes: Any) -> dict[str, Any]:
+    """Forty patients of one to four images, half of them ill, in a table with vectors."""
+    rows = [{"ill": i % 2, "patient": f"p{i}"} for i in range(40) for _ in range(1 + i % 4)]
+    write(folder / "t.csv", rows)
+    np.save(folder / "vectors.npy", np.arange(len(rows), dtype=np.float32)[:, None])
+    shares = {"validation": 0.1, "test": 0.2}
+    given = {"path": str(folder / "t.csv"), "label": "ill", "split": shares, "vectors": "vectors.npy", "keep_together": "patient"}
+    return given | changes
+
+
+def test_a_patients_images_stay_in_one_split(tmp_path: Path) -> None:
+    given = patients(tmp_path)
+    raw = table.read(given, None)
+    found, patient = columns(raw), pd.read_csv(tmp_path / "t.csv")["patient"]
+    assert pd.Series(found["split"]).groupby(patient).nunique().max() == 1
+    assert raw.split_counts == {"train": 70, "validation": 10, "test": 20}
+    assert pd.crosstab(pd.Series(found["split"]), pd.Series(found["label"])).to_dict("index") == {
+        "train": {0: 28, 1: 42},
+        "validation": {0: 4, 1: 6},
+        "test": {0: 8, 1: 12},
+    }
+    assert columns(table.read(given, None)) == found
+
+
+def test_a_column_of_splits_that_divides_a_patient_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    rows = [row | {"nest": nest} for row, nest in zip(ROWS, ["n1", "n2", "n3", "n4", "n5", "n2"], strict=True)]
+    write(tmp_path / "birds.csv", rows)
+    text = refusal(options(tmp_path, keep_together="nest"), assert_one_sentence)
+    assert text == (
+        f"{tmp_path / 'birds.csv'} has 'n2' of the column 'nest', whose samples stay together, in the splits train and test of the column "
+        "'fold'; correct the splits or leave out keep_together."
+    )
+    write(tmp_path / "birds.csv", [row | {"nest": i} for i, row in enumerate(rows)])
+    assert table.read(options(tmp_path, keep_together="nest"), None).split_counts == {"train": 2, "validation": 3, "test": 1}
+
+
+def test_what_cannot_stay_together_is_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    write(tmp_path / "t.csv", [{"ill": i % 2, "patient": "p1" if i < 50 else "p2"} for i in range(100)])
+    np.save(tmp_path / "vectors.npy", np.zeros((100, 1)))
+    given = {"path": str(tmp_path / "t.csv"), "label": "ill", "vectors": "vectors.npy", "keep_together": "patient"}
+    given["split"] = {"validation": 0.1, "test": 0.2}
+    assert "has no samples left for the split 'validation', since the column 'patient', whose" in refusal(given, assert_one_sentence)
+    write(tmp_path / "t.csv", [{"ill": i % 2, "patient": "" if i == 7 else f"p{i}"} for i in range(100)])
+    text = refusal(given, assert_one_sentence)
+    assert "has no value in the column 'patient' of row 7 (the first is 0); fill it in, with a value of its own if" in text
+
+
+# Texts
+
+
+def with_texts(folder: Path, **more: Any) -> dict[str, Any]:
+    save(folder / "encoder")
+    first = ["A dog runs.", "He", "a dog", "nobody", "he runs", "A dog. A dog."]
+    write(folder / "t.csv", [row | {"premise": text, "claim": "nobody runs"} for row, text in zip(ROWS, first, strict=True)])
+    given = {"path": str(folder / "t.csv"), "label": "bird", "split": "fold", "tokenizer": str(folder / "encoder"), "text": "premise"}
+    return given | more
+
+
+def test_texts_become_tokens(tmp_path: Path) -> None:
+    given = with_texts(tmp_path)
+    raw, tokenizer = table.read(given, 8), tokens.load(str(tmp_path / "encoder"))
+    assert table.kind(given) == "sentences" and raw.vocabulary == tokens.fingerprint(tokenizer)
+    assert isinstance(raw.inputs, np.ndarray) and raw.inputs.dtype == np.int32 and raw.inputs.shape == (6, 10)
+    assert [VOCABULARY[i] for i in raw.inputs[0, 2:9]] == ["[CLS]", "a", "dog", "run", "##s", ".", "[SEP]"]
+    assert raw.inputs[:, 0].tolist() == raw.inputs[:, 1].tolist() == [7, 3, 4, 3, 5, 8], "a text alone has no second one; the last is cut"
+    assert columns(raw)["key"] == ["0", "1", "2", "3", "4", "5"]
+    assert table.read(given | {"text": ["premise"]}, 8).base.equals(raw.base)
+    pairs = table.read(given | {"text": ["premise", "claim"]}, 12).inputs
+    assert isinstance(pairs, np.ndarray) and pairs[1, :2].tolist() == [7, 3]
+    assert [VOCABULARY[i] for i in pairs[1, 2:9]] == ["[CLS]", "he", "[SEP]", "nobody", "run", "##s", "[SEP]"]
+    assert table.files(given) == [tmp_path / "t.csv", tmp_path / "encoder/tokenizer.json"]
+
+
+def test_texts_are_prepared(tmp_path: Path) -> None:
+    manifest = read_manifest(prepare(tmp_path, with_texts(tmp_path) | {"reader": "table"}, 8)["manifest"])
+    assert (manifest.kind, manifest.image_size, manifest.shape) == ("sentences", 8, (10,)) and manifest.vocabulary
+
+
+def test_texts_that_cannot_be_encoded_are_refused(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    given = with_texts(tmp_path)
+    assert "are cut to one length, so image_size must be a number of tokens, not null" in refusal(given, assert_one_sentence)
+    assert "need an image_size of 3 tokens or more, not 2" in refusal(given, assert_one_sentence, 2)
+    assert "need an image_size of 5 tokens or more, not 4" in refusal(given | {"text": ["premise", "claim"]}, assert_one_sentence, 4)
+    assert "No tokenizer could be loaded from" in refusal(given | {"tokenizer": str(tmp_path)}, assert_one_sentence, 8)
+    write(tmp_path / "t.csv", changed(3, premise=" "))
+    text = refusal(given | {"text": "premise"}, assert_one_sentence, 8)
+    assert "has no value in the column 'premise' of row 0" in text
+    lines = [json.dumps({"bird": bird, "premise": text}) for bird, text in (("owl", "a dog"), ("gull", "a \ud800"))]
+    (tmp_path / "t.jsonl").write_text("\n".join(lines))
+    del given["split"]
+    text = refusal(given | {"path": str(tmp_path / "t.jsonl")}, assert_one_sentence, 8)
+    assert "has half a Unicode character in the column 'premise' of row 1" in text
+
+
 # Through the stage
 
 
@@ -220,6 +320,44 @@ def test_an_image_that_cannot_be_decoded_is_named_or_left_out(tmp_path: Path, as
     paths = prepare(tmp_path, own, 16, damaged="skip")
     assert tables.read(paths["base"], schemas.BASE).column("key").to_pylist() == [row["file"] for row in ROWS if row["file"] != "d.png"]
     assert read_manifest(paths["manifest"]).split_counts == {"train": 2, "validation": 2, "test": 1}
+
+
+def test_a_class_that_loses_all_its_images_stops_until_they_are_back(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    own = with_images(tmp_path)
+    whole = {name: (tmp_path / name).read_bytes() for name in (row["file"] for row in ROWS)}
+    for lost, reason in (
+        (["b.png"], "The dataset 'birds' has no training images of the class 'gull' left, since 1 damaged ones were skipped; the log"),
+        (list(whole), "None of the 6 images could be decoded; the log names each, so correct or remove them."),
+    ):
+        for name in lost:
+            (tmp_path / name).write_text("no image")
+        for _ in range(2):
+            with pytest.raises(DataError) as error:
+                prepare(tmp_path, own, 16, damaged="skip")
+            assert str(error.value).startswith(reason)
+            assert_one_sentence(str(error.value))
+        assert list((tmp_path / "prepared").iterdir()) == []
+    for name, content in whole.items():
+        (tmp_path / name).write_bytes(content)
+    assert read_manifest(prepare(tmp_path, own, 16, damaged="skip")["manifest"]).count == 6
+
+
+def test_equal_images_are_refused_or_kept(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    own = with_images(tmp_path)
+    (tmp_path / "e.png").write_bytes((tmp_path / "d.png").read_bytes())
+    prepare(tmp_path, own, 16)
+    (tmp_path / "f.png").write_bytes((tmp_path / "a, 1.png").read_bytes())
+    with pytest.raises(DataError, match=r"2 images of 'birds' .* are in two splits, .* 'a, 1\.png' \(owl, train\) and 'f\.png'") as error:
+        prepare(tmp_path, own, 16)
+    assert_one_sentence(str(error.value))
+    assert read_manifest(prepare(tmp_path, own | {"duplicates": "keep"}, 16)["manifest"]).count == 6
+
+
+def test_an_image_is_named_once(tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    own = with_images(tmp_path)
+    write(tmp_path / "birds.csv", changed(4, file="./b.png"))
+    text = refusal(own, assert_one_sentence, 16)
+    assert text.endswith("names the image './b.png' in row 1 (the first is 0) and again in row 4; remove one of them.")
 
 
 @pytest.mark.parametrize(("value", "shown"), [(np.nan, "nan"), (np.inf, "inf"), (1e300, "inf")])
@@ -319,7 +457,7 @@ def test_a_table_that_cannot_be_used_is_refused(
 
 def test_too_many_values_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, assert_one_sentence: Callable[[str], None]) -> None:
     write(tmp_path / "birds.csv")
-    monkeypatch.setattr(table, "MOST_VALUES", 2)
+    monkeypatch.setattr(own_columns, "MOST_VALUES", 2)
     text = refusal(options(tmp_path, attributes=["place"]), assert_one_sentence)
     assert "has 3 different values in the column 'place', but at most 2 are allowed" in text
 

@@ -24,7 +24,7 @@ def words(row: np.ndarray) -> list[str]:
 
 
 def test_a_pair_is_counted_divided_and_padded(tokenizer: Tokenizer) -> None:
-    pairs = tokens.encode_pairs(tokenizer, ["A dog runs.", "He"], ["Nobody runs", ""], 12)
+    pairs = tokens.encode(tokenizer, ["A dog runs.", "He"], ["Nobody runs", ""], 12)
     assert pairs.dtype == np.int32 and pairs.shape == (2, 14)
     assert words(pairs[0]) == ["[CLS]", "a", "dog", "run", "##s", ".", "[SEP]", "nobody", "run", "##s", "[SEP]"]
     assert pairs[0, :2].tolist() == [11, 7] and pairs[0, 13] == 0
@@ -33,7 +33,7 @@ def test_a_pair_is_counted_divided_and_padded(tokenizer: Tokenizer) -> None:
 
 
 def test_the_longer_sentence_is_cut_first(tokenizer: Tokenizer) -> None:
-    (row,) = tokens.encode_pairs(tokenizer, ["a dog a dog a dog"], ["he runs"], 8)
+    (row,) = tokens.encode(tokenizer, ["a dog a dog a dog"], ["he runs"], 8)
     assert words(row) == ["[CLS]", "a", "dog", "a", "[SEP]", "he", "run", "[SEP]"]  # of 6 and 3 tokens, 3 and 3; of equals, the second
     assert row[:2].tolist() == [8, 5]
 
@@ -44,7 +44,7 @@ def test_pairs_are_those_of_transformers(tokenizer: Tokenizer, tmp_path: Path) -
     known = [word for word in VOCABULARY[4:] if not word.startswith("##")]
     first, second = ([" ".join(rng.choice(known, n)) for n in rng.integers(0, 15, 50)] for _ in range(2))
     expected = theirs(first, second, truncation="longest_first", max_length=16, padding="max_length", return_tensors="np")
-    pairs = tokens.encode_pairs(tokenizer, first, second, 16)
+    pairs = tokens.encode(tokenizer, first, second, 16)
     assert np.array_equal(pairs[:, 2:], expected["input_ids"])
     assert np.array_equal(pairs[:, 0], expected["attention_mask"].sum(axis=1))
     assert (pairs[:, 0] == 16).any() and (pairs[:, 0] < 16).any()
@@ -56,9 +56,9 @@ def test_pairs_are_those_of_transformers(tokenizer: Tokenizer, tmp_path: Path) -
 
 def test_chunks_join_without_a_seam(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = ["he"] * 5, ["a", "a dog", "nobody", "", "runs"]
-    whole = tokens.encode_pairs(tokenizer, first, second, 10)
+    whole = tokens.encode(tokenizer, first, second, 10)
     monkeypatch.setattr(tokens, "PAIRS_AT_ONCE", 2)
-    assert np.array_equal(tokens.encode_pairs(tokenizer, first, second, 10), whole)
+    assert np.array_equal(tokens.encode(tokenizer, first, second, 10), whole)
 
 
 def test_the_fingerprint_is_that_of_the_vocabulary(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_padding_and_truncation_in_a_file_are_ignored(tmp_path: Path) -> None:
     padding.save(str(file))
     tokenizer = tokens.load(str(tmp_path))
     assert tokens.ids_of(tokenizer, "never") == [VOCABULARY.index("never")]
-    (row,) = tokens.encode_pairs(tokenizer, ["a dog a"], ["he runs"], 10)
+    (row,) = tokens.encode(tokenizer, ["a dog a"], ["he runs"], 10)
     assert row[:2].tolist() == [9, 5] and row[-1] == 0
     assert len(tokens.ids_of(tokenizer, "a " * 20)) == 20
 

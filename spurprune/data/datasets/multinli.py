@@ -90,7 +90,7 @@ def read(source: Path | None, image_size: int) -> RawDataset:
     name = str(own) if own.is_dir() else TOKENIZER
     tokenizer = tokens.load(name)
     log.info("MultiNLI from %s, %d pairs, %s; tokens by %s", folder, len(decided), division, name)
-    inputs = tokens.encode_pairs(tokenizer, [pairs.first[row] for row in decided], [pairs.second[row] for row in decided], image_size)
+    inputs = tokens.encode(tokenizer, [pairs.first[row] for row in decided], [pairs.second[row] for row in decided], image_size)
     base = pa.table(
         {
             "sample_id": np.arange(len(decided), dtype=np.int64),

@@ -4,15 +4,19 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+import struct
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from spurprune.data.formats import pictures
 from spurprune.errors import DataError, first_sentence
 from spurprune.machine.logs import Progress, log
 from spurprune.storage.checksums import checksum, sealed, unsealed
@@ -20,6 +24,7 @@ from spurprune.storage.files import settle, write_text, writing
 from spurprune.storage.regular import require_regular
 
 CHUNK = 256  # images between two records of progress
+UNDECODABLE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, OverflowError, struct.error, Image.DecompressionBombError)
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # no space; other errors mean that the file system cannot allocate in advance
 
 
@@ -30,12 +35,33 @@ class DamagedImageError(DataError):
 Preparation = Callable[[Image.Image], Image.Image]
 
 
+class Images(Protocol):
+    """Encoded images in the order of the dataset's samples, each to become uint8 [3, size, size]."""
+
+    @property
+    def size(self) -> int:
+        """The pixels per side."""
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+
+    def read(self, row: int) -> np.ndarray:
+        """Return one image, uint8 [3, size, size]; raises DamagedImageError that names it."""
+
+    def identity(self) -> str:
+        """Return a hash of what decides the decoded array, so that interrupted decoding resumes only with the same images."""
+
+
+def plain_rgb(picture: Image.Image) -> Image.Image:
+    """Return a picture in mode RGB as Pillow converts it, which is what the literature's code does with released datasets."""
+    return picture.convert("RGB")
+
+
 @dataclass(frozen=True)
 class ImageFiles:
-    """Images below ``root`` in the order of the dataset's samples, each to become uint8 [3, size, size].
+    """Images below ``root``; see ``Images``.
 
-    ``prepare`` maps an RGB picture to one of ``size`` × ``size`` pixels; ``preparation`` describes it, so that interrupted
-    decoding resumes only with the same preparation.
+    ``prepare`` maps a picture in RGB, which ``convert`` makes, to one of ``size`` × ``size`` pixels; ``preparation`` describes both.
     """
 
     root: Path
@@ -43,6 +69,7 @@ class ImageFiles:
     size: int
     prepare: Preparation
     preparation: str
+    convert: Preparation = plain_rgb
 
     def __len__(self) -> int:
         return len(self.names)
@@ -52,35 +79,79 @@ class ImageFiles:
         path = self.root / self.names[row]
         try:
             require_regular(path, "The image")
-            with Image.open(path) as picture:
-                pixels = np.asarray(self.prepare(picture.convert("RGB")))
+            return pixels(path, f"The image {path}", lambda picture: self.prepare(self.convert(picture)), self.size)
         except FileNotFoundError:
             raise DamagedImageError(
                 f"The image {path} is missing; use a complete copy of the dataset, or set damaged_images to skip."
             ) from None
-        except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            if (
-                isinstance(error, OSError) and error.errno is not None
-            ):  # from the file system, so it may be temporary: no reason to skip the image
-                raise DataError(f"The image {path} cannot be read ({error.strerror}); fix that and rerun.") from error
-            raise DamagedImageError(
-                f"The image {path} is damaged ({first_sentence(error)}); use an original copy, or set damaged_images to skip."
-            ) from error
-        if pixels.shape != (self.size, self.size, 3):
-            raise ValueError(f"{path} was prepared to {pixels.shape}, not to {self.size} pixels per side")
-        return pixels.transpose(2, 0, 1)
+        except OSError as error:  # from the file system, so it may be temporary: no reason to skip the image
+            raise DataError(f"The image {path} cannot be read ({error.strerror}); fix that and rerun.") from error
 
     def identity(self) -> str:
-        """Return a hash of what decides the decoded array: the files' names, sizes and times, and their preparation."""
+        """Return a hash of the files' names, sizes and times, and their preparation."""
         files = [(name, [found.st_size, found.st_mtime_ns] if (found := _stat(self.root / name)) else None) for name in self.names]
         return hashlib.sha256(json.dumps([self.preparation, self.size, files]).encode()).hexdigest()
 
 
-def decode(images: ImageFiles, output: Path, threads: int, skip_damaged: bool) -> list[int]:
+class _Room:
+    """Room for pixels that are decoded at one time by all threads; a picture that is larger than all of it waits until it is alone."""
+
+    def __init__(self, pixels: int) -> None:
+        self._pixels = pixels
+        self._used = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self, pixels: int) -> Iterator[None]:
+        """Wait until there is room, and keep it until the block ends."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._used or self._used + pixels <= self._pixels)
+            self._used += pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._used -= pixels
+                self._changed.notify_all()
+
+
+# Twice Pillow's limit for one picture's warning is its limit for an error, so any picture that it opens fits. 2 GB at 12 bytes per pixel,
+# which a picture of floating-point numbers and its copies take.
+_ROOM = _Room(2 * (Image.MAX_IMAGE_PIXELS or 0))
+
+
+def pixels(source: Path | BinaryIO, name: str, prepare: Preparation, size: int) -> np.ndarray:
+    """Return a picture that ``prepare`` makes of a file of one of ``pictures.FORMATS``, uint8 [3, size, size].
+
+    Raises DamagedImageError that begins with ``name`` if it cannot be decoded, DataError if its values are beyond the range that
+    is scaled, and OSError with a number if the file cannot be read.
+    """
+    try:
+        with Image.open(source, formats=pictures.FORMATS) as picture, _ROOM.taken(picture.width * picture.height):
+            found = np.asarray(prepare(picture))
+    except UnidentifiedImageError as error:
+        raise DamagedImageError(
+            f"{name} is damaged or of another format than {', '.join(pictures.FORMATS)}; use an original copy or convert it, or set "
+            "damaged_images to skip."
+        ) from error
+    except pictures.RangeError as error:
+        raise DataError(f"{name} cannot be scaled, since {error}; give the dataset an 'intensity: [lowest, highest]'.") from error
+    except UNDECODABLE as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise DamagedImageError(
+            f"{name} is damaged ({first_sentence(error)}); use an original copy, or set damaged_images to skip."
+        ) from error
+    if found.shape != (size, size, 3):
+        raise ValueError(f"{name} was prepared to {found.shape}, not to {size} pixels per side")
+    return found.transpose(2, 0, 1)
+
+
+def decode(images: Images, output: Path, threads: int, skip_damaged: bool) -> list[int]:
     """Decode all images into ``output`` (.npy, atomically) and return the rows of skipped ones, empty unless ``skip_damaged``.
 
     Skipped images are missing from the array. Unfinished work is kept beside the output, in ``.NAME.decoding`` files, and the same call
-    resumes it. Unless ``skip_damaged``, raises DamagedImageError at the first damaged image.
+    resumes it. Unless ``skip_damaged``, raises DamagedImageError at the first damaged image; else DataError if all are damaged.
     """
     partial, notes = output.with_name(f".{output.name}.decoding"), output.with_name(f".{output.name}.decoding.json")
     identity, shape = images.identity(), (len(images), 3, images.size, images.size)
@@ -103,6 +174,10 @@ def decode(images: ImageFiles, output: Path, threads: int, skip_damaged: bool) -
             found = checksum(array[rows.start : rows.stop], found)
             write_text(notes, json.dumps(sealed(asdict(_Notes(identity, rows.stop, damaged, found)))))
             progress.step(len(rows))
+    if len(damaged) == len(images):
+        notes.unlink()  # so that a rerun tries them anew
+        partial.unlink()
+        raise DataError(f"None of the {len(images):,} images could be decoded; the log names each, so correct or remove them.")
     if damaged:
         _shorten(array, damaged, output)
         partial.unlink()
@@ -139,7 +214,7 @@ def _allocated(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[A
     return array
 
 
-def _decode_rows(images: ImageFiles, rows: range, array: np.ndarray, pool: ThreadPoolExecutor, skip_damaged: bool) -> list[int]:
+def _decode_rows(images: Images, rows: range, array: np.ndarray, pool: ThreadPoolExecutor, skip_damaged: bool) -> list[int]:
     """Decode some rows into the array and return those that are damaged."""
 
     def one(row: int) -> int | None:

@@ -1,9 +1,8 @@
-"""A table of samples, with images or feature vectors beside it: a csv, tsv, parquet or json lines file, one row per sample."""
+"""A table with one row per sample, and images or feature vectors beside it or texts in it: csv, tsv, parquet or json lines."""
 
 import json
-import math
+import os
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from spurprune import seeds
-from spurprune.data.division import stratified_split
-from spurprune.data.formats import photos
-from spurprune.data.formats.images import ImageFiles
-from spurprune.data.grouping import Attribute
+from spurprune.data.formats.images import Images
+from spurprune.data.own import columns, photos, samples, sentences, splits
+from spurprune.data.own.assembly import assembled
+from spurprune.data.own.columns import Column
 from spurprune.data.raw import RawDataset
-from spurprune.errors import ConfigError, DataError, first_sentence
-from spurprune.storage.columns import labels
+from spurprune.errors import DataError, first_sentence
 from spurprune.storage.regular import require_regular
-from spurprune.storage.words import SPLITS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,86 +51,90 @@ OPTIONS: Mapping[str, Any] = {
         },
         "image": {"type": "string", "minLength": 1, "x-allowed": "the name of a column, quoted if it is a number"},
         "vectors": {"type": "string", "pattern": r".+\.(?i:npy)", "x-allowed": "a file whose name ends in .npy"},
+        "text": {
+            "type": ["string", "array"],
+            "minItems": 1,
+            "maxItems": 2,
+            "items": {"type": "string", "minLength": 1, "x-allowed": "the name of a column, quoted if it is a number"},
+            "x-allowed": "the name of a column, or a list of one or two",
+        },
+        "tokenizer": {"type": "string", "minLength": 1, "x-allowed": "a folder with tokenizer.json or a name on Hugging Face's hub"},
+        "keep_together": {"type": "string", "minLength": 1, "x-allowed": "the name of a column, quoted if it is a number"},
+        "intensity": {
+            "type": "array",
+            "minItems": 2,
+            "maxItems": 2,
+            "items": {"type": "number", "minimum": -1e12, "maximum": 1e12},
+            "x-allowed": "a list of the two numbers that become black and white",
+        },
     },
 }
-# What the values of a split column mean, in upper or lower case.
-SPLIT_NAMES = {"train": "train", "test": "test"} | dict.fromkeys(("validation", "valid", "val", "dev"), "validation")
-MOST_VALUES = np.iinfo(np.int16).max  # of a class or an attribute: base tables hold int16
+# How files that are no UTF-8 text begin.
+OTHERS = {
+    b"\x1f\x8b": "compressed by gzip",
+    b"PK\x03\x04": "a ZIP archive or a workbook",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+    b"PAR1": "a Parquet file",
+}
 
 
 def check(options: Mapping[str, Any], where: str) -> None:
     """Raise ConfigError that names the key below ``where`` if options do not fit each other."""
-    if ("image" in options) == ("vectors" in options):
-        raise ConfigError(f"{where} must have either 'image' or 'vectors'; name the one that holds the samples.")
-    used = [options["label"], options.get("split"), options.get("image"), *options.get("attributes", ())]
-    columns = [name for name in used if isinstance(name, str)]
-    twice = next((name for name in columns if columns.count(name) > 1), None)
-    if twice is not None:
-        raise ConfigError(f"{where} takes the column '{twice}' for two things; name another column for one of them.")
-    shares = options.get("split")
-    if isinstance(shares, Mapping) and sum(shares.values()) >= 1:
-        raise ConfigError(f"{where}.split takes {sum(shares.values()):g} of the samples, which leaves none for training; lower the shares.")
+    samples.check(options, where, samples.KINDS)
 
 
 def kind(options: Mapping[str, Any]) -> str:
-    """Return what samples are: "images" or "vectors"."""
-    return "images" if "image" in options else "vectors"
+    """Return what samples are: "images", "sentences" or "vectors"."""
+    return samples.kind(options)
 
 
 def validated(options: Mapping[str, Any]) -> bool:
     """Return whether there may be a validation split; a column of splits may name it."""
-    shares = options.get("split", {})
-    return isinstance(shares, str) or shares.get("validation", 0) > 0
+    return splits.may_validate(options.get("split", {}))
 
 
 def files(options: Mapping[str, Any]) -> list[Path]:
-    """Return the table and the file of vectors, if they exist; image files are not listed."""
+    """Return the table, the file of vectors and a tokenizer's file, if they exist; image files are not listed."""
     named = [_path(options), *([_vectors_path(options)] if "vectors" in options else [])]
+    named += [Path(options["tokenizer"], "tokenizer.json")] if "tokenizer" in options else []
     return [path for path in named if path.is_file()]
 
 
 def read(options: Mapping[str, Any], image_size: int | None) -> RawDataset:
     """Read the table's rows in order; see ``datasets`` in config/README.md for the options.
 
-    Images become RGB, resized to ``image_size`` pixels per side; vectors are kept as they are, and ``image_size`` must be None. The
-    classes are the distinct values of the label column, an attribute's values those of its column, sorted, as numbers if all are. A
-    sample's key is its image's path or its row, counted from 0. Raises DataError that names file, column and row.
+    Images become RGB, resized to ``image_size`` pixels per side; texts are cut to as many tokens; vectors are kept as they are, and
+    ``image_size`` must be None. The classes are the distinct values of the label column, an attribute's values those of its column, sorted,
+    as numbers if all are. A sample's key is its image's path or its row, counted from 0. Raises DataError that names file, column and row.
     """
     path = _path(options)
-    frame = _frame(path, _columns(options))
-    classes, label = _classes(frame[options["label"]], path)
-    split = _split(options.get("split", {}), frame, label, path)
-    missing = np.setdiff1d(np.arange(len(classes)), label[split == SPLITS.index("train")])
-    if len(missing):
-        raise DataError(
-            f"{path} has no training sample of the class '{classes[missing[0]]}' of the column '{options['label']}'; add some, or "
-            "change the split."
-        )
-    attributes = {name: _coded(frame[name], path) for name in options.get("attributes", ())}
-    inputs: ImageFiles | np.ndarray
+    frame = _frame(path, samples.column_names(options))
+
+    def column(name: str) -> Column:
+        return Column(frame[name].tolist(), name, str(path))
+
+    classes, label = columns.classes(column(options["label"]))
+    split = _split(options.get("split", {}), column, label, samples.together(options, column))
+    splits.require_training(split, label, classes, str(path), options["label"])
+    inputs: Images | np.ndarray
+    vocabulary, keys = "", [str(row) for row in range(len(frame))]
     if "image" in options:
-        keys = _image_names(frame[options["image"]], path)
-        inputs = _images(keys, path, image_size)
+        keys = _image_names(column(options["image"]))
+        inputs = photos.files(path.parent, keys, options, image_size, str(path))
+    elif "text" in options:
+        inputs, vocabulary = sentences.encoded([column(name) for name in samples.sample_columns(options)], options["tokenizer"], image_size)
     else:
-        keys = [str(row) for row in range(len(frame))]
         inputs = _vectors(_vectors_path(options), path, len(frame), image_size)
-    base = pa.table(
-        {
-            "sample_id": np.arange(len(frame), dtype=np.int64),
-            "split": labels(split, SPLITS),
-            "label": label,
-            **{f"attribute_{name}": pa.array(codes, mask=codes < 0) for name, (_, codes) in attributes.items()},
-            "key": keys,
-        }
-    )
-    return RawDataset(
-        inputs=inputs,
-        base=base,
+    return assembled(
+        inputs,
+        split=split,
+        label=label,
         classes=classes,
-        split_counts={name: int((split == code).sum()) for code, name in enumerate(SPLITS)},
+        keys=keys,
         source=str(path),
-        licence="the user's own data",
-        attributes=tuple(Attribute.of(name, values) for name, (values, _) in attributes.items()),
+        attributes={name: columns.coded(column(name)) for name in options.get("attributes", ())},
+        vocabulary=vocabulary,
     )
 
 
@@ -146,12 +146,6 @@ def _vectors_path(options: Mapping[str, Any]) -> Path:
     return _path(options).parent / options["vectors"]
 
 
-def _columns(options: Mapping[str, Any]) -> list[str]:
-    """Return the columns that the options name, each once."""
-    named = [options["label"], options.get("split"), options.get("image"), *options.get("attributes", ())]
-    return list(dict.fromkeys(name for name in named if isinstance(name, str)))
-
-
 def _frame(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
     """Return some columns of the table, with values as in the file, all texts in csv and tsv."""
     import pandas as pd
@@ -159,8 +153,10 @@ def _frame(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
     require_regular(path, "The table")
     if not path.is_file():
         raise DataError(f"The table {path} is missing; place it there, or change the dataset's 'path'.")
+    ending = path.suffix.lower()
     try:
-        ending = path.suffix.lower()
+        if ending != ".parquet":
+            _require_text(path)
         if ending == ".parquet":
             _require_columns(pq.read_schema(path).names, columns, path)
             frame = pd.read_parquet(path, columns=list(columns), dtype_backend="numpy_nullable")  # keeps whole numbers whole beside nulls
@@ -168,12 +164,23 @@ def _frame(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
             frame = pd.DataFrame(_json_rows(path), dtype=object)
         else:
             frame = _separated(path, "," if ending == ".csv" else "\t")
-    except (OSError, ValueError, pa.ArrowException) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(f"The table {path} is not UTF-8 text ({first_sentence(error)}); save it as UTF-8.") from error
+    except (OSError, ValueError, RecursionError, pa.ArrowException) as error:
         raise DataError(f"The table {path} is damaged or of another format ({first_sentence(error)}); save it again.") from error
     if frame.empty:
         raise DataError(f"{path} has no rows; give a table with one row per sample.")
     _require_columns(list(frame.columns), columns, path)
     return frame
+
+
+def _require_text(path: Path) -> None:
+    """Raise DataError for a file that is no UTF-8 text by how it begins; not all others are."""
+    with open(path, "rb") as stream:
+        start = stream.read(4096)
+    other = next((what for sign, what in OTHERS.items() if start.startswith(sign)), "UTF-16 or no text" if b"\0" in start else None)
+    if other is not None:
+        raise DataError(f"The table {path} is {other}, but must be UTF-8 text; save it as that.")
 
 
 def _require_columns(found: Sequence[str], wanted: Sequence[str], path: Path) -> None:
@@ -210,113 +217,31 @@ def _json_rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _text(value: Any) -> str | None:
-    """Return a cell as text without surrounding blanks, None if it is empty; whole numbers without a decimal point."""
-    import pandas as pd
-
-    if isinstance(value, (list, dict, np.ndarray)):
-        raise ValueError("several values")
-    if pd.isna(value):
-        return None
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        value = int(value)
-    return str(value).strip() or None
-
-
-def _texts(column: "pd.Series[Any]", path: Path) -> list[str | None]:
-    texts = []
-    for row, value in enumerate(column):
-        try:
-            texts.append(_text(value))
-        except ValueError as error:
-            raise DataError(f"{path} has {error} in the column '{column.name}' of {_row(row)}; give one value per cell.") from None
-    return texts
-
-
-def _coded(column: "pd.Series[Any]", path: Path) -> tuple[tuple[str, ...], np.ndarray]:
-    """Return (the distinct values, sorted; each row's position among them, int16 [N], -1 where the cell is empty)."""
-    texts = _texts(column, path)
-    values = _sorted(sorted({text for text in texts if text is not None}), path, str(column.name))
-    if not values:
-        raise DataError(f"{path} has no values in the column '{column.name}'; name another column.")
-    if len(values) > MOST_VALUES:
-        raise DataError(
-            f"{path} has {len(values):,} different values in the column '{column.name}', but at most {MOST_VALUES:,} are allowed; name "
-            "another column."
-        )
-    code = {value: place for place, value in enumerate(values)}
-    return values, np.array([-1 if text is None else code[text] for text in texts], dtype=np.int16)
-
-
-def _sorted(values: Sequence[str], path: Path, column: str) -> tuple[str, ...]:
-    """Return distinct values, sorted as numbers if all are numbers, else as texts; raises DataError if a number is written in two ways."""
-    try:
-        numbers = [float(value) for value in values]
-    except ValueError:
-        return tuple(values)
-    if not all(map(math.isfinite, numbers)):
-        return tuple(values)
-    seen: dict[float, str] = {}
-    for number, value in zip(numbers, values, strict=True):
-        if number in seen:
-            raise DataError(
-                f"{path} has the same number as '{seen[number]}' and as '{value}' in the column '{column}'; write it in one way."
-            )
-        seen[number] = value
-    return tuple(seen[number] for number in sorted(seen))
-
-
-def _classes(column: "pd.Series[Any]", path: Path) -> tuple[tuple[str, ...], np.ndarray]:
-    """Return (the classes, each row's label int16 [N]); raises DataError if a row has none or if there is only one class."""
-    classes, label = _coded(column, path)
-    unknown = np.flatnonzero(label < 0)
-    if len(unknown):
-        raise DataError(f"{path} has no value in the column '{column.name}' of {_row(unknown[0])}; fill it in or remove the row.")
-    if len(classes) < 2:
-        raise DataError(f"{path} has only the class '{classes[0]}' in the column '{column.name}'; name a column with two or more.")
-    return classes, label
-
-
-def _split(given: str | Mapping[str, float], frame: "pd.DataFrame", label: np.ndarray, path: Path) -> np.ndarray:
+def _split(given: str | Mapping[str, float], column: samples.Columns, label: np.ndarray, together: Column | None) -> np.ndarray:
     """Return every row's position in SPLITS, int8 [N], from a column that names it, or drawn by the shares of validation and test."""
-    return _named_split(frame[given], path) if isinstance(given, str) else _drawn_split(label, given)
+    if not isinstance(given, str):
+        return splits.drawn(label, given, "table", together)
+    split = columns.splits(column(given))
+    if together is not None:
+        splits.require_together(split, together, f"the column '{given}'")
+    return split
 
 
-def _named_split(column: "pd.Series[Any]", path: Path) -> np.ndarray:
-    """Return every row's position in SPLITS, int8 [N], from a column that names it."""
-    codes = []
-    for row, text in enumerate(_texts(column, path)):
-        name = SPLIT_NAMES.get((text or "").lower())
+def _image_names(column: Column) -> list[str]:
+    """Return every row's image; raises DataError that names a row without one, and an image that two rows have."""
+    names = [str(value) for value in column.cells]
+    seen: dict[str, int] = {}
+    for row, name in enumerate(columns.texts(column)):
         if name is None:
-            found = "no value" if text is None else f"the value '{text}'"
             raise DataError(
-                f"{path} has {found} in the column '{column.name}' of {_row(row)}, but a split must be train, validation (or valid, val, "
-                "dev) or test."
+                f"{column.where} names no image in the column '{column.name}' of {column.row(row)}; fill it in or remove the row."
             )
-        codes.append(SPLITS.index(name))
-    return np.array(codes, dtype=np.int8)
-
-
-def _drawn_split(label: np.ndarray, shares: Mapping[str, float]) -> np.ndarray:
-    """Return every row's position in SPLITS, int8 [N], drawn by a fixed seed, stratified by class."""
-    counts = {name: round(shares.get(name, 0) * len(label)) for name in SPLITS[1:]}
-    counts = {"train": len(label) - sum(counts.values()), **counts}
-    return stratified_split(label, counts, seeds.generator(seeds.SPLIT, "table"))
-
-
-def _image_names(column: "pd.Series[Any]", path: Path) -> list[str]:
-    names = [str(value) for value in column.where(column.notna(), "")]
-    empty = next((row for row, name in enumerate(names) if not name), None)
-    if empty is not None:
-        raise DataError(f"{path} names no image in the column '{column.name}' of {_row(empty)}; fill it in or remove the row.")
+        first = seen.setdefault(os.path.normpath(names[row]), row)
+        if first != row:
+            raise DataError(
+                f"{column.where} names the image '{names[row]}' in {column.row(first)} and again in row {row}; remove one of them."
+            )
     return names
-
-
-def _images(names: list[str], path: Path, image_size: int | None) -> ImageFiles:
-    """Return the images with these names, relative to the table."""
-    if image_size is None:
-        raise DataError(f"The images of {path} are brought to one size, so image_size must be a number of pixels, not null.")
-    return ImageFiles(path.parent, names, image_size, partial(photos.square, side=image_size), "table: bilinear resize")
 
 
 def _vectors(path: Path, table: Path, count: int, image_size: int | None) -> np.ndarray:
@@ -338,7 +263,3 @@ def _vectors(path: Path, table: Path, count: int, image_size: int | None) -> np.
         raise DataError(f"{path} holds {len(vectors):,} vectors, but {table} has {count:,} rows; give one vector for every row.")
     with np.errstate(over="ignore"):  # values beyond float32 become infinite, which is refused later
         return np.asarray(vectors, dtype=np.float32)
-
-
-def _row(row: int) -> str:
-    return f"row {row} (the first is 0)"
