@@ -51,6 +51,8 @@ rule selections:
 
 
 onstart:
+    for recipe in recipes.described(CONFIG.chosen):
+        print(recipe, file=sys.stderr)
     if workflow.local_exec and not visible_devices():
         print("No GPU is visible, so training runs on the CPU.", file=sys.stderr)
 

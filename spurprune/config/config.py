@@ -12,7 +12,7 @@ class Config:
 
     ``settings`` maps every setting's name, a family's members included, to its complete block; ``families`` maps a family's name to
     its members' coordinates on the family's grid, in grid order. ``methods`` are complete entries. ``datasets`` holds what is known about
-    every dataset, ``own_datasets`` the blocks of the user's own.
+    every dataset, ``own_datasets`` the blocks of the user's own; ``chosen`` is what settings of these left out and ``recipes`` chose.
     """
 
     select: list[str]
@@ -26,6 +26,7 @@ class Config:
     datasets: dict[str, DatasetEntry]
     own_datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
     families: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    chosen: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def family(self, name: str) -> list[str]:
         """Return the names of a family's members, in grid order."""

@@ -12,6 +12,7 @@ from spurprune.config import (
     check_studies,
     methods,
     paths,
+    recipes,
     schema,
     settings,
 )
@@ -39,8 +40,9 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
     for name, block in declared.items():
         schema.require_setting_keys(block, name, settings.RESOLVED)
     blocks, families = settings.resolve(declared, raw["setting_defaults"])
+    blocks, chosen = _with_recipes(blocks, raw["datasets"])
     for name, block in (*blocks.items(), *settings.other_variants(declared, raw["setting_defaults"])):
-        schema.validate(block, "setting", where=name)
+        schema.validate(_with_recipes({name: block}, raw["datasets"])[0][name], "setting", where=name)
     blocks = {name: paths.expanded(block, paths.OF_SETTING, name) for name, block in blocks.items()}
     config = Config(
         select=list(raw["select"]),
@@ -54,6 +56,7 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
         datasets={name: catalogue.dataset_entry(name, raw["datasets"]) for name in catalogue.names(raw["datasets"])},
         own_datasets=dict(raw["datasets"]),
         families=families,
+        chosen=chosen,
     )
     for name in config.data:
         require_known(name, registry(), f"data.{name}", "dataset with a folder")
@@ -66,6 +69,19 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
     check_runs_behind.check(config)
     check_studies.check(config)
     return config
+
+
+def _with_recipes(blocks: Mapping[str, Any], own: catalogue.Own) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Return (the settings, those of users' own data with the recipe that they leave out; by their names, what that is)."""
+    found = dict(blocks)
+    chosen: dict[str, dict[str, Any]] = {}
+    for name, block in blocks.items():
+        dataset = block.get("dataset")
+        if isinstance(dataset, str) and dataset in own:
+            kind = catalogue.dataset_entry(dataset, own).kind
+            found[name], added = recipes.completed(block, kind, own[dataset].get("tokenizer"))
+            chosen |= {name: added} if added else {}
+    return found, chosen
 
 
 def _with_partition_defaults(setting: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from spurprune.config import blocks, given, loading, methods
+from spurprune.config import blocks, given, loading, methods, recipes
 from spurprune.config.config import Config
 from spurprune.dag import files, needs
 from spurprune.dag.files import Reference, Run
@@ -146,6 +146,7 @@ def render(all_jobs: Sequence[Job], config: Config) -> str:
             "",
             f"Estimate: {by_device}, for training alone; several devices or cores share it.",
             f"Jobs by rule: {', '.join(f'{name} {count:,}' for name, count in by_rule.items())}.",
+            *recipes.described({row.name: config.chosen[row.name] for row in listed if row.name in config.chosen}),
         ]
     )
 

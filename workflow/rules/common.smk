@@ -3,7 +3,7 @@
 import re
 from functools import cache
 
-from spurprune.config import blocks, loading, methods
+from spurprune.config import blocks, loading, methods, recipes
 from spurprune.dag import files, needs, plugins, studies, targets
 from spurprune.dag.codehash import code_hash
 from spurprune.data import catalogue
