@@ -21,8 +21,8 @@ def run(*, inputs: Mapping[str, Sequence[Path]], table: Mapping[str, Any], outpu
     """Write a table; ``table`` holds its ``kind``, its ``title``, and the options of the kind.
 
     ``inputs`` maps what the kind reads (metrics, difficulty, tuning, choices, timings, masks) to files, in any order; ``outputs`` names the
-    paths csv and markdown. Raises DataError if an input is missing, damaged or not where it belongs, or if the inputs do not belong together
-    (see ``require_compatible``).
+    paths csv and markdown. Raises DataError if an input is missing, damaged or not where it belongs, or if the inputs do not belong
+    together (see ``require_compatible``).
     """
     origins = [tables.origin_of(path, schema, {}) for name, schema in READ.items() for path in inputs.get(name, ())]
     origins += [survival.origin_of(path) for path in inputs.get("masks", ())]
