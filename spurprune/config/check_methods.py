@@ -7,7 +7,7 @@ from typing import Any
 from spurprune.config import grids, methods, schema
 from spurprune.config.config import Config
 from spurprune.config.known import require_known
-from spurprune.dag import kinds, plugins
+from spurprune.dag import files, kinds, plugins
 from spurprune.errors import ConfigError, PlanError
 from spurprune.pruning import plan as plans
 
@@ -19,10 +19,7 @@ def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
     """Check one complete method entry; raises ConfigError at the first mistake."""
     key = f"methods.{name}"
     refines = entry["kind"] in plugins.names("refinements")
-    if refines:
-        _check_source(key, entry, config)
-    elif entry["from"] is not None:
-        raise ConfigError(f"{key}.from does not go with '{entry['kind']}', which trains from scratch; remove it.")
+    _check_source(name, entry, config)
     if bool(entry["grid"]) != (entry["tuning"] is not None):
         missing = "tuning" if entry["grid"] else "grid"
         raise ConfigError(f"{key}.{missing} is missing; tuning a method takes both a grid and the repeats to tune it on.")
@@ -76,13 +73,30 @@ def check(name: str, entry: Mapping[str, Any], config: Config) -> None:
         kinds.require_few_runs(key, len(candidates) * len(entry["tuning"]["blocks"]))
 
 
-def _check_source(key: str, entry: Mapping[str, Any], config: Config) -> None:
+def _check_source(name: str, entry: Mapping[str, Any], config: Config) -> None:
+    key, refines = f"methods.{name}", files.is_refinement(name, config.methods)
     if entry["from"] is None:
-        raise ConfigError(f"{key}.from is missing; '{entry['kind']}' starts from the model of another method, such as erm.")
+        if refines or plugins.declared("methods", entry["kind"], "STARTS_FROM_NETWORK", False):
+            raise ConfigError(f"{key}.from is missing; '{entry['kind']}' starts from the model of another method, such as erm.")
+        if entry["from_plan"] is not None:
+            raise ConfigError(
+                f"{key}.from_plan is '{entry['from_plan']}', but 'from' names no method to start from; name one or remove it."
+            )
+        return
     require_known(entry["from"], config.methods, f"{key}.from: '{entry['from']}'", "method")
-    if config.methods[entry["from"]]["kind"] in plugins.names("refinements"):
-        raise ConfigError(f"{key}.from is '{entry['from']}', which is itself a refinement; name a method that trains a network.")
-    if entry["training"]:
+    if files.is_refinement(entry["from"], config.methods):
+        raise ConfigError(f"{key}.from is '{entry['from']}', which fits a last layer; name a method that trains a network.")
+    chain = [name]
+    while (source := config.methods[chain[-1]]["from"]) is not None:
+        require_known(source, config.methods, f"methods.{chain[-1]}.from: '{source}'", "method")
+        if source in chain:
+            raise ConfigError(f"{key}.from is '{entry['from']}', which starts from '{source}' itself; name a method that does not.")
+        chain.append(source)
+    if entry["from_plan"] is not None:
+        if refines:
+            raise ConfigError(f"{key}.from_plan does not go with '{entry['kind']}', which is fitted on the plan of its network; remove it.")
+        _check_plan(f"{key}.from_plan", entry["from_plan"], entry, config)
+    if refines and entry["training"]:
         raise ConfigError(f"{key}.training does not go with '{entry['kind']}', which trains no network; set it for '{entry['from']}'.")
 
 

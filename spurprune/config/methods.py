@@ -15,6 +15,7 @@ STEPS_OF = "steps_of"  # the option whose value is a plan
 LAST, BEST = "last", "best_validation"  # which epoch's network a run ends with
 DEFAULTS: Mapping[str, Any] = {
     "from": None,
+    "from_plan": None,
     "plan": "none",
     "options": {},
     "training": {},

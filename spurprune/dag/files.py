@@ -188,14 +188,34 @@ def partition_source(partition: Partition, settings: Mapping[str, Any]) -> Run |
 
 
 def is_refinement(method: str, entries: Mapping[str, Any]) -> bool:
-    """Return whether a method starts from another method's model."""
+    """Return whether a method fits a last layer to the embedding of another method's model, and trains no network."""
     return entries[method]["kind"] in plugins.names("refinements")
 
 
+def makes_masks(method: str, entries: Mapping[str, Any]) -> bool:
+    """Return whether a method's runs end with masks of their networks' weights."""
+    return not is_refinement(method, entries) and plugins.declared("methods", entries[method]["kind"], "MAKES_MASKS", False)
+
+
 def source_of(run: Run, entries: Mapping[str, Any]) -> Run | None:
-    """Return the run whose model a refinement starts from; None for a method that trains a network."""
-    source = entries[run.method]["from"]
-    return None if source is None else Run(run.setting, source, run.plan, run.block)
+    """Return the run whose model a method starts from; None for a method that trains a network from its first weights."""
+    entry = entries[run.method]
+    return None if entry["from"] is None else Run(run.setting, entry["from"], entry["from_plan"] or run.plan, run.block)
+
+
+def sources_of(run: Run, entries: Mapping[str, Any]) -> list[Run]:
+    """Return the runs that a run starts from, directly and through others, the nearest first."""
+    found: list[Run] = []
+    source = source_of(run, entries)
+    while source is not None:
+        found.append(source)
+        source = source_of(source, entries)
+    return found
+
+
+def masks_of(run: Run, entries: Mapping[str, Any]) -> Run | None:
+    """Return the run whose masks a run's network keeps to: of those that it starts from, the nearest that makes masks; None without any."""
+    return next((one for one in sources_of(run, entries) if makes_masks(one.method, entries)), None)
 
 
 def selection_of(run: Run, entries: Mapping[str, Any]) -> Selection | None:

@@ -35,7 +35,7 @@ def _of_run(name: str, plan: str, entries: Mapping[str, Mapping[str, Any]], sett
     for one in {plan, methods.plan_of(name, entry)} if entry["grid"] else {plan}:
         needed |= _of_plan(one, entries, setting)
         if entry["from"] is not None:
-            needed |= _of_run(entry["from"], one, entries, setting)
+            needed |= _of_run(entry["from"], entry["from_plan"] or one, entries, setting)
     chooses = bool(entry["grid"]) or entry["epoch"] == methods.BEST
     return needed | GroupLabels(validation=chooses and entry["by"] == WORST_GROUP)
 

@@ -16,19 +16,22 @@ DATASET_FILES = ("inputs.npy", "base.parquet", "manifest.json")
 class NeededRuns:
     """The runs ``shown`` in figures and tables, tuning runs, and the selections; the runs behind others.
 
-    Others start from the models of ``sources``; plans are made by the predictions of ``predictors``.
+    The models of ``sources`` are embedded, those of ``starts`` are trained further, the test samples' features of ``seen`` are shown; plans
+    are made by the predictions of ``predictors``.
     """
 
     shown: frozenset[Run]
     candidates: frozenset[Run]
     sources: frozenset[Run]
+    starts: frozenset[Run]
+    seen: frozenset[Run]
     predictors: frozenset[Run]
     selections: frozenset[Selection]
 
     @property
     def all_runs(self) -> frozenset[Run]:
         """All runs, each once."""
-        return self.shown | self.candidates | self.sources | self.predictors
+        return self.shown | self.candidates | self.sources | self.starts | self.predictors
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,16 @@ class Needs:
     """The files of the selected studies.
 
     ``runs`` are those that the studies show, ``candidates`` tuning runs, ``sources`` the runs whose models are embedded, for refinements
-    and partitions, ``predictors`` those by whose predictions plans are made; runs may also be sources and predictors. ``plans`` holds
-    (setting, plan, block), ``samples`` (setting, block), ``datasets`` (dataset, image size).
+    and partitions, ``starts`` those whose models are trained further, ``seen`` those whose test samples' features are shown, ``predictors``
+    those by whose predictions plans are made; a run may be several of these. ``plans`` holds (setting, plan, block), ``samples`` (setting,
+    block), ``datasets`` (dataset, image size).
     """
 
     runs: frozenset[Run]
     candidates: frozenset[Run]
     sources: frozenset[Run]
+    starts: frozenset[Run]
+    seen: frozenset[Run]
     predictors: frozenset[Run]
     selections: frozenset[Selection]
     plans: frozenset[tuple[str, str, str]]
@@ -55,7 +61,7 @@ class Needs:
     @property
     def all_runs(self) -> frozenset[Run]:
         """All runs, each once."""
-        return self.runs | self.candidates | self.sources | self.predictors
+        return self.runs | self.candidates | self.sources | self.starts | self.predictors
 
 
 def of(config: Config) -> Needs:
@@ -78,6 +84,8 @@ def of(config: Config) -> Needs:
         runs=needed.shown,
         candidates=needed.candidates,
         sources=needed.sources,
+        starts=needed.starts,
+        seen=needed.seen,
         predictors=needed.predictors,
         selections=needed.selections,
         plans=frozenset(plans),
@@ -101,19 +109,22 @@ def kept_files(needed: Needs, config: Config) -> list[str]:
         trained = not files.is_refinement(run.method, config.methods)
         names = ["predictions.parquet", "history.parquet" if trained else "head.safetensors"]
         names += ["metrics.parquet"] if run in needed.runs | needed.candidates else []
-        names += ["models.safetensors"] if run in needed.sources else []
+        masks = files.makes_masks(run.method, config.methods) and run not in needed.candidates
+        names += ["models.safetensors"] if run in needed.sources | needed.starts | needed.seen or masks else []
+        names += ["test_embedding.parquet"] if run in needed.seen else []
+        names += ["masks.safetensors"] if masks else []
         found |= {f"{run.folder}/{name}" for name in names}
     return sorted(found)
 
 
 def keeping_models(needed: Needs, config: Config) -> set[tuple[str, str, str]]:
-    """Return (setting, method, plan) of the runs whose models are kept: a refinement starts from them, or a partition is made from them.
+    """Return (setting, method, plan) of the runs whose models are kept, because something starts from them or is made from them.
 
     Partitions count whether or not a study needs them, so that any plan by them can be asked for.
     """
     of_partitions = ((name, block) for name, setting in config.settings.items() for block in setting["partitions"].values())
     declared = {(name, block["from"], block["plan"]) for name, block in of_partitions if "from" in block}
-    return declared | {(run.setting, run.method, run.plan) for run in needed.sources}
+    return declared | {(run.setting, run.method, run.plan) for run in needed.sources | needed.starts | needed.seen}
 
 
 def partitions_of(run: Run, config: Config) -> set[Partition]:
@@ -142,23 +153,25 @@ def is_circular_plan(setting: str, plan: str, block: str, config: Config) -> boo
 
 def runs_of(config: Config) -> NeededRuns:
     """Return the runs of the selected studies, and those behind them."""
-    return with_runs_behind(studies.all_runs(config), config)
+    return with_runs_behind(studies.all_runs(config), config, studies.seen_runs(config))
 
 
-def with_runs_behind(shown: Iterable[Run], config: Config) -> NeededRuns:
-    """Return the runs shown, and all that they need, directly or through others."""
+def with_runs_behind(shown: Iterable[Run], config: Config, seen: Iterable[Run] = ()) -> NeededRuns:
+    """Return the runs shown, and all that they need, directly or through others; ``seen`` are those of them whose features are shown."""
     shown = frozenset(shown)
     candidates: set[Run] = set()
     sources: set[Run] = set()
+    starts: set[Run] = set()
     predictors: set[Run] = set()
     selections: set[Selection] = set()
     left = list(shown)
     while left:
         run = left.pop()
+        own = sources if files.is_refinement(run.method, config.methods) else starts
         of_partitions = (files.partition_source(one, config.settings) for one in partitions_of(run, config))
-        for source in (files.source_of(run, config.methods), *of_partitions):
-            if source is not None and source not in sources:
-                sources.add(source)
+        for found, source in ((own, files.source_of(run, config.methods)), *((sources, one) for one in of_partitions)):
+            if source is not None and source not in found:
+                found.add(source)
                 left.append(source)
         behind = files.plans_behind(run, config.methods)
         for predictor in (files.plan_predictor(run.setting, plan, run.block) for plan in behind):
@@ -172,4 +185,12 @@ def with_runs_behind(shown: Iterable[Run], config: Config) -> NeededRuns:
                 tuning = files.tuning_runs(selection, config.methods)
                 candidates.update(tuning)
                 left.extend(tuning)
-    return NeededRuns(shown, frozenset(candidates), frozenset(sources), frozenset(predictors), frozenset(selections))
+    return NeededRuns(
+        shown,
+        frozenset(candidates),
+        frozenset(sources),
+        frozenset(starts),
+        frozenset(seen),
+        frozenset(predictors),
+        frozenset(selections),
+    )

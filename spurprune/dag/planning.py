@@ -65,6 +65,7 @@ def jobs(config: Config) -> list[Job]:
         *(Job(_plan_rule(*plan, config), plan[0]) for plan in needed.plans),
         *(run_job(run, config, keeps_model=(run.setting, run.method, run.plan) in kept) for run in trained),
         *(Job("embed", run.setting) for run in needed.sources),
+        *(Job("embed_test", run.setting) for run in needed.seen),
         *(Job("refine_candidate" if run.candidate else "refine", run.setting) for run in refined),
         *(Job("evaluate", run.setting) for run in needed.runs),
         *(Job("evaluate_candidate", run.setting) for run in needed.candidates),
@@ -87,6 +88,8 @@ def run_job(run: Run, config: Config, keeps_model: bool = False) -> Job:
     """Return the job that trains a run: every repeat of the block; ``keeps_model`` if something starts from it."""
     keeps_model |= config.settings[run.setting]["keep_models"]
     rule = "retrain_candidate" if run.candidate else "retrain_keeping_models" if keeps_model else "retrain"
+    if files.makes_masks(run.method, config.methods) and not run.candidate:
+        rule = "train_masks"
     return _training_job(rule, run.setting, len(files.repeats_of(run.block)), epochs_of(run, config), config)
 
 

@@ -52,6 +52,17 @@ def all_runs(config: Config) -> list[Run]:
     return sorted(set[Run]().union(*(study_runs(config.studies[name], config) for name in config.select)))
 
 
+def seen_runs(config: Config) -> list[Run]:
+    """Return the runs the features of whose test samples the selected studies show, sorted, without duplicates."""
+    items = [(item, config.studies[name]) for name in config.select for item in items_of(config.studies[name])]
+    return sorted({run for item, study in items for run in seen_of(item, study, config)})
+
+
+def seen_of(item: Item, study: Study, config: Config) -> list[Run]:
+    """Return the runs the features of whose test samples a figure or table shows, in a fixed order."""
+    return runs_of(item, study, config) if "embeddings" in kinds.kind_of(item).reads else []
+
+
 def all_difficulties(config: Config) -> list[Difficulty]:
     """Return every difficulty that the selected studies themselves show, sorted, without duplicates."""
     found: set[Difficulty] = set()

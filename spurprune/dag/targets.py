@@ -20,6 +20,7 @@ SIZE = re.compile("[1-9][0-9]*|full")  # of a dataset's samples
 ALL_METRICS = "metrics.parquet"
 DATASET_FILES = ("inputs.npy", "base.parquet", "manifest.json")
 MODELS, EMBEDDING, HISTORY, HEAD = "models.safetensors", "embedding.parquet", "history.parquet", "head.safetensors"
+TEST_EMBEDDING, MASKS = "test_embedding.parquet", "masks.safetensors"
 FILE = "file of this folder"
 TIMING = "timing.json"
 RUN_FILES = ("predictions.parquet", "metrics.parquet", TIMING)
@@ -198,20 +199,24 @@ def _candidate(walk: _Walk, setting: str, config: Config) -> None:
 def _files_of_run(walk: _Walk, setting: str, method: str, config: Config, candidate: str = "") -> None:
     plan = walk.take()
     check_studies.check_plan(walk.path, plan, setting, config)
-    _check_runs([Run(setting, method, plan, walk.block(), candidate)], config)
-    trained = method
+    run = Run(setting, method, plan, walk.block(), candidate)
+    _check_runs([run], config)
     if files.is_refinement(method, config.methods):
-        trained = str(config.methods[method]["from"])
         offered = [*RUN_FILES, HEAD]
     else:
-        offered = [*RUN_FILES, HISTORY, *(() if candidate else (MODELS, EMBEDDING))]
+        masks = [MASKS] if files.makes_masks(method, config.methods) else []
+        offered = [*RUN_FILES, HISTORY, *(() if candidate else (MODELS, EMBEDDING, TEST_EMBEDDING, *masks))]
     found = walk.known(offered, FILE)
-    if found not in (MODELS, EMBEDDING) and trained == method:
+    taken = [*files.sources_of(run, config.methods), *([run] if found in (MODELS, EMBEDDING, TEST_EMBEDDING) else [])]
+    if config.settings[setting]["keep_models"] or not taken:
         return
-    if not config.settings[setting]["keep_models"] and (setting, trained, plan) not in needs.keeping_models(needs.of(config), config):
-        raise ConfigError(
-            f"{walk.path} takes the networks of '{trained}' on '{plan}', which are not kept; set keep_models of '{setting}' to true."
-        )
+    kept = needs.keeping_models(needs.of(config), config)
+    for one in taken:
+        if (setting, one.method, one.plan) not in kept and not files.makes_masks(one.method, config.methods):
+            raise ConfigError(
+                f"{walk.path} takes the networks of '{one.method}' on '{one.plan}', which are not kept; set keep_models of '{setting}' to "
+                "true."
+            )
 
 
 def _selection(walk: _Walk, setting: str, config: Config) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spurprune.errors import DataError
@@ -28,8 +28,8 @@ class Entrant:
     ``method`` is the entry, ``base`` the entry that it is one rule of, ``plan`` the one it runs on, ``by`` the validation metric that
     chose its candidate among ``budget``; ``labels_train`` and ``labels_validation`` say on which splits it needs group labels;
     ``candidates`` maps the names of its candidates to their plans; ``references`` are the epochs of reference runs behind a repeat of it,
-    ``batch_sizes`` their batches' samples, by "" without candidates; ``source`` is the entry of the network that it refines, if any, on the
-    same plan, with batches of ``source_batch_sizes``; ``runs``, each (method, plan), and ``recipes`` of references are all that is trained
+    ``batch_sizes`` their batches' samples, by "" without candidates; ``sources`` are the entry, the plan and the batch sizes of the runs
+    that it starts from, directly or through others; ``runs``, each (method, plan), and ``recipes`` of references are all that is trained
     for a repeat of it; ``published`` is the worst-group accuracy in the literature, as a share.
     """
 
@@ -46,8 +46,7 @@ class Entrant:
     candidates_of: str
     references: float
     batch_sizes: Mapping[str, int]
-    source: str | None = None
-    source_batch_sizes: Mapping[str, int] = field(default_factory=dict)
+    sources: Sequence[tuple[str, str, Mapping[str, int]]] = ()
     runs: Sequence[tuple[str, str]] = ()
     recipes: Sequence[str] = ()
     published: float | None = None
@@ -133,18 +132,18 @@ class Results:
         ).name
 
     def visits(self, one: Entrant) -> float:
-        """Return how many samples an entrant's reported run visits in training, with the run of the network that it refines, if any.
+        """Return how many samples an entrant's reported run visits in training, with those of the runs that it starts from.
 
-        Raises DataError if there are no metrics of the latter.
+        Raises DataError if there are no metrics of one of the latter.
         """
-        own = _mean(self.of(one, STEPS, "train")) * one.batch_sizes[self.chosen(one) or ""]
-        if one.source is None:
-            return own
-        steps = self.metrics.values(STEPS, setting=self.setting, method=one.source, plan=one.plan, split="train")
-        if not len(steps):
-            raise DataError(f"There are no metrics of '{self.setting}' by '{one.source}' on '{one.plan}'; rerun the workflow to make them.")
-        choice = self.choices.get((self.setting, one.source))
-        return own + _mean(steps) * one.source_batch_sizes["" if choice is None else choice.chosen]
+        total = _mean(self.of(one, STEPS, "train")) * one.batch_sizes[self.chosen(one) or ""]
+        for method, plan, batch_sizes in one.sources:
+            steps = self.metrics.values(STEPS, setting=self.setting, method=method, plan=plan, split="train")
+            if not len(steps):
+                raise DataError(f"There are no metrics of '{self.setting}' by '{method}' on '{plan}'; rerun the workflow to make them.")
+            choice = self.choices.get((self.setting, method))
+            total += _mean(steps) * batch_sizes["" if choice is None else choice.chosen]
+        return total
 
 
 def compare(

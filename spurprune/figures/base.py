@@ -12,6 +12,8 @@ from spurprune.figures import style
 from spurprune.storage.escaping import one_line
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
     from matplotlib.figure import Figure
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from spurprune.data.samples import Samples
     from spurprune.evaluation.choices import Choice
     from spurprune.evaluation.frame import History, Metrics
+    from spurprune.evaluation.survival import Survival
 
 OTHERS = "others"  # the target that stands for all classes except the source
 MISCLASSIFICATION = "spurious_misclassification"
@@ -126,7 +129,8 @@ class Material:
 
     ``history`` holds the histories of runs without pruning, by setting and method; ``samples`` and ``rankings`` are by setting and repeat;
     ``manifests`` and the memory-mapped ``images`` (the datasets' inputs) are by dataset folder. ``tuning`` holds the metrics of tuning runs
-    by setting, method entry and candidate; ``choices`` are by setting and method.
+    by setting, method entry and candidate; ``choices`` are by setting and method. ``embeddings`` are the files of networks' features, by
+    setting, method and repeat; ``survivals`` say what masks keep.
     """
 
     metrics: "Metrics" = field(default_factory=_no_metrics)
@@ -137,6 +141,8 @@ class Material:
     images: "Mapping[str, Rows]" = field(default_factory=dict)
     tuning: "Mapping[tuple[str, str, str], Metrics]" = field(default_factory=dict)
     choices: "Mapping[tuple[str, str], Choice]" = field(default_factory=dict)
+    embeddings: "Mapping[tuple[str, str, int], Path]" = field(default_factory=dict)
+    survivals: "Sequence[Survival]" = ()
 
     def unpruned(self, metric: str, setting: str, method: str) -> "pd.Series":
         """Return a metric of a setting's run without pruning, by repeat."""

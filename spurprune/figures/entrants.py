@@ -1,5 +1,6 @@
 """Methods that are compared under equal budgets: the options, runs and checks of the table and the figure that show them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,7 @@ def runs_of(item: Item, study: Study, config: Configuration) -> Runs:
     """Return the runs of every method on its own plan, and those of the networks that methods refine, whose cost is theirs."""
     compared = {name: config.methods[name] for name in every_rule(item, study, config)}
     runs = [(name, methods.plan_of(name, entry)) for name, entry in compared.items()]
-    runs += [(entry["from"], methods.plan_of(name, entry)) for name, entry in compared.items() if entry["from"] is not None]
+    runs += [(one.method, one.plan) for name in compared for one in _behind(name, config)]
     return [(setting, *run, block) for setting in item["settings"] for run in dict.fromkeys(runs) for block in study["blocks"]]
 
 
@@ -89,7 +90,7 @@ def check(key: str, item: Item, study: Study, config: Configuration) -> None:
         entry = config.methods[name]
         if entry["base"] != name:
             raise ConfigError(f"{key}.methods names '{name}', one rule of '{entry['base']}', which stands for all of them; name that.")
-        found = methods.budget(entry) * (1 if entry["from"] is None else methods.budget(config.methods[entry["from"]]))
+        found = math.prod(methods.budget(config.methods[one]) for one in (name, *(run.method for run in _behind(name, config))))
         if found != item["budget"]:
             raise ConfigError(
                 f"{key}.budget is {item['budget']}, but methods.{name} chooses among {found}; give every method equally many candidates."
@@ -176,12 +177,16 @@ def _entrant(name: str, setting: str, item: Item, config: Configuration) -> Entr
         candidates_of=entry["candidates_of"],
         references=_reference_epochs(name, setting, config),
         batch_sizes=_recipe(name, setting, "batch_size", config),
-        source=entry["from"],
-        source_batch_sizes={} if entry["from"] is None else _recipe(entry["from"], setting, "batch_size", config),
+        sources=[(one.method, one.plan, _recipe(one.method, setting, "batch_size", config)) for one in _behind(name, config)],
         runs=runs,
         recipes=recipes,
         published=_published(entry["base"], item, block["dataset"]),
     )
+
+
+def _behind(name: str, config: Configuration) -> list[files.Run]:
+    """Return the runs that a method starts from, the nearest first, of any setting and block."""
+    return files.sources_of(files.Run("", name, methods.plan_of(name, config.methods[name]), ""), config.methods)
 
 
 def _trained(method: str, plan: str, setting: str, config: Configuration) -> tuple[list[tuple[str, str]], list[str]]:
@@ -210,19 +215,19 @@ def _trained(method: str, plan: str, setting: str, config: Configuration) -> tup
         read = [block["partitions"][one] for one in partitions - {None, plans.CLASS}]
         recipes |= {one.get("reference") for one in read}
         left += [(one["from"], one["plan"]) for one in read if "from" in one]
-        left += [] if entry["from"] is None else [(entry["from"], run[1])]
+        left += [] if entry["from"] is None else [(entry["from"], entry["from_plan"] or run[1])]
     return list(runs), sorted(one for one in recipes if one is not None)
 
 
 def _reference_epochs(name: str, setting: str, config: Configuration) -> float:
     """Return the epochs of what is trained before one repeat of a method: of reference runs, and of runs other than its own.
 
-    The network that it refines is its own. Of a tuned run, the most epochs count that its candidates have.
+    The networks that it starts from are its own. Of a tuned run, the most epochs count that its candidates have.
     """
-    entry, block = config.methods[name], config.settings[setting]
-    own = methods.plan_of(name, entry)
+    block, own = config.settings[setting], methods.plan_of(name, config.methods[name])
     runs, recipes = _trained(name, own, setting, config)
-    others = [method for method, plan in runs if (method, plan) not in ((name, own), (entry["from"], own))]
+    behind = {(name, own), *((run.method, run.plan) for run in _behind(name, config))}
+    others = [method for method, plan in runs if (method, plan) not in behind]
     trained = [method for method in others if not files.is_refinement(method, config.methods)]
     used = [block["reference"][one] for one in recipes]
     of_references = sum(one["epochs"] * blocks.recorded(one)["reference_seeds"] for one in used)

@@ -16,7 +16,19 @@ Study = Mapping[str, Any]
 Schema = Mapping[str, Any]  # a JSON schema
 
 NO_PRUNING = "none"
-FILES = ("metrics", "history", "samples", "difficulty", "manifests", "images", "tuning", "choices", "timings")  # what a kind can read
+FILES = (
+    "metrics",
+    "history",
+    "samples",
+    "difficulty",
+    "manifests",
+    "images",
+    "tuning",
+    "choices",
+    "timings",
+    "embeddings",
+    "masks",
+)  # what a kind can read
 SETTING_OPTIONS = ("settings", "learned", "baseline", "setting")  # the options that name settings, apart from ``family``
 
 TEXT: Schema = {"type": "string"}

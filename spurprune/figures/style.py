@@ -72,7 +72,7 @@ class Look:
 
     colour: str
     marker: str
-    dashes: Literal["-", "--", "-.", ":"]
+    dashes: Literal["-", "--", "-.", ":", ""]
 
 
 HARDEST = Look("#D55E00", "o", "-")

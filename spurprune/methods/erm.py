@@ -6,6 +6,7 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
+from spurprune.models.network import Network
 from spurprune.training import visits
 from spurprune.training.method import Batch, Context
 
@@ -18,6 +19,18 @@ class Method:
         self.context = context
         self.batch_size: int = context.training["batch_size"]
         self.num_visits = visits.count(context.weight, context.visits)
+
+    def prepare(self, network: Network) -> Network:
+        """Return the network as it is."""
+        return network
+
+    def finish(self, network: Network) -> Network:
+        """Return the network as it is."""
+        return network
+
+    def masks(self) -> dict[str, Tensor]:
+        """Return nothing: all weights are kept."""
+        return {}
 
     def batches(self, epoch: int, rng: np.random.Generator) -> Sequence[np.ndarray]:
         """Return an epoch's visits in random order, in batches of which the last may be smaller."""

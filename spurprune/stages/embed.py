@@ -36,8 +36,9 @@ def run(
     threads: int,
     output: Path,
     provenance: Provenance,
+    splits: Sequence[str] = SPLITS,
 ) -> None:
-    """Write every repeat's embedding: training samples in the natural view, validation and test samples in every predicted view.
+    """Write every repeat's embedding of some splits: training samples in the natural view, others in every predicted view.
 
     ``inputs`` names the paths inputs, manifest, samples and models, also weights if the network starts from a file and selection if the
     run's method was tuned. ``setting`` (see ``config.blocks.training``) and ``method`` (see ``config.methods.deciding``) are those of the
@@ -58,27 +59,27 @@ def run(
             with naming_out_of_memory(f"{provenance.setting}, repeat {repeat}, embedding", bench.device):
                 model = initialise(bench.build_network(), Stream((repeat,)), bench.device)
                 kept.restore(model, inputs["models"], repeat, configured)
-                yield from _one_repeat(bench, model, bench.samples[repeat])
+                yield from _one_repeat(bench, model, bench.samples[repeat], splits)
             progress.step()
 
     rows = {
-        str(repeat): embeddings.counted((split, view, len(rows)) for split, view, rows in _shown(bench, bench.samples[repeat]))
+        str(repeat): embeddings.counted((split, view, len(rows)) for split, view, rows in _shown(bench, bench.samples[repeat], splits))
         for repeat in repeats
     }
     provenance = replace(provenance, counts={"repeats": len(repeats), "rows": rows}, notes=bench.notes())
     tables.write_parts(output, parts(), schemas.EMBEDDING, provenance)
 
 
-def _shown(bench: Workbench, samples: Samples) -> Iterator[tuple[str, str, np.ndarray]]:
+def _shown(bench: Workbench, samples: Samples, splits: Sequence[str]) -> Iterator[tuple[str, str, np.ndarray]]:
     """Return every split and view, and the rows that are shown in it."""
-    for split in SPLITS:
+    for split in splits:
         shown = {NATURAL: samples.rows(split)} if split == "train" else views(bench, samples, split)
         for view, rows in shown.items():
             yield split, view, rows
 
 
-def _one_repeat(bench: Workbench, model: Network, samples: Samples) -> Iterator[pa.Table]:
-    for split, view, rows in _shown(bench, samples):
+def _one_repeat(bench: Workbench, model: Network, samples: Samples, splits: Sequence[str]) -> Iterator[pa.Table]:
+    for split, view, rows in _shown(bench, samples, splits):
         data = bench.data(samples, rows, view)
         features, logits = embed(model, data, bench.preparation, bench.setting["evaluation"]["batch_size"])
         yield from embeddings.to_tables(samples.repeat, split, view, samples.sample_id[rows], features, logits)

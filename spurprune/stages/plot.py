@@ -11,6 +11,7 @@ from spurprune.dag import plugins
 from spurprune.data import samples
 from spurprune.data.inputs import open_inputs, origin_of, read_manifest
 from spurprune.data.samples import Samples
+from spurprune.evaluation import survival
 from spurprune.evaluation.choices import read_choices
 from spurprune.evaluation.frame import read_histories, read_metrics, read_tuning
 from spurprune.figures import style
@@ -32,6 +33,7 @@ READ = {
     "history": schemas.HISTORY,
     "samples": schemas.SAMPLES,
     "difficulty": schemas.DIFFICULTY,
+    "embeddings": schemas.EMBEDDING,
 }
 
 
@@ -45,6 +47,7 @@ def run(*, inputs: Paths, spec: Mapping[str, Any], outputs: Mapping[str, Path], 
     asked = Spec.of(spec)
     origins = [tables.origin_of(path, schema, {}) for name, schema in READ.items() for path in inputs.get(name, ())]
     origins += [origin_of(path, read_manifest(path)) for path in inputs.get("manifests", ())]
+    origins += [survival.origin_of(path) for path in inputs.get("masks", ())]
     require_compatible(provenance, *origins)
     material = read_material(inputs)
     with style.house_style():
@@ -67,6 +70,8 @@ def read_material(inputs: Paths) -> Material:
         manifests=manifests,
         tuning=read_tuning(inputs.get("tuning", ())),
         choices=read_choices(inputs.get("choices", ())),
+        embeddings=_embeddings(inputs.get("embeddings", ())),
+        survivals=[one for path in inputs.get("masks", ()) for one in survival.read(path)],
         images={path.parent.name: open_inputs(path, manifests[path.parent.name]) for path in inputs.get("images", ())},
     )
 
@@ -77,6 +82,15 @@ def _samples(paths: Sequence[Path]) -> dict[str, dict[int, Samples]]:
     for path in paths:
         setting = tables.origin_of(path, schemas.SAMPLES, {}).provenance.setting
         found.setdefault(setting, {}).update(samples.read(path).by_repeat)
+    return found
+
+
+def _embeddings(paths: Sequence[Path]) -> dict[tuple[str, str, int], Path]:
+    """Return the files of embeddings by setting, method and repeat."""
+    found: dict[tuple[str, str, int], Path] = {}
+    for path in paths:
+        of = tables.origin_of(path, schemas.EMBEDDING, {}).provenance
+        found |= {(of.setting, of.place["method"], repeat): path for repeat in of.repeats or ()}
     return found
 
 

@@ -13,7 +13,6 @@ import torch
 from spurprune.config import methods
 from spurprune.config.merging import merge
 from spurprune.dag import plugins
-from spurprune.data.samples import Samples
 from spurprune.errors import DataError, TrainingError
 from spurprune.evaluation.choices import origins_of, read_selection
 from spurprune.machine.logs import Progress
@@ -23,8 +22,9 @@ from spurprune.storage import columns, schemas, tables, timings
 from spurprune.storage.columns import labels, to_numpy
 from spurprune.storage.provenance import Provenance, trace
 from spurprune.storage.words import SPLITS, VIEWS
-from spurprune.training import kept
+from spurprune.training import kept, mask_files
 from spurprune.training import visits as plan_visits
+from spurprune.training.beginning import Beginning
 from spurprune.training.best import BestEpoch
 from spurprune.training.checkpoints import JobCheckpoints, Record
 from spurprune.training.loop import Training, fit_stepwise, initialise, naming_out_of_memory
@@ -45,14 +45,17 @@ def run(
     repeats_at_once: int,
     outputs: Mapping[str, Path],
     provenance: Provenance,
+    start: Mapping[str, Any] | None = None,
 ) -> None:
     """Train every repeat on its plan's weights and write predictions of validation and test, and the history.
 
-    ``inputs`` names the paths inputs, manifest, samples and plan, also weights if the network starts from a file, partition if the method's
-    ``options.partition`` names one other than the classes, other_plan if it has ``options.steps_of``, and selection if it was tuned.
+    ``inputs`` names the paths inputs, manifest, samples and plan, also weights if the network starts from a file, partition if the
+    method's ``options.partition`` names one other than the classes, other_plan if it has ``options.steps_of``, selection if it was
+    tuned, start if it starts from another method's networks, start_selection if that was tuned, and masks if the networks keep to some.
     ``outputs`` names predictions, history, timing (see ``storage.timings``) and, if models are kept, models, which receives the final
-    weights of all repeats. ``setting`` is what ``config.blocks.training`` returns, ``method`` what ``config.methods.deciding`` returns;
-    ``repeats_at_once`` training runs share a GPU. Raises TrainingError if a loss is not finite or the plan's weights cannot become visits.
+    weights of all repeats, and masks, if the method makes some. ``setting`` is what ``config.blocks.training`` returns, ``method`` what
+    ``config.methods.deciding`` returns; ``start`` says where the networks come from; ``repeats_at_once`` training runs share a GPU. Raises
+    TrainingError if a loss is not finite or the plan's weights cannot become visits, DataError if the networks to start from do not fit.
     """
     origins = [tables.origin_of(inputs["plan"], schemas.PLAN, provenance.place, repeats)]
     if "partition" in inputs:
@@ -61,7 +64,8 @@ def run(
     if "other_plan" in inputs and method["options"]["steps_of"] != provenance.place.get("plan"):
         asked = {**provenance.place, "plan": method["options"]["steps_of"]}
         origins.append(tables.origin_of(inputs["other_plan"], schemas.PLAN, asked, repeats))
-    provenance = trace(provenance, *data_origins(inputs, provenance.place, repeats), *origins, *origins_of(inputs))
+    begun = Beginning.of(inputs, start, setting, provenance, repeats)
+    provenance = trace(provenance, *data_origins(inputs, provenance.place, repeats), *origins, *origins_of(inputs), *begun.origins)
     if "selection" in inputs:
         method = methods.at(method, read_selection(inputs["selection"], provenance))
     setting = {**setting, "training": merge(setting["training"], method["training"])}
@@ -73,24 +77,28 @@ def run(
     predicted: list[pa.Table] = []
     recorded: list[Record] = []
     weights: dict[str, torch.Tensor] = {}
+    masks: dict[str, torch.Tensor] = {}
     prepared: dict[int, _Prepared] = {}
     where = {repeat: f"{provenance.setting}, repeat {repeat}" for repeat in repeats}
     progress = Progress(len(repeats) * setting["training"]["epochs"], f"{len(repeats)} training runs of {provenance.setting}", "epoch")
-    shared = _Shared(bench, method, plan, other, _parts(inputs, method, bench), progress, checkpoints)
+    shared = _Shared(bench, method, begun, plan, other, _parts(inputs, method, bench), progress, checkpoints)
 
-    def start(repeat: int) -> Started[Network]:
+    def begin(repeat: int) -> Started[Network]:
         with naming_out_of_memory(where[repeat], bench.device):
-            prepared[repeat] = _prepare(shared, bench.samples[repeat], where[repeat])
+            prepared[repeat] = _prepare(shared, repeat, where[repeat])
             return prepared[repeat].started
 
     started = time.monotonic()
-    for repeat, model, records in bench.train(repeats, start, repeats_at_once):
+    for repeat, trained, records in bench.train(repeats, begin, repeats_at_once):
+        model = prepared[repeat].learner.finish(trained)
         progress.end(where[repeat], setting["training"]["epochs"])
         recorded.extend({"repeat": repeat, **record} for record in records)
         with naming_out_of_memory(f"{where[repeat]}, predictions", bench.device):
             predicted.extend(predict(bench, model, bench.samples[repeat]))
         if "models" in outputs:
             weights |= kept.weights(repeat, model)
+        if "masks" in outputs:
+            masks |= {f"{repeat}.{name}": one for name, one in prepared[repeat].learner.masks().items()}
     seconds = time.monotonic() - started
     counts = {
         "repeats": len(repeats),
@@ -105,6 +113,8 @@ def run(
     tables.write(outputs["history"], _history_table(recorded), schemas.HISTORY, described)
     if "models" in outputs:
         kept.write(outputs["models"], weights, kept.configuration(setting, method), provenance)
+    if "masks" in outputs:
+        mask_files.write(outputs["masks"], masks, provenance)
     timings.write(outputs["timing"], provenance, seconds=seconds, repeats=len(repeats), resumed=checkpoints.resumed)
     checkpoints.remove()
 
@@ -141,6 +151,7 @@ class _Shared:
 
     bench: Workbench
     method: Mapping[str, Any]
+    begun: Beginning
     plan: _Plan
     other: _Plan | None
     parts: Parts | None
@@ -153,12 +164,14 @@ class _Prepared:
     """A training run before its first step, the number of its steps, and the epoch that it will report if that is chosen."""
 
     started: Started[Network]
+    learner: Method
     steps: int
     best: BestEpoch | None
 
 
-def _prepare(shared: _Shared, samples: Samples, where: str) -> _Prepared:
+def _prepare(shared: _Shared, repeat: int, where: str) -> _Prepared:
     bench, method, plan = shared.bench, shared.method, shared.plan
+    samples = bench.samples[repeat]
     train = samples.rows("train")
     weight = plan.weight(samples.repeat, samples.sample_id[train])
     stream = Stream((samples.repeat,))
@@ -178,10 +191,10 @@ def _prepare(shared: _Shared, samples: Samples, where: str) -> _Prepared:
         shared.progress.reach(where, epoch)
         return watch.records(epoch, model)
 
-    model = initialise(bench.build_network(), stream, bench.device)
+    model = learner.prepare(shared.begun.network(repeat, initialise(bench.build_network(), stream, bench.device)))
     training = Training(data, bench.preparation, learner, bench.recipe(), stream, where)
     steps = sum(learner.num_batches(epoch) for epoch in range(1, training.recipe.epochs + 1))
-    return _Prepared((model, fit_stepwise(model, training, observe_epoch, shared.checkpoints, watch.best)), steps, watch.best)
+    return _Prepared((model, fit_stepwise(model, training, observe_epoch, shared.checkpoints, watch.best)), learner, steps, watch.best)
 
 
 def _history_table(recorded: Sequence[Record]) -> pa.Table:

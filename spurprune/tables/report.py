@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from spurprune.evaluation.frame import Metrics
+    from spurprune.evaluation.survival import Survival
     from spurprune.storage.timings import Timing
 
 NOT_KNOWN = "–"
@@ -42,7 +43,8 @@ class Sources:
     """Everything that a report can be made from; what its kind does not read is empty.
 
     ``tuning`` holds the metrics of tuning runs by setting, method entry and candidate, ``choices`` the choices by setting and method,
-    ``timings`` how long training jobs took.
+    ``timings`` how long training jobs took,
+    ``survivals`` what masks keep.
     """
 
     metrics: "Metrics"
@@ -50,6 +52,7 @@ class Sources:
     tuning: "Mapping[tuple[str, str, str], Metrics]" = field(default_factory=dict)
     choices: Mapping[tuple[str, str], Choice] = field(default_factory=dict)
     timings: "Sequence[Timing]" = ()
+    survivals: "Sequence[Survival]" = ()
 
 
 class Bold(str):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from spurprune import seeds
 from spurprune.errors import TrainingError
+from spurprune.models.gates import Gate
 from spurprune.models.network import Trainable
 from spurprune.training import optim
 from spurprune.training.best import BestEpoch
@@ -90,8 +91,8 @@ def together(fits: Sequence[Fit], device: torch.device) -> list[list[Record]]:
 
 
 def draws_in_forward(model: nn.Module) -> bool:
-    """Return whether a network draws random numbers during training (dropout)."""
-    return any(isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0 for module in model.modules())
+    """Return whether a network draws random numbers during training (dropout, gates)."""
+    return any(isinstance(one, Gate) or (isinstance(one, nn.modules.dropout._DropoutNd) and one.p > 0) for one in model.modules())
 
 
 def fit_stepwise(

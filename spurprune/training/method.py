@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from spurprune.errors import TrainingError
+from spurprune.models.network import Network
 from spurprune.training.recipe import Stream
 
 CPU = torch.device("cpu")
@@ -67,6 +68,15 @@ class Batch:
 
 class Method(Protocol):
     """A training method. Each kind is a class ``Method(context)`` in ``spurprune.methods``; most override little of ERM."""
+
+    def prepare(self, network: Network) -> Network:
+        """Return what is trained: the network itself, as most methods do, or one around it, with the first or the kept weights in place."""
+
+    def finish(self, network: Network) -> Network:
+        """Return the network that a run ends with, from the one that ``prepare`` returned, after training."""
+
+    def masks(self) -> dict[str, Tensor]:
+        """Return which weights of the finished network are kept, bool, by parameter; empty for methods that mask none."""
 
     def batches(self, epoch: int, rng: np.random.Generator) -> Sequence[np.ndarray]:
         """Return the rows of each batch of an epoch (counted from 1), int64, in order; determined by ``rng``."""

@@ -33,6 +33,9 @@ def test_groups_of_the_declared_datasets_read_well() -> None:
 
     phrases = {
         "digits_sides": ("side", ", column on the right"),
+        "digits_colours": ("colour", "in green"),
+        "digits_colours_sides": ("side", ", column on the right"),
+        "coloured_mnist": ("colour", "in green"),
         "waterbirds": ("background", "on water"),
         "cifar10_scenes": ("background", "on water"),
         "celeba": ("eyeglasses", "with eyeglasses"),

@@ -71,7 +71,7 @@ ENTRANTS = [
         published=0.9093,
         batch_sizes={"a": 64, "b": 32},
     ),
-    entrant("dfr", kind="last_layer", source="base", source_batch_sizes={"": 128}, labels_train=True),
+    entrant("dfr", kind="last_layer", sources=[("base", "none", {"": 128})], labels_train=True),
     entrant("rival", by="accuracy", base="erm"),
 ]
 REPORTED = pa.concat_tables(
@@ -166,7 +166,7 @@ def test_a_missing_run_is_named(assert_one_sentence: Callable[[str], None]) -> N
     for change, expected in (
         ([*ENTRANTS, entrant("lost")], "There are no metrics of 'birds' by 'lost' on 'none'"),
         ([entrant("erm", candidates={"x": "none"})], "There are no metrics of the candidate 'x' of 'erm'"),
-        ([*ENTRANTS, entrant("erm", by="other", source="lost", source_batch_sizes={"": 1})], "no metrics of 'birds' by 'lost' on 'none'"),
+        ([*ENTRANTS, entrant("erm", by="other", sources=[("lost", "none", {"": 1})])], "no metrics of 'birds' by 'lost' on 'none'"),
     ):
         with pytest.raises(DataError) as error:
             compare(RESULTS, change, baseline="erm", pruning=None, epochs={"": 20})

@@ -86,6 +86,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "pde": {"warm_up": 1, "every": 1, "add": 5},
     "cnc": {"anchors": 2, "positives": 2, "negatives": 2},
     "erm_matched": {"steps_of": "none"},
+    "irm": {"warm_up": 2, "penalty": 10.0},
+    "weight_mask": {"penalty": 1e-3},
 }
 
 
@@ -282,7 +284,8 @@ def test_every_method_resumes_with_the_same_bytes(name: str, recorded: bool, tmp
         monkeypatch.setattr(loop, "as_fast_as_possible", lambda step: RecordedStep(step, 8, lambda function, _: function))
 
     def trained(folder: str, dies: int = 0) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        model, method = network(), built(name)
+        method = built(name)
+        model = method.prepare(network())
         fit(model, task(method), die_after(dies), JobCheckpoints(tmp_path / folder, save_every_seconds=0))
         return weights(model), method.state()
 
@@ -312,7 +315,8 @@ def test_group_dro_that_forgot_its_weights_would_end_elsewhere(tmp_path: Path) -
 @pytest.mark.parametrize("name", plugins.names("methods"))
 def test_no_loss_makes_the_host_wait(name: str) -> None:
     """Forwards and backwards, as a GPU would record it."""
-    method, model, data = built(name), network(), images()
+    method, data = built(name), images()
+    model = method.prepare(network())
     rows = torch.from_numpy(method.batches(1, np.random.default_rng(0))[0])
     features = model.features(PIXELS.prepare(data.batch(rows)))
     batch = Batch(rows, data.label[rows], model.classifier(features), features)
@@ -343,7 +347,8 @@ def test_every_method_is_recorded_on_a_gpu(name: str, monkeypatch: pytest.Monkey
         return found
 
     def trained() -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        model, method = network(device), built(name, device)
+        method = built(name, device)
+        model = method.prepare(network(device))
         fit(model, task(method, images(device), pixels), lambda *_: [])
         return weights(model), method.state()
 

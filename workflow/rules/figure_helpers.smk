@@ -43,6 +43,15 @@ def item_files(section):
         runs = [run for one in selections(wildcards) for run in files.tuning_runs(one, CONFIG.methods)]
         return metrics_of(dict.fromkeys(runs))
 
+    def embeddings(wildcards):
+        _, item, study = requested(wildcards)
+        return [f"results/{run.folder}/test_embedding.parquet" for run in studies.seen_of(item, study, CONFIG)]
+
+    def masks(wildcards):
+        _, item, study = requested(wildcards)
+        runs = [run for run in studies.runs_of(item, study, CONFIG) if files.makes_masks(run.method, CONFIG.methods)]
+        return [f"results/{run.folder}/masks.safetensors" for run in runs]
+
     def choices(wildcards):
         return [f"results/{one.choice_path}" for one in selections(wildcards)]
 
@@ -68,6 +77,8 @@ def item_files(section):
         "tuning": tuning,
         "choices": choices,
         "timings": timings,
+        "embeddings": embeddings,
+        "masks": masks,
     }
 
 

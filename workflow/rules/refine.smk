@@ -24,10 +24,25 @@ rule embed:
         setting=of_setting(blocks.training),
         method=entry_of,
         repeats=repeats,
+        splits=["train", "validation", "test"],
         made_by=made_by("samples", "models"),
         code=lambda wildcards: network_code(wildcards, "embed"),
     script:
         "../scripts/embed.py"
+
+
+use rule embed as embed_test with:
+    output:
+        embedding="results/settings/{setting}/runs/{method}/{plan}/{block}/test_embedding.parquet",
+    log:
+        "logs/embed_test/{setting}/{method}/{plan}/{block}.log",
+    params:
+        setting=of_setting(blocks.training),
+        method=entry_of,
+        repeats=repeats,
+        splits=["test"],
+        made_by=made_by("samples", "models"),
+        code=lambda wildcards: network_code(wildcards, "embed"),
 
 
 rule refine:

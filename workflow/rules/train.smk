@@ -1,7 +1,7 @@
 """Training: one job per method, plan and block, tuning runs included; networks are kept where something starts from them."""
 
 
-ruleorder: retrain_keeping_models > retrain
+ruleorder: train_masks > retrain_keeping_models > retrain
 
 
 rule retrain:
@@ -29,6 +29,7 @@ rule retrain:
     params:
         setting=of_setting(blocks.training),
         method=entry_of,
+        start=start_of,
         repeats=repeats,
         made_by=retrain_made_by,
         code=run_code,
@@ -45,6 +46,17 @@ use rule retrain as retrain_keeping_models with:
     wildcard_constraints:
         method=any_of(TRAINED),
         plan=kept_plans(),
+
+
+use rule retrain as train_masks with:
+    output:
+        predictions="results/settings/{setting}/runs/{method}/{plan}/{block}/predictions.parquet",
+        history="results/settings/{setting}/runs/{method}/{plan}/{block}/history.parquet",
+        timing="results/settings/{setting}/runs/{method}/{plan}/{block}/timing.json",
+        models="results/settings/{setting}/runs/{method}/{plan}/{block}/models.safetensors",
+        masks="results/settings/{setting}/runs/{method}/{plan}/{block}/masks.safetensors",
+    wildcard_constraints:
+        method=any_of(MASKING),
 
 
 use rule retrain as retrain_candidate with:

@@ -2,6 +2,7 @@
 
 TRAINED = [name for name in CONFIG.methods if not files.is_refinement(name, CONFIG.methods)]
 REFINED = [name for name in CONFIG.methods if name not in TRAINED]
+MASKING = [name for name in TRAINED if files.makes_masks(name, CONFIG.methods)]
 
 
 def run_of(wildcards):
@@ -54,6 +55,13 @@ def retrain_inputs(wildcards):
     partition = files.method_partition(run_of(wildcards), CONFIG.methods)
     other = files.other_plan(wildcards.method, CONFIG.methods)
     found = {"partition": f"results/{partition.path}"} if partition else {}
+    source, masks = files.source_of(run_of(wildcards), CONFIG.methods), files.masks_of(run_of(wildcards), CONFIG.methods)
+    if source:
+        found["start"] = f"results/{source.folder}/models.safetensors"
+        choice = files.selection_of(source, CONFIG.methods)
+        found |= {"start_selection": f"results/{choice.choice_path}"} if choice else {}
+    if masks:
+        found["masks"] = f"results/{masks.folder}/masks.safetensors"
     if other:
         found["other_plan"] = f"results/{layout.path_of('plan', setting=wildcards.setting, plan=other, block=wildcards.block)}"
     return run_inputs(wildcards) | found
@@ -65,7 +73,24 @@ def retrain_made_by(wildcards):
     found = {"partition": partition_code(wildcards.setting, partition.partition)} if partition else {}
     other = files.other_plan(wildcards.method, CONFIG.methods)
     found |= {f"plan {other}": plan_code(other)} if other else {}
+    source, masks = files.source_of(run_of(wildcards), CONFIG.methods), files.masks_of(run_of(wildcards), CONFIG.methods)
+    found |= {"models": run_code(wildcards, source.method)} if source else {}
+    found |= {"masks": run_code(wildcards, masks.method)} if masks else {}
     return made_by("samples", "plan")(wildcards) | found
+
+
+def start_of(wildcards):
+    """Where the networks come from that the wildcards' run starts from; None if it starts from first weights.
+
+    Plans are named only if they are not the run's own, so that all plans of a method have one configuration.
+    """
+    run = run_of(wildcards)
+    source, masks = files.source_of(run, CONFIG.methods), files.masks_of(run, CONFIG.methods)
+    if source is None:
+        return None
+    found = {"method": source.method, "entry": deciding_entry(source.method, None), "from_plan": CONFIG.methods[run.method]["from_plan"]}
+    of_masks = {"masks": masks.method, "masks_plan": None if masks.plan == run.plan else masks.plan} if masks else {}
+    return canonical(found | of_masks)
 
 
 def refinement_inputs(wildcards):

@@ -18,6 +18,7 @@ with stage_log(snakemake.log[0], "embed"), local as paths, devices.leased_device
         setting=snakemake.params.setting,
         method=snakemake.params.method,
         repeats=list(snakemake.params.repeats),
+        splits=list(snakemake.params.splits),
         threads=snakemake.threads,
         output=Path(snakemake.output.embedding),
         provenance=Provenance.of(snakemake.wildcards, snakemake.params, mixed_code=snakemake.config["allow_mixed_code"]),

@@ -20,6 +20,7 @@ with stage_log(snakemake.log[0], "retrain"), local as paths, devices.leased_devi
         repeats=list(snakemake.params.repeats),
         threads=snakemake.threads,
         repeats_at_once=snakemake.resources.repeats_at_once,
+        start=snakemake.params.start,
         outputs={name: Path(path) for name, path in snakemake.output.items()},
         provenance=Provenance.of(snakemake.wildcards, snakemake.params, mixed_code=snakemake.config["allow_mixed_code"]),
     )

@@ -9,7 +9,7 @@ networks, and the maps are averaged first: the features are the averaged maps (a
 negative. Where torchvision's convolution is nowhere negative, the logits are the same.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,22 @@ def build(input_shape: tuple[int, ...], num_classes: int, architecture: str, pre
         weights = _imagenet(known) if pretrained == "imagenet" else weight_files.read(Path(pretrained))
         weight_files.put({name: value for name, value in weights.items() if name.split(".")[0] != known.head}, network.body, pretrained)
     return network
+
+
+def in_torchvisions_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of a ``TorchvisionCNN`` as torchvision's own network takes them, with as many classes.
+
+    That of SqueezeNet then applies ReLU before it averages, as torchvision's does (see above). Raises DataError for weights of another
+    network.
+    """
+    found = {name.removeprefix("body."): value for name, value in weights.items() if name.startswith("body.")}
+    head = {name: value for name, value in weights.items() if name.startswith("classifier.")}
+    if "layer4.0.conv1.weight" in found:
+        return found | {name.replace("classifier", "fc"): value for name, value in head.items()}
+    if "features.0.weight" in found:
+        weight, bias = head["classifier.weight"], head["classifier.bias"]
+        return found | {"classifier.1.weight": weight[:, :, None, None].clone(), "classifier.1.bias": bias}
+    raise DataError("These are not weights of one of torchvision's networks, a model of the name torchvision_cnn; choose such a run.")
 
 
 def _with_linear_classifier(body: Any, num_classes: int) -> TorchvisionCNN:
