@@ -322,6 +322,19 @@ def test_a_fixed_draw_is_shared_among_repeats_and_recorded(folder: Folder) -> No
     assert tables.read_metadata(path, schemas.SAMPLES)["notes"]["draw"] == "fixed"
 
 
+def test_the_random_state_of_the_repeat_draws_samples_of_one_class_or_two(folder: Folder) -> None:
+    own = samples_of(folder.split("by-state", carriers={"choose": "random_state", "count": 3}))
+    train = {label: own[0].sample_id[(own[0].split == "train") & (own[0].label == label)] for label in (5, 1)}
+    for repeat, one in own.items():
+        assert carriers_of(one) == sorted(np.random.RandomState(repeat).choice(train[5], 3, replace=False).tolist())
+    given = {"choose": "random_state", "count": 3, "seed": 8, "also": ["1"]}
+    for one in samples_of(folder.split("two-classes", carriers=given)).values():
+        theirs = np.random.RandomState(8)
+        drawn = [theirs.choice(train[label], 3, replace=False).tolist() for label in (5, 1)]
+        assert carriers_of(one) == sorted([*drawn[0], *drawn[1]])
+        assert np.array_equal(one.attributes["line"], one.carrier)
+
+
 @pytest.mark.parametrize(
     ("choice", "ranks"),
     [({"choose": "easiest"}, (0, 10)), ({"choose": "hardest"}, (112, 122)), ({"choose": "window", "start": 30}, (30, 40))],
