@@ -191,6 +191,12 @@ def _check_plugins(name: str, setting: Setting, entry: DatasetEntry) -> None:
                 f"{name}.{key}.name is '{block['name']}', which takes {' or '.join(takes)}, but '{setting['dataset']}' holds {entry.kind}; "
                 f"{choice}."
             )
+    smallest, seen = plugins.declared("models", setting["model"]["name"], "SMALLEST", 0), setting["crop_size"] or setting["image_size"] or 0
+    if seen < smallest:
+        raise ConfigError(
+            f"{name}.model.name is '{setting['model']['name']}', which takes images of at least {smallest} pixels per side, but it sees "
+            f"{seen}; choose another network."
+        )
     channels = plugins.declared("models", setting["model"]["name"], "CHANNELS")
     if channels is not None and entry.channels != channels:
         raise ConfigError(
