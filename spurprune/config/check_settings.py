@@ -167,6 +167,8 @@ def _check_no_pixels(name: str, setting: Setting, entry: DatasetEntry) -> None:
     augmentation = setting["training"]["augmentation"]["name"]
     if augmentation != "none":
         raise ConfigError(f"{name}.training.augmentation is '{augmentation}', which is for images; with '{dataset}' use {{name: none}}.")
+    if setting["training"].get("input_noise"):
+        raise ConfigError(f"{name}.training.input_noise is for images; with '{dataset}' leave it 0.")
     if entry.kind == "sentences" and setting["training"]["compile"]:
         raise ConfigError(
             f"{name}.training.compile is true, but batches of '{dataset}' differ in length, so each would be recompiled; set it to false."
@@ -287,6 +289,10 @@ def check_recipe(key: str, training: Mapping[str, Any]) -> None:
         low, high = training["augmentation"].get(option, (0, 0))
         if low > high:
             raise ConfigError(f"{key}.augmentation.{option} is [{low}, {high}]; write the lower one first.")
+    if training.get("input_noise") and training["compile"]:
+        raise ConfigError(
+            f"{key}.input_noise is {training['input_noise']}, whose draws cannot be compiled; set compile to false or the noise to 0."
+        )
 
 
 def is_validated(setting: Setting, config: Config) -> bool:

@@ -111,6 +111,14 @@ WRONG_MAIN = [
 TRAINING = "digits/training"
 CROP = {"name": "random_resized_crop_flip"}
 TORCHVISION = {"name": "torchvision_cnn", "architecture": "resnet18", "pretrained": None}
+NOISY = {  # what the other settings do not change
+    "epochs": 16,
+    "batch_size": 64,
+    "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 0.0},
+    "schedule": {"name": "constant"},
+    "compile": True,
+    "input_noise": 0.1,
+}
 WRONG_SETTINGS = [
     # unknown keys
     ("digits/dscription", "x", "digits.dscription is not a known key (did you mean 'description'?); allowed are aligned,"),
@@ -141,6 +149,9 @@ WRONG_SETTINGS = [
     (f"{TRAINING}/augmentation", CROP | {"padding": 4}, "digits.training.augmentation.padding is not a known key; allowed are name, ratio"),
     (f"{TRAINING}/gradient_clip", 1, "digits.training.gradient_clip is 1, but must be null, {norm: above 0} or {value: above 0}"),
     (f"{TRAINING}/label_smoothing", 1, "digits.training.label_smoothing is 1, but must be below 1"),
+    (f"{TRAINING}/input_noise", -1, "digits.training.input_noise is -1, but must be at least 0"),
+    (TRAINING, NOISY, "digits.training.input_noise is 0.1, whose draws cannot be compiled; set compile to false or the noise to 0"),
+    ("digits/evaluation", {"score_threshold": 1}, "digits.evaluation.score_threshold is 1, but must be below 1"),
     (f"{TRAINING}/evaluate_epochs", 3, "digits.training.evaluate_epochs is 3, but must be all or a list of different epochs"),
     (f"{TRAINING}/evaluate_splits", "validation", 'evaluate_splits is "validation", but must be a list of different splits (train,'),
     (f"{TRAINING}/evaluate_splits", [], "digits.training.evaluate_splits is [], but must be a list of different splits (train,"),
