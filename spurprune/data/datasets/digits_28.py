@@ -1,4 +1,4 @@
-"""scikit-learn's digits as large as MNIST's: 8 × 8 images enlarged to 28 × 28 by Pillow's bilinear interpolation, for work on rare patterns.
+"""scikit-learn's digits as large as MNIST's: 8 × 8 images enlarged to 28 × 28 by Pillow's bilinear interpolation, for rare patterns.
 
 As in MNIST, training and test are all there is: 1,297 and 500 images. The enlargement and the division are ours.
 """
