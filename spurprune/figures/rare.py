@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -58,8 +57,10 @@ def require_scores(key: str, settings: Iterable[str], config: Configuration) -> 
             )
 
 
-def p_in_words(p: float) -> str:
-    """Return a p-value in words, such as "p = 0.031" or "p < 0.001"."""
-    if math.isnan(p):
-        return "p undefined"
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+def require_plain_grid(key: str, family: str, config: Configuration) -> None:
+    """Raise ConfigError for a family whose grid varies more than a pattern and a number of carriers, which lines cannot tell apart."""
+    for dotted in next(iter(config.families[family].values())):
+        if dotted.rsplit(".", 1)[-1] not in ("count", "pattern"):
+            raise ConfigError(
+                f"{key}.family is '{family}', whose grid also varies '{dotted}'; name a family that varies the pattern and the count alone."
+            )

@@ -27,7 +27,8 @@ METRICS = {"score": rare.SCORE, "spurious_accuracy": "spurious_accuracy", "accur
 
 
 def check(key: str, item: Item, study: Study, config: Configuration) -> None:
-    """Raise ConfigError for a family that does not measure the spurious score."""
+    """Raise ConfigError for a family that varies something else, too, or does not measure the spurious score."""
+    rare.require_plain_grid(key, item["family"], config)
     rare.require_scores(key, config.family(item["family"]), config)
 
 

@@ -25,10 +25,11 @@ FEWEST = 3  # patterns for a correlation
 
 
 def check(key: str, item: Item, study: Study, config: Configuration) -> None:
-    """Raise ConfigError for settings that show no pattern, or do not measure the spurious score."""
+    """Raise ConfigError for settings without a pattern or the spurious score, and for a family that varies something else, too."""
     for setting in config.family(item["family"]):
         if config.settings[setting]["overlay"]["name"] != "pattern":
             raise ConfigError(f"{key}: '{setting}' lays no pattern over its carriers, so it has no norm; name another family.")
+    rare.require_plain_grid(key, item["family"], config)
     rare.require_scores(key, config.family(item["family"]), config)
 
 
