@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, hessian, jvp, vmap
+from torch.func import functional_call, grad, jacrev, vmap
 from torch.nn import functional
 
 from spurprune.errors import TrainingError
@@ -61,7 +61,12 @@ def weights_of(model: nn.Module) -> Weights:
 
 def hessian_vector(loss: Loss, weights: Weights, inputs: Tensor, target: Tensor, vector: Weights) -> Weights:
     """Return the product of the mean loss's Hessian with a vector, which has the weights' names and shapes."""
-    product: Weights = jvp(grad(lambda at: loss(at, inputs, target)), (weights,), (vector,))[1]
+
+    def along(at: Weights) -> Tensor:
+        slopes = grad(loss)(at, inputs, target)
+        return torch.stack([(slopes[name] * vector[name]).sum() for name in vector]).sum()
+
+    product: Weights = grad(along)(weights)
     return product
 
 
@@ -72,7 +77,7 @@ def dense_hessian(loss: Loss, weights: Weights, inputs: Tensor, target: Tensor) 
     def of_flat(flat: Tensor) -> Tensor:
         return loss(unflatten(flat, shapes), inputs, target)
 
-    found: Tensor = hessian(of_flat)(flatten(weights))
+    found: Tensor = jacrev(jacrev(of_flat))(flatten(weights))
     return found
 
 

@@ -27,7 +27,7 @@ ZEROS = SettingInfo("Digits, pattern on zeros", "digits_28-28", "0", "others", "
 MANIFEST = Manifest("digits_28", 28, 40, (1, 28, 28), "uint8", tuple("0123456789"), (), {"train": 40}, (0.3,), (0.4,), "", "", "")
 
 
-def member(pattern: str, **coordinates: Any) -> SettingInfo:
+def member(pattern: str, /, **coordinates: Any) -> SettingInfo:
     known = {"count": "carriers.count", "pattern": "overlay.pattern"}
     dotted = {known.get(key, f"training.{key}"): value for key, value in coordinates.items()}
     return replace(ZEROS, overlay=PATTERN | {"pattern": pattern}, coordinates=dotted)
