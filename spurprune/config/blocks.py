@@ -30,14 +30,19 @@ def samples(setting: Setting) -> dict[str, Any]:
 
 def training(setting: Setting) -> dict[str, Any]:
     """Return what decides a run: the network, the recipe, how the overlay looks, how inputs are normalised, and what is tested."""
-    return part(setting, "model", "training", "crop_size", "overlay", "normalisation", "evaluation", "probe")
+    return part(_shown(setting), "model", "training", "crop_size", "overlay", "normalisation", "evaluation", "probe")
 
 
 def reference(setting: Setting, recipe: Setting) -> dict[str, Any]:
     """Return what decides a reference run: the block of a training run without what only its evaluation needs."""
-    block = part(setting, "model", "crop_size", "overlay", "normalisation", "evaluation")
+    block = part(_shown(setting), "model", "crop_size", "overlay", "normalisation", "evaluation")
     training = merge(setting["training"], recipe.get("training", {}))
     return block | {"training": canonical({key: value for key, value in training.items() if key not in HISTORY})}
+
+
+def _shown(setting: Setting) -> Setting:
+    """Return a setting without the threshold by which only metrics tell predictions apart."""
+    return {**setting, "evaluation": {key: value for key, value in setting["evaluation"].items() if key != "score_threshold"}}
 
 
 def recorded(recipe: Setting) -> dict[str, Any]:
@@ -48,11 +53,13 @@ def recorded(recipe: Setting) -> dict[str, Any]:
 
 
 def evaluation(setting: Setting) -> dict[str, Any]:
-    """Return what decides the metrics of a run: the probe, and of the featured view, if any, its attribute and whom it shows."""
+    """Return what decides the metrics of a run: the probe, of the featured view its attribute and whom it shows, a score's threshold."""
     overlay = setting["overlay"]
     featured = None if overlay is None else setting["evaluation"]["featured_classes"]
     attribute = None if overlay is None else overlay["attribute"]
-    return part(setting, "probe") | {"overlay_attribute": attribute, "featured_classes": featured}
+    found = part(setting, "probe") | {"overlay_attribute": attribute, "featured_classes": featured}
+    threshold = setting["evaluation"].get("score_threshold")
+    return found if threshold is None else found | {"score_threshold": threshold}
 
 
 def weights_file(setting: Setting) -> str | None:

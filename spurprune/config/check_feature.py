@@ -24,7 +24,7 @@ def check(name: str, setting: Mapping[str, Any]) -> None:
                     f"{key} is '{value}', but '{label}' is the class that the feature goes with, and carriers have '{shown[attribute]}'; "
                     f"set it to '{shown[attribute]}' or correct the probe's source or the carriers."
                 )
-            if overlay and label != source and value == shown[attribute]:
+            if overlay and label not in (source, *setting["carriers"].get("also", ())) and value == shown[attribute]:
                 raise ConfigError(
                     f"{key} is '{value}', but the overlay is laid over samples of '{source}' alone, so no sample of '{label}' has it; "
                     f"remove it or set it to '{WITHOUT_WITH[0]}'."

@@ -8,6 +8,7 @@ from spurprune.config.config import Config
 from spurprune.config.known import require_known
 from spurprune.config.merging import merge
 from spurprune.dag import plugins
+from spurprune.data import overlaying
 from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
 from spurprune.data.probe import OTHERS
 from spurprune.data.registry import DatasetEntry
@@ -20,10 +21,12 @@ CARRIER_OPTIONS = {
     "none": (),
     "natural": ("where",),
     "random": ("count", "draw"),
+    "random_state": ("count",),
     "easiest": ("count", "base", "score"),
     "hardest": ("count", "base", "score"),
     "window": ("count", "base", "score", "start"),
 }
+OPTIONAL = {"random_state": ("seed", "also")}  # further options, after "class", that have defaults
 GROUPS = "groups"  # the kind and the name of the partition that every setting has
 SAMPLES = ("dataset", "image_size", "validation", "subset")  # what decides which samples a setting has
 OF_DATA = ("none", "natural")  # the choices for settings without an overlay
@@ -56,9 +59,10 @@ def _check_classes(name: str, setting: Setting, entry: DatasetEntry) -> None:
     named |= {f"aligned: '{label}'": label for label in setting["aligned"]}
     if "class" in setting["carriers"]:
         named["carriers.class"] = setting["carriers"]["class"]
+    named |= {f"carriers.also: '{label}'": label for label in setting["carriers"].get("also", ())}
     if entry.classes is not None:
         for key, label in named.items():
-            where = f"{name}.{key}" if key.startswith("aligned") else f"{name}.{key}: '{label}'"
+            where = f"{name}.{key}" if key.startswith(("aligned", "carriers.also")) else f"{name}.{key}: '{label}'"
             require_known(label, entry.classes, where, f"class of '{setting['dataset']}'")
     if probe and probe["source"] == probe["target"]:
         raise ConfigError(f"{name}.probe.target is '{probe['target']}', the source itself; choose another class.")
@@ -139,6 +143,12 @@ def _check_inputs(name: str, setting: Setting, entry: DatasetEntry) -> None:
             f"{name}.crop_size is {setting['crop_size']}, but image_size is only {setting['image_size']}; choose at most that."
         )
     overlay = setting["overlay"] or {}
+    least = plugins.declared("overlays", overlay["name"], "LEAST_SIZE", {}).get(overlay.get("pattern"), 0) if overlay else 0
+    if least > setting["image_size"]:
+        raise ConfigError(
+            f"{name}.overlay.pattern is '{overlay['pattern']}', which needs images of {least} pixels per side, but image_size is only "
+            f"{setting['image_size']}; choose another pattern."
+        )
     if overlay.get("channel", 0) >= (entry.channels or 0):
         last = (entry.channels or 0) - 1
         raise ConfigError(f"{name}.overlay.channel is {overlay['channel']}, but '{dataset}' has only the channels 0 to {last}; choose one.")
@@ -158,6 +168,8 @@ def _check_no_pixels(name: str, setting: Setting, entry: DatasetEntry) -> None:
     augmentation = setting["training"]["augmentation"]["name"]
     if augmentation != "none":
         raise ConfigError(f"{name}.training.augmentation is '{augmentation}', which is for images; with '{dataset}' use {{name: none}}.")
+    if setting["training"].get("input_noise"):
+        raise ConfigError(f"{name}.training.input_noise is for images; with '{dataset}' leave it 0.")
     if entry.kind == "sentences" and setting["training"]["compile"]:
         raise ConfigError(
             f"{name}.training.compile is true, but batches of '{dataset}' differ in length, so each would be recompiled; set it to false."
@@ -182,6 +194,12 @@ def _check_plugins(name: str, setting: Setting, entry: DatasetEntry) -> None:
                 f"{name}.{key}.name is '{block['name']}', which takes {' or '.join(takes)}, but '{setting['dataset']}' holds {entry.kind}; "
                 f"{choice}."
             )
+    smallest, seen = plugins.declared("models", setting["model"]["name"], "SMALLEST", 0), setting["crop_size"] or setting["image_size"] or 0
+    if seen < smallest:
+        raise ConfigError(
+            f"{name}.model.name is '{setting['model']['name']}', which takes images of at least {smallest} pixels per side, but it sees "
+            f"{seen}; choose another network."
+        )
     channels = plugins.declared("models", setting["model"]["name"], "CHANNELS")
     if channels is not None and entry.channels != channels:
         raise ConfigError(
@@ -222,7 +240,7 @@ def _check_carriers(name: str, setting: Setting, config: Config, entry: DatasetE
     carriers = setting["carriers"]
     choose = carriers["choose"]
     needed = CARRIER_OPTIONS[choose]
-    optional = () if choose in OF_DATA else ("class",)
+    optional = () if choose in OF_DATA else ("class", *OPTIONAL.get(choose, ()))
     for key in carriers:
         if key not in ("choose", *needed, *optional):
             takes = ", ".join((*needed, *optional)) or "no options"
@@ -248,15 +266,10 @@ def _check_drawn(name: str, setting: Setting, config: Config, entry: DatasetEntr
     if "class" not in carriers and setting["probe"] is None:
         raise ConfigError(f"{name}.carriers.class is missing, and there is no probe to take it from; name a class.")
     label = carriers.get("class") or setting["probe"]["source"]
-    if entry.classes is not None and entry.train_class_counts is not None:
-        size = entry.train_class_counts[entry.classes.index(label)]
-        last = carriers["count"] + carriers.get("start", 0)
-        if last > size:
-            what = "carriers.start + carriers.count" if "start" in carriers else "carriers.count"
-            raise ConfigError(
-                f"{name}.{what} is {last}, but class '{label}' of '{setting['dataset']}' has only {size} training samples; "
-                f"choose at most {size}."
-            )
+    if label in carriers.get("also", ()):
+        raise ConfigError(f"{name}.carriers.also names '{label}', the class that the overlay goes with anyway; remove it.")
+    for one in (label, *carriers.get("also", ())):
+        _check_size(name, setting, one, entry)
     if "base" in carriers:
         require_known(carriers["base"], config.settings, f"{name}.carriers.base: '{carriers['base']}'", "setting")
         base = config.settings[carriers["base"]]
@@ -272,6 +285,21 @@ def _check_drawn(name: str, setting: Setting, config: Config, entry: DatasetEntr
             )
 
 
+def _check_size(name: str, setting: Setting, label: str, entry: DatasetEntry) -> None:
+    """Check that a class of a declared dataset has as many training samples as an overlay's carriers need."""
+    if entry.classes is None or entry.train_class_counts is None:
+        return
+    carriers = setting["carriers"]
+    size = entry.train_class_counts[entry.classes.index(label)]
+    last = carriers["count"] + carriers.get("start", 0)
+    if last > size:
+        what = "carriers.start + carriers.count" if "start" in carriers else "carriers.count"
+        raise ConfigError(
+            f"{name}.{what} is {last}, but class '{label}' of '{setting['dataset']}' has only {size} training samples; "
+            f"choose at most {size}."
+        )
+
+
 def check_recipe(key: str, training: Mapping[str, Any]) -> None:
     """Check a complete training recipe that passes the schema; ``key`` names it in messages."""
     _within(f"{key}.evaluate_epochs", training["evaluate_epochs"], training["epochs"])
@@ -279,6 +307,10 @@ def check_recipe(key: str, training: Mapping[str, Any]) -> None:
         low, high = training["augmentation"].get(option, (0, 0))
         if low > high:
             raise ConfigError(f"{key}.augmentation.{option} is [{low}, {high}]; write the lower one first.")
+    if training.get("input_noise") and training["compile"]:
+        raise ConfigError(
+            f"{key}.input_noise is {training['input_noise']}, whose draws cannot be compiled; set compile to false or the noise to 0."
+        )
 
 
 def is_validated(setting: Setting, config: Config) -> bool:
@@ -307,10 +339,12 @@ def _check_training(name: str, setting: Setting, config: Config) -> None:
         _within(f"{key}.record_epochs", recipe["record_epochs"], recipe["epochs"])
         if references.kind_of(recipe) == references.CROSS_RISK:
             _check_twins(key, recipe)
-        if recipe["shared"] and setting["overlay"] is not None and setting["carriers"].get("draw") != "fixed":
+        if recipe["shared"] and _draws_carriers(setting):
             raise ConfigError(
                 f"{key}.shared is true, but every repeat draws its own carriers; set carriers.draw to fixed or shared to false."
             )
+        if recipe["shared"] and overlaying.is_drawn(setting["overlay"]):
+            raise ConfigError(f"{key}.shared is true, but every repeat draws its own overlay; give overlay.seed or set shared to false.")
         if recipe["shared"] and setting["subset"]["draw"] != "fixed" and _draws(setting["subset"]["parts"]):
             raise ConfigError(f"{key}.shared is true, but every repeat draws its own subset; set subset.draw to fixed or shared to false.")
     for score, source in setting["difficulty"].items():
@@ -369,6 +403,11 @@ def _check_partitions(name: str, setting: Setting) -> None:
             raise ConfigError(f"{key}.epoch is {epoch}, but the reference records {recorded} (of {recipe['epochs']}); choose among these.")
         if block.get("seed", 0) >= recipe["seeds"]:
             raise ConfigError(f"{key}.seed is {block['seed']}, but the reference has only the seeds 0 to {recipe['seeds'] - 1}.")
+
+
+def _draws_carriers(setting: Setting) -> bool:
+    carriers = setting["carriers"]
+    return setting["overlay"] is not None and carriers.get("draw") != "fixed" and carriers.get("seed") is None
 
 
 def _draws(parts: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Setting files: read strictly, then ``extends`` resolved and ``grid`` expanded into a family of settings."""
+"""Setting files: read strictly, then ``extends`` and ``original`` resolved and ``grid`` expanded into a family of settings."""
 
 import os
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spurprune.config import grids
+from spurprune.config import grids, originals
 from spurprune.config.known import require_known, shown
 from spurprune.config.merging import merge, put
 from spurprune.config.reading import read_yaml
@@ -16,7 +16,7 @@ Block = dict[str, Any]
 
 NAME = r"[a-z0-9][A-Za-z0-9_.-]{0,149}"  # of a setting: it names folders and, with endings, files, which may have 255 bytes
 NAME_IN_WORDS = "letters, digits, '.', '-' and '_', a lower-case letter or a digit first, at most 150 characters"
-RESOLVED = ("extends", "grid", "variants")  # the keys of a setting that are gone once it is complete
+RESOLVED = ("extends", "original", "grid", "variants")  # the keys of a setting that are gone once it is complete
 MOST_SETTINGS = 5_000  # families' members included
 LONGEST_CHAIN = 50  # of settings that extend each other
 
@@ -51,7 +51,7 @@ def _check_declared(name: str, block: Block) -> None:
     for variant, keys in variants.items():
         if not isinstance(keys, dict):
             raise ConfigError(f"{name}.variants.{variant} is {shown(keys)}, but must be a mapping of keys that differ, such as {{}}.")
-        for key in ("extends", "grid", "variant", "variants"):
+        for key in ("extends", "original", "grid", "variant", "variants"):
             if key in keys:
                 raise ConfigError(f"{name}.variants.{variant}.{key} cannot differ between variants; move it to '{name}'.")
     if block.get("grid") is not None:
@@ -62,7 +62,7 @@ def _check_grid(name: str, grid: Any) -> None:
     if not isinstance(grid, dict) or not grid or not all(isinstance(values, list) and values for values in grid.values()):
         raise ConfigError(f"{name}.grid must map dotted keys to lists of values, such as 'carriers.count: [10, 20]'.")
     for dotted in grid:
-        if dotted.split(".")[0] in ("extends", "grid", "variant", "variants", "description"):
+        if dotted.split(".")[0] in ("extends", "original", "grid", "variant", "variants", "description"):
             raise ConfigError(f"{name}.grid: '{dotted}' is not a key that a family can vary; declare a setting for each value.")
     grids.check(f"{name}.grid", grid, "members")
 
@@ -126,7 +126,9 @@ def _inherit(name: str, declared: Mapping[str, Block], defaults: Block, chain: t
     if base_name is not None:
         require_known(base_name, declared, f"{name}.extends: '{base_name}'", "setting")
     base = defaults if base_name is None else _inherit(base_name, declared, defaults, (*chain, name))
-    own = {key: value for key, value in block.items() if key not in ("extends", "grid")}
+    if block.get("original") is not None:
+        base = merge(base, originals.keys_of(name, block["original"]))
+    own = {key: value for key, value in block.items() if key not in ("extends", "original", "grid")}
     return merge(base, own)
 
 

@@ -91,6 +91,21 @@ def choose_carriers(
     return np.sort(by_rank[first : first + count])
 
 
+def choose_by_random_state(candidates: Sequence[np.ndarray], count: int, seed: int) -> np.ndarray:
+    """Return the positions of the samples that get the feature, sorted: ``count`` of the candidates of every class, by one generator.
+
+    This is the choice of the public code of Yang, Chou and Chaudhuri (2022): ``numpy.random.RandomState(seed).choice`` among the positions
+    of one class's training samples, ascending, then of the next class's. Raises DataError if a class has too few.
+    """
+    fewest = min(len(positions) for positions in candidates)
+    if count > fewest:
+        raise DataError(
+            f"carriers: {count} samples of a class are needed, but its training split has only {fewest}; choose fewer carriers."
+        )
+    generator = np.random.RandomState(seed)
+    return np.sort(np.concatenate([generator.choice(positions, size=count, replace=False) for positions in candidates]))
+
+
 def hold_out(label: np.ndarray, split: np.ndarray, share: float) -> np.ndarray:
     """Return the splits, str [N], with a share of each class's training samples moved to validation, by a fixed seed.
 

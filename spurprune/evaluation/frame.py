@@ -45,6 +45,12 @@ class Metrics:
         return whole.set_index(["split", *RUN, "metric", "repeat"])["value"].sort_index()
 
     @cached_property
+    def _counts(self) -> pd.Series:
+        """The numbers of samples behind the metrics of whole splits, indexed as these."""
+        whole = self.frame[self.frame["group"].isna()]
+        return whole.set_index(["split", *RUN, "metric", "repeat"])["n"].sort_index()
+
+    @cached_property
     def untested(self) -> dict[tuple[str, str], list[str]]:
         """The groups that have training samples but lack samples of a split in some repeat, by setting and split."""
         rows = self.frame[(self.frame["metric"] == "group_accuracy") & (self.frame["n"] == 0)]
@@ -65,10 +71,18 @@ class Metrics:
 
     def values(self, metric: str, *, setting: str, method: str, plan: str, split: str = "test") -> pd.Series:
         """Return one metric of one run by repeat, float64: NaN where it is undefined, empty if there is no such run or metric."""
-        try:
-            return self._whole.loc[split, setting, method, plan, metric]
-        except KeyError:
-            return pd.Series([], index=pd.Index([], name="repeat"), dtype="float64")
+        return _of_run(self._whole, (split, setting, method, plan, metric))
+
+    def counts(self, metric: str, *, setting: str, method: str, plan: str, split: str = "test") -> pd.Series:
+        """Return the number of samples behind one metric of one run by repeat, 0 where it is undefined; empty if there is no such run."""
+        return _of_run(self._counts, (split, setting, method, plan, metric))
+
+
+def _of_run(whole: pd.Series, place: tuple[str, ...]) -> pd.Series:
+    try:
+        return whole.loc[place]
+    except KeyError:
+        return pd.Series([], index=pd.Index([], name="repeat"), dtype=whole.dtype)
 
 
 @dataclass(frozen=True)

@@ -94,3 +94,20 @@ def predicted_as(predicted: np.ndarray, members: np.ndarray, label: int) -> floa
     (Sec. 3 of the paper).
     """
     return float((predicted[members] == label).mean()) if members.any() else math.nan
+
+
+def probability(logits: np.ndarray, label: int) -> np.ndarray:
+    """Return the softmax probability of one class, float64 [N], from logits [N, C]."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    raised = np.exp(shifted)
+    found: np.ndarray = raised[:, label] / raised.sum(axis=1)
+    return found
+
+
+def drawn_to(natural: np.ndarray, featured: np.ndarray, label: int, threshold: float) -> np.ndarray:
+    """Return which samples the feature draws to a class, bool [N]: its probability rises by more than the ``threshold``.
+
+    ``natural`` and ``featured`` are the logits [N, C] of the same samples in both views. The mean is the spurious score of Yang, Chou and
+    Chaudhuri (2022), with a threshold of 0.1.
+    """
+    return probability(featured, label) - probability(natural, label) > threshold

@@ -52,6 +52,31 @@ def paired_difference(values: dict[int, float], reference: dict[int, float]) -> 
     return estimate(np.array([values[repeat] - reference[repeat] for repeat in shared]))
 
 
+def standard_error(values: np.ndarray) -> float:
+    """Return the standard error of the mean (SEM) over repeats, without NaN values; NaN with fewer than two."""
+    values = np.asarray(values, dtype=np.float64)
+    values = values[np.isfinite(values)]
+    return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
+
+
+def welch_of_shares(share: float, n: int, reference: float, reference_n: int) -> float:
+    """Return the p-value of Welch's one-sided t-test that a share of ``n`` samples is larger than another, over their indicators.
+
+    This is the test of Yang, Chou and Chaudhuri (2022) for a spurious score against a clean network's. Equal indicators throughout both
+    have no variance: p is then 0 if the share is larger, 1 if it is smaller, NaN if they are equal. NaN with fewer than two samples.
+    """
+    if min(n, reference_n) < 2 or math.isnan(share) or math.isnan(reference):
+        return math.nan
+    variances = [value * (1 - value) / (count - 1) for value, count in ((share, n), (reference, reference_n))]
+    if sum(variances) == 0:
+        return math.nan if share == reference else float(share < reference)
+    from scipy import stats
+
+    t = (share - reference) / math.sqrt(sum(variances))
+    degrees = sum(variances) ** 2 / sum(one**2 / (count - 1) for one, count in zip(variances, (n, reference_n), strict=True))
+    return float(stats.t.sf(t, degrees))
+
+
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Return Spearman's rank correlation of two scores of the same samples; ties get their average rank, and a constant score gives NaN."""
     if np.ptp(a) == 0 or np.ptp(b) == 0:

@@ -78,6 +78,8 @@ def run(
             if len(part):
                 seen = _observed(part, one, of_samples.grouping, setting["overlay_attribute"], info.num_classes, str(predictions))
                 found, reasons = _split_rows(seen, one, of_samples.grouping, probe)
+                if probe is not None and setting.get("score_threshold") is not None:
+                    found += _score_rows(part, one, probe.source, setting["score_threshold"], info.num_classes, str(predictions))
                 rows.extend({"repeat": repeat, "split": split, **row} for row in found)
                 missing.extend(Missing(split, metric, reason, (repeat,)) for metric, reason in reasons.items())
                 unknown = int((seen.group[seen.natural] < 0).sum())
@@ -185,6 +187,23 @@ def _probe_rows(seen: _Observed, probe: Probe) -> list[Row]:
         _row("baseline_misclassification", int(plain.sum()), metrics.predicted_as(seen.predicted, plain, probe.source)),
         _row("reverse_misclassification", int(of_source.sum()), metrics.share(as_target[of_source])),
         _row("spurious_accuracy", int(featured.sum()), metrics.accuracy(seen.predicted[featured], seen.label[featured])),
+    ]
+
+
+def _score_rows(part: pa.Table, samples: Samples, source: int, threshold: float, num_classes: int, where: str) -> list[Row]:
+    """Return the spurious scores of one split, over all samples and over those of other classes; none if no sample has both views."""
+    logits, ids = logits_of(part, num_classes, samples.repeat, where), to_numpy(part.column("sample_id"))
+    natural = to_numpy(part.column("view")) == "natural"
+    both, *positions = np.intersect1d(ids[natural], ids[~natural], assume_unique=True, return_indices=True)
+    if not len(both):
+        return []
+    of_view = [logits[members][rows] for members, rows in zip((natural, ~natural), positions, strict=True)]
+    is_drawn = metrics.drawn_to(*of_view, source, threshold)
+    order = np.argsort(samples.sample_id)
+    other = samples.label[order[np.searchsorted(samples.sample_id, both, sorter=order)]] != source
+    return [
+        _row("spurious_score", len(both), metrics.share(is_drawn)),
+        _row("spurious_score_others", int(other.sum()), metrics.share(is_drawn[other])),
     ]
 
 

@@ -210,8 +210,12 @@ def _drawn(
     info: Manifest,
 ) -> np.ndarray:
     """Return the positions of the training samples that get the overlay."""
-    candidates = np.flatnonzero((split == "train") & (label == info.class_index(carriers["class"])))
-    rank = None
+    classes = [info.class_index(name) for name in (carriers["class"], *carriers.get("also", ()))]
+    of_classes = [np.flatnonzero((split == "train") & (label == one)) for one in classes]
+    if carriers["choose"] == "random_state":
+        seed = carriers.get("seed")
+        return sampling.choose_by_random_state(of_classes, carriers["count"], repeat if seed is None else seed)
+    candidates, rank = of_classes[0], None
     if ranks is not None:
         this = to_numpy(ranks.column("repeat")) == repeat
         rank_of = dict(zip(to_numpy(ranks.column("sample_id"))[this].tolist(), to_numpy(ranks.column("rank"))[this].tolist(), strict=True))

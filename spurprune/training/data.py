@@ -35,6 +35,9 @@ class Preparation(Protocol):
     def prepare(self, inputs: Tensor) -> Tensor:
         """Return a batch of stored inputs as network inputs."""
 
+    def disturb(self, x: Tensor, noise: float, generator: torch.Generator) -> Tensor:
+        """Return network inputs with Gaussian noise of a standard deviation in units of pixels; only images can have it."""
+
     def order(self, data: "Data") -> Tensor:
         """Return the positions of all samples, int64 [N], in the order in which they are evaluated fastest."""
 
@@ -62,6 +65,13 @@ class Pixels:
         x = images.to(torch.float32, memory_format=self.memory_format)  # one pass converts and arranges
         return x.div_(255).sub_(self.mean).div_(self.std)
 
+    def disturb(self, x: Tensor, noise: float, generator: torch.Generator) -> Tensor:
+        """Add Gaussian noise, of a standard deviation in units of pixels in [0, 1], to prepared images in place, and return them.
+
+        The sums are not cut to [0, 1].
+        """
+        return x.add_(torch.randn(x.shape, generator=generator, device=x.device).mul_(noise / self.std))
+
     def order(self, data: "Data") -> Tensor:
         """Return the positions in their own order: all images have one size."""
         return torch.arange(len(data), device=data.device)
@@ -78,6 +88,10 @@ class Vectors:
         """Return the vectors unchanged."""
         return vectors
 
+    def disturb(self, x: Tensor, noise: float, generator: torch.Generator) -> Tensor:
+        """Raise ValueError: noise is in units of pixels."""
+        raise ValueError("input noise is for images")
+
     def order(self, data: "Data") -> Tensor:
         """Return the positions in their own order: all vectors have one length."""
         return torch.arange(len(data), device=data.device)
@@ -93,6 +107,10 @@ class Tokens:
     def prepare(self, tokens: Tensor) -> Tensor:
         """Return the tokens unchanged."""
         return tokens
+
+    def disturb(self, x: Tensor, noise: float, generator: torch.Generator) -> Tensor:
+        """Raise ValueError: noise is in units of pixels."""
+        raise ValueError("input noise is for images")
 
     def order(self, data: "Data") -> Tensor:
         """Return the positions from the shortest sequence to the longest, so that batches hold little padding."""

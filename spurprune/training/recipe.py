@@ -11,7 +11,8 @@ from spurprune import seeds
 class Recipe:
     """How to train; see ``training`` in config/README.md. The schedule covers ``epochs``; training stops after ``stop_after``.
 
-    ``compiled``: the network runs compiled, because the configuration asks for it and the machine has a compiler.
+    ``compiled``: the network runs compiled, because the configuration asks for it and the machine has a compiler. ``input_noise`` is the
+    standard deviation of the noise that training adds to pixels in [0, 1].
     """
 
     epochs: int
@@ -23,12 +24,15 @@ class Recipe:
     gradient_clip: dict[str, float] | None
     stop_after: int
     compiled: bool = False
+    input_noise: float = 0.0
 
     @classmethod
     def of(cls, training: Mapping[str, Any], stop_after: int | None = None, compiled: bool = False) -> "Recipe":
         """Return the recipe of a setting's ``training`` block."""
         names = ("epochs", "batch_size", "optimizer", "schedule", "augmentation", "precision", "gradient_clip")
-        return cls(**{name: training[name] for name in names}, stop_after=stop_after or training["epochs"], compiled=compiled)
+        noise = training.get("input_noise", 0.0)
+        found = {name: training[name] for name in names}
+        return cls(**found, stop_after=stop_after or training["epochs"], compiled=compiled, input_noise=noise)
 
 
 @dataclass(frozen=True)

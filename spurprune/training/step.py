@@ -27,9 +27,9 @@ class Step:
     ) -> None:
         self.data, self.method, self.recipe, self.optimizer = data, method, recipe, optimizer
         self.parameters = list(model.parameters())
-        self.forward = _forward(model, preparation, recipe)
         self.preparation = preparation
         self.generator = torch.Generator(data.device)
+        self.forward = _forward(model, preparation, recipe, self.generator)
         self.total = torch.zeros((), device=data.device)
 
     def __call__(self, rows: Tensor, rate: float | Tensor) -> None:
@@ -118,8 +118,10 @@ def as_fast_as_possible(step: Step) -> StepFunction:
     return step
 
 
-def _forward(model: Trainable, preparation: Preparation, recipe: Recipe) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """Return the function from a batch of stored inputs to (features, logits), compiled if the recipe says so.
+def _forward(
+    model: Trainable, preparation: Preparation, recipe: Recipe, generator: torch.Generator
+) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """Return the function from a batch of stored inputs to (features, logits), with the recipe's noise, or compiled if it says so.
 
     Only batches of the recipe's size use the compiled function: every other size would trigger another compilation.
     """
@@ -127,6 +129,11 @@ def _forward(model: Trainable, preparation: Preparation, recipe: Recipe) -> Call
     def eager(inputs: Tensor) -> tuple[Tensor, Tensor]:
         return model.outputs(preparation.prepare(inputs))
 
+    def disturbed(inputs: Tensor) -> tuple[Tensor, Tensor]:
+        return model.outputs(preparation.disturb(preparation.prepare(inputs), recipe.input_noise, generator))
+
+    if recipe.input_noise:
+        return disturbed
     if not recipe.compiled:
         return eager
     compiled = torch.compile(eager, dynamic=False)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from spurprune.dag import plugins
+from spurprune.data import overlaying
 from spurprune.data import samples as sampling
 from spurprune.data.grouping import Grouping
 from spurprune.data.inputs import Manifest, Rows, open_inputs, origin_of, read_manifest
@@ -97,7 +98,7 @@ class Workbench:
             label=samples.label[rows],
             group=group,
             carrier=self.carriers(samples, rows, view) == 1,
-            overlay=overlay,
+            overlay=overlaying.at_repeat(overlay, samples.repeat),
             device=self.device,
         )
 

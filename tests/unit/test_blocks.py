@@ -51,6 +51,14 @@ def test_a_block_changes_with_what_decides_it(values: dict[str, Any], samples: b
         assert (function(changed(**values)) != function(SETTING)) is expected, function.__name__
 
 
+def test_the_threshold_of_the_spurious_score_decides_the_metrics_alone() -> None:
+    scored = changed(evaluation={"batch_size": 4, "featured_classes": "all", "score_threshold": 0.1})
+    plain = changed(evaluation={"batch_size": 4, "featured_classes": "all"})
+    for function in (blocks.samples, reference_block, blocks.training):
+        assert function(scored) == function(plain), function.__name__
+    assert blocks.evaluation(scored) == blocks.evaluation(plain) | {"score_threshold": 0.1}
+
+
 def test_the_order_of_keys_does_not_matter() -> None:
     reordered = {key: SETTING[key] for key in reversed(SETTING)}
     assert str(blocks.training(reordered)) == str(blocks.training(SETTING))

@@ -111,6 +111,14 @@ WRONG_MAIN = [
 TRAINING = "digits/training"
 CROP = {"name": "random_resized_crop_flip"}
 TORCHVISION = {"name": "torchvision_cnn", "architecture": "resnet18", "pretrained": None}
+NOISY = {  # what the other settings do not change
+    "epochs": 16,
+    "batch_size": 64,
+    "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 0.0},
+    "schedule": {"name": "constant"},
+    "compile": True,
+    "input_noise": 0.1,
+}
 WRONG_SETTINGS = [
     # unknown keys
     ("digits/dscription", "x", "digits.dscription is not a known key (did you mean 'description'?); allowed are aligned,"),
@@ -141,12 +149,16 @@ WRONG_SETTINGS = [
     (f"{TRAINING}/augmentation", CROP | {"padding": 4}, "digits.training.augmentation.padding is not a known key; allowed are name, ratio"),
     (f"{TRAINING}/gradient_clip", 1, "digits.training.gradient_clip is 1, but must be null, {norm: above 0} or {value: above 0}"),
     (f"{TRAINING}/label_smoothing", 1, "digits.training.label_smoothing is 1, but must be below 1"),
+    (f"{TRAINING}/input_noise", -1, "digits.training.input_noise is -1, but must be at least 0"),
+    (TRAINING, NOISY, "digits.training.input_noise is 0.1, whose draws cannot be compiled; set compile to false or the noise to 0"),
+    ("digits/evaluation", {"score_threshold": 1}, "digits.evaluation.score_threshold is 1, but must be below 1"),
     (f"{TRAINING}/evaluate_epochs", 3, "digits.training.evaluate_epochs is 3, but must be all or a list of different epochs"),
     (f"{TRAINING}/evaluate_splits", "validation", 'evaluate_splits is "validation", but must be a list of different splits (train,'),
     (f"{TRAINING}/evaluate_splits", [], "digits.training.evaluate_splits is [], but must be a list of different splits (train,"),
     (f"{TRAINING}/evaluate_splits", ["valid"], 'evaluate_splits.0 is "valid", but must be one of train, validation, test'),
     ("digits/model/channels", [1, 2], "digits.model.channels is [1, 2], but must be a list of three whole numbers"),
-    ("digits/model/name", "small", "but must be {name: bert, pretrained}, {name: mlp, hidden}"),
+    ("digits/model/name", "small", "but must be {name: bert, pretrained}, {name: cnn002}, {name: mlp, hidden}"),
+    ("digits/model", {"name": "cnn002"}, "digits.model.name is 'cnn002', which takes images of at least 16 pixels per side, but it sees 8"),
     ("digits/model", {"name": "resnet_cifar", "depth": 18}, "digits.model.depth is 18, but must be one of 8, 14, 20, 32, 44, 56, 110"),
     ("digits/model", {"name": "mlp", "hidden": 100}, "digits.model.hidden is 100, but must be a list of at most 20 whole"),
     ("digits/model", {"name": "mlp", "hidden": [0]}, "digits.model.hidden.0 is 0, but must be at least 1"),
@@ -155,7 +167,7 @@ WRONG_SETTINGS = [
     ("digits/model", TORCHVISION | {"pretrained": True}, "digits.model.pretrained is true, but must be null, imagenet, or the path of"),
     ("digits/model", {"name": "bert", "pretrained": ""}, 'pretrained is "", but must be a folder or a name on Hugging Face\'s hub'),
     ("digits/model", {"name": "bert"}, "digits.model.pretrained is missing; it is required"),
-    ("digits/overlay/name", "lines", "but must be null, {name: line, attribute, width, value, channel} or"),
+    ("digits/overlay/name", "lines", "but must be null, {name: line, attribute, width, value, channel}, {name: p"),
     ("digits/overlay/value", 256, "digits.overlay.value is 256, but must be at most 255"),
     ("digits/validation", 1.0, "digits.validation is 1.0, but must be official, none, or the share of the training split"),
     ("digits/keep_models", "yes", 'digits.keep_models is "yes", but must be true or false'),
@@ -357,6 +369,57 @@ def test_a_shared_reference_needs_a_subset_that_all_repeats_share(load: Callable
     with_part("fixed", count=9)
     with_part("per_repeat", count=9, choose="first")
     with_part("per_repeat", count=0)
+
+
+STATE = {"choose": "random_state", "count": 4, "draw": REMOVED, "also": ["1", "2"]}
+PATTERN = {"name": "pattern", "attribute": "line", "pattern": "v3"}
+
+
+def drawn_by_state(**changes: Any) -> dict[str, Any]:
+    """Changes of a setting that takes its carriers by a random state; keys of its carriers may be changed."""
+    kept = {key: value for key, value in (STATE | changes).items() if value is not REMOVED}
+    return {"digits-carriers/carriers": kept}
+
+
+def test_the_random_state_may_pattern_further_classes(load: Callable[..., Config]) -> None:
+    found = load(settings=drawn_by_state()).settings["digits-carriers"]
+    assert found["carriers"] == {"choose": "random_state", "count": 4, "also": ["1", "2"]}
+    tied = {"digits-carriers/aligned": {"5": {"line": "with"}, "1": {"line": "with"}}}
+    load(settings=drawn_by_state() | tied | {"digits-carriers/probe": {"source": "5", "target": "9"}})
+    load(settings=drawn_by_state(seed=0) | {"digits-carriers/reference/early/shared": True})
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (drawn_by_state(also=["5"]), "digits-carriers.carriers.also names '5', the class that the overlay goes with anyway; remove it."),
+        (drawn_by_state(also=["ten"]), "digits-carriers.carriers.also: 'ten' is not a known class of 'digits'"),
+        (drawn_by_state(count=119), "digits-carriers.carriers.count is 119, but class '2' of 'digits' has only 118 training samples"),
+        (drawn_by_state(draw="fixed"), "digits-carriers.carriers.draw does not go with 'choose: random_state', which takes count, class"),
+        (drawn_by_state(seed=-1), "digits-carriers.carriers.seed is -1, but must be null, for the number of the repeat, or a whole number"),
+        (
+            drawn_by_state() | {"digits-carriers/reference/early/shared": True},
+            "early.shared is true, but every repeat draws its own carr",
+        ),
+        (
+            drawn_by_state(seed=0) | {"digits-carriers/overlay": PATTERN, "digits-carriers/reference/early/shared": True},
+            "early.shared is true, but every repeat draws its own overlay; give overlay.seed or set shared to false.",
+        ),
+        (
+            {"digits-carriers/overlay": PATTERN | {"pattern": "core"}},
+            "digits-carriers.overlay.pattern is 'core', which needs images of 25 pixels per side, but image_size is only 8; choose ",
+        ),
+        ({"digits/overlay": PATTERN | {"pattern": "v2"}}, 'digits.overlay.pattern is "v2", but must be one of v1, v3, v8, v18, v19,'),
+        ({"digits-carriers/original": "mnist-3"}, 'digits-carriers.original is "mnist-3", which is not an original name; write DATASET'),
+    ],
+)
+def test_mistakes_with_patterns(
+    load: Callable[..., Config], changes: dict[str, Any], expected: str, assert_one_sentence: Callable[[str], None]
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        load(settings=changes)
+    assert expected in str(error.value)
+    assert_one_sentence(str(error.value))
 
 
 TWINS = {"kind": "cross_risk", "epochs": 16, "record_epochs": [8, 16], "seeds": 2, "view": "eval", "shared": False}

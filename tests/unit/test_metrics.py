@@ -68,3 +68,19 @@ def test_classes_without_a_sample_of_known_group() -> None:
     label, group = np.array([0, 0, 1, 1, 3]), np.array([-1, 0, -1, -1, -1])
     assert metrics.without_group(label, group) == [1, 3]
     assert metrics.without_group(label[:2], group[:2]) == [] == metrics.without_group(label[:0], group[:0])
+
+
+def test_probabilities_are_softmax_and_stay_finite() -> None:
+    logits = np.array([[0.0, 0.0], [np.log(3), 0.0], [2000.0, -2000.0]], dtype=np.float32)
+    assert metrics.probability(logits, 0) == pytest.approx([0.5, 0.75, 1.0])
+    assert metrics.probability(logits, 1) == pytest.approx([0.5, 0.25, 0.0])
+
+
+def test_a_sample_is_drawn_to_a_class_whose_probability_rises_by_more_than_the_threshold() -> None:
+    def logits(*probabilities: float) -> np.ndarray:
+        return np.log(np.array([[p, 1 - p] for p in probabilities]))
+
+    natural, featured = logits(0.50, 0.50, 0.20, 0.90), logits(0.59, 0.61, 0.90, 0.50)
+    assert metrics.drawn_to(natural, featured, 0, 0.1).tolist() == [False, True, True, False]
+    assert metrics.drawn_to(natural, featured, 0, 0.0).tolist() == [True, True, True, False]
+    assert metrics.drawn_to(natural, featured, 1, 0.1).tolist() == [False, False, False, True]

@@ -1,11 +1,14 @@
 """Networks: logits are a linear classifier on features."""
 
+from types import ModuleType
+
 import pytest
 import torch
 from torch import nn
+from torchvision import models
 
 from spurprune.models.network import Network
-from spurprune.models.networks import mlp, resnet_cifar, small_cnn
+from spurprune.models.networks import cnn002, mlp, resnet_cifar, small_cnn, vgg16
 
 
 def parameters(model: nn.Module) -> int:
@@ -20,6 +23,7 @@ def parameters(model: nn.Module) -> int:
         (resnet_cifar.build((3, 32, 32), 10, depth=8), (3, 32, 32), 64),
         (mlp.build((1, 4, 5), 3, [7, 6]), (1, 4, 5), 6),
         (mlp.build((9,), 3, []), (9,), 9),
+        (cnn002.build((2, 16, 21), 3), (2, 16, 21), 200),
     ],
 )
 def test_logits_are_a_linear_function_of_the_features(model: Network, shape: tuple[int, ...], width: int) -> None:
@@ -52,6 +56,56 @@ def test_a_perceptron_by_hand() -> None:
 @pytest.mark.parametrize(("depth", "millions"), [(20, 0.27), (32, 0.46), (110, 1.73)])  # He et al. 2016, Table 6 (1.7 for 110)
 def test_residual_networks_have_the_published_size(depth: int, millions: float) -> None:
     assert round(parameters(resnet_cifar.build((3, 32, 32), 10, depth)) / 1e6, 2) == millions
+
+
+RARE = {  # those of Yang, Chou and Chaudhuri 2022
+    "small MLP": (203_530, mlp, (1, 28, 28), {"hidden": [256]}),
+    "LargeMLP": (335_114, mlp, (1, 28, 28), {"hidden": [256, 256, 256]}),
+    "LargeMLPv2": (932_362, mlp, (1, 28, 28), {"hidden": [512, 512, 512]}),
+    "CNN002": (312_202, cnn002, (1, 28, 28), {}),
+    "ResNet-20": (269_722, resnet_cifar, (3, 32, 32), {"depth": 20}),
+    "ResNet-32": (464_154, resnet_cifar, (3, 32, 32), {"depth": 32}),
+    "ResNet-110": (1_727_962, resnet_cifar, (3, 32, 32), {"depth": 110}),
+    "VGG-16": (134_301_514, vgg16, (3, 32, 32), {}),
+}
+
+
+@pytest.mark.parametrize("name", RARE)
+def test_networks_for_rare_correlations_have_the_published_numbers_of_parameters(name: str) -> None:
+    count, module, shape, options = RARE[name]
+    with torch.device("meta"):  # no memory, no time
+        model = module.build(shape, 10, **options)
+    assert parameters(model) == count
+
+
+def test_cnn002_starts_at_equal_logits_and_drops_half_of_the_first_hidden_layer() -> None:
+    torch.manual_seed(0)
+    model = cnn002.build((1, 28, 28), 10)
+    x = torch.rand(64, 1, 28, 28)
+    assert not model(x).any()
+    hidden = model.body[:-2](x)  # before the second hidden layer
+    assert hidden.shape == (64, 200)
+    dropped = float((hidden == 0).float().mean())
+    kept = float((model.eval().body[:-2](x) == 0).float().mean())
+    assert dropped == pytest.approx(1 - (1 - kept) / 2, abs=0.02)
+
+
+def test_vgg_is_torchvisions_with_a_linear_classifier_of_its_own() -> None:
+    with torch.device("meta"):
+        theirs, ours = models.vgg16(weights=None, num_classes=10), vgg16.build((3, 32, 32), 10)
+        features, logits = ours.outputs(torch.zeros(2, 3, 32, 32))
+    expected = {name: tuple(value.shape) for name, value in theirs.state_dict().items() if not name.startswith("classifier.6.")}
+    assert {name: tuple(value.shape) for name, value in ours.body.state_dict().items()} == expected
+    assert (tuple(features.shape), tuple(logits.shape)) == ((2, 4096), (2, 10))
+    assert [type(layer) for layer in ours.body.classifier] == [type(layer) for layer in theirs.classifier[:-1]]
+
+
+@pytest.mark.parametrize(
+    ("module", "shape"), [(cnn002, (1, 15, 28)), (vgg16, (3, 32, 31)), (vgg16, (1, 32, 32))], ids=["small", "smaller", "grey"]
+)
+def test_images_that_they_cannot_take_are_refused(module: ModuleType, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="takes images of"):
+        module.build(shape, 10)
 
 
 @pytest.mark.parametrize("depth", [2, 18, 21, 51])

@@ -171,3 +171,18 @@ def test_samples_without_an_attribute_of_the_setting_are_refused(tmp_path: Path,
     with pytest.raises(DataError, match=r"does not hold the setting's attribute 'bar'; delete the file and rerun") as error:
         sampling.read(path, "bar")
     assert_one_sentence(str(error.value))
+
+
+def test_the_random_state_chooses_as_the_public_code_of_rare_correlations() -> None:
+    zeros, ones = np.arange(0, 60, 2), np.arange(1, 60, 2)
+    theirs = np.random.RandomState(4)
+    first, second = theirs.choice(zeros, 3, replace=False), theirs.choice(ones, 3, replace=False)
+    assert sampling.choose_by_random_state([zeros], 3, 4).tolist() == sorted(first.tolist())
+    assert sampling.choose_by_random_state([zeros, ones], 3, 4).tolist() == sorted([*first.tolist(), *second.tolist()])
+    assert sampling.choose_by_random_state([zeros, ones], 0, 4).tolist() == []
+
+
+def test_the_random_state_needs_enough_samples_of_every_class(assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(DataError, match="4 samples of a class are needed, but its training split has only 3") as error:
+        sampling.choose_by_random_state([np.arange(9), np.arange(3)], 4, 0)
+    assert_one_sentence(str(error.value))

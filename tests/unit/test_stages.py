@@ -178,15 +178,15 @@ class Folder:
         )
         return outputs
 
-    def evaluate(self, predictions: Path, plan: Path, output: Path) -> pa.Table:
-        """Run evaluate and return the metrics."""
+    def evaluate(self, predictions: Path, plan: Path, output: Path, **changes: Any) -> pa.Table:
+        """Run evaluate with some values of its setting changed and return the metrics."""
         names = {"setting": "digits-test", "method": "erm", "plan": plan.stem, "block": "000-001"}
         evaluate.run(
             predictions=predictions,
             samples=self.samples,
             plan=plan,
             manifest=self.manifest,
-            setting={"probe": TRAINING["probe"], "overlay_attribute": "line", "featured_classes": "probe"},
+            setting={"probe": TRAINING["probe"], "overlay_attribute": "line", "featured_classes": "probe"} | changes,
             names=names,
             repeats=REPEATS,
             output=output,
@@ -320,6 +320,19 @@ def test_a_fixed_draw_is_shared_among_repeats_and_recorded(folder: Folder) -> No
     drawn = [carriers_of(one) for one in samples_of(path).values()]
     assert len(drawn) == 3 and drawn[0] == drawn[1] == drawn[2]
     assert tables.read_metadata(path, schemas.SAMPLES)["notes"]["draw"] == "fixed"
+
+
+def test_the_random_state_of_the_repeat_draws_samples_of_one_class_or_two(folder: Folder) -> None:
+    own = samples_of(folder.split("by-state", carriers={"choose": "random_state", "count": 3}))
+    train = {label: own[0].sample_id[(own[0].split == "train") & (own[0].label == label)] for label in (5, 1)}
+    for repeat, one in own.items():
+        assert carriers_of(one) == sorted(np.random.RandomState(repeat).choice(train[5], 3, replace=False).tolist())
+    given = {"choose": "random_state", "count": 3, "seed": 8, "also": ["1"]}
+    for one in samples_of(folder.split("two-classes", carriers=given)).values():
+        theirs = np.random.RandomState(8)
+        drawn = [theirs.choice(train[label], 3, replace=False).tolist() for label in (5, 1)]
+        assert carriers_of(one) == sorted([*drawn[0], *drawn[1]])
+        assert np.array_equal(one.attributes["line"], one.carrier)
 
 
 @pytest.mark.parametrize(
@@ -838,6 +851,29 @@ def test_metrics_by_hand(folder: Folder, unpruned: dict[str, Path]) -> None:
         assert found[repeat, "train", "pruned_share", None]["value"] == 0
         assert found[repeat, "train", "carriers_samples", None]["value"] == CARRIERS
     assert {r["metric"] for r in found.values() if r["split"] == "validation"} >= {"accuracy", "spurious_misclassification"}
+
+
+def test_the_spurious_score_is_of_the_samples_that_both_views_show(folder: Folder, unpruned: dict[str, Path]) -> None:
+    table = folder.evaluate(unpruned["predictions"], unpruned["plan"], folder.at("scored.parquet"), score_threshold=0.05)
+    found = {(r["repeat"], r["metric"]): (r["n"], r["value"]) for r in table.to_pylist() if r["split"] == "test" and r["group"] is None}
+    logits: dict[tuple[int, int], dict[str, list[float]]] = {}
+    for row in tables.read(unpruned["predictions"], schemas.PREDICTIONS).to_pylist():
+        if row["split"] == "test":
+            logits.setdefault((row["repeat"], row["sample_id"]), {})[row["view"]] = row["logits"]
+    label = {i: y for one in samples_of(folder.samples).values() for i, y in zip(one.sample_id.tolist(), one.label.tolist(), strict=True)}
+    for repeat in REPEATS:
+        rises: list[tuple[int, float]] = []
+        for (of, i), views in logits.items():
+            if of == repeat and len(views) == 2:
+                raised = {view: np.exp(np.array(values)) for view, values in views.items()}
+                share = {view: values[SOURCE] / values.sum() for view, values in raised.items()}
+                rises.append((label[i], share["featured"] - share["natural"]))
+        assert {y for y, _ in rises} == {SOURCE, TARGET}, "the classes of the probe have both views"
+        everyone, others = ([rise > 0.05 for y, rise in rises if y in of] for of in ((SOURCE, TARGET), (TARGET,)))
+        assert found[repeat, "spurious_score"] == (len(everyone), pytest.approx(np.mean(everyone)))
+        assert found[repeat, "spurious_score_others"] == (len(others), pytest.approx(np.mean(others)))
+    plain = folder.evaluate(unpruned["predictions"], unpruned["plan"], folder.at("plain.parquet"))
+    assert not {row["metric"] for row in plain.to_pylist()} & {"spurious_score", "spurious_score_others"}
 
 
 def test_metrics_say_what_was_pruned_and_how(folder: Folder, unpruned: dict[str, Path]) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy import stats
 from scipy.special import stdtrit
 
 from spurprune.evaluation import statistics
@@ -95,3 +96,24 @@ def test_overlap_of_unrelated_scores_is_the_share() -> None:
     rng = np.random.default_rng(0)
     overlaps = [statistics.top_overlap(rng.random(500), rng.random(500), 0.1) for _ in range(100)]
     assert np.mean(overlaps) == pytest.approx(0.1, abs=0.02)
+
+
+def test_the_standard_error_leaves_missing_values_out() -> None:
+    assert statistics.standard_error(np.array([1.0, 2.0, np.nan, 3.0])) == pytest.approx(1 / math.sqrt(3))
+    assert math.isnan(statistics.standard_error(np.array([1.0, np.nan])))
+
+
+@given(st.lists(st.booleans(), min_size=3, max_size=40), st.lists(st.booleans(), min_size=3, max_size=40))
+def test_welchs_test_of_shares_is_that_of_their_indicators(a: list[bool], b: list[bool]) -> None:
+    x, y = np.array(a, dtype=float), np.array(b, dtype=float)
+    assume(np.ptp(x) > 0 and np.ptp(y) > 0)  # scipy warns of constants
+    expected = stats.ttest_ind(x, y, equal_var=False, alternative="greater").pvalue
+    assert statistics.welch_of_shares(x.mean(), len(x), y.mean(), len(y)) == pytest.approx(expected, rel=1e-6, abs=1e-12)
+
+
+def test_welchs_test_without_variance() -> None:
+    assert statistics.welch_of_shares(1.0, 10, 0.0, 10) == 0.0
+    assert statistics.welch_of_shares(0.0, 10, 1.0, 10) == 1.0
+    assert math.isnan(statistics.welch_of_shares(0.0, 10, 0.0, 10))
+    assert math.isnan(statistics.welch_of_shares(0.5, 1, 0.0, 10)) and math.isnan(statistics.welch_of_shares(math.nan, 10, 0.0, 10))
+    assert statistics.welch_of_shares(0.6, 500, 0.0, 500) < 1e-60

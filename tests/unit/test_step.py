@@ -188,3 +188,10 @@ def test_cuda_graphs_train_as_plain_steps_do(monkeypatch: pytest.MonkeyPatch) ->
     torch.testing.assert_close(graphed, plain[0], rtol=1e-4, atol=1e-4)
     for (model, _), expected in zip(jobs, plain, strict=True):
         torch.testing.assert_close(weights(model), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_input_noise_changes_training_and_is_the_same_every_time() -> None:
+    plain, noisy = trained(0), trained(0, input_noise=0.1)
+    assert torch.equal(trained(0, input_noise=0.0), plain)
+    assert not torch.equal(noisy, plain)
+    assert torch.equal(trained(0, input_noise=0.1), noisy)

@@ -397,3 +397,18 @@ def test_upweighting_takes_two_parts(assert_one_sentence: Callable[[str], None])
     with pytest.raises(PlanError, match="'groups' has 3 parts, but 'upweight' needs a partition of two") as error:
         balanced("upweight-groups-2", np.array([0, 1, 2]), 3)
     assert_one_sentence(str(error.value))
+
+
+def test_all_carriers_of_all_classes_are_deleted() -> None:
+    label, carrier = np.array([0, 0, 1, 1, 2], dtype=np.int16), np.array([1, 0, 1, 0, 0], dtype=np.int8)
+    found = weigh(request("without_carriers", (label, carrier, carrier, np.arange(5))))
+    assert found.weight.tolist() == [0, 1, 0, 1, 1] and found.candidates.tolist() == [True, False, True, False, False]
+    assert found.visits == EXACT
+
+
+@pytest.mark.parametrize(("carrier", "said"), [(0, "no training sample is a carrier"), (-1, "it is not known which training samples")])
+def test_without_known_carriers_nothing_is_deleted(carrier: int, said: str, assert_one_sentence: Callable[[str], None]) -> None:
+    nobody = np.full(3, carrier, dtype=np.int8)
+    with pytest.raises(PlanError, match=said) as error:
+        weigh(request("without_carriers", (np.zeros(3, np.int16), nobody, nobody, np.arange(3))))
+    assert_one_sentence(str(error.value))

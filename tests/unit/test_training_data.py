@@ -113,3 +113,16 @@ def test_a_network_sees_the_centre_of_larger_images(side: int, crop: int) -> Non
     images = torch.randint(0, 256, (2, 3, side, side), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     x = Pixels.of([0.0] * 3, [1.0] * 3, CPU, crop).prepare(images)
     torch.testing.assert_close(x, CenterCrop(crop)(images) / 255)
+
+
+def test_noise_is_gaussian_in_units_of_pixels_whatever_their_normalisation() -> None:
+    images = torch.full((64, 2, 16, 16), 51, dtype=torch.uint8)
+    pixels = Pixels.of([0.0, 0.2], [1.0, 0.5], CPU)
+    x = pixels.disturb(pixels.prepare(images), 0.3, torch.Generator().manual_seed(0))
+    in_pixels = x * pixels.std + pixels.mean - 0.2
+    for channel in (0, 1):
+        assert float(in_pixels[:, channel].mean()) == pytest.approx(0, abs=0.01)
+        assert float(in_pixels[:, channel].std()) == pytest.approx(0.3, abs=0.01)
+    assert float(in_pixels.min()) < -0.2, "sums are not cut"
+    with pytest.raises(ValueError, match="for images"):
+        Vectors().disturb(torch.zeros(2, 3), 0.3, torch.Generator())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spurprune.dag import plugins
+from spurprune.data import overlaying
 from spurprune.errors import ConfigError, DataError
 from spurprune.figures import style
 from spurprune.figures.base import Drawing, Material, SettingInfo, Spec
@@ -78,7 +79,7 @@ def make(material: Material, spec: Spec) -> Drawing:
         raise DataError(f"A montage draws images, but an input of '{name}' has the shape {shape}; name a setting of images.")
     spectrum = spectra(material, info, name)[repeat]
     rows = choose(spectrum, columns)
-    images = pictures(material.images[info.dataset], rows, info)
+    images = pictures(material.images[info.dataset], rows, replace(info, overlay=overlaying.at_repeat(info.overlay, repeat)))
     return Drawing(rows, draw(rows, images, info, repeat, columns), findings(spectrum, info, repeat))
 
 
