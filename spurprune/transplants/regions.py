@@ -3,6 +3,7 @@
 The families of regions are ours: for a cue of unknown size at a fixed place, some region should hold it and little else.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -84,17 +85,22 @@ class Span:
 class Token:
     """One token, wherever it first stands in a sentence (0 or 1): it replaces the recipient's token at the same relative place.
 
-    Donors without it leave the recipients as they are. ``text`` is what messages call it.
+    Donors without it leave the recipients as they are.
     """
 
     sentence: int
     token: int
-    text: str
 
     @property
     def name(self) -> str:
-        """What the token is called."""
-        return f"token '{self.text}' in the {SENTENCES[self.sentence]} sentence"
+        """What the token is called, by its id."""
+        return f"token {self.token} in the {SENTENCES[self.sentence]} sentence"
+
+    @classmethod
+    def of_name(cls, name: str) -> "Token | None":
+        """Return the token that is called so; None if it is no token's name."""
+        found = re.fullmatch(rf"token (\d+) in the ({'|'.join(SENTENCES)}) sentence", name)
+        return None if found is None else cls(SENTENCES.index(found[2]), int(found[1]))
 
     def copied(self, donors: Tensor, recipients: Tensor) -> Tensor:
         """Return the recipients, int32 [D, R, 2 + L], with the token of every donor that has it."""

@@ -99,11 +99,16 @@ def test_a_missing_second_sentence_takes_and_gives_nothing() -> None:
 def test_a_token_goes_to_the_same_relative_place_and_donors_without_it_change_nothing() -> None:
     donors = tokens(sequence([1, 2, 3, 77]), sequence([1, 2, 3, 4]), sequence([77, 2], [1]))
     recipients = tokens(sequence([11, 12]), sequence([21, 22, 23, 24, 25, 26, 27, 28]))
-    copied = Token(0, 77, "never").copied(donors, recipients)
+    copied = Token(0, 77).copied(donors, recipients)
     assert copied[0, 0].tolist() == sequence([11, 77])
     assert copied[0, 1].tolist() == sequence([21, 22, 23, 24, 25, 26, 77, 28])
     assert torch.equal(copied[1], recipients)
     assert copied[2, 0].tolist() == sequence([77, 12])
+
+
+def test_a_token_is_found_by_its_name() -> None:
+    assert Token.of_name(Token(1, 77).name) == Token(1, 77)
+    assert Token.of_name("row 1") is None
 
 
 @given(st.data())
