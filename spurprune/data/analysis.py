@@ -12,6 +12,7 @@ from spurprune.dag import plugins
 from spurprune.errors import DataError
 from spurprune.storage import tables
 from spurprune.storage.columns import rows_of, to_numpy
+from spurprune.storage.provenance import Origin
 from spurprune.storage.schemas import TableSchema
 from spurprune.storage.words import BY_REPEAT
 
@@ -19,11 +20,27 @@ NAME = "analysis"
 PLACE = ("setting", "analysis", "block")
 
 
+ANY = TableSchema(NAME, 1, {}, key=(), place=PLACE)  # for what does not depend on the columns
+
+
 def schema_of(kind: str) -> TableSchema:
     """Return the schema of the table of a kind of analyses; raises ConfigError if there is no such kind."""
     columns = {name: pa.type_for_alias(alias) for name, alias in plugins.declared("analyses", kind, "COLUMNS").items()}
     key, bounds = (plugins.declared("analyses", kind, constant, default) for constant, default in (("KEY", ()), ("BOUNDS", {})))
     return TableSchema(NAME, 1, columns, key=tuple(key), place=PLACE, bounds=bounds)
+
+
+def origin_of(path: Path) -> Origin:
+    """Return the origin of an analysis's file, of whatever kind; raises DataError if it is missing, damaged or of another place."""
+    return tables.origin_of(path, ANY, {})
+
+
+def kind_of(path: Path) -> str:
+    """Return the kind of the analysis in a file; raises DataError if the file is missing, damaged or does not say it."""
+    try:
+        return str(tables.read_metadata(path, ANY)["notes"]["analysis"]["kind"])
+    except (KeyError, TypeError):
+        raise DataError(f"{path} does not say of which kind the analysis is; delete the file and rerun.") from None
 
 
 @dataclass(frozen=True)
@@ -47,7 +64,7 @@ def read(path: Path, kind: str) -> dict[int, Found]:
     schema = schema_of(kind)
     table, metadata = tables.read(path, schema), tables.read_metadata(path, schema)
     notes = metadata["notes"].get(BY_REPEAT, {})
-    if metadata["notes"].get("analysis", {}).get("kind") != kind:
+    if kind_of(path) != kind:
         raise DataError(f"{path} is not of an analysis of kind {kind}; delete the file and rerun.")
     names = [name for name in schema.columns if name != "repeat"]
     return {

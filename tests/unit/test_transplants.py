@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from spurprune.transplants import areas as areas_of
 from spurprune.transplants import evidence, flips, regions
 from spurprune.transplants.regions import FIRST, LAST, Area, Span, Token
 
@@ -61,16 +62,16 @@ def test_only_the_pixels_that_the_network_sees_are_divided() -> None:
 @given(st.integers(2, 40), st.integers(2, 40))
 def test_strips_cover_every_pixel_once_and_no_area_occurs_twice(height: int, width: int) -> None:
     areas = regions.of_images(height, width)
-    strips = np.array([area.mask for area in areas[: min(height, regions.STRIPS)]])
+    strips = np.array([area.mask for area in areas[: min(height, areas_of.STRIPS)]])
     assert (strips.sum(axis=0) == 1).all()
     assert len({area.mask.tobytes() for area in areas}) == len(areas) == len({area.name for area in areas})
     assert all(area.mask.any() and not area.mask.all() for area in areas)
 
 
-def test_a_vectors_blocks_are_neighbouring_coordinates_on_two_scales() -> None:
+def test_a_vectors_blocks_are_neighbouring_coordinates_on_three_scales() -> None:
     blocks = regions.of_vectors(32)
     assert [block.name for block in blocks[:2]] == ["coordinates 0–1", "coordinates 2–3"]
-    assert len(blocks) == 16 + 4
+    assert len(blocks) == 16 + 8 + 4
     assert [block.name for block in regions.of_vectors(3)] == ["coordinate 0", "coordinate 1", "coordinate 2"]
     donors, recipients = torch.tensor([[1.0, 2, 3]]), torch.zeros(2, 3)
     assert regions.of_vectors(3)[1].copied(donors, recipients).tolist() == [[[0, 2, 0], [0, 2, 0]]]
