@@ -1,6 +1,6 @@
 """How well the transplant test finds planted shortcuts and their carriers, and how often it reports one where nothing is planted.
 
-Every dataset is a draw of scikit-learn's digits, 0 to 4 against 5 to 9, of which one class may be thinned until the other makes up to 80%. A
+Every dataset is a draw of scikit-learn's digits, 0 to 4 against 5 to 9, of which one class may be thinned until the other has up to 80%. A
 planted one has a bright area on some training and validation images of one class; the place, brightness, share of carriers and class are
 drawn. Each goes through the workflow's stages in three repeats: scouts, transplant test, suspects, pruning, runs, reliance, cure test.
 
@@ -328,10 +328,8 @@ def main() -> None:
     records = [json.loads(line) for line in lines]
     if not given.summary:
         done = {(one["number"], one["place"] is not None) for one in records}
-        for number in range(given.first, given.first + given.datasets):
-            for planted in (True, False):
-                if (number, planted) not in done:
-                    records.append(_recorded(drawn(number, planted), given.output.resolve()))
+        wanted = [(number, planted) for number in range(given.first, given.first + given.datasets) for planted in (True, False)]
+        records += [_recorded(drawn(*one), given.output.resolve()) for one in wanted if one not in done]
     print("\n".join(summary(records)))
 
 

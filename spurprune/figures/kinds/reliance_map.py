@@ -17,6 +17,7 @@ from spurprune.figures.kind import TEXT, Configuration, Item, Kind, Runs, Study
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
     from spurprune.data.analysis import Found
     from spurprune.transplants.cure import Verdict
@@ -25,6 +26,7 @@ ROLES = ("before", "after", "control")
 RELIANCE = "reliance"  # the kind of the analyses shown
 DRAWN, CONTROL, SUSPECTS = "drawn", "control", "suspects"  # kinds of donors
 SHOWN = 6  # regions of a class in the panel of dots
+LEAST_SCALE = 0.05  # so that maps of no reliance do not show noise
 NOBODY = "nobody is suspected"
 LOOKS = {"before": style.OTHERS, "after": style.HARDEST, "control": style.RANDOM}
 LABELS = {"before": "all samples", "after": "hardest suspects pruned", "control": "random suspects pruned"}
@@ -162,17 +164,18 @@ def draw(numbers: Sequence[ReliancePoint], verdicts: Sequence[Verdict], material
     info = spec.settings[spec.options["setting"]]
     manifest = material.manifests[info.dataset]
     masks = _masks(manifest.shape, info.crop_size) if manifest.kind == "images" else {}
-    figure = style.new_figure(style.PAGE, 1.9 * len(sources) + 0.5)
+    figure = style.new_figure(style.PAGE, 2.2 * len(sources) + 0.5)
     grid = figure.subplots(len(sources), 3 if masks else 1, squeeze=False, width_ratios=[1, 1, 2.2] if masks else None)
-    of_maps = [point.value for point in numbers if point.donors == DRAWN and point.samples != LABELS["control"]]
-    highest = max([0.05, *of_maps])
+    maps = {(source, role): pixels(_drawn(numbers, source, role), masks) for source in sources for role in ("before", "after") if masks}
+    highest = max([LEAST_SCALE, *(float(np.nanmax(one)) for one in maps.values() if np.isfinite(one).any())])
     for row, source in zip(grid, sources, strict=True):
+        for axes, role in zip(row[:-1], ("before", "after"), strict=False):
+            image = _map(axes, maps[source, role], highest, f"{style.shortened(source)}\n{LABELS[role]}")
+            if role == "after":
+                figure.colorbar(image, ax=list(row[:-1]), location="bottom", shrink=0.8, label="Reliance, mean of the areas (%)")
         mine = [point for point in numbers if point.source == source]
-        if masks:
-            for axes, role in zip(row, ("before", "after"), strict=False):
-                values = {point.region: point.value for point in mine if point.donors == DRAWN and point.samples == LABELS[role]}
-                _map(axes, pixels(values, masks), highest, style.label("{source}, " + LABELS[role], source=f"class {source}"))
         _dots(row[-1], mine, [one for one in verdicts if one.source == source], source)
+    style.legend(figure, {LABELS[role]: LOOKS[role] for role in ROLES})
     estimates = [Estimate(point.value, point.low, point.high, point.n) for point in numbers]
     style.note(figure, repeats_note(estimates))
     return figure
@@ -194,12 +197,19 @@ def _masks(shape: Sequence[int], crop: int | None) -> dict[str, np.ndarray]:
     return areas.of_images(shape[-2], shape[-1], crop)
 
 
-def _map(axes: Axes, values: np.ndarray, highest: float, title: str) -> None:
-    axes.imshow(values, vmin=0, vmax=highest, cmap="cividis", interpolation="nearest")
+def _drawn(numbers: Sequence[ReliancePoint], source: str, role: str) -> dict[str, float]:
+    """Return the reliance of a class on each region by its drawn donors."""
+    wanted = (source, DRAWN, LABELS[role])
+    return {point.region: point.value for point in numbers if (point.source, point.donors, point.samples) == wanted}
+
+
+def _map(axes: Axes, values: np.ndarray, highest: float, title: str) -> AxesImage:
+    image = axes.imshow(100 * values, vmin=0, vmax=100 * highest, cmap="cividis", interpolation="nearest")
     axes.set_title(title)
     axes.grid(visible=False)
     axes.set_xticks([])
     axes.set_yticks([])
+    return image
 
 
 def _dots(axes: Axes, points: Sequence[ReliancePoint], verdicts: Sequence[Verdict], source: str) -> None:
@@ -224,11 +234,10 @@ def _dots(axes: Axes, points: Sequence[ReliancePoint], verdicts: Sequence[Verdic
             axes.plot([100 * one.low, 100 * one.high], [place + offset] * 2, color=look.colour, linewidth=1)
         found = [(100 * by_row[key].value, place + offset) for place, key in enumerate(rows) if key in by_row]
         across, down = zip(*found, strict=True) if found else ((), ())
-        axes.plot(across, down, look.marker, color=look.colour, linestyle="none", label=LABELS[role])
+        axes.plot(across, down, look.marker, color=look.colour, linestyle="none")
     axes.set_yticks(range(len(rows)), names)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel(style.label("Reliance on a region for {source} (%)", source=f"class {source}"))
-    if rows:
-        axes.legend(loc="lower right")
-    else:
+    axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
+    if not suspected:
         axes.set_title(NOBODY)
