@@ -74,7 +74,7 @@ REFERENCE: dict[str, Any] = {
     "normalisation": {"mean": None, "std": None},
     "evaluation": {"featured_classes": "probe", "batch_size": 4000},
 }
-SETTING = REFERENCE | {"probe": None, "training": TRAINING | {"evaluate_epochs": []}}
+SETTING = REFERENCE | {"probe": None, "training": TRAINING | {"evaluate_epochs": [], "evaluate_splits": ["validation", "test"]}}
 SCOUTS = {"epochs": 10, "record_epochs": [4], "seeds": 2, "view": "eval", "shared": False}
 ERM = methods.deciding(methods.complete({"kind": "erm"}))
 CUES = {"kind": "transplant", "reference": "scouts", "donors": 80, "recipients": 24, "sources": 10, "tokens": 20}
@@ -165,8 +165,7 @@ class Folder:
             recipe=SCOUTS,
             threads=1,
             repeats_at_once=1,
-            output=self.path / "dynamics",
-            models=self.path / "scouts",
+            outputs={name: self.path / name for name in ("dynamics", "timing", "models")},
             provenance=self._from(recipe="scouts"),
             **common,
         )
@@ -184,7 +183,7 @@ class Folder:
 
     def suspects(self) -> Parts:
         """Do the transplant test and return the suspects."""
-        self._analyse("cues", CUES, REFERENCE, SCOUTS, {"models": self.path / "scouts"})
+        self._analyse("cues", CUES, REFERENCE, SCOUTS, {"models": self.path / "models"})
         partition.run(
             samples=self.inputs["samples"],
             dynamics=None,
@@ -211,7 +210,7 @@ class Folder:
             output=self.path / f"{role}.plan",
             provenance=self._from(plan=plan),
         )
-        outputs = {name: self.path / f"{role}.{name}" for name in ("predictions", "history", "models")}
+        outputs = {name: self.path / f"{role}.{name}" for name in ("predictions", "history", "timing", "models")}
         retrain.run(
             inputs=self.inputs | {"plan": self.path / f"{role}.plan"},
             setting=SETTING,

@@ -185,13 +185,18 @@ def _plan(walk: _Walk, setting: str, config: Config) -> None:
     block = walk.block(".parquet")
     partitions = [files.plan_partition(setting, one, block) for one in (plan, *files.plan_candidates(plan, config.methods))]
     predictor = files.plan_predictor(setting, plan, block)
-    check_studies.check_runs([] if predictor is None else needs.with_runs_behind([predictor], config).all_runs, config)
+    _check_runs([predictor], config)
     _check_made([one for one in partitions if one is not None], config)
 
 
 def _check_made(made: Iterable[files.Partition | files.Analysis], config: Config) -> None:
     """Check the runs behind partitions and analyses, which no study may need."""
     check_studies.check_runs(needs.with_runs_behind([], config, made).all_runs, config)
+
+
+def _check_runs(runs: Iterable[Run | None], config: Config) -> None:
+    """Check these runs and all behind them, which no study may need."""
+    check_studies.check_runs(needs.with_runs_behind([run for run in runs if run is not None], config).all_runs, config)
 
 
 def _run(walk: _Walk, setting: str, config: Config) -> None:

@@ -44,7 +44,7 @@ REFERENCE: dict[str, Any] = {
     "normalisation": {"mean": None, "std": None},
     "evaluation": {"featured_classes": "probe", "batch_size": 2000},
 }
-SETTING = REFERENCE | {"probe": None, "training": TRAINING | {"evaluate_epochs": []}}
+SETTING = REFERENCE | {"probe": None, "training": TRAINING | {"evaluate_epochs": [], "evaluate_splits": ["validation", "test"]}}
 RECIPE = {"epochs": 6, "record_epochs": [6], "seeds": 2, "view": "eval", "shared": False}
 ERM = methods.deciding(methods.complete({"kind": "erm"}))
 CUES = {"kind": "transplant", "reference": "scouts", "donors": 60, "recipients": 20, "sources": 10, "tokens": 20}
@@ -88,8 +88,7 @@ class Folder:
             repeats=[0],
             threads=1,
             repeats_at_once=1,
-            output=self.at("dynamics.parquet"),
-            models=self.at("scouts.safetensors"),
+            outputs={"dynamics": self.at("dynamics.parquet"), "timing": self.at("timing.json"), "models": self.at("scouts.safetensors")},
             provenance=provenance(recipe="scouts"),
         )
 
@@ -135,7 +134,7 @@ class Folder:
             repeats=[0],
             threads=1,
             repeats_at_once=1,
-            outputs={name: self.at(f"run.{name}") for name in ("predictions", "history", "models")},
+            outputs={name: self.at(f"run.{name}") for name in ("predictions", "history", "timing", "models")},
             provenance=provenance(**of_run),
         )
         analyse.run(
