@@ -147,8 +147,8 @@ class Kind:
     training jobs' times (``timed``, paths below the results folder), which published values it shows (``published``) and what else it is to
     know of the configuration (``described``); ``check`` raises ConfigError for mistakes that no schema can find. By default, an item runs
     every setting with every method on every plan; ``runs_of`` replaces that. A kind that ``shows_all_runs`` makes none and shows those of
-    the study's other items. Of the histories, those of the split ``course`` are drawn, which recipes must record if they record any epochs. ``shown_analyses``
-    names the analyses that it reads of each of its settings.
+    the study's other items. Of the histories, those of the split ``course`` are drawn, which recipes must record if they record any epochs.
+    ``shown_analyses`` names the analyses that it reads of each of its settings.
     """
 
     description: str

@@ -608,7 +608,7 @@ def test_looks_differ_in_marker_and_dashes_too() -> None:
 
 
 TWO = ("erm", "group_dro")
-WITH_METHODS = [name for name in KINDS if name not in ("montage", "methods_compared")]
+WITH_METHODS = [name for name in KINDS if name not in ("montage", "methods_compared", "reliance_map")]
 
 
 @pytest.mark.parametrize("measured", [True, False])

@@ -26,6 +26,7 @@ ROLES = ("before", "after", "control")
 RELIANCE = "reliance"  # the kind of the analyses shown
 DRAWN, CONTROL, SUSPECTS = "drawn", "control", "suspects"  # kinds of donors
 SHOWN = 6  # regions of a class in the panel of dots
+TITLES = {"before": "all samples", "after": "hardest pruned"}
 LEAST_SCALE = 0.05  # so that maps of no reliance do not show noise
 NOBODY = "nobody is suspected"
 LOOKS = {"before": style.OTHERS, "after": style.HARDEST, "control": style.RANDOM}
@@ -170,8 +171,10 @@ def draw(numbers: Sequence[ReliancePoint], verdicts: Sequence[Verdict], material
     highest = max([LEAST_SCALE, *(float(np.nanmax(one)) for one in maps.values() if np.isfinite(one).any())])
     for row, source in zip(grid, sources, strict=True):
         for axes, role in zip(row[:-1], ("before", "after"), strict=False):
-            image = _map(axes, maps[source, role], highest, f"{style.shortened(source)}\n{LABELS[role]}")
-            if role == "after":
+            image = _map(axes, maps[source, role], highest, TITLES[role])
+            if role == "before":
+                axes.set_ylabel(style.label("class {source}", source=source))
+            elif source == sources[-1]:
                 figure.colorbar(image, ax=list(row[:-1]), location="bottom", shrink=0.8, label="Reliance, mean of the areas (%)")
         mine = [point for point in numbers if point.source == source]
         _dots(row[-1], mine, [one for one in verdicts if one.source == source], source)
