@@ -6,8 +6,8 @@ training samples, without the hardest share of the suspects, and without as many
 
 1. it is suspected in at least half of the repeats, and in two at least,
 2. reliance on all samples is at least 5% on average,
-3. reliance is lower without the hardest suspects: a paired one-sided t-test over repeats, corrected by Holm for the number of regions, with
-   p at most 0.05,
+3. reliance is lower without the hardest suspects: a paired one-sided t-test over repeats, corrected by Holm for the number of regions
+   that meet the first two conditions, with p at most 0.05,
 4. it then is at most half, or it is lower than without the random suspects by the same test without correction, and
 5. accuracy stays: the one-sided 95% interval of its loss over all repeats lies below two percentage points.
 """
@@ -91,7 +91,9 @@ def judge(regions: Sequence[Measured], accuracy: ByRepeat, without: ByRepeat, re
 
     ``accuracy`` is that on all samples, ``without`` that without the hardest suspects, by repeat; there are ``repeats`` of them.
     """
-    p = holm([_p(one.before, one.hardest) for one in regions])
+    eligible = [_is_eligible(one, repeats) for one in regions]
+    corrected_p = iter(holm([_p(one.before, one.hardest) for one, tested in zip(regions, eligible, strict=True) if tested]))
+    p = [next(corrected_p) if tested else 1.0 for tested in eligible]
     loss = upper_bound(np.array([accuracy[repeat] - without[repeat] for repeat in sorted(accuracy.keys() & without.keys())]))
     found = []
     for one, corrected in zip(regions, p, strict=True):
@@ -108,6 +110,12 @@ def judge(regions: Sequence[Measured], accuracy: ByRepeat, without: ByRepeat, re
         failed = next((number for number, met in enumerate(conditions, start=1) if not met), 0)
         found.append(Verdict(one.source, one.region, len(shared), repeats, before, hardest, random, corrected, p_random, loss, failed))
     return found
+
+
+def _is_eligible(one: Measured, repeats: int) -> bool:
+    """Return whether a region meets the first two conditions, which do not look at what pruning does."""
+    shared = sorted(one.before.keys() & one.hardest.keys() & one.random.keys())
+    return len(shared) >= max(LEAST_REPEATS, SEEN * repeats) and np.mean([one.before[repeat] for repeat in shared]) >= LEAST_RELIANCE
 
 
 def one_sided(differences: np.ndarray) -> float:

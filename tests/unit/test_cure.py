@@ -74,6 +74,15 @@ def test_regions_are_corrected_together() -> None:
     assert [one.p for one in judge([region(), region()], ACCURACY, STAYS, 3)] == [pytest.approx(2 * alone)] * 2
 
 
+def test_regions_that_are_rarely_suspected_or_little_relied_on_do_not_count_for_the_correction() -> None:
+    alone = judge([region()], ACCURACY, STAYS, 3)[0].p
+    rare = region(before={0: 0.4}, hardest={0: 0.1}, random={0: 0.3})
+    little = region(before={0: 0.04, 1: 0.03, 2: 0.05}, hardest={0: 0.0, 1: 0.0, 2: 0.01})
+    found = judge([rare, region(), little], ACCURACY, STAYS, 3)
+    assert [one.failed for one in found] == [1, 0, 2]
+    assert [one.p for one in found] == [1.0, alone, 1.0]
+
+
 def test_holms_correction() -> None:
     assert holm([0.01, 0.04, 0.03]) == [pytest.approx(0.03), pytest.approx(0.06), pytest.approx(0.06)]
     assert holm([0.9, 0.8]) == [1.0, 1.0]
