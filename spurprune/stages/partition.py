@@ -44,8 +44,8 @@ def run(
     if embedding is not None:
         of_run = {**provenance.place, "method": options["from"], "plan": options["plan"], "candidate": ""}
         origins.append(tables.origin_of(embedding, schemas.EMBEDDING, of_run, repeats))
+    kind = plugins.declared("partitions", partition["kind"], "ANALYSIS")
     if analysis is not None:
-        kind = plugins.declared("partitions", partition["kind"], "ANALYSIS")
         place = {**provenance.place, "analysis": options["analysis"]}
         origins.append(tables.origin_of(analysis, analyses.schema_of(kind), place, repeats))
     provenance = trace(provenance, *origins)

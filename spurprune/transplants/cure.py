@@ -115,7 +115,8 @@ def judge(regions: Sequence[Measured], accuracy: ByRepeat, without: ByRepeat, re
 def _is_eligible(one: Measured, repeats: int) -> bool:
     """Return whether a region meets the first two conditions, which do not look at what pruning does."""
     shared = sorted(one.before.keys() & one.hardest.keys() & one.random.keys())
-    return len(shared) >= max(LEAST_REPEATS, SEEN * repeats) and np.mean([one.before[repeat] for repeat in shared]) >= LEAST_RELIANCE
+    enough = len(shared) >= max(LEAST_REPEATS, SEEN * repeats)
+    return enough and float(np.mean([one.before[repeat] for repeat in shared])) >= LEAST_RELIANCE
 
 
 def one_sided(differences: np.ndarray) -> float:

@@ -103,10 +103,10 @@ def make(material: Material, spec: Spec) -> Drawing:
         for (source, region, donors), values in excess(shares[role]).items()
     ]
     plans = dict(zip(ROLES, spec.options.get("plans", ("none",) * 3), strict=True))
-    accuracy = {
-        role: material.metrics.values("accuracy", setting=name, method=spec.options.get("method", "erm"), plan=plans[role]).to_dict()
-        for role in ROLES
-    }
+    accuracy: dict[str, dict[int, float]] = {}
+    for role in ROLES:
+        values = material.metrics.values("accuracy", setting=name, method=spec.options.get("method", "erm"), plan=plans[role])
+        accuracy[role] = dict(zip(values.index.tolist(), values.tolist(), strict=True))
     suspected = sorted((source, region) for source, region, donors in shares["before"] if donors == SUSPECTS)
     measured = [
         cure.Measured(source, region, *(shares[role].get((source, region, SUSPECTS), {}) for role in ROLES)) for source, region in suspected
