@@ -1,4 +1,4 @@
-"""Checks of partitions and plans that are made from a method's runs."""
+"""Checks of partitions, analyses and plans that are made from a method's runs, or from each other."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from spurprune.config import check_studies, methods
 from spurprune.config.config import Config
 from spurprune.config.known import require_known
 from spurprune.dag import files, needs
-from spurprune.dag.files import Partition
+from spurprune.dag.files import Analysis, Partition
 from spurprune.errors import ConfigError
 from spurprune.pruning import plan as plans
 
@@ -15,30 +15,47 @@ ANY_BLOCK = "000-000"  # what a partition or a plan is made from is the same for
 
 
 def check(config: Config) -> None:
-    """Check that no run needs the partition or the plan that is made from it, once methods are checked; raises ConfigError.
+    """Check that nothing needs what is made from it, once methods are checked; raises ConfigError at the first mistake.
 
-    Of partitions with an option ``from``, the run is checked first. Plans that only studies name are in no circle, as no run behind
-    another has its plan from a study.
+    Of partitions and analyses with an option ``from``, the run is checked first. Plans that only studies name are in no circle, as no run
+    behind another has its plan from a study.
     """
-    made = [(name, one, block) for name, setting in config.settings.items() for one, block in setting["partitions"].items()]
-    made = [(name, one, block) for name, one, block in made if "from" in block]
-    for setting, name, block in made:
-        _check_source(f"{setting}.partitions.{name}", setting, block, config)
-    for setting, name, block in made:
-        if needs.is_circular(Partition(setting, name, ANY_BLOCK), config):
-            raise ConfigError(
-                f"{setting}.partitions.{name}.from is '{block['from']}', whose run on '{block['plan']}' needs this partition itself; name "
-                "another method or plan."
-            )
+    for made, block in _all(config):
+        if "from" in block:
+            _check_source(_key(made), made.setting, block, config)
+    for made, block in _all(config):
+        if needs.is_circular(made, config):
+            what = "partition" if isinstance(made, Partition) else "analysis"
+            if "from" in block:
+                raise ConfigError(
+                    f"{_key(made)}.from is '{block['from']}', whose run on '{block['plan']}' needs this {what} itself; name another "
+                    "method or plan."
+                )
+            option = "analysis" if isinstance(made, Partition) else "partition"
+            raise ConfigError(f"{_key(made)}.{option} is '{block[option]}', which needs this {what} itself; name another {option}.")
     everywhere = [one for one in _plans_of_methods(config) if plans.parse(one[1]).predictor is not None]
+    of_made = [(made.setting, f"{_key(made)}.plan", block["plan"]) for made, block in _all(config) if "plan" in block]
     for setting in config.settings:
-        mine = ((f"{setting}.partitions.{name}.plan", block["plan"]) for one, name, block in made if one == setting)
+        mine = ((key, plan) for one, key, plan in of_made if one == setting)
         for key, plan in (*everywhere, *mine):
             if needs.is_circular_plan(setting, plan, ANY_BLOCK, config):
                 raise ConfigError(
                     f"{key} is '{plan}', but in '{setting}' the run of '{plans.parse(plan).predictor}' on '{plans.NO_PRUNING}', by which "
                     "the plan is made, needs that plan itself; name another method or plan."
                 )
+
+
+def _all(config: Config) -> Iterator[tuple[Partition | Analysis, Mapping[str, Any]]]:
+    """Yield all settings' partitions and analyses, each for some block, with what the configuration says of it."""
+    for setting, whole in config.settings.items():
+        yield from ((Partition(setting, name, ANY_BLOCK), block) for name, block in whole["partitions"].items())
+        yield from ((Analysis(setting, name, ANY_BLOCK), block) for name, block in whole["analyses"].items())
+
+
+def _key(made: Partition | Analysis) -> str:
+    if isinstance(made, Partition):
+        return f"{made.setting}.partitions.{made.partition}"
+    return f"{made.setting}.analyses.{made.analysis}"
 
 
 def _check_source(key: str, setting: str, block: Mapping[str, Any], config: Config) -> None:

@@ -51,6 +51,7 @@ def check(name: str, setting: Setting, config: Config) -> None:
     check_feature.check(name, setting)
     _check_training(name, setting, config)
     _check_partitions(name, setting)
+    _check_analyses(name, setting, config)
 
 
 def _check_classes(name: str, setting: Setting, entry: DatasetEntry) -> None:
@@ -388,21 +389,54 @@ def _check_partitions(name: str, setting: Setting) -> None:
         key = f"{name}.partitions.{partition}"
         if partition == GROUPS and block["kind"] != GROUPS:
             raise ConfigError(f"{key}.kind is '{block['kind']}', but every setting has its groups under this name; choose another name.")
+        _check_made_of(key, "analysis", block, setting)
         if "reference" not in block:
             continue
-        require_known(block["reference"], setting["reference"], f"{key}.reference: '{block['reference']}'", "reference recipe")
-        recipe = setting["reference"][block["reference"]]
-        found, needed = references.kind_of(recipe), plugins.declared("partitions", block["kind"], "REFERENCE", references.ERM)
-        if found != needed:
-            raise ConfigError(
-                f"{key}.reference is '{block['reference']}', a recipe of kind {found}, but a partition of kind {block['kind']} reads one "
-                f"of kind {needed}; name such a recipe."
-            )
+        recipe = _recipe(key, "partition", plugins.declared("partitions", block["kind"], "REFERENCE", references.ERM), block, setting)
         epoch, recorded = block.get("epoch"), recipe["record_epochs"]
         if epoch is not None and (epoch > recipe["epochs"] if recorded == "all" else epoch not in recorded):
             raise ConfigError(f"{key}.epoch is {epoch}, but the reference records {recorded} (of {recipe['epochs']}); choose among these.")
         if block.get("seed", 0) >= recipe["seeds"]:
             raise ConfigError(f"{key}.seed is {block['seed']}, but the reference has only the seeds 0 to {recipe['seeds'] - 1}.")
+
+
+def _check_analyses(name: str, setting: Setting, config: Config) -> None:
+    for analysis, block in setting["analyses"].items():
+        key = f"{name}.analyses.{analysis}"
+        if plugins.declared("analyses", block["kind"], "NEEDS_VALIDATION", False) and not is_validated(setting, config):
+            raise ConfigError(
+                f"{key} of kind {block['kind']} reads validation samples, but '{name}' has none; set its validation to a share of the "
+                "training split."
+            )
+        _check_made_of(key, "partition", block, setting)
+        if "reference" in block:
+            _recipe(key, "analysis", references.ERM, block, setting)
+
+
+def _recipe(key: str, what: str, needed: str, block: Setting, setting: Setting) -> Mapping[str, Any]:
+    """Return the reference recipe that a partition or an analysis names, which must be of the kind ``needed``."""
+    require_known(block["reference"], setting["reference"], f"{key}.reference: '{block['reference']}'", "reference recipe")
+    recipe: Mapping[str, Any] = setting["reference"][block["reference"]]
+    found = references.kind_of(recipe)
+    if found != needed:
+        article = "an" if what == "analysis" else "a"
+        raise ConfigError(
+            f"{key}.reference is '{block['reference']}', a recipe of kind {found}, but {article} {what} of kind {block['kind']} reads one "
+            f"of kind {needed}; name such a recipe."
+        )
+    return recipe
+
+
+def _check_made_of(key: str, option: str, block: Setting, setting: Setting) -> None:
+    """Check the analysis that a partition is made from, or the partition that an analysis reads: it exists and is of the kind needed."""
+    if option not in block:
+        return
+    section, of = {"analysis": ("analyses", "partitions"), "partition": ("partitions", "analyses")}[option]
+    require_known(block[option], setting[section], f"{key}.{option}: '{block[option]}'", option)
+    needed = plugins.declared(of, block["kind"], option.upper())
+    found = setting[section][block[option]]["kind"]
+    if found != needed:
+        raise ConfigError(f"{key}.{option} is '{block[option]}', which is of kind {found}; name one of kind {needed}.")
 
 
 def _draws_carriers(setting: Setting) -> bool:

@@ -51,7 +51,7 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
         damaged_images=raw["damaged_images"],
         data=paths.expanded_data(raw["data"], {block["dataset"] for block in blocks.values()}),
         studies=dict(raw["studies"]),
-        settings={name: _with_partition_defaults(block) for name, block in blocks.items()},
+        settings={name: _with_plugin_defaults(block) for name, block in blocks.items()},
         methods={name: _with_option_defaults(entry) for name, entry in methods.expanded(raw["methods"]).items()},
         datasets={name: catalogue.dataset_entry(name, raw["datasets"]) for name in catalogue.names(raw["datasets"])},
         own_datasets=dict(raw["datasets"]),
@@ -84,9 +84,11 @@ def _with_recipes(blocks: Mapping[str, Any], own: catalogue.Own) -> tuple[dict[s
     return found, chosen
 
 
-def _with_partition_defaults(setting: dict[str, Any]) -> dict[str, Any]:
-    partitions = {name: {**plugins.defaults("partitions", block["kind"]), **block} for name, block in setting["partitions"].items()}
-    return setting | {"partitions": partitions}
+def _with_plugin_defaults(setting: dict[str, Any]) -> dict[str, Any]:
+    return setting | {
+        key: {name: {**plugins.defaults(key, block["kind"]), **block} for name, block in setting[key].items()}
+        for key in ("partitions", "analyses")
+    }
 
 
 def _with_option_defaults(entry: dict[str, Any]) -> dict[str, Any]:

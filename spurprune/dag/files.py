@@ -66,6 +66,11 @@ class Reference:
         """The path below the results folder of how long the runs took."""
         return layout.path_of("reference_timing", **vars(self))
 
+    @property
+    def models_path(self) -> str:
+        """The path of the file with the networks' last weights, where they are kept."""
+        return layout.path_of("reference_models", **vars(self))
+
 
 @dataclass(frozen=True, order=True)
 class Partition:
@@ -79,6 +84,20 @@ class Partition:
     def path(self) -> str:
         """The file's path below the results folder."""
         return layout.path_of("partition", **vars(self))
+
+
+@dataclass(frozen=True, order=True)
+class Analysis:
+    """What a named analysis finds in the networks of a setting, for one block of repeats."""
+
+    setting: str
+    analysis: str
+    block: str
+
+    @property
+    def path(self) -> str:
+        """The file's path below the results folder."""
+        return layout.path_of("analysis", **vars(self))
 
 
 @dataclass(frozen=True, order=True)
@@ -185,6 +204,36 @@ def partition_source(partition: Partition, settings: Mapping[str, Any]) -> Run |
     """Return the run from whose embedding a partition is made; None if it needs none, or if the setting has no such partition."""
     block = settings[partition.setting]["partitions"].get(partition.partition, {})
     return Run(partition.setting, block["from"], block["plan"], partition.block) if "from" in block else None
+
+
+def partition_analysis(partition: Partition, settings: Mapping[str, Any]) -> Analysis | None:
+    """Return the analysis from which a partition is made; None if it needs none, or if the setting has no such partition."""
+    name = settings[partition.setting]["partitions"].get(partition.partition, {}).get("analysis")
+    return None if name is None else Analysis(partition.setting, name, partition.block)
+
+
+def analysis_reference(analysis: Analysis, settings: Mapping[str, Any]) -> Reference | None:
+    """Return the reference runs whose networks an analysis looks at; None if it looks at those of a run."""
+    recipe = _analysis(analysis, settings).get("reference")
+    return reference_of(analysis.setting, recipe, analysis.block, settings)
+
+
+def analysis_source(analysis: Analysis, settings: Mapping[str, Any]) -> Run | None:
+    """Return the run whose networks an analysis looks at; None if it looks at those of a reference."""
+    block = _analysis(analysis, settings)
+    return Run(analysis.setting, block["from"], block["plan"], analysis.block) if "from" in block else None
+
+
+def analysis_partition(analysis: Analysis, settings: Mapping[str, Any]) -> Partition | None:
+    """Return the partition that an analysis reads; None if it reads none."""
+    name = _analysis(analysis, settings).get("partition")
+    return None if name is None else Partition(analysis.setting, name, analysis.block)
+
+
+def _analysis(analysis: Analysis, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an analysis's block, empty if the setting has no such analysis."""
+    found: Mapping[str, Any] = settings[analysis.setting]["analyses"].get(analysis.analysis, {})
+    return found
 
 
 def is_refinement(method: str, entries: Mapping[str, Any]) -> bool:

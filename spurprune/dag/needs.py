@@ -1,11 +1,12 @@
 """What the selected studies need, from runs down to datasets: every file, each once."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from spurprune.config.config import Config
 from spurprune.dag import files, studies
-from spurprune.dag.files import Difficulty, Partition, Reference, Run, Selection
+from spurprune.dag.files import Analysis, Difficulty, Partition, Reference, Run, Selection
 from spurprune.data.inputs import folder_name
 from spurprune.storage import layout
 
@@ -14,10 +15,10 @@ DATASET_FILES = ("inputs.npy", "base.parquet", "manifest.json")
 
 @dataclass(frozen=True)
 class NeededRuns:
-    """The runs ``shown`` in figures and tables, tuning runs, and the selections; the runs behind others.
+    """The runs ``shown`` in figures and tables, tuning runs, and the selections; the runs behind others, and partitions and analyses.
 
     The models of ``sources`` are embedded, those of ``starts`` are trained further, the test samples' features of ``seen`` are shown; plans
-    are made by the predictions of ``predictors``.
+    are made by the predictions of ``predictors``; analyses look at the networks of ``analysed``.
     """
 
     shown: frozenset[Run]
@@ -26,12 +27,15 @@ class NeededRuns:
     starts: frozenset[Run]
     seen: frozenset[Run]
     predictors: frozenset[Run]
+    analysed: frozenset[Run]
     selections: frozenset[Selection]
+    partitions: frozenset[Partition]
+    analyses: frozenset[Analysis]
 
     @property
     def all_runs(self) -> frozenset[Run]:
         """All runs, each once."""
-        return self.shown | self.candidates | self.sources | self.starts | self.predictors
+        return self.shown | self.candidates | self.sources | self.starts | self.predictors | self.analysed
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,8 @@ class Needs:
 
     ``runs`` are those that the studies show, ``candidates`` tuning runs, ``sources`` the runs whose models are embedded, for refinements
     and partitions, ``starts`` those whose models are trained further, ``seen`` those whose test samples' features are shown, ``predictors``
-    those by whose predictions plans are made; a run may be several of these. ``plans`` holds (setting, plan, block), ``samples`` (setting,
-    block), ``datasets`` (dataset, image size).
+    those by whose predictions plans are made, ``analysed`` those whose networks analyses look at; a run may be several of these. ``plans``
+    holds (setting, plan, block), ``samples`` (setting, block), ``datasets`` (dataset, image size).
     """
 
     runs: frozenset[Run]
@@ -50,9 +54,11 @@ class Needs:
     starts: frozenset[Run]
     seen: frozenset[Run]
     predictors: frozenset[Run]
+    analysed: frozenset[Run]
     selections: frozenset[Selection]
     plans: frozenset[tuple[str, str, str]]
     partitions: frozenset[Partition]
+    analyses: frozenset[Analysis]
     difficulties: frozenset[Difficulty]
     references: frozenset[Reference]
     samples: frozenset[tuple[str, str]]
@@ -61,7 +67,7 @@ class Needs:
     @property
     def all_runs(self) -> frozenset[Run]:
         """All runs, each once."""
-        return self.runs | self.candidates | self.sources | self.starts | self.predictors
+        return self.runs | self.candidates | self.sources | self.starts | self.predictors | self.analysed
 
 
 def of(config: Config) -> Needs:
@@ -69,15 +75,15 @@ def of(config: Config) -> Needs:
     needed = runs_of(config)
     everything = needed.all_runs
     plans = {(run.setting, plan, run.block) for run in everything for plan in files.plans_behind(run, config.methods)}
-    partitions = {one for run in everything for one in partitions_of(run, config)}
     difficulties = {score for plan in plans if (score := files.plan_difficulty(*plan))} | set(studies.all_difficulties(config))
     samples = {(run.setting, run.block) for run in everything}
-    samples |= {(score.setting, score.block) for score in difficulties} | {(one.setting, one.block) for one in partitions}
+    samples |= {(one.setting, one.block) for one in difficulties | needed.partitions | needed.analyses}
     # A base setting has no base itself, so one step finds all of them.
     bases = {base for setting, block in samples if (base := files.base_difficulty(setting, block, config.settings))}
     difficulties |= bases
     references = {found for score in difficulties if (found := files.difficulty_reference(score, config.settings))}
-    references |= {found for one in partitions if (found := files.partition_reference(one, config.settings))}
+    references |= {found for one in needed.partitions if (found := files.partition_reference(one, config.settings))}
+    references |= {found for one in needed.analyses if (found := files.analysis_reference(one, config.settings))}
     samples |= {(base.setting, base.block) for base in bases} | {(found.setting, found.block) for found in references}
     datasets = {(config.settings[setting]["dataset"], config.settings[setting]["image_size"]) for setting, _ in samples}
     return Needs(
@@ -87,9 +93,11 @@ def of(config: Config) -> Needs:
         starts=needed.starts,
         seen=needed.seen,
         predictors=needed.predictors,
+        analysed=needed.analysed,
         selections=needed.selections,
         plans=frozenset(plans),
-        partitions=frozenset(partitions),
+        partitions=needed.partitions,
+        analyses=needed.analyses,
         difficulties=frozenset(difficulties),
         references=frozenset(references),
         samples=frozenset(samples),
@@ -102,15 +110,18 @@ def kept_files(needed: Needs, config: Config) -> list[str]:
     found = {f"datasets/{folder_name(*dataset)}/{name}" for dataset in needed.datasets for name in DATASET_FILES}
     found |= {layout.path_of("samples", setting=setting, block=block) for setting, block in needed.samples}
     found |= {layout.path_of("plan", setting=setting, plan=plan, block=block) for setting, plan, block in needed.plans}
-    for made in (needed.references, needed.difficulties, needed.partitions):
+    for made in (needed.references, needed.difficulties, needed.partitions, needed.analyses):
         found |= {one.path for one in made}
+    kept = keeping_references(config)
+    found |= {one.models_path for one in needed.references if (one.setting, one.recipe) in kept}
     found |= {path for one in needed.selections for path in (one.path, one.choice_path)}
     for run in needed.all_runs:
         trained = not files.is_refinement(run.method, config.methods)
         names = ["predictions.parquet", "history.parquet" if trained else "head.safetensors"]
         names += ["metrics.parquet"] if run in needed.runs | needed.candidates else []
         masks = files.makes_masks(run.method, config.methods) and run not in needed.candidates
-        names += ["models.safetensors"] if run in needed.sources | needed.starts | needed.seen or masks else []
+        kept = run in needed.sources | needed.starts | needed.seen | needed.analysed
+        names += ["models.safetensors"] if kept or masks else []
         names += ["test_embedding.parquet"] if run in needed.seen else []
         names += ["masks.safetensors"] if masks else []
         found |= {f"{run.folder}/{name}" for name in names}
@@ -120,11 +131,24 @@ def kept_files(needed: Needs, config: Config) -> list[str]:
 def keeping_models(needed: Needs, config: Config) -> set[tuple[str, str, str]]:
     """Return (setting, method, plan) of the runs whose models are kept, because something starts from them or is made from them.
 
-    Partitions count whether or not a study needs them, so that any plan by them can be asked for.
+    That is a refinement, a partition or an analysis. The latter two count whether or not a study needs them, so that they, and any plan by
+    them, can be asked for.
     """
-    of_partitions = ((name, block) for name, setting in config.settings.items() for block in setting["partitions"].values())
-    declared = {(name, block["from"], block["plan"]) for name, block in of_partitions if "from" in block}
-    return declared | {(run.setting, run.method, run.plan) for run in needed.sources | needed.starts | needed.seen}
+    blocks = ((name, block) for name, setting in config.settings.items() for block in _made_of_networks(setting))
+    declared = {(name, block["from"], block["plan"]) for name, block in blocks if "from" in block}
+    kept = needed.sources | needed.starts | needed.seen | needed.analysed
+    return declared | {(run.setting, run.method, run.plan) for run in kept}
+
+
+def keeping_references(config: Config) -> set[tuple[str, str]]:
+    """Return (setting, recipe) of the reference runs whose networks are kept, since an analysis looks at them."""
+    return {
+        (name, block["reference"]) for name, one in config.settings.items() for block in one["analyses"].values() if "reference" in block
+    }
+
+
+def _made_of_networks(setting: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [*setting["partitions"].values(), *setting["analyses"].values()]
 
 
 def partitions_of(run: Run, config: Config) -> set[Partition]:
@@ -134,13 +158,11 @@ def partitions_of(run: Run, config: Config) -> set[Partition]:
     return {one for one in found if one is not None}
 
 
-def is_circular(partition: Partition, config: Config) -> bool:
-    """Return whether the run from which a partition is made needs that partition, itself or through other runs."""
-    source = files.partition_source(partition, config.settings)
-    if source is None:
-        return False
-    behind = {one for run in with_runs_behind({source}, config).all_runs for one in partitions_of(run, config)}
-    return (partition.setting, partition.partition) in {(one.setting, one.partition) for one in behind}
+def is_circular(made: Partition | Analysis, config: Config) -> bool:
+    """Return whether what a partition or an analysis is made from needs that partition or analysis, itself or through others."""
+    behind = with_runs_behind([], config, _sources_of(made, config))
+    found = behind.partitions if isinstance(made, Partition) else behind.analyses
+    return any(replace(one, block=made.block) == made for one in found)
 
 
 def is_circular_plan(setting: str, plan: str, block: str, config: Config) -> bool:
@@ -148,49 +170,74 @@ def is_circular_plan(setting: str, plan: str, block: str, config: Config) -> boo
     predictor = files.plan_predictor(setting, plan, block)
     if predictor is None:
         return False
-    return any(plan in files.plans_behind(run, config.methods) for run in with_runs_behind({predictor}, config).all_runs)
+    return any(plan in files.plans_behind(run, config.methods) for run in with_runs_behind([predictor], config).all_runs)
 
 
 def runs_of(config: Config) -> NeededRuns:
-    """Return the runs of the selected studies, and those behind them."""
-    return with_runs_behind(studies.all_runs(config), config, studies.seen_runs(config))
+    """Return the runs of the selected studies, and those behind them and behind the analyses that are shown."""
+    return with_runs_behind(studies.all_runs(config), config, studies.all_analyses(config), studies.seen_runs(config))
 
 
-def with_runs_behind(shown: Iterable[Run], config: Config, seen: Iterable[Run] = ()) -> NeededRuns:
-    """Return the runs shown, and all that they need, directly or through others; ``seen`` are those of them whose features are shown."""
+def _sources_of(made: Partition | Analysis, config: Config) -> list[Run | Partition | Analysis]:
+    """Return the run, partition and analysis from which a partition or an analysis is made directly, of those that it needs."""
+    found: list[Run | Partition | Analysis | None]
+    if isinstance(made, Partition):
+        found = [files.partition_source(made, config.settings), files.partition_analysis(made, config.settings)]
+    else:
+        found = [files.analysis_source(made, config.settings), files.analysis_partition(made, config.settings)]
+    return [one for one in found if one is not None]
+
+
+def with_runs_behind(
+    shown: Iterable[Run], config: Config, made: Iterable[Run | Partition | Analysis] = (), seen: Iterable[Run] = ()
+) -> NeededRuns:
+    """Return the runs ``shown`` and what is ``made``, and all that they need, directly or through others.
+
+    ``seen`` are those of the runs whose features are shown.
+    """
     shown = frozenset(shown)
     candidates: set[Run] = set()
     sources: set[Run] = set()
     starts: set[Run] = set()
     predictors: set[Run] = set()
+    analysed: set[Run] = set()
     selections: set[Selection] = set()
-    left = list(shown)
+    left: list[Run | Partition | Analysis] = [*shown, *made]
+    done: set[Run | Partition | Analysis] = set()
     while left:
-        run = left.pop()
-        own = sources if files.is_refinement(run.method, config.methods) else starts
-        of_partitions = (files.partition_source(one, config.settings) for one in partitions_of(run, config))
-        for found, source in ((own, files.source_of(run, config.methods)), *((sources, one) for one in of_partitions)):
-            if source is not None and source not in found:
-                found.add(source)
-                left.append(source)
-        behind = files.plans_behind(run, config.methods)
-        for predictor in (files.plan_predictor(run.setting, plan, run.block) for plan in behind):
-            if predictor is not None and predictor not in predictors:
-                predictors.add(predictor)
-                left.append(predictor)
-        of_plans = [files.plan_selection(run.setting, plan) for plan in behind]
-        for selection in (files.selection_of(run, config.methods), *of_plans):
+        one = left.pop()
+        if one in done:
+            continue
+        done.add(one)
+        if not isinstance(one, Run):
+            behind = _sources_of(one, config)
+            (sources if isinstance(one, Partition) else analysed).update(run for run in behind if isinstance(run, Run))
+            left.extend(behind)
+            continue
+        source = files.source_of(one, config.methods)
+        if source is not None:
+            (sources if files.is_refinement(one.method, config.methods) else starts).add(source)
+            left.append(source)
+        left.extend(partitions_of(one, config))
+        plans = files.plans_behind(one, config.methods)
+        found = [files.plan_predictor(one.setting, plan, one.block) for plan in plans]
+        predictors.update(run for run in found if run is not None)
+        left.extend(run for run in found if run is not None)
+        for selection in (files.selection_of(one, config.methods), *(files.plan_selection(one.setting, plan) for plan in plans)):
             if selection is not None and selection not in selections:
                 selections.add(selection)
                 tuning = files.tuning_runs(selection, config.methods)
                 candidates.update(tuning)
                 left.extend(tuning)
     return NeededRuns(
-        shown,
-        frozenset(candidates),
-        frozenset(sources),
-        frozenset(starts),
-        frozenset(seen),
-        frozenset(predictors),
-        frozenset(selections),
+        shown=shown,
+        candidates=frozenset(candidates),
+        sources=frozenset(sources),
+        starts=frozenset(starts),
+        seen=frozenset(seen),
+        predictors=frozenset(predictors),
+        analysed=frozenset(analysed),
+        selections=frozenset(selections),
+        partitions=frozenset(one for one in done if isinstance(one, Partition)),
+        analyses=frozenset(one for one in done if isinstance(one, Analysis)),
     )

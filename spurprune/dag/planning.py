@@ -7,9 +7,10 @@ import argparse
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from spurprune.config import blocks, given, loading, methods, recipes
 from spurprune.config.config import Config
@@ -62,6 +63,7 @@ def jobs(config: Config) -> list[Job]:
         *(reference_job(one, config) for one in needed.references),
         *(Job("score_difficulty", one.setting) for one in needed.difficulties),
         *(Job("partition", one.setting) for one in needed.partitions),
+        *(Job("analyse", one.setting) for one in needed.analyses),
         *(Job(_plan_rule(*plan, config), plan[0]) for plan in needed.plans),
         *(run_job(run, config, keeps_model=(run.setting, run.method, run.plan) in kept) for run in trained),
         *(Job("embed", run.setting) for run in needed.sources),
@@ -81,7 +83,9 @@ def reference_job(reference: Reference, config: Config) -> Job:
     """Return the job that trains reference runs: every seed of every repeat of the block; twins count as two."""
     recipe = config.settings[reference.setting]["reference"][reference.recipe]
     count = blocks.recorded(recipe)["reference_seeds"] * len(files.repeats_of(reference.block))
-    return _training_job("train_reference", reference.setting, count, recipe["epochs"], config)
+    kept = (reference.setting, reference.recipe) in needs.keeping_references(config)
+    rule = "train_reference_keeping_models" if kept else "train_reference"
+    return _training_job(rule, reference.setting, count, recipe["epochs"], config)
 
 
 def run_job(run: Run, config: Config, keeps_model: bool = False) -> Job:
@@ -177,9 +181,14 @@ def _plan_rule(setting: str, plan: str, block: str, config: Config) -> str:
     if files.plan_candidates(plan, config.methods):
         return "take_plan"
     partition = files.plan_partition(setting, plan, block)
-    by_embedding = partition is not None and files.partition_source(partition, config.settings) is not None
-    by_run = by_embedding or files.plan_predictor(setting, plan, block) is not None
+    by_networks = partition is not None and is_by_networks(config.settings[setting]["partitions"][partition.partition])
+    by_run = by_networks or files.plan_predictor(setting, plan, block) is not None
     return "prune_metadata_by_run" if by_run else "prune_metadata"
+
+
+def is_by_networks(partition: Mapping[str, Any]) -> bool:
+    """Return whether a partition, given by its block, waits for a job that runs networks: of an embedding, or of an analysis."""
+    return "from" in partition or "analysis" in partition
 
 
 def _training_job(rule: str, setting: str, training_runs: int, epochs: int, config: Config) -> Job:

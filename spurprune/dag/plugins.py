@@ -28,6 +28,7 @@ FOLDERS = {
     "scores": "difficulty.scores",
     "strategies": "pruning.strategies",
     "partitions": "partitions",
+    "analyses": "analyses",
     "figures": "figures.kinds",
     "tables": "tables.kinds",
 }

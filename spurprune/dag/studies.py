@@ -8,7 +8,7 @@ from typing import Any
 
 from spurprune.config.config import Config
 from spurprune.dag import kinds
-from spurprune.dag.files import Difficulty, Run
+from spurprune.dag.files import Analysis, Difficulty, Run
 
 Item = Mapping[str, Any]
 Study = Mapping[str, Any]
@@ -28,6 +28,11 @@ def runs_of(item: Item, study: Study, config: Config) -> list[Run]:
 def difficulties_of(item: Item, study: Study, config: Config) -> list[Difficulty]:
     """Return the difficulties that a figure or table itself shows, apart from those by which its runs were pruned."""
     return [Difficulty(*one) for one in kinds.kind_of(item).difficulties(item, study, config)]
+
+
+def analyses_of(item: Item, study: Study, config: Config) -> list[Analysis]:
+    """Return the analyses that a figure or table shows."""
+    return [Analysis(*one) for one in kinds.kind_of(item).analyses(item, study, config)]
 
 
 def study_runs(study: Study, config: Config) -> set[Run]:
@@ -70,6 +75,12 @@ def all_difficulties(config: Config) -> list[Difficulty]:
         for item in items_of(study):
             found.update(difficulties_of(item, study, config))
     return sorted(found)
+
+
+def all_analyses(config: Config) -> list[Analysis]:
+    """Return every analysis that the selected studies show, sorted, without duplicates."""
+    chosen = [config.studies[name] for name in config.select]
+    return sorted({one for study in chosen for item in items_of(study) for one in analyses_of(item, study, config)})
 
 
 def figure_paths(study_name: str, study: Study) -> list[str]:

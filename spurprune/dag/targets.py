@@ -157,7 +157,11 @@ def _reference(walk: _Walk, setting: str, config: Config) -> None:
         walk.known([files.SHARED], f"folder of '{recipe}', which all repeats share,")
     else:
         walk.block()
-    walk.known(["dynamics.parquet", TIMING], FILE)
+    found = walk.known(["dynamics.parquet", TIMING, MODELS], FILE)
+    if found == MODELS and (setting, recipe) not in needs.keeping_references(config):
+        raise ConfigError(
+            f"{walk.path} takes the networks of '{recipe}', which are not kept; give '{setting}' an analysis that looks at them."
+        )
 
 
 def _difficulty(walk: _Walk, setting: str, config: Config) -> None:
@@ -168,7 +172,12 @@ def _difficulty(walk: _Walk, setting: str, config: Config) -> None:
 def _partition(walk: _Walk, setting: str, config: Config) -> None:
     partition = walk.known(config.settings[setting]["partitions"], f"partition of '{setting}'")
     block = walk.block(".parquet")
-    _check_runs([files.partition_source(files.Partition(setting, partition, block), config.settings)], config)
+    _check_made([files.Partition(setting, partition, block)], config)
+
+
+def _analysis(walk: _Walk, setting: str, config: Config) -> None:
+    analysis = walk.known(config.settings[setting]["analyses"], f"analysis of '{setting}'")
+    _check_made([files.Analysis(setting, analysis, walk.block(".parquet"))], config)
 
 
 def _plan(walk: _Walk, setting: str, config: Config) -> None:
@@ -176,8 +185,14 @@ def _plan(walk: _Walk, setting: str, config: Config) -> None:
     check_studies.check_plan(walk.path, plan, setting, config)
     block = walk.block(".parquet")
     partitions = [files.plan_partition(setting, one, block) for one in (plan, *files.plan_candidates(plan, config.methods))]
-    made = [files.partition_source(one, config.settings) for one in partitions if one is not None]
-    _check_runs([*made, files.plan_predictor(setting, plan, block)], config)
+    predictor = files.plan_predictor(setting, plan, block)
+    _check_runs([predictor], config)
+    _check_made([one for one in partitions if one is not None], config)
+
+
+def _check_made(made: Iterable[files.Partition | files.Analysis], config: Config) -> None:
+    """Check the runs behind partitions and analyses, which no study may need."""
+    check_studies.check_runs(needs.with_runs_behind([], config, made).all_runs, config)
 
 
 def _check_runs(runs: Iterable[Run | None], config: Config) -> None:
@@ -230,6 +245,7 @@ SETTING_FOLDERS = {
     "reference": _reference,
     "difficulty": _difficulty,
     "partitions": _partition,
+    "analyses": _analysis,
     "plans": _plan,
     "runs": _run,
     "candidates": _candidate,

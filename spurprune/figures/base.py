@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from spurprune.data.analysis import Found
     from spurprune.data.inputs import Manifest, Rows
     from spurprune.data.samples import Samples
     from spurprune.evaluation.choices import Choice
@@ -129,8 +130,8 @@ class Material:
 
     ``history`` holds the histories of runs without pruning, by setting and method; ``samples`` and ``rankings`` are by setting and repeat;
     ``manifests`` and the memory-mapped ``images`` (the datasets' inputs) are by dataset folder. ``tuning`` holds the metrics of tuning runs
-    by setting, method entry and candidate; ``choices`` are by setting and method. ``embeddings`` are the files of networks' features, by
-    setting, method and repeat; ``survivals`` say what masks keep.
+    by setting, method entry and candidate; ``choices`` are by setting and method, ``analyses`` by setting, analysis and repeat.
+    ``embeddings`` are the files of networks' features, by setting, method and repeat; ``survivals`` say what masks keep.
     """
 
     metrics: "Metrics" = field(default_factory=_no_metrics)
@@ -143,6 +144,7 @@ class Material:
     choices: "Mapping[tuple[str, str], Choice]" = field(default_factory=dict)
     embeddings: "Mapping[tuple[str, str, int], Path]" = field(default_factory=dict)
     survivals: "Sequence[Survival]" = ()
+    analyses: "Mapping[tuple[str, str], Mapping[int, Found]]" = field(default_factory=dict)
 
     def unpruned(self, metric: str, setting: str, method: str) -> "pd.Series":
         """Return a metric of a setting's run without pruning, by repeat."""

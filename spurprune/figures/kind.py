@@ -17,17 +17,8 @@ Schema = Mapping[str, Any]  # a JSON schema
 
 NO_PRUNING = "none"
 FILES = (
-    "metrics",
-    "history",
-    "samples",
-    "difficulty",
-    "manifests",
-    "images",
-    "tuning",
-    "choices",
-    "timings",
-    "embeddings",
-    "masks",
+    *("metrics", "history", "samples", "difficulty", "manifests", "images"),
+    *("tuning", "choices", "timings", "embeddings", "masks", "analyses"),
 )  # what a kind can read
 SETTING_OPTIONS = ("settings", "learned", "baseline", "setting")  # the options that name settings, apart from ``family``
 
@@ -135,6 +126,11 @@ def always_fine(key: str, item: Item, study: Study, config: Configuration) -> No
     """Accept the item."""
 
 
+def no_analyses(item: Item) -> list[str]:
+    """Return no analyses."""
+    return []
+
+
 Runs = list[tuple[str, str, str, str]]  # (setting, method, plan, block)
 
 
@@ -153,6 +149,7 @@ class Kind:
     know of the configuration (``described``); ``check`` raises ConfigError for mistakes that no schema can find. By default, an item runs
     every setting with every method on every plan; ``runs_of`` replaces that. A kind that ``shows_all_runs`` makes none and shows those of
     the study's other items. Of the histories, those of the split ``course`` are drawn, which recipes must record if they record any epochs.
+    ``shown_analyses`` names the analyses that it reads of each of its settings.
     """
 
     description: str
@@ -174,6 +171,7 @@ class Kind:
     described: Callable[[Item, Study, Configuration], dict[str, Any]] = nothing_described
     shows_all_runs: bool = False
     course: str | None = None
+    shown_analyses: Callable[[Item], list[str]] = no_analyses
 
     @property
     def options(self) -> dict[str, Schema]:
@@ -212,6 +210,15 @@ class Kind:
             (setting, score, block)
             for setting in self.settings(item, config)
             for score in self.scores(item, study)
+            for block in self.blocks(item, study)
+        ]
+
+    def analyses(self, item: Item, study: Study, config: Configuration) -> list[tuple[str, str, str]]:
+        """Return the files of analyses that an item shows, each (setting, analysis, block)."""
+        return [
+            (setting, analysis, block)
+            for setting in self.settings(item, config)
+            for analysis in self.shown_analyses(item)
             for block in self.blocks(item, study)
         ]
 

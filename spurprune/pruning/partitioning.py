@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from spurprune.data.analysis import Found
 from spurprune.data.grouping import Grouping
 from spurprune.difficulty.recorded import Recorded
 
@@ -16,7 +17,7 @@ class Request:
 
     ``sample_id`` int64; ``label`` int16; ``group`` int32 as numbered by ``grouping``, -1 unknown. ``dynamics`` are those of the reference
     runs; ``features`` float32 [N, D] and ``logits`` float32 [N, C] are a kept network's, of the samples as trained on; each is None for a
-    partition that does not need it.
+    partition that does not need it. ``analysis`` is what the analysis found from which it is made.
     """
 
     repeat: int
@@ -28,6 +29,7 @@ class Request:
     dynamics: Recorded | None = None
     features: np.ndarray | None = None
     logits: np.ndarray | None = None
+    analysis: Found | None = None
 
     def predicted(self, epoch: int, seed: int) -> np.ndarray:
         """Return the labels that one reference seed predicted after ``epoch`` epochs, int16 [N]; raises DataError if not recorded."""

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from spurprune.dag import plugins
+from spurprune.data import analysis as analyses
 from spurprune.data import embedding as embeddings
 from spurprune.data import samples as sampling
 from spurprune.difficulty.recorded import Recorded, origin_of
@@ -27,12 +28,13 @@ def run(
     output: Path,
     provenance: Provenance,
     embedding: Path | None = None,
+    analysis: Path | None = None,
 ) -> None:
     """Write the part of every training sample of every repeat, and what the kind notes of each repeat.
 
     ``partition`` is a block of the setting's partitions: a ``kind`` and its options. ``dynamics`` is None for kinds that need no
     reference; a reference shared among repeats serves all of them. ``embedding``, of the run that the block names, is None for kinds that
-    need no network. Raises DataError if a file lacks what the kind needs.
+    need no network, and so is ``analysis``, a file of the one that it names. Raises DataError if a file lacks what the kind needs.
     """
     plugin = plugins.load("partitions", partition["kind"])
     options = {**plugins.defaults("partitions", partition["kind"]), **partition}
@@ -42,7 +44,12 @@ def run(
     if embedding is not None:
         of_run = {**provenance.place, "method": options["from"], "plan": options["plan"], "candidate": ""}
         origins.append(tables.origin_of(embedding, schemas.EMBEDDING, of_run, repeats))
+    kind = plugins.declared("partitions", partition["kind"], "ANALYSIS")
+    if analysis is not None:
+        place = {**provenance.place, "analysis": options["analysis"]}
+        origins.append(tables.origin_of(analysis, analyses.schema_of(kind), place, repeats))
     provenance = trace(provenance, *origins)
+    analysed = {} if analysis is None else analyses.read(analysis, kind)
     found = sampling.read(samples)
     recorded = None if dynamics is None else Recorded.read(dynamics, ["predicted"])
     tables_, counts, names = [], {}, ()
@@ -57,6 +64,8 @@ def run(
             seen.require_classes(len(found.grouping.classes), str(embedding))
             rows = seen.rows_of("train", sample_id, str(embedding))
             request = replace(request, features=seen.features[rows], logits=seen.logits[rows])
+        if analysis is not None:
+            request = replace(request, analysis=analysed[repeat])
         part, names, *notes = plugin.parts(request)
         noted |= {str(repeat): one_note for one_note in notes}
         size = np.bincount(part, minlength=len(names)).tolist()

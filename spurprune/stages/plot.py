@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from spurprune.dag import plugins
+from spurprune.data import analysis as analyses
 from spurprune.data import samples
 from spurprune.data.inputs import open_inputs, origin_of, read_manifest
 from spurprune.data.samples import Samples
@@ -46,6 +47,7 @@ def run(*, inputs: Paths, spec: Mapping[str, Any], outputs: Mapping[str, Path], 
     """
     asked = Spec.of(spec)
     origins = [tables.origin_of(path, schema, {}) for name, schema in READ.items() for path in inputs.get(name, ())]
+    origins += [analyses.origin_of(path) for path in inputs.get("analyses", ())]
     origins += [origin_of(path, read_manifest(path)) for path in inputs.get("manifests", ())]
     origins += [survival.origin_of(path) for path in inputs.get("masks", ())]
     require_compatible(provenance, *origins)
@@ -72,8 +74,18 @@ def read_material(inputs: Paths) -> Material:
         choices=read_choices(inputs.get("choices", ())),
         embeddings=_embeddings(inputs.get("embeddings", ())),
         survivals=[one for path in inputs.get("masks", ()) for one in survival.read(path)],
+        analyses=_analyses(inputs.get("analyses", ())),
         images={path.parent.name: open_inputs(path, manifests[path.parent.name]) for path in inputs.get("images", ())},
     )
+
+
+def _analyses(paths: Sequence[Path]) -> dict[tuple[str, str], dict[int, analyses.Found]]:
+    """Return what every analysis of a setting found, by repeat, over all its blocks."""
+    found: dict[tuple[str, str], dict[int, analyses.Found]] = {}
+    for path in paths:
+        place = analyses.origin_of(path).provenance.place
+        found.setdefault((place["setting"], place["analysis"]), {}).update(analyses.read(path, analyses.kind_of(path)))
+    return found
 
 
 def _samples(paths: Sequence[Path]) -> dict[str, dict[int, Samples]]:

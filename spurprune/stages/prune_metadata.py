@@ -142,6 +142,8 @@ def _check_effect(weights: Weights, request: Request, classes: Sequence[str]) ->
     plan = request.plan
     if plan.sparsity is None:
         return
+    if plugins.declared("strategies", plan.strategy, "MAY_FIND_NONE", False):
+        return
     what = plugins.declared("strategies", plan.strategy, "CANDIDATES", "all training samples")
     count = int(weights.candidates.sum())
     if not count:

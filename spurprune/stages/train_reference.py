@@ -19,7 +19,7 @@ from spurprune.methods.erm import Method
 from spurprune.models.network import Network, Trainable
 from spurprune.storage import schemas, tables, timings
 from spurprune.storage.provenance import Provenance, trace
-from spurprune.training import visits
+from spurprune.training import kept, visits
 from spurprune.training.augment import augment
 from spurprune.training.checkpoints import JobCheckpoints, Record
 from spurprune.training.cross_risk import CrossRisk, Twins
@@ -49,7 +49,8 @@ def run(
 
     ``inputs`` names the paths inputs, manifest and samples, also weights if the network starts from a file. ``setting`` is what
     ``config.blocks.reference`` returns, with the recipe's own training merged in; ``recipe`` is one of the setting's reference recipes;
-    ``repeats_at_once`` runs share a GPU. ``outputs`` names dynamics and timing (see ``storage.timings``).
+    ``repeats_at_once`` runs share a GPU. ``outputs`` names dynamics, timing (see ``storage.timings``)
+    and, if the networks of a recipe of kind ``erm`` are kept, models, which receives their last weights.
 
     The twins of a run of kind ``cross_risk`` are recorded as two reference seeds (see ``config.references``), against the original labels;
     the note ``flipped`` holds the share of labels that are flipped in the end, by repeat, in the order of the recipe's seeds.
@@ -73,11 +74,14 @@ def run(
 
     parts: list[pa.Table] = []
     flipped: dict[str, list[float]] = {}
+    weights: dict[str, torch.Tensor] = {}
     started = time.monotonic()
-    for (repeat, seed), _, records in bench.train(jobs, start, repeats_at_once):
+    for (repeat, seed), model, records in bench.train(jobs, start, repeats_at_once):
         progress.end(where[repeat, seed], recipe["epochs"])
         one = bench.samples[repeat]
         parts.extend(_table(repeat, one.sample_id[one.rows("train")], record) for record in records)
+        if "models" in outputs:
+            weights |= kept.weights(kept.reference_key(repeat, seed), model)
         if references.kind_of(recipe) == references.CROSS_RISK:
             flipped.setdefault(str(repeat), []).append(records[-1]["flipped"])
             log.info("%s: %.1f%% of the labels are flipped in the end", where[repeat, seed], 100 * records[-1]["flipped"])
@@ -87,6 +91,8 @@ def run(
     provenance = replace(provenance, counts=counts, notes=notes)
     tables.write(outputs["dynamics"], pa.concat_tables(parts), schemas.DYNAMICS, provenance)
     timings.write(outputs["timing"], provenance, seconds=seconds, repeats=len(repeats), resumed=checkpoints.resumed)
+    if "models" in outputs:
+        kept.write(outputs["models"], weights, kept.configuration(setting, recipe), provenance, kept.REFERENCE)
     checkpoints.remove()
 
 

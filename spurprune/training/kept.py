@@ -1,4 +1,4 @@
-"""Kept models: the final weights of a run's networks, by repeat, in one file."""
+"""Kept models: the final weights of a run's networks by repeat, or of reference runs by repeat and seed, in one file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,41 +6,60 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from spurprune.difficulty.recorded import SHARED_REPEAT
 from spurprune.errors import DataError, first_sentence
 from spurprune.storage import array_files, layout, schemas, tensor_files
 from spurprune.storage.canonical import config_hash
-from spurprune.storage.provenance import Origin, Provenance, origin, to_plain
+from spurprune.storage.provenance import BLOCK, Origin, Provenance, origin, to_plain
+
+REFERENCE = "reference_models"  # the kind of a file of reference runs' networks
 
 
-def weights(repeat: int, model: nn.Module) -> dict[str, Tensor]:
-    """Return a network's weights on the host under their names in the file, ``{repeat}.{parameter}``."""
-    return {f"{repeat}.{name}": value.detach().cpu() for name, value in model.state_dict().items()}
+def weights(key: int | str, model: nn.Module) -> dict[str, Tensor]:
+    """Return a network's weights on the host under their names in the file, ``{key}.{parameter}``; the key is the repeat of a run."""
+    return {f"{key}.{name}": value.detach().cpu() for name, value in model.state_dict().items()}
+
+
+def reference_key(repeat: int, seed: int) -> str:
+    """Return the key of the network of a reference seed."""
+    return f"{repeat}.{seed}"
 
 
 def configuration(setting: Mapping[str, Any], method: Mapping[str, Any]) -> str:
     """Return a hash of what a run trained with, equal for the stage that keeps its networks and the stage that reads them.
 
-    ``setting`` and ``method`` are the run's, the method's own training merged into the setting's.
+    ``setting`` and ``method`` are the run's, the method's own training merged into the setting's; of a reference run, its recipe takes the
+    method's place.
     """
     return config_hash({"setting": setting, "method": {key: value for key, value in method.items() if key != "training"}})
 
 
-def write(path: Path, tensors: Mapping[str, Tensor], configured: str, provenance: Provenance) -> None:
-    """Write the weights of all repeats and the run's ``configuration`` as one file; raises DataError if it cannot be written."""
-    tensor_files.write(path, tensors, {"configuration": configured, "provenance": to_plain("models", 1, provenance)})
+def write(path: Path, tensors: Mapping[str, Tensor], configured: str, provenance: Provenance, kind: str = "models") -> None:
+    """Write the weights of all repeats and the run's ``configuration`` as one file; raises DataError if it cannot be written.
+
+    ``kind`` is ``REFERENCE`` for the networks of reference runs.
+    """
+    tensor_files.write(path, tensors, {"configuration": configured, "provenance": to_plain(kind, 1, provenance)})
 
 
-def origin_of(path: Path, place: Mapping[str, str], repeats: Sequence[int]) -> Origin:
-    """Return the origin of a file of kept models; raises DataError unless it is of this place and these repeats."""
+def origin_of(path: Path, place: Mapping[str, str], repeats: Sequence[int], kind: str = "models") -> Origin:
+    """Return the origin of a file of kept models; raises DataError unless it is of this place and these repeats.
+
+    A file of reference runs that all repeats share is of any.
+    """
+    schema = schemas.DYNAMICS if kind == REFERENCE else schemas.PREDICTIONS
     try:
-        found = origin(str(path), array_files.content(path)["provenance"], schemas.PREDICTIONS.place)
+        found = origin(str(path), array_files.content(path)["provenance"], schema.place)
     except (KeyError, ValueError) as error:
         raise DataError(f"{path} does not say from which run its networks are ({first_sentence(error)}); delete it and rerun.") from error
-    return found.require(layout.place_of("models", path)).require(place, repeats)
+    found = found.require(layout.place_of(kind, path))
+    if kind == REFERENCE and found.provenance.repeats == (SHARED_REPEAT,):
+        return found.require({key: value for key, value in place.items() if key != BLOCK})
+    return found.require(place, repeats)
 
 
-def restore(model: nn.Module, path: Path, repeat: int, configured: str) -> None:
-    """Load one repeat's kept weights into a network of the same architecture.
+def restore(model: nn.Module, path: Path, repeat: int | str, configured: str) -> None:
+    """Load one repeat's kept weights, or those of another key, into a network of the same architecture.
 
     Raises DataError naming the file if it is missing, damaged or of a run that was configured otherwise, or if a parameter is missing,
     unknown or has another shape or type.

@@ -18,7 +18,7 @@ FROM_CONDA = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
 FROM_IMPORT = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 PLUGINS = {
     "base": ("datasets", "overlays", "refinements", "scores", "partitions", "figures", "tables"),
-    "train": ("overlays", "models", "methods"),
+    "train": ("overlays", "models", "methods", "analyses"),
 }
 ENVIRONMENTS = sorted(PLUGINS)
 

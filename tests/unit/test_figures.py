@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
 from spurprune.dag import plugins
+from spurprune.data.analysis import Found
 from spurprune.data.grouping import Attribute, Grouping
 from spurprune.data.inputs import Manifest
 from spurprune.errors import DataError
@@ -33,6 +34,7 @@ from spurprune.figures.kinds import (
     group_pruning,
     methods_compared,
     montage,
+    reliance_map,
 )
 from spurprune.figures.spectrum import Spectrum, spectrum
 from spurprune.figures.words import reason
@@ -428,6 +430,8 @@ def material_and_spec(kind: str, repeats: int, measured: bool = True, methods: t
     if kind == "methods_compared":
         options |= {"settings": ["fives"], "reference": methods[0], "epochs": {"fives": {"": 3}}}
         options["entrants"] = {"fives": [asdict(entrant(name)) for name in methods]}
+    if kind == "reliance_map":
+        options |= {"before": "all", "after": "hardest", "control": "random", "method": "erm", "plans": ["none"] * 3}
     runs = itertools.product(("fives", *members), methods, ("none", *swept))
     groups = (("train", "natural", 10), ("train", "natural", 11), ("test", "featured", 19))
     history = history_of(
@@ -444,8 +448,21 @@ def material_and_spec(kind: str, repeats: int, measured: bool = True, methods: t
         rankings={"fives": dict.fromkeys(range(repeats), ranking)},
         manifests={"digits-8": MANIFEST},
         images={"digits-8": np.zeros((40, 1, 8, 8), np.uint8)},
+        analyses={
+            ("fives", name): {repeat: reliance(fallen * (1 + 0.1 * repeat), measured) for repeat in range(repeats)}
+            for name, fallen in (("all", 0.4), ("hardest", 0.1), ("random", 0.3))
+        },
     )
     return material, Spec("A study, a figure", options, {**members, "fives": FIVES}, tuple(members), methods)
+
+
+def reliance(of_suspects: float, suspected: bool) -> Found:
+    """Reliance on two regions of class 5: of drawn donors and the control, and if anyone is suspected, of the suspects of the first."""
+    rows = [("column 0", "drawn", 0.35), ("column 0", "control", 0.05), ("row 3", "drawn", 0.25), ("row 3", "control", 0.15)]
+    rows += [("column 0", "suspects", of_suspects)] if suspected else []
+    region, donors, share = zip(*rows, strict=True)
+    names = {"source": ["5"] * len(rows), "region": region, "donors": donors}
+    return Found({name: np.array(values) for name, values in names.items()} | {"share": np.array(share)}, {})
 
 
 def entrant(method: str, **changes: Any) -> Entrant:
@@ -475,7 +492,7 @@ def test_every_kind_draws_whatever_was_measured(kind: str, repeats: int, measure
     assert all(sentence.endswith(".") for sentence in drawing.findings)
     assert bool(drawing.numbers) == (measured or kind != "group_learning")  # which shows only epochs
     lines = [line for axes in drawing.figure.axes for line in axes.lines if np.isfinite(np.asarray(line.get_ydata(), float)).any()]
-    assert bool(lines) == (kind == "difficulty_quartiles" or (measured and kind != "montage"))
+    assert bool(lines) == (kind in ("difficulty_quartiles", "reliance_map") or (measured and kind != "montage"))
 
 
 @pytest.mark.parametrize("bad", ["$\\frac$", "_x\n{0} {x} %s $", "\\$^2$ #&~ \u202e\x07", ""])
@@ -567,7 +584,8 @@ def test_axes_name_what_they_show_with_units() -> None:
     for kind in KINDS:
         for axes in make(kind, REPEATS).figure.axes:
             shown = [label for label in (axes.get_xlabel(), axes.get_ylabel()) if "%" in label]
-            assert kind == "montage" or shown or axes.get_xlabel() == "Epoch (log scale)"
+            is_picture = bool(axes.images) and kind in ("montage", "reliance_map")
+            assert is_picture or kind == "montage" or shown or axes.get_xlabel() == "Epoch (log scale)"
 
 
 def test_every_figure_over_repeats_gives_their_number() -> None:
@@ -591,7 +609,7 @@ def test_looks_differ_in_marker_and_dashes_too() -> None:
 
 
 TWO = ("erm", "group_dro")
-WITH_METHODS = [name for name in KINDS if name not in ("montage", "methods_compared")]
+WITH_METHODS = [name for name in KINDS if name not in ("montage", "methods_compared", "reliance_map")]
 
 
 @pytest.mark.parametrize("measured", [True, False])
@@ -730,3 +748,19 @@ def test_compared_methods_are_named_best_first_and_marked_by_the_labels_that_the
         "from it are pruning.",
         "Line on fives, chosen by validation accuracy, the only one without group labels: erm reaches a worst-group accuracy of 51.0%.",
     ]
+
+
+def test_a_map_of_reliance_says_what_the_cure_test_finds() -> None:
+    with style.house_style():
+        drawing = make("reliance_map", REPEATS)
+    assert drawing.findings[0] == "1 of 1 suspected regions is a shortcut by the cure test."
+    assert drawing.findings[1].startswith("A shortcut: column 0 of class 5; it turns ")
+    drawn = {(point.region, point.samples): point.value for point in drawing.numbers if point.donors == "drawn"}
+    assert drawn["row 3", "all samples"] == pytest.approx(0.1), "in excess of the control"
+    with style.house_style():
+        assert make("reliance_map", REPEATS, measured=False).findings == ["No shortcut was found: no region is suspected."]
+
+
+def test_a_pixels_reliance_is_the_mean_over_the_areas_that_hold_it() -> None:
+    masks = {"left": np.array([[True, False]]), "both": np.array([[True, True]]), "unknown": np.array([[True, True]])}
+    assert reliance_map.pixels({"left": 0.4, "both": 0.2}, masks).tolist() == [[pytest.approx(0.3), pytest.approx(0.2)]]

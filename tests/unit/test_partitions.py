@@ -113,12 +113,13 @@ def weigh(samples: Path, plan: str, division: Path | None, repeats: Sequence[int
 
 
 def test_every_partition_says_what_it_needs() -> None:
-    assert plugins.names("partitions") == ["clusters", "cross_risk", "errors", "groups", "predicted"]
+    assert plugins.names("partitions") == ["clusters", "cross_risk", "errors", "groups", "predicted", "suspects"]
     for name in plugins.names("partitions"):
         plugin, options = plugins.load("partitions", name), plugins.declared("partitions", name, "OPTIONS", {})
-        assert plugin.NEEDS in ("samples", "dynamics", "embedding")
+        assert plugin.NEEDS in ("samples", "dynamics", "embedding", "analysis")
         assert ("reference" in options) == (plugin.NEEDS == "dynamics")
         assert ("from" in options) == ("plan" in options) == (plugin.NEEDS == "embedding")
+        assert ("analysis" in options) == hasattr(plugin, "ANALYSIS") == (plugin.NEEDS == "analysis")
     assert {name: plugins.defaults("partitions", name) for name in plugins.names("partitions")} == {
         "clusters": {
             "plan": "none",
@@ -133,6 +134,7 @@ def test_every_partition_says_what_it_needs() -> None:
         "errors": {"seed": 0},
         "groups": {},
         "predicted": {"seed": 0},
+        "suspects": {},
     }
 
 

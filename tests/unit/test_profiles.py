@@ -15,7 +15,9 @@ from spurprune.dag import planning
 from spurprune.dag.planning import Job
 
 CLUSTERS = ("slurm", "cluster-generic", "kubernetes")
-TRAINING_RULES = {"train_reference", "retrain", "retrain_keeping_models", "retrain_candidate", "embed"}
+TRAINING_RULES = {
+    *("train_reference", "train_reference_keeping_models", "retrain", "retrain_keeping_models", "retrain_candidate", "embed", "analyse"),
+}
 ALONE = TRAINING_RULES | {
     "download",
     "prepare_inputs",

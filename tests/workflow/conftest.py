@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests import miniatures
-from tests.workflow import loaded, own
-from tests.workflow.project import METHODS, MINIATURES, OWN, PRINTED, REDUCED, Project
+from tests.workflow import loaded, own, shortcuts
+from tests.workflow.project import METHODS, MINIATURES, OWN, PRINTED, REDUCED, SHORTCUTS, Project
 
 Once = Callable[[str, Callable[[Path], object]], Path]
 RunOnce = Callable[..., Project]
@@ -101,6 +101,12 @@ def on_methods(run_once: RunOnce) -> Project:
 def on_own_data(run_once: RunOnce) -> Project:
     """The project after a whole run on a user's own tables; not to be changed."""
     return run_once("own", OWN, lambda project: own.write(project.path / "own"))
+
+
+@pytest.fixture(scope="session")
+def on_shortcuts(run_once: RunOnce) -> Project:
+    """The project after a whole run that looks for shortcuts in a user's own vectors; not to be changed."""
+    return run_once("shortcuts", SHORTCUTS, lambda project: shortcuts.write(project.path / "own"))
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ SOURCES = ("Snakefile", "workflow", "spurprune", "config", "profiles", "envs", "
 REDUCED = "tests/workflow/config.yaml"
 METHODS = "tests/workflow/methods.yaml"
 OWN = "tests/workflow/own.yaml"
+SHORTCUTS = "tests/workflow/shortcuts.yaml"
 MINIATURES = "tests/workflow/miniatures.yaml"
 SETTINGS = "tests/workflow/settings.yaml"
 PRINTED = "printed.txt"  # beside a finished project: what its run printed

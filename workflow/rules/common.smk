@@ -4,7 +4,7 @@ import re
 from functools import cache
 
 from spurprune.config import blocks, loading, methods, recipes
-from spurprune.dag import files, needs, plugins, studies, targets
+from spurprune.dag import files, needs, planning, plugins, studies, targets
 from spurprune.dag.codehash import code_hash
 from spurprune.data import catalogue
 from spurprune.data.inputs import folder_name
@@ -115,6 +115,11 @@ def recorded_by(wildcards, recipe):
     return {"dynamics": blocks.recorded(setting_of(wildcards)["reference"][recipe])} if recipe else {}
 
 
+def analysis_code(wildcards, analysis):
+    """The hash of the code of an analysis of the wildcards' setting."""
+    return network_code(wildcards, "analyse", ("analyses", setting_of(wildcards)["analyses"][analysis]["kind"]))
+
+
 def partition_of(wildcards):
     """The wildcards' partition."""
     return files.Partition(wildcards.setting, wildcards.partition, wildcards.block)
@@ -124,19 +129,24 @@ def partition_inputs(wildcards):
     """The files that a partition is made from, other than the samples."""
     reference = files.partition_reference(partition_of(wildcards), CONFIG.settings)
     source = files.partition_source(partition_of(wildcards), CONFIG.settings)
+    analysis = files.partition_analysis(partition_of(wildcards), CONFIG.settings)
     found = {"dynamics": path_of(reference)} if reference else {}
+    found |= {"analysis": path_of(analysis)} if analysis else {}
     return found | ({"embedding": f"results/{source.folder}/embedding.parquet"} if source else {})
 
 
 def partition_made_by(wildcards):
     """The hash of the code that makes each input of the wildcards' partition, by kind."""
-    return made_by("samples", *partition_inputs(wildcards))(wildcards)
+    found = partition_inputs(wildcards)
+    analysis = files.partition_analysis(partition_of(wildcards), CONFIG.settings)
+    of_analysis = {"analysis": analysis_code(wildcards, analysis.analysis)} if analysis else {}
+    return made_by("samples", *(found.keys() - {"analysis"}))(wildcards) | of_analysis
 
 
 def plans_by_run():
-    """A pattern for the plans that wait for a run: by its predictions or, after the folder of the setting, by a partition of its embedding."""
+    """A pattern for the plans that wait for a run: by its predictions or, after the folder of the setting, by a partition by networks."""
     of_settings = ((name, *one) for name, block in CONFIG.settings.items() for one in block["partitions"].items())
-    embedded = [f"(?<=/{setting}/plans/)(?:{plans.pattern_by(name)})" for setting, name, one in of_settings if "from" in one]
+    embedded = [f"(?<=/{setting}/plans/)(?:{plans.pattern_by(name)})" for setting, name, one in of_settings if planning.is_by_networks(one)]
     return "|".join([plans.pattern_by_predictor(), *embedded])
 
 
@@ -256,6 +266,7 @@ wildcard_constraints:
     recipe="[a-z][a-z0-9_]*",
     score="[a-z0-9]+",
     partition="[a-z][a-z0-9_]*",
+    analysis="[a-z][a-z0-9_]*",
     plan=plans.pattern(),
     method="[a-z0-9_]+",
     candidate="[A-Za-z0-9_.+-]+",

@@ -1,6 +1,9 @@
 """Difficulty and partitions: reference runs that record training dynamics, and what is derived from these or from kept networks."""
 
 
+ruleorder: train_reference_keeping_models > train_reference
+
+
 rule train_reference:
     """Train the reference runs of one recipe, no longer than needed, and record every sample's training dynamics."""
     input:
@@ -27,6 +30,15 @@ rule train_reference:
         code=lambda wildcards: network_code(wildcards, "train_reference"),
     script:
         "../scripts/train_reference.py"
+
+
+use rule train_reference as train_reference_keeping_models with:
+    output:
+        dynamics="results/settings/{setting}/reference/{recipe}/{block}/dynamics.parquet",
+        timing="results/settings/{setting}/reference/{recipe}/{block}/timing.json",
+        models="results/settings/{setting}/reference/{recipe}/{block}/models.safetensors",
+    wildcard_constraints:
+        recipe=kept_recipes(),
 
 
 rule score_difficulty:

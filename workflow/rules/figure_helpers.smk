@@ -34,6 +34,10 @@ def item_files(section):
         kind, item, study = requested(wildcards)
         return [f"results/{studies.Difficulty(*one).path}" for one in kind.difficulties(item, study, CONFIG)]
 
+    def analyses(wildcards):
+        _, item, study = requested(wildcards)
+        return [f"results/{one.path}" for one in studies.analyses_of(item, study, CONFIG)]
+
     def selections(wildcards):
         _, item, study = requested(wildcards)
         found = [files.selection_of(run, CONFIG.methods) for run in studies.runs_of(item, study, CONFIG)]
@@ -79,6 +83,7 @@ def item_files(section):
         "timings": timings,
         "embeddings": embeddings,
         "masks": masks,
+        "analyses": analyses,
     }
 
 

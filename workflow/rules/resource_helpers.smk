@@ -1,7 +1,5 @@
 """Helpers for the resources that training jobs request on a cluster; on a single machine they limit nothing. No rules here."""
 
-from spurprune.dag import planning
-
 # For training on a GPU: torch with its libraries, and what is recorded for every sample. Inputs are memory-mapped.
 TRAINING_MEMORY_MB = 8000
 

@@ -99,6 +99,12 @@ def refinement_inputs(wildcards):
     return {"embedding": f"results/{source.folder}/embedding.parquet"} | selection_of(wildcards)
 
 
+def kept_recipes():
+    """A pattern for the recipes of reference runs whose networks are kept, each after the folder of its setting."""
+    kept = sorted(needs.keeping_references(CONFIG))
+    return "|".join(f"(?<=/settings/{setting}/reference/){recipe}" for setting, recipe in kept) or NOTHING
+
+
 def kept_plans():
     """A pattern for the plans of runs whose networks are kept, each after the folder of its setting and method."""
     everywhere = [(name, method, plans.pattern()) for name, block in CONFIG.settings.items() if block["keep_models"] for method in TRAINED]

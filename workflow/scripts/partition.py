@@ -15,6 +15,7 @@ with stage_log(snakemake.log[0], "partition"):
         samples=paths["samples"],
         dynamics=paths.get("dynamics"),
         embedding=paths.get("embedding"),
+        analysis=paths.get("analysis"),
         partition=snakemake.params.partition,
         repeats=list(snakemake.params.repeats),
         output=Path(snakemake.output.partition),
