@@ -371,7 +371,7 @@ def test_a_shared_reference_needs_a_subset_that_all_repeats_share(load: Callable
     with_part("per_repeat", count=0)
 
 
-STATE = {"choose": "random_state", "count": 4, "draw": REMOVED, "also": ["1", "2"]}
+STATE = {"choose": "random_state", "count": 10, "draw": REMOVED, "also": ["1", "2"]}
 PATTERN = {"name": "pattern", "attribute": "line", "pattern": "v3"}
 
 
@@ -383,7 +383,7 @@ def drawn_by_state(**changes: Any) -> dict[str, Any]:
 
 def test_the_random_state_may_pattern_further_classes(load: Callable[..., Config]) -> None:
     found = load(settings=drawn_by_state()).settings["digits-carriers"]
-    assert found["carriers"] == {"choose": "random_state", "count": 4, "also": ["1", "2"]}
+    assert found["carriers"] == {"choose": "random_state", "count": 10, "also": ["1", "2"]}
     tied = {"digits-carriers/aligned": {"5": {"line": "with"}, "1": {"line": "with"}}}
     load(settings=drawn_by_state() | tied | {"digits-carriers/probe": {"source": "5", "target": "9"}})
     load(settings=drawn_by_state(seed=0) | {"digits-carriers/reference/early/shared": True})

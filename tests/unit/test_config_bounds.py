@@ -353,7 +353,7 @@ HUNDRED = list(range(1, 101))
         # keys that are gone once a setting is complete
         (
             _setting("mine", extend="digits"),
-            "mine.extend is not a known key (did you mean 'extends'?); allowed are aligned, carriers, crop_s",
+            "mine.extend is not a known key (did you mean 'extends'?); allowed are aligned, analyses, carriers, crop_s",
         ),
         (_setting("mine", extends="digits", grids={}), "mine.grids is not a known key (did you mean 'grid'?); allowed are aligned,"),
         (_setting("mine", extends="digits", varients={}), "mine.varients is not a known key (did you mean 'variants'?); allowed are"),
@@ -361,7 +361,7 @@ HUNDRED = list(range(1, 101))
             _setting("mine", extends="digits", varients={"code": {}}, variant="code"),
             "mine.varients is not a known key (did you mean 'variants'?); allowed are",
         ),
-        (_setting("mine", colour=1), "mine.colour is not a known key; allowed are aligned, carriers, crop_size, dataset, description, d"),
+        (_setting("mine", colour=1), "mine.colour is not a known key; allowed are aligned, analyses, carriers, crop_size, dataset, description, d"),
         # true, false and null as YAML writes them
         (_setting("mine", extends=True), "mine.extends is true, but must be the name of one setting."),
         (_setting("mine", extends="digits", variants=False), "mine.variants is false, but must map names to keys that differ, such as"),
@@ -432,6 +432,7 @@ def _unworded(node: Any, place: str = "") -> Iterator[str]:
     """Every rule whose violation has no words of its own and no ``x-allowed``."""
     if isinstance(node, dict):
         rules = {"minItems", "maxItems", "uniqueItems", "minLength", "maxLength", "pattern", "minProperties"} & node.keys()
+        rules = set() if place.endswith(".properties") else rules  # names of keys
         if rules and "x-allowed" not in node and "oneOf" not in place.split(".")[-2:]:
             yield f"{place} ({', '.join(sorted(rules))})"
         for key, inner in node.items():

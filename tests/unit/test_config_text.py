@@ -94,7 +94,7 @@ def test_what_does_not_go_with_the_data(
 
 
 def test_bert_takes_no_images(load: Callable[..., Config], assert_one_sentence: Callable[[str], None]) -> None:
-    with pytest.raises(ConfigError, match="'bert', which takes sentences, but 'cifar10' holds images; choose mlp or") as error:
+    with pytest.raises(ConfigError, match="'bert', which takes sentences, but 'cifar10' holds images; choose cnn002 or mlp or") as error:
         load(PHOTOS | {"carriers": {"choose": "none"}})
     assert_one_sentence(str(error.value))
 

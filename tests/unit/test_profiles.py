@@ -16,7 +16,8 @@ from spurprune.dag.planning import Job
 
 CLUSTERS = ("slurm", "cluster-generic", "kubernetes")
 TRAINING_RULES = {
-    *("train_reference", "train_reference_keeping_models", "retrain", "retrain_keeping_models", "retrain_candidate", "embed", "analyse"),
+    *("train_reference", "train_reference_keeping_models", "retrain", "retrain_keeping_models", "retrain_candidate"),
+    *("train_masks", "embed", "embed_test", "analyse"),
 }
 ALONE = TRAINING_RULES | {
     "download",

@@ -76,7 +76,7 @@ def test_what_is_no_timing_of_its_place_is_refused(tmp_path: Path, assert_one_se
 
 DFR = Entrant(
     method="dfr", base="dfr", kind="last_layer", plan="none", by="accuracy", epoch="last", budget=1, labels_train=False,
-    labels_validation=False, candidates={}, candidates_of="dfr", references=2.0, batch_sizes={"": 64}, source="erm",
+    labels_validation=False, candidates={}, candidates_of="dfr", references=2.0, batch_sizes={"": 64}, sources=[("erm", "none", {"": 64})],
     runs=[("dfr", "none"), ("erm", "none")], recipes=["short"],
 )  # fmt: skip
 
