@@ -48,6 +48,7 @@ TEXTS = ("description", "title")  # may have several lines
 NUMBERS = ("lr", "momentum", "weight_decay", "eps", "factor", "epoch_seconds", "mean", "std", "scale", "ratio", "label_smoothing", "norm")
 NUMBERS += ("validation", "test", "options.C", "training.optimizer.lr")
 REQUIRED = ("description", "dataset", "model", "training", "reference", "difficulty", "estimate")  # of a setting that extends none
+CHOSEN = ("model", "training", "estimate")  # where settings of users' own data leave them out
 NAMING = ("extends", "family", "setting", "score", "strategy", "reference", "base", "dataset", "kind", "plan", "from", "baseline", "name")
 LONG = "a" * 300
 
@@ -310,12 +311,16 @@ def missing_key(rng: random.Random, documents: Documents) -> Change:
     study = documents.main["studies"][rng.choice(documents.main["select"])]
     roots = [block for blocks in documents.settings.values() for block in blocks.values() if "extends" not in block]
     root = rng.choice(roots)
+    chosen = root.get("dataset") in documents.main["datasets"]
+    of_recipe = [
+        (root["training"], rng.choice(["epochs", "batch_size", "optimizer", "schedule"])),
+        (root["training"]["optimizer"], rng.choice(["name", "lr", "weight_decay"])),
+    ]
     from_any = [
         (study, rng.choice(["title", "blocks", "methods", "score", "figures", "tables"])),
         (documents.main, rng.choice(["select", "data", "datasets", "download", "damaged_images", "threads", "methods", "studies"])),
-        (root, rng.choice([key for key in REQUIRED if key in root])),
-        (root["training"], rng.choice(["epochs", "batch_size", "optimizer", "schedule"])),
-        (root["training"]["optimizer"], rng.choice(["name", "lr", "weight_decay"])),
+        (root, rng.choice([key for key in REQUIRED if key in root and not (chosen and key in CHOSEN)])),
+        *(() if chosen else of_recipe),
         (root["estimate"], rng.choice(["epoch_seconds", "device"])),
         *((item, "kind") for item in (*study["figures"].values(), *study["tables"].values())),
     ]
