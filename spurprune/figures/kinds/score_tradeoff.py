@@ -71,7 +71,7 @@ def rows_of(material: Material, spec: Spec, method: str) -> list[ChangeRow]:
     if "baseline" in spec.options:
         members.insert(0, (None, str(spec.options["baseline"])))
     first = material.unpruned(rare.SCORE, members[0][1], method)
-    rows = []
+    rows: list[ChangeRow] = []
     for at, name in members:
         score = material.unpruned(rare.SCORE, name, method)
         difference = difference_of(score, first) if rows else UNKNOWN
@@ -117,7 +117,7 @@ def _draw_tradeoff(axes: Axes, line: Sequence[ChangeRow], ticks: Sequence[str]) 
     look = style.MISCLASSIFIED
     x, y = ([100 * getattr(row, of).mean for row, _ in measured] for of in ("accuracy", "score"))
     axes.plot(x, y, color=look.colour, marker=look.marker, linestyle=":")
-    for (_, tick), *place in zip(measured, x, y, strict=True):
+    for (_, tick), place in zip(measured, zip(x, y, strict=True), strict=True):
         axes.annotate(tick, place, xytext=(3, 3), textcoords="offset points", fontsize=6)
     style.say_if_empty(axes, [row.score for row, _ in measured])
     axes.set_xlabel(rare.ACCURACY_AXIS)
