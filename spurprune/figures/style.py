@@ -240,6 +240,12 @@ def message(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=NOTE_COLOUR)
 
 
+def say_if_empty(axes: Axes, shares: Iterable[Estimate]) -> None:
+    """Say in a panel of shares that it is empty, if none of them was measured."""
+    if not any(share.n for share in shares):
+        message(axes, "nothing measured")
+
+
 def panel_title(axes: Axes, letter: str, text: str, inches: float) -> None:
     """Title a panel with its letter and a text, left-aligned and wrapped to a width in inches."""
     room = int((inches - 0.4) / CHARACTER)  # without the numbers and label of the vertical axis
@@ -255,8 +261,7 @@ def bars(axes: Axes, names: Sequence[str], shares: Sequence[Estimate], look: Loo
     for position, share in enumerate(shares):
         axes.bar(position, 100 * share.mean if share.n else 0, 0.7, facecolor="white", edgecolor=look.colour, hatch="////", linewidth=1)
         point(axes, position, share, look)
-    if not any(share.n for share in shares):
-        message(axes, "nothing measured")
+    say_if_empty(axes, shares)
 
 
 def level(axes: Axes, share: float, look: Look) -> None:

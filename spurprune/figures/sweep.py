@@ -189,8 +189,7 @@ def draw(
                 style.level(axes, one.value, levels[one.label])
             measured = [row.value for row in rows if (row.setting, row.method, row.metric) == (name, method, panel.metric)]
             style.fit_percent(axes, [*measured, *(one.level for one in lines)], panel.from_zero)
-            if not any(value.n for value in measured):
-                style.message(axes, "nothing measured")
+            style.say_if_empty(axes, measured)
             axes.set_xlabel(f"{candidates} pruned (%)")
             axes.set_ylabel(info.axis(panel.label))
             style.panel_title(axes, next(letters), title if axes is strip[0] else "", style.PAGE / len(panels))

@@ -23,8 +23,18 @@ from spurprune.evaluation.comparison import Entrant
 from spurprune.evaluation.frame import Metrics
 from spurprune.evaluation.series import UNKNOWN
 from spurprune.evaluation.statistics import Estimate, estimate
-from spurprune.figures import style, sweep, window, words
-from spurprune.figures.base import MISCLASSIFIED_LABEL, Drawing, Material, Ranking, SettingInfo, Spec, repeats_note
+from spurprune.figures import rare, style, sweep, window, words
+from spurprune.figures.base import (
+    MISCLASSIFICATION,
+    MISCLASSIFIED_LABEL,
+    WORST,
+    Drawing,
+    Material,
+    Ranking,
+    SettingInfo,
+    Spec,
+    repeats_note,
+)
 from spurprune.figures.kinds import (
     carrier_count,
     difficulty_quartiles,
@@ -34,19 +44,32 @@ from spurprune.figures.kinds import (
     group_pruning,
     methods_compared,
     montage,
+    rare_pruning,
     reliance_map,
 )
 from spurprune.figures.spectrum import Spectrum, spectrum
 from spurprune.figures.words import reason
 from spurprune.storage.tidy import to_csv
-from tests.reporting import Values, grouping, history_of, metrics_of, metrics_table, training_samples
+from tests.reporting import (
+    Values,
+    grouping,
+    history_of,
+    metrics_of,
+    metrics_table,
+    patterned,
+    placed_samples,
+    survivals_of,
+    training_samples,
+    write_embedding,
+)
 
 REPEATS = 3
 CLASSES = tuple("0123456789")
 GROUPS = grouping(*CLASSES)
 LINE = {"name": "line", "attribute": "line", "width": 2, "value": 255, "channel": 0}
 FIVES = SettingInfo("Line on fives", "digits-8", "5", "9", "with line", LINE, "featured")
-MANIFEST = Manifest("digits", 8, 40, (1, 8, 8), "uint8", CLASSES, (), {"train": 40}, (0.3,), (0.4,), "", "", "")
+PLACE = Attribute.of("place", ("land", "water"))
+MANIFEST = Manifest("digits", 8, 40, (1, 8, 8), "uint8", CLASSES, (PLACE,), {"train": 40}, (0.3,), (0.4,), "", "", "")
 COURSE = [0.1, 0.2, 0.3]  # mean .2, standard deviation .1
 HALF = 4.302653 * 0.1 / math.sqrt(3)  # half of its 95% interval, by Student's t with 2 degrees of freedom
 
@@ -415,16 +438,34 @@ def test_a_montage_of_inputs_other_than_images_is_refused(assert_one_sentence: A
 # All kinds
 
 
+FILES: dict[str, Path] = {}  # of networks' outputs, which material_and_spec points to
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _files(tmp_path_factory: pytest.TempPathFactory) -> None:
+    FILES["embedding"] = tmp_path_factory.mktemp("networks") / "embedding.parquet"
+    write_embedding(FILES["embedding"], np.random.default_rng(0).normal(size=(40, 3)))
+
+
 def material_and_spec(kind: str, repeats: int, measured: bool = True, methods: tuple[str, ...] = ("erm",)) -> tuple[Material, Spec]:
     """Return what a figure of a kind is drawn from: all numbers or, if not ``measured``, none that may be missing."""
     starts, counts = (0, 40, 80), (0, 10)
     windows = family(*((f"w{w}s{s}", {"carriers.start": s, "overlay.width": w}) for w in (1, 2) for s in starts))
     by_count = family(*((f"n{n}", {"carriers.count": n}) for n in counts))
-    families = {"carrier_count": by_count, "carrier_difficulty": windows, "difficulty_range": windows}
+    patterns = {f"{name}-{n}": patterned(FIVES, name, pattern=name, count=n) for name in ("v1", "v8", "v20") for n in (0, 3, 10)}
+    noises = {f"noise-{noise}": patterned(FIVES, "v20", input_noise=noise) for noise in (0.0, 0.1)}
+    families = {
+        **dict.fromkeys(("carrier_difficulty", "difficulty_range"), windows),
+        **dict.fromkeys(("score_by_count", "score_by_norm"), patterns),
+        "carrier_count": by_count,
+        "score_tradeoff": noises,
+    }
     members = families.get(kind, {})
     strategy = {"carrier_pruning": "carriers", "general_pruning": "per_class", "group_pruning": "per_group"}.get(kind, "")
     swept = [f"{strategy}-el2n-{order}-{s}" for order in ("hardest", "easiest") for s in ("0.10", "0.50")] if strategy else []
-    names = ("accuracy", "accuracy_weighted", "worst_group_accuracy", "spurious_misclassification", "spurious_accuracy")
+    if kind == "rare_pruning":
+        swept = rare_pruning.plans_of({"sparsities": ["0.10", "0.50"]}, {"score": "el2n"})[1:]
+    names = ("accuracy", "accuracy_weighted", WORST, MISCLASSIFICATION, "spurious_accuracy", rare.SCORE)
     values = [0.3 + 0.1 * repeat if measured else math.nan for repeat in range(repeats)]
     options = {"kind": kind, "learned": ["fives"], "setting": "fives", "repeat": 0, "columns": 4}
     if kind == "methods_compared":
@@ -432,7 +473,13 @@ def material_and_spec(kind: str, repeats: int, measured: bool = True, methods: t
         options["entrants"] = {"fives": [asdict(entrant(name)) for name in methods]}
     if kind == "reliance_map":
         options |= {"before": "all", "after": "hardest", "control": "random", "method": "erm", "plans": ["none"] * 3}
-    runs = itertools.product(("fives", *members), methods, ("none", *swept))
+    if kind == "score_tradeoff":
+        options["baseline"] = "fives"
+    if kind == "features":
+        options["attribute"] = PLACE.name
+    runs = list(itertools.product(("fives", *members), methods, ("none", *swept)))
+    counts = {"carriers_samples": [4.0] * repeats, "pruned_carriers_samples": [3.0 if measured else math.nan] * repeats}
+    tables = (metrics_table({run: dict.fromkeys(names, values) for run in runs}), metrics_table(dict.fromkeys(runs, counts), split="train"))
     groups = (("train", "natural", 10), ("train", "natural", 11), ("test", "featured", 19))
     history = history_of(
         [(r, epoch, split, view, group, 8, 4 + r, r) for r in range(repeats) for epoch in (1, 2, 9) for split, view, group in groups],
@@ -440,14 +487,20 @@ def material_and_spec(kind: str, repeats: int, measured: bool = True, methods: t
     )
     if not measured:
         history = replace(history, frame=history.frame.iloc[:0])
+    samples = {r: training_samples(np.arange(40) % 4 == 0 if measured else [0] * 40, 5, r) for r in range(repeats)}
+    if kind == "features":
+        known = np.arange(40) // 20 if measured else np.full(40, -1)
+        samples = {r: placed_samples(known, np.where(np.arange(40) % 2, 9, 5), PLACE.name, r) for r in range(repeats)}
     ranking = Ranking(np.arange(40), np.arange(40), np.linspace(0, 1, 40))
     material = Material(
-        metrics=metrics_of({run: dict.fromkeys(names, values) for run in runs}),
+        metrics=Metrics.of(pa.concat_tables(tables)),
         history=dict.fromkeys(itertools.product(("fives", *members), methods), history),
-        samples={"fives": {r: training_samples(np.arange(40) % 4 == 0 if measured else [0] * 40, 5, r) for r in range(repeats)}},
+        samples={"fives": samples},
         rankings={"fives": dict.fromkeys(range(repeats), ranking)},
         manifests={"digits-8": MANIFEST},
         images={"digits-8": np.zeros((40, 1, 8, 8), np.uint8)},
+        embeddings={("fives", method, 0): FILES["embedding"] for method in methods},
+        survivals=survivals_of("fives", methods, repeats) if measured else (),
         analyses={
             ("fives", name): {repeat: reliance(fallen * (1 + 0.1 * repeat), measured) for repeat in range(repeats)}
             for name, fallen in (("all", 0.4), ("hardest", 0.1), ("random", 0.3))
@@ -480,6 +533,7 @@ def make(kind: str, repeats: int, measured: bool = True, methods: tuple[str, ...
 
 
 KINDS = plugins.names("figures")
+WITHOUT_LINES = ("montage", "features")  # pictures and points of single samples, of one repeat
 
 
 @pytest.mark.parametrize("measured", [True, False])
@@ -490,9 +544,10 @@ def test_every_kind_draws_whatever_was_measured(kind: str, repeats: int, measure
         drawing = make(kind, repeats, measured)
         drawing.figure.draw_without_rendering()
     assert all(sentence.endswith(".") for sentence in drawing.findings)
-    assert bool(drawing.numbers) == (measured or kind != "group_learning")  # which shows only epochs
+    only_recorded = ("group_learning", "features", "survival")  # epochs, samples of known value and masks
+    assert bool(drawing.numbers) == (measured or kind not in only_recorded)
     lines = [line for axes in drawing.figure.axes for line in axes.lines if np.isfinite(np.asarray(line.get_ydata(), float)).any()]
-    assert bool(lines) == (kind in ("difficulty_quartiles", "reliance_map") or (measured and kind != "montage"))
+    assert bool(lines) == (kind in ("difficulty_quartiles", "reliance_map") or (measured and kind not in WITHOUT_LINES))
 
 
 @pytest.mark.parametrize("bad", ["$\\frac$", "_x\n{0} {x} %s $", "\\$^2$ #&~ \u202e\x07", ""])
@@ -505,7 +560,7 @@ def test_every_kind_draws_whatever_names_hold(kind: str, bad: str, recwarn: pyte
     spec = replace(spec, title=bad, settings={name: replace(info, **words_) for name, info in spec.settings.items()})
     material = replace(
         material,
-        manifests={"digits-8": replace(MANIFEST, classes=classes)},
+        manifests={"digits-8": replace(MANIFEST, classes=classes, attributes=(replace(PLACE, values=(f"{bad}a", f"{bad}b")),))},
         history={run: replace(history, grouping=groups) for run, history in material.history.items()},
     )
     with style.house_style():
@@ -583,7 +638,8 @@ def test_long_names_are_shortened_in_labels_and_others_are_not() -> None:
 def test_axes_name_what_they_show_with_units() -> None:
     for kind in KINDS:
         for axes in make(kind, REPEATS).figure.axes:
-            shown = [label for label in (axes.get_xlabel(), axes.get_ylabel()) if "%" in label]
+            heights = [one.get_ylabel() for one in axes.get_shared_y_axes().get_siblings(axes)]
+            shown = [label for label in (axes.get_xlabel(), *heights) if "%" in label]
             is_picture = bool(axes.images) and kind in ("montage", "reliance_map")
             assert is_picture or kind == "montage" or shown or axes.get_xlabel() == "Epoch (log scale)"
 
@@ -591,7 +647,7 @@ def test_axes_name_what_they_show_with_units() -> None:
 def test_every_figure_over_repeats_gives_their_number() -> None:
     for kind in KINDS:
         titles = [legend.get_title().get_text() for legend in make(kind, REPEATS).figure.legends]
-        assert any(title.startswith("n = 3 repeats, 95% CI") for title in titles) == (kind != "montage")
+        assert any(title.startswith("n = 3 repeats, 95% CI") for title in titles) == (kind not in WITHOUT_LINES)
 
 
 def test_a_figure_says_if_intervals_are_cut_at_its_axes() -> None:

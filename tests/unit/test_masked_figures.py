@@ -1,10 +1,13 @@
 """What masks keep, by hand and from a file; the figures and the table of it; the figure of features on planted clusters."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from spurprune.data.grouping import Attribute
+from spurprune.data.inputs import Manifest
 from spurprune.evaluation import survival
 from spurprune.evaluation.survival import ALL, Survival, summarised
 from spurprune.figures import style
@@ -15,9 +18,10 @@ from spurprune.storage import tensor_files
 from spurprune.storage.provenance import Provenance, to_plain
 from spurprune.tables.kinds import sparsity
 from spurprune.tables.report import Sources
+from tests.reporting import placed_samples, survivals_of
 
-KEPT = [Survival("pets", "mask", repeat, layer, n, kept) for repeat in (0, 1) for layer, n, kept in (("conv", 8, 6 + repeat), ("fc", 2, 1))]
-SPEC = Spec("Pets", {"settings": ["pets"], "repeat": 0}, {"pets": SettingInfo("Pets", "pets-full")}, methods=("mask",))
+KEPT = survivals_of("pets", ["mask"], 2)
+SPEC = Spec("Pets", {"settings": ["pets"], "setting": "pets", "repeat": 0}, {"pets": SettingInfo("Pets", "pets-full")}, methods=("mask",))
 
 
 def test_shares_of_layers_and_of_the_whole() -> None:
@@ -42,7 +46,7 @@ def test_the_figure_and_the_table_of_what_is_kept(tmp_path: Path) -> None:
     with style.house_style():
         drawing = figure.make(Material(survivals=KEPT), SPEC)
         style.save(drawing.figure, tmp_path / "a.pdf", tmp_path / "a.png", "a", "b")
-    assert drawing.findings == ["Pets, mask: 75.0% of 10 weights are kept, most of 'conv' (81.2%), least of 'fc' (50.0%)."]
+    assert drawing.findings == ["Pets: 75.0% of 10 weights are kept, most of 'conv' (81.2%), least of 'fc' (50.0%)."]
     report = sparsity.report(Sources(None, survivals=KEPT), {"settings": ["pets"]})  # type: ignore[arg-type]
     (section,) = report.sections
     assert section.heading == "pets, mask" and [row[:3] for row in section.rows] == [
@@ -64,4 +68,28 @@ def test_features_that_cluster_by_the_attribute_are_seen(tmp_path: Path) -> None
     with style.house_style():
         drawn = features.draw(seen, label, value, ("cat", "dog"), ("red", "green"), SPEC)
         style.save(drawn, tmp_path / "b.pdf", tmp_path / "b.png", "a", "b")
-    assert features.findings(seen, "colour")[0] == "erm: the mean silhouette of test features is 1.00 by colour and -0.02 by class."
+    assert features.findings(seen, "colour", replace(SPEC, methods=("erm", "prusc")))[0] == (
+        "Pets (erm): the mean silhouette of test features is 1.00 by colour and -0.02 by class."
+    )
+
+
+@pytest.mark.parametrize(("value", "label"), [([0], [0]), ([0, 1], [0, 1]), ([-1, -1, -1, -1], [0, 1, 0, 1])])
+def test_features_of_fewer_than_three_samples_are_not_drawn(value: list[int], label: list[int]) -> None:
+    manifest = Manifest(
+        "pets", None, 4, (3,), "float32", ("cat", "dog"), (Attribute.of("colour", ("red", "green")),), {}, (), (), "", "", ""
+    )
+    material = Material(samples={"pets": {0: placed_samples(value, label, "colour")}}, manifests={"pets-full": manifest})
+    drawing = features.make(material, replace(SPEC, options={"setting": "pets", "repeat": 0, "attribute": "colour"}))
+    assert drawing.numbers == [] and [text.get_text() for text in drawing.figure.axes[0].texts] == ["nothing measured"]
+    assert drawing.findings == ["Pets: colour is known of fewer than 3 test samples, too few to show."]
+
+
+def test_clusters_of_single_samples_have_no_silhouette() -> None:
+    seen = features.look(np.eye(3), np.array([0, 1, 2]), np.array([0, 0, 1]))
+    assert np.isnan(seen.of_class) and np.isfinite(seen.of_attribute)
+
+
+def test_a_mask_without_weights_to_show_leaves_its_panel_empty() -> None:
+    drawing = figure.make(Material(survivals=KEPT), replace(SPEC, methods=("mask", "other")))
+    assert [[text.get_text() for text in axes.texts] for axes in drawing.figure.axes] == [[], ["nothing measured"]]
+    assert [sentence.split(":")[0] for sentence in drawing.findings] == ["Pets (mask)"]

@@ -20,17 +20,14 @@ from spurprune.figures import rare
 from spurprune.figures.base import Material, SettingInfo, Spec
 from spurprune.figures.kinds import rare_pruning, score_by_count, score_by_norm, score_tradeoff
 from spurprune.storage.tidy import to_csv
-from tests.reporting import Values, metrics_of, metrics_table
+from tests.reporting import PATTERN, Values, metrics_of, metrics_table, patterned
 
-PATTERN = {"name": "pattern", "attribute": "pattern", "pattern": "v20"}
 ZEROS = SettingInfo("Digits, pattern on zeros", "digits_28-28", "0", "others", "with pattern", PATTERN, "featured")
 MANIFEST = Manifest("digits_28", 28, 40, (1, 28, 28), "uint8", tuple("0123456789"), (), {"train": 40}, (0.3,), (0.4,), "", "", "")
 
 
 def member(pattern: str, /, **coordinates: Any) -> SettingInfo:
-    known = {"count": "carriers.count", "pattern": "overlay.pattern"}
-    dotted = {known.get(key, f"training.{key}"): value for key, value in coordinates.items()}
-    return replace(ZEROS, overlay=PATTERN | {"pattern": pattern}, coordinates=dotted)
+    return patterned(ZEROS, pattern, **coordinates)
 
 
 def spec(settings: Mapping[str, SettingInfo], options: Mapping[str, Any] | None = None, **changes: Any) -> Spec:

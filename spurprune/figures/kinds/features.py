@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,6 +63,7 @@ KIND = Kind(
 )
 MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#8C3A78", "#E69F00", "#767676", "#000000", "#B0B0B0")
+FEWEST = 3  # points that span a plane
 MOST = 1_500  # points drawn, and compared by their silhouettes, of each network
 
 
@@ -82,7 +83,8 @@ class Point:
 class Seen:
     """One network's features of some test samples: ``place`` float [N, 2], their components, ``shares`` [2] of the variance.
 
-    ``of_class`` and ``of_attribute`` are mean silhouettes by cosine distance of the features [N, D], NaN if all samples are alike.
+    ``of_class`` and ``of_attribute`` are mean silhouettes by cosine distance of the features [N, D], NaN if all samples are of one value
+    or each of its own.
     """
 
     place: np.ndarray
@@ -103,8 +105,8 @@ def make(material: Material, spec: Spec) -> Drawing:
     test = test[samples.attributes[attribute][test] >= 0]
     test = test[np.unique(np.linspace(0, len(test) - 1, min(len(test), MOST)).astype(np.int64))]
     label, value = samples.label[test], samples.attributes[attribute][test]
-    seen: dict[str, Seen] = {}
-    for method in spec.methods:
+    seen: dict[str, Seen | None] = dict.fromkeys(spec.methods)
+    for method in spec.methods if len(test) >= FEWEST else ():
         path = material.embeddings[setting, method, repeat]
         found = embedding.read(path, repeat)
         rows = found.rows("test", NATURAL)
@@ -113,9 +115,10 @@ def make(material: Material, spec: Spec) -> Drawing:
     points = [
         Point(method, int(sample), manifest.classes[a], values[b], float(x), float(y))
         for method, one in seen.items()
+        if one is not None
         for sample, a, b, (x, y) in zip(samples.sample_id[test], label, value, one.place, strict=True)
     ]
-    return Drawing(points, draw(seen, label, value, manifest.classes, values, spec), findings(seen, attribute))
+    return Drawing(points, draw(seen, label, value, manifest.classes, values, spec), findings(seen, attribute, spec))
 
 
 def look(features: np.ndarray, label: np.ndarray, value: np.ndarray) -> Seen:
@@ -127,27 +130,35 @@ def look(features: np.ndarray, label: np.ndarray, value: np.ndarray) -> Seen:
     place = pca.fit_transform(features.astype(np.float64))
     length = np.linalg.norm(features, axis=1) > 0
     silhouettes = [
-        float(silhouette_score(features[length], of[length], metric="cosine")) if len(np.unique(of[length])) > 1 else math.nan
+        float(silhouette_score(features[length], of[length], metric="cosine"))
+        if 1 < len(np.unique(of[length])) < length.sum()
+        else math.nan
         for of in (label, value)
     ]
     return Seen(place, pca.explained_variance_ratio_, *silhouettes)
 
 
-def draw(seen: dict[str, Seen], label: np.ndarray, value: np.ndarray, classes: Sequence[str], values: Sequence[str], spec: Spec) -> Figure:
-    """Draw the networks' panels side by side, at most three in a row."""
+def draw(
+    seen: Mapping[str, Seen | None], label: np.ndarray, value: np.ndarray, classes: Sequence[str], values: Sequence[str], spec: Spec
+) -> Figure:
+    """Draw the networks' panels side by side, at most three in a row; None stands for a network of which nothing can be shown."""
     columns = min(3, len(seen))
     lines = -(-len(seen) // columns)
-    side = style.PAGE / 3
+    side = style.PAGE / 3 if columns > 1 else style.COLUMN
     figure = style.new_figure(side * columns, lines * (side + 0.1) + 0.5)
     grid = figure.subplots(lines, columns, squeeze=False)
     letters = style.letters()
     for (method, one), axes in zip(seen.items(), grid.flat, strict=False):
-        _panel(axes, one, label, value)
-        style.panel_title(axes, next(letters), method, side)
+        if one is None:
+            style.message(axes, "nothing measured")
+        else:
+            _panel(axes, one, label, value)
+        title = method if len(seen) > 1 else spec.settings[spec.options["setting"]].description
+        style.panel_title(axes, next(letters), title, side)
     for axes in grid.flat[len(seen) :]:
         axes.set_axis_off()
     looks = {f"{classes[a]}, {values[b]}": _look(a, b) for a in np.unique(label).tolist() for b in np.unique(value).tolist()}
-    style.legend(figure, looks, columns=2 if columns == 1 else 4, short=True)
+    style.legend(figure, looks, columns=4 if columns == 3 else 2, short=True)
     style.note(figure, f"{len(label):,} test samples, repeat {spec.options['repeat']}")
     return figure
 
@@ -167,9 +178,13 @@ def _panel(axes: Axes, one: Seen, label: np.ndarray, value: np.ndarray) -> None:
     axes.set_ylabel(f"Component 2 ({second})")
 
 
-def findings(seen: dict[str, Seen], attribute: str) -> list[str]:
+def findings(seen: Mapping[str, Seen | None], attribute: str, spec: Spec) -> list[str]:
     """Return a sentence per network on how strongly its features cluster by the attribute and by class."""
-    return [
-        f"{method}: the mean silhouette of test features is {one.of_attribute:.2f} by {attribute} and {one.of_class:.2f} by class."
-        for method, one in seen.items()
-    ]
+    where, found = spec.settings[spec.options["setting"]].description, []
+    for method, one in seen.items():
+        said = (
+            f"the mean silhouette of test features is {one.of_attribute:.2f} by {attribute} and {one.of_class:.2f} by class" if one else ""
+        )
+        text = said or f"{attribute} is known of fewer than {FEWEST} test samples, too few to show"
+        found.append(f"{spec.titled(where, method)}: {text}.")
+    return found

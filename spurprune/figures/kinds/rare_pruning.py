@@ -127,7 +127,9 @@ def draw(rows: Sequence[PruningRow], spec: Spec) -> Figure:
             _draw_lines(axes, mine, of)
             axes.set_xlabel("Samples of every class pruned (%)")
             axes.set_ylabel(label)
-            style.fit_percent(axes, [getattr(row, of) for row in mine], from_zero)
+            shares = [getattr(row, of) for row in mine]
+            style.fit_percent(axes, shares, from_zero)
+            style.say_if_empty(axes, shares)
             style.panel_title(axes, next(letters), title if axes is panels[0] else "", style.PAGE if axes is panels[0] else style.PAGE / 3)
     style.legend(figure, {f"{order} pruned": style.ORDERS[order] for order in ORDERS})
     style.note(figure, repeats_note(row.score for row in rows))

@@ -132,10 +132,11 @@ def draw(rows: Mapping[str, Sequence[CountRow]], spec: Spec) -> Figure:
             axes.set_xlabel(style.label("Carriers in class {source}", source=info.source))
             axes.set_ylabel(label)
             style.fit_percent(axes, [getattr(row, of) for row in everything], from_zero)
+            style.say_if_empty(axes, [getattr(row, of) for row in of_method])
             title = spec.titled(info.description, method) if axes is panels[0] else ""
             style.panel_title(axes, next(letters), title, style.PAGE if axes is panels[0] else style.PAGE / 3)
         if method == next(iter(rows)):
-            style.legend(figure if len(rows) == 1 else places[method], looks, columns=7)
+            style.legend(figure if len(rows) == 1 else places[method], looks, columns=7, short=True)
     style.note(figure, repeats_note(row.score for row in everything))
     return figure
 

@@ -113,6 +113,7 @@ def draw(rows: Mapping[str, Sequence[NormRow]], spec: Spec) -> Figure:
                 style.point(axes, row.norm, row.score, rare.LOOKS.get(row.pattern, style.CARRIERS))
                 if row.score.n:
                     axes.annotate(row.pattern, (row.norm, 100 * row.score.mean), xytext=(3, 3), textcoords="offset points", fontsize=6)
+            style.say_if_empty(axes, [row.score for row in alike])
             axes.set_xlabel("Norm of the pattern (L2)")
             r = alike[0].correlation if alike else math.nan
             said = "" if math.isnan(r) else f"r = {r:.2f}".replace("-", "−")

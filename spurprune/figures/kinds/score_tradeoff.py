@@ -71,7 +71,7 @@ def rows_of(material: Material, spec: Spec, method: str) -> list[ChangeRow]:
     if "baseline" in spec.options:
         members.insert(0, (None, str(spec.options["baseline"])))
     first = material.unpruned(rare.SCORE, members[0][1], method)
-    rows = []
+    rows: list[ChangeRow] = []
     for at, name in members:
         score = material.unpruned(rare.SCORE, name, method)
         difference = difference_of(score, first) if rows else UNKNOWN
@@ -102,6 +102,7 @@ def draw(rows: Mapping[str, Sequence[ChangeRow]], spec: Spec) -> Figure:
             axes.set_xlabel(CHANGES[line[0].key])
             axes.set_ylabel(label)
             style.fit_percent(axes, shares, from_zero=of == "score")
+            style.say_if_empty(axes, shares)
         _draw_tradeoff(panels[2], line, ticks)
         title = spec.titled(info.description, method)
         for axes in panels:
@@ -116,10 +117,9 @@ def _draw_tradeoff(axes: Axes, line: Sequence[ChangeRow], ticks: Sequence[str]) 
     look = style.MISCLASSIFIED
     x, y = ([100 * getattr(row, of).mean for row, _ in measured] for of in ("accuracy", "score"))
     axes.plot(x, y, color=look.colour, marker=look.marker, linestyle=":")
-    for (_, tick), *place in zip(measured, x, y, strict=True):
+    for (_, tick), place in zip(measured, zip(x, y, strict=True), strict=True):
         axes.annotate(tick, place, xytext=(3, 3), textcoords="offset points", fontsize=6)
-    if not measured:
-        style.message(axes, "nothing measured")
+    style.say_if_empty(axes, [row.score for row, _ in measured])
     axes.set_xlabel(rare.ACCURACY_AXIS)
     axes.set_ylabel(rare.SCORE_AXIS)
     style.fit_percent(axes, [row.score for row, _ in measured], from_zero=True)

@@ -24,6 +24,7 @@ KIND = Kind(
 )
 LOOK = style.Look("#0072B2", "o", "-")
 ROW = 0.16  # inches per layer
+FEWEST = 4  # layers that a panel has room for
 
 
 def make(material: Material, spec: Spec) -> Drawing:
@@ -34,8 +35,8 @@ def make(material: Material, spec: Spec) -> Drawing:
 
 def draw(rows: Sequence[SurvivalRow], spec: Spec) -> Figure:
     """Draw the shares of all layers with their intervals."""
-    places = list(dict.fromkeys((row.setting, row.method) for row in rows))
-    most = max(sum((row.setting, row.method) == place for row in rows) for place in places)
+    places = [(setting, method) for setting in spec.settings for method in spec.methods]
+    most = max([FEWEST, *(sum((row.setting, row.method) == place for row in rows) for place in places)])
     columns = min(2, len(places))
     lines = -(-len(places) // columns)
     figure = style.new_figure(style.PAGE if columns > 1 else style.COLUMN, lines * (ROW * most + 0.8) + 0.2)
@@ -51,15 +52,19 @@ def draw(rows: Sequence[SurvivalRow], spec: Spec) -> Figure:
 
 
 def _panel(axes: Axes, rows: Sequence[SurvivalRow]) -> None:
+    axes.set_xlabel("Weights kept (%)")
+    axes.set_xlim(0, 104)
+    axes.grid(axis="y", visible=False)
+    if not rows:
+        axes.set_yticks([])
+        style.message(axes, "nothing measured")
+        return
     for place, row in enumerate(rows):
         axes.barh(-place, 100 * row.share.mean, 0.6, facecolor="#D6E6F2", edgecolor=LOOK.colour, linewidth=0.6)
         axes.errorbar(100 * row.share.mean, -place, xerr=style.whiskers(row.share), color=LOOK.colour, marker="", elinewidth=1, capsize=2)
     names = style.shortened_apart(row.layer for row in rows)
     axes.set_yticks([-place for place in range(len(rows))], [f"{names[row.layer]} ({row.weights:,})" for row in rows])
     axes.set_ylim(-len(rows) + 0.4, 0.6)
-    axes.set_xlim(0, 104)
-    axes.grid(axis="y", visible=False)
-    axes.set_xlabel("Weights kept (%)")
 
 
 def findings(rows: Sequence[SurvivalRow], spec: Spec) -> list[str]:
@@ -68,9 +73,9 @@ def findings(rows: Sequence[SurvivalRow], spec: Spec) -> list[str]:
     for whole in (row for row in rows if row.layer == ALL):
         layers = [row for row in rows if (row.setting, row.method) == (whole.setting, whole.method) and row.layer != ALL]
         most, least = (end(layers, key=lambda row: row.share.mean) for end in (max, min))
-        where = spec.settings[whole.setting].description
+        where = spec.titled(spec.settings[whole.setting].description, whole.method)
         found.append(
-            f"{where}, {whole.method}: {100 * whole.share.mean:.1f}% of {whole.weights:,} weights are kept, most of '{most.layer}' "
+            f"{where}: {100 * whole.share.mean:.1f}% of {whole.weights:,} weights are kept, most of '{most.layer}' "
             f"({100 * most.share.mean:.1f}%), least of '{least.layer}' ({100 * least.share.mean:.1f}%)."
         )
     return found
