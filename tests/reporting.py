@@ -87,7 +87,7 @@ def write_embedding(path: Path, features: np.ndarray, repeat: int = 0) -> None:
     place = {"setting": "fives", "method": "erm", "candidate": "", "plan": "none", "block": f"{repeat:03d}-{repeat:03d}"}
     features = features.astype(np.float32)
     parts = embedding.to_tables(repeat, "test", "natural", np.arange(len(features)), features, features[:, :2])
-    tables.write_parts(path, parts, schemas.EMBEDDING, Provenance(place, "0+code", "config"))
+    tables.write_parts(path, parts, schemas.TEST_EMBEDDING, Provenance(place, "0+code", "config"))
 
 
 def patterned(info: SettingInfo, pattern: str, /, **coordinates: Any) -> SettingInfo:

@@ -120,8 +120,8 @@ def kept_files(needed: Needs, config: Config) -> list[str]:
         names = ["predictions.parquet", "history.parquet" if trained else "head.safetensors"]
         names += ["metrics.parquet"] if run in needed.runs | needed.candidates else []
         masks = files.makes_masks(run.method, config.methods) and run not in needed.candidates
-        kept = run in needed.sources | needed.starts | needed.seen | needed.analysed
-        names += ["models.safetensors"] if kept or masks else []
+        used = run in needed.sources | needed.starts | needed.seen | needed.analysed
+        names += ["models.safetensors"] if used or masks else []
         names += ["test_embedding.parquet"] if run in needed.seen else []
         names += ["masks.safetensors"] if masks else []
         found |= {f"{run.folder}/{name}" for name in names}

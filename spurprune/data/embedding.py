@@ -98,9 +98,9 @@ def counted(rows: Iterable[tuple[str, str, int]]) -> dict[str, int]:
     return {f"{split}, {view}": number for split, view, number in rows if number}
 
 
-def read(path: Path, repeat: int) -> Embedding:
-    """Read one repeat's embedding; raises DataError if the file is missing or damaged or lacks the repeat."""
-    table = tables.read(path, schemas.EMBEDDING, repeat=repeat)
+def read(path: Path, repeat: int, schema: schemas.TableSchema = schemas.EMBEDDING) -> Embedding:
+    """Read one repeat's embedding, of all samples or of test samples alone, as the schema says; raises DataError if the file is missing or damaged or lacks the repeat."""
+    table = tables.read(path, schema, repeat=repeat)
     if not len(table):
         raise DataError(f"{path} lacks repeat {repeat}; delete the file and rerun.")
     try:
@@ -109,7 +109,7 @@ def read(path: Path, repeat: int) -> Embedding:
         raise DataError(f"{path} holds features or logits of different lengths in repeat {repeat}; delete the file and rerun.") from None
     sample_id, split, view = (to_numpy(table.column(name)) for name in ("sample_id", "split", "view"))
     found = counted((one, shown, int(((split == one) & (view == shown)).sum())) for one in SPLITS for shown in VIEWS)
-    expected = tables.read_metadata(path, schemas.EMBEDDING)["counts"].get("rows", {}).get(str(repeat), found)
+    expected = tables.read_metadata(path, schema)["counts"].get("rows", {}).get(str(repeat), found)
     if found != expected:
         raise DataError(f"{path} holds {found} rows of repeat {repeat}, not {expected}; delete the file and rerun.")
     return Embedding(repeat, sample_id, split, view, features, logits)

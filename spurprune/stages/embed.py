@@ -67,7 +67,8 @@ def run(
         for repeat in repeats
     }
     provenance = replace(provenance, counts={"repeats": len(repeats), "rows": rows}, notes=bench.notes())
-    tables.write_parts(output, parts(), schemas.EMBEDDING, provenance)
+    schema = schemas.EMBEDDING if "train" in splits else schemas.TEST_EMBEDDING
+    tables.write_parts(output, parts(), schema, provenance)
 
 
 def _shown(bench: Workbench, samples: Samples, splits: Sequence[str]) -> Iterator[tuple[str, str, np.ndarray]]:

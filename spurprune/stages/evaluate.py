@@ -197,8 +197,8 @@ def _score_rows(part: pa.Table, samples: Samples, source: int, threshold: float,
     both, *positions = np.intersect1d(ids[natural], ids[~natural], assume_unique=True, return_indices=True)
     if not len(both):
         return []
-    of_view = [logits[members][rows] for members, rows in zip((natural, ~natural), positions, strict=True)]
-    is_drawn = metrics.drawn_to(*of_view, source, threshold)
+    first, second = (logits[members][rows] for members, rows in zip((natural, ~natural), positions, strict=True))
+    is_drawn = metrics.drawn_to(first, second, source, threshold)
     order = np.argsort(samples.sample_id)
     other = samples.label[order[np.searchsorted(samples.sample_id, both, sorter=order)]] != source
     return [

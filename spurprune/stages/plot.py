@@ -34,7 +34,7 @@ READ = {
     "history": schemas.HISTORY,
     "samples": schemas.SAMPLES,
     "difficulty": schemas.DIFFICULTY,
-    "embeddings": schemas.EMBEDDING,
+    "embeddings": schemas.TEST_EMBEDDING,
 }
 
 
@@ -101,7 +101,7 @@ def _embeddings(paths: Sequence[Path]) -> dict[tuple[str, str, int], Path]:
     """Return the files of embeddings by setting, method and repeat."""
     found: dict[tuple[str, str, int], Path] = {}
     for path in paths:
-        of = tables.origin_of(path, schemas.EMBEDDING, {}).provenance
+        of = tables.origin_of(path, schemas.TEST_EMBEDDING, {}).provenance
         found |= {(of.setting, of.place["method"], repeat): path for repeat in of.repeats or ()}
     return found
 

@@ -11,6 +11,7 @@ _OF_RUNS = {
     "history": "parquet",
     "metrics": "parquet",
     "embedding": "parquet",
+    "test_embedding": "parquet",
     "models": "safetensors",
     "timing": "json",
     "masks": "safetensors",
@@ -29,7 +30,6 @@ PATHS: Mapping[str, tuple[str, ...]] = {
     "selection": ("settings/{setting}/selection/{method}.json",),
     "choice": ("settings/{setting}/selection/{method}.choice.json",),
 } | {kind: tuple(f"{folder}/{kind}.{end}" for folder in (RUN, TUNING_RUN)) for kind, end in _OF_RUNS.items()}
-TEST_EMBEDDING = f"{RUN}/test_embedding.parquet"
 
 
 def path_of(kind: str, **place: str) -> str:
@@ -40,7 +40,7 @@ def path_of(kind: str, **place: str) -> str:
 def place_of(kind: str, path: Path) -> dict[str, str]:
     """Return what a file of this kind must hold to lie at a path, by name; empty for a path outside the results folder."""
     text = path.as_posix()
-    for template in (*PATHS.get(kind, ()), *((TEST_EMBEDDING,) if kind == "embedding" else ())):
+    for template in PATHS.get(kind, ()):
         pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(template))
         found = re.search(rf"(?:^|/)results/{pattern}\Z", text)
         if found:

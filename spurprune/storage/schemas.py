@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
@@ -156,6 +156,7 @@ EMBEDDING = TableSchema(
     bounds={"sample_id": _COUNT},
     words={"split": SPLITS, "view": VIEWS},
 )
+TEST_EMBEDDING = replace(EMBEDDING, name="test_embedding")  # of test samples alone, kept for figures
 PREDICTIONS = TableSchema(
     "predictions",
     2,

@@ -361,7 +361,7 @@ HUNDRED = list(range(1, 101))
             _setting("mine", extends="digits", varients={"code": {}}, variant="code"),
             "mine.varients is not a known key (did you mean 'variants'?); allowed are",
         ),
-        (_setting("mine", colour=1), "mine.colour is not a known key; allowed are aligned, analyses, carriers, crop_size, dataset, description, d"),
+        (_setting("mine", colour=1), "mine.colour is not a known key; allowed are aligned, analyses, carriers, crop_size, dataset, desc"),
         # true, false and null as YAML writes them
         (_setting("mine", extends=True), "mine.extends is true, but must be the name of one setting."),
         (_setting("mine", extends="digits", variants=False), "mine.variants is false, but must map names to keys that differ, such as"),

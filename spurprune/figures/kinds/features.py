@@ -17,6 +17,7 @@ from spurprune.errors import ConfigError
 from spurprune.figures import style
 from spurprune.figures.base import Drawing, Material, Spec
 from spurprune.figures.kind import METHODS, TEXT, Configuration, Item, Kind, Runs, Study, repeats_of
+from spurprune.storage import schemas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,7 +109,7 @@ def make(material: Material, spec: Spec) -> Drawing:
     seen: dict[str, Seen | None] = dict.fromkeys(spec.methods)
     for method in spec.methods if len(test) >= FEWEST else ():
         path = material.embeddings[setting, method, repeat]
-        found = embedding.read(path, repeat)
+        found = embedding.read(path, repeat, schemas.TEST_EMBEDDING)
         rows = found.rows("test", NATURAL)
         position = dict(zip(found.sample_id[rows].tolist(), rows.tolist(), strict=True))
         seen[method] = look(found.features[[position[one] for one in samples.sample_id[test].tolist()]], label, value)
