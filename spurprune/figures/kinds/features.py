@@ -17,7 +17,6 @@ from spurprune.errors import ConfigError
 from spurprune.figures import style
 from spurprune.figures.base import Drawing, Material, Spec
 from spurprune.figures.kind import METHODS, TEXT, Configuration, Item, Kind, Runs, Study, repeats_of
-from spurprune.storage import schemas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,6 +96,7 @@ class Seen:
 def make(material: Material, spec: Spec) -> Drawing:
     """Draw a panel for every method, each with the components of its own features."""
     from spurprune.data import embedding  # imported here, since planning does not need pyarrow
+    from spurprune.storage import schemas
 
     setting, repeat, attribute = (spec.options[key] for key in ("setting", "repeat", "attribute"))
     samples = material.samples[setting][repeat]
