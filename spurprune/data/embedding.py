@@ -99,7 +99,10 @@ def counted(rows: Iterable[tuple[str, str, int]]) -> dict[str, int]:
 
 
 def read(path: Path, repeat: int, schema: schemas.TableSchema = schemas.EMBEDDING) -> Embedding:
-    """Read one repeat's embedding, of all samples or of test samples alone, as the schema says; raises DataError if the file is missing or damaged or lacks the repeat."""
+    """Read one repeat's embedding, of all samples or of test samples alone, as the schema says.
+
+    Raises DataError if the file is missing or damaged or lacks the repeat.
+    """
     table = tables.read(path, schema, repeat=repeat)
     if not len(table):
         raise DataError(f"{path} lacks repeat {repeat}; delete the file and rerun.")
