@@ -5,11 +5,14 @@ from tests.workflow import loaded
 from tests.workflow.project import Project
 
 
-def test_all_that_a_job_loads_is_hashed_or_cannot_change_a_result(on_miniatures: Project, on_methods: Project) -> None:
+def test_all_that_a_job_loads_is_hashed_or_cannot_change_a_result(
+    on_miniatures: Project, on_methods: Project, on_shortcuts: Project
+) -> None:
     """Plugins included, which are loaded by name: the rules must name them for the hash."""
     found = loaded.loaded_but_not_hashed(on_miniatures)
-    for rule, modules in loaded.loaded_but_not_hashed(on_methods).items():
-        found.setdefault(rule, set()).update(modules)
+    for project in (on_methods, on_shortcuts):
+        for rule, modules in loaded.loaded_but_not_hashed(project).items():
+            found.setdefault(rule, set()).update(modules)
     stages = {path.stem for path in (on_methods.path / "workflow/scripts").glob("*.py")} - {"download", "plot", "tabulate"}
     others = {"retrain_keeping_models", "retrain_candidate", "refine_candidate", "evaluate_candidate", "plot_montage", "tabulate_benchmark"}
     assert stages | others <= found.keys()
