@@ -44,7 +44,7 @@ def draw(rows: Sequence[SurvivalRow], spec: Spec) -> Figure:
     letters = style.letters()
     for (setting, method), axes in zip(places, grid.flat, strict=False):
         _panel(axes, [row for row in rows if (row.setting, row.method) == (setting, method)])
-        style.panel_title(axes, next(letters), spec.titled(spec.settings[setting].description, method), style.PAGE / 2)
+        style.panel_title(axes, next(letters), spec.titled(spec.settings[setting].description, method), style.PAGE / 2.4)
     for axes in grid.flat[len(places) :]:
         axes.set_axis_off()
     style.note(figure, repeats_note(row.share for row in rows))
