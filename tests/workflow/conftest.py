@@ -106,7 +106,12 @@ def on_own_data(run_once: RunOnce) -> Project:
 @pytest.fixture(scope="session")
 def on_shortcuts(run_once: RunOnce) -> Project:
     """The project after a whole run that looks for shortcuts in a user's own vectors; not to be changed."""
-    return run_once("shortcuts", SHORTCUTS, lambda project: shortcuts.write(project.path / "own"))
+
+    def prepare(project: Project) -> None:
+        shortcuts.write(project.path / "own")
+        loaded.record(project)
+
+    return run_once("shortcuts", SHORTCUTS, prepare)
 
 
 @pytest.fixture
