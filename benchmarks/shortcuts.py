@@ -4,7 +4,7 @@ Every dataset is a draw of scikit-learn's digits, 0 to 4 against 5 to 9, of whic
 planted one has a bright area on some training and validation images of one class; the place, brightness, share of carriers and class are
 drawn. Each goes through the workflow's stages in three repeats: scouts, transplant test, suspects, pruning, runs, reliance, cure test.
 
-    python -m benchmarks.shortcuts --output FILE       # goes on where it was interrupted; one line of JSON a dataset
+    python -m benchmarks.shortcuts --output FILE       # resumes after an interruption; one line of JSON a dataset
     python -m benchmarks.shortcuts --output FILE --summary
 
 Draws from 900 on are for development and are never reported.

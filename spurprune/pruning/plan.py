@@ -87,7 +87,7 @@ def tuned(method: str) -> str:
 
 
 def renamed(name: str, rename: Callable[[str], str]) -> str:
-    """Return a plan's name with the method that it names, if any, renamed; a text that is no plan's name may be returned as it is."""
+    """Return a plan's name with the method that it names, if any, renamed; a text that is not a plan's name may be returned as it is."""
     strategy, *values = name.split("-")
     fields = fields_of(strategy) if strategy in _strategies() else ()
     if len(fields) != len(values):

@@ -1,4 +1,4 @@
-"""Incremental retraining: training goes on without the samples that are to be forgotten (Yang, Chou and Chaudhuri 2022).
+"""Incremental retraining: training continues without the samples that are to be forgotten (Yang, Chou and Chaudhuri 2022).
 
 The authors go on from the trained weights and the optimiser's state at the decayed rate; whether the network forgets is the score before
 and after. Two arms of ours tell what that shows: one with the rate reset, and training from scratch without the samples.
@@ -15,14 +15,14 @@ MORE = 1  # epochs: the authors' run from 70 to 140, both included
 
 
 def starts_from_weights(arm: str) -> bool:
-    """Return whether an arm goes on from the trained weights."""
+    """Return whether an arm continues from the trained weights."""
     return arm != SCRATCH
 
 
 def recipe(training: Mapping[str, Any], arm: str) -> dict[str, Any]:
     """Return the ``training`` block by which an arm trains on the samples that are left; raises ValueError for an unknown arm.
 
-    An arm that goes on from weights takes one epoch more than the first training, as the authors' did. A rate that is kept is that of the
+    An arm that continues from weights takes one epoch more than the first training, as the authors' did. A rate that is kept is that of the
     first training's last epoch throughout.
     """
     if arm not in ARMS:
