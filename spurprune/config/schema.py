@@ -65,7 +65,7 @@ def load(name: str) -> dict[str, Any]:
 @cache
 def _validator(name: str, part: str | None) -> Any:
     schema = load(name)
-    return Validator(schema if part is None else schema["properties"][part])
+    return Validator(schema if part is None else {**schema["properties"][part], "$defs": schema.get("$defs", {})})
 
 
 def _filled(node: Any) -> Any:

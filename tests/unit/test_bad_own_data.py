@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from spurprune.config.schema import Validator, _narrowed, _sentence
+from spurprune.config import schema
 from spurprune.data import catalogue
-from spurprune.errors import ConfigError, SpurpruneError
+from spurprune.errors import SpurpruneError
 from spurprune.stages import prepare_inputs
 from spurprune.storage.provenance import Provenance
 from tests.wordpiece import save as save_tokenizer
@@ -219,9 +219,7 @@ BAD: dict[str, tuple[Callable[[Own], object], str]] = {
 def prepare(own: Own) -> None:
     """Do what the workflow does with a block: check it, then prepare its samples."""
     blocks = {"own": own.block}
-    errors = list(Validator(catalogue.own_schema()).iter_errors(blocks))
-    if errors:
-        raise ConfigError(_sentence(_narrowed(errors[0]), "datasets"))
+    schema.validate(blocks, "config", where="datasets", part="datasets")
     catalogue.check(blocks)
     own.write()
     paths = {name: own.folder / "prepared" / name for name in ("inputs", "base", "manifest")}

@@ -26,7 +26,7 @@ from spurprune.machine.logs import log
 from spurprune.storage.regular import require_regular
 from spurprune.storage.words import SPLITS
 
-# A literal: planning reads it without importing this module.
+# A literal: planning reads it without importing this module. Definitions are those of the configuration's schema.
 OPTIONS: Mapping[str, Any] = {
     "type": "object",
     "additionalProperties": False,
@@ -34,16 +34,8 @@ OPTIONS: Mapping[str, Any] = {
     "properties": {
         "path": {"type": "string", "minLength": 1, "x-allowed": "a folder, or the name of a dataset in the library's cache"},
         "config": {"type": "string", "minLength": 1, "x-allowed": "the name of one of the cached dataset's configurations"},
-        "label": {"type": "string", "minLength": 1, "x-allowed": "the name of a column, quoted if it is a number"},
-        "split": {
-            "type": ["string", "object"],
-            "additionalProperties": False,
-            "properties": {
-                "validation": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
-                "test": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
-            },
-            "x-allowed": "the name of a column, or shares such as {validation: 0.1, test: 0.2}",
-        },
+        "label": {"$ref": "#/$defs/column"},
+        "split": {"$ref": "#/$defs/column_or_shares"},
         "splits": {
             "type": "object",
             "additionalProperties": False,
@@ -55,30 +47,12 @@ OPTIONS: Mapping[str, Any] = {
             },
             "x-allowed": "a mapping such as {train: train, validation: validation_matched}",
         },
-        "attributes": {
-            "type": "array",
-            "maxItems": 100,
-            "uniqueItems": True,
-            "items": {"type": "string", "minLength": 1, "x-allowed": "the name of a column, quoted if it is a number"},
-            "x-allowed": "a list of at most 100 different columns",
-        },
-        "image": {"type": "string", "minLength": 1, "x-allowed": "the name of a column, quoted if it is a number"},
-        "text": {
-            "type": ["string", "array"],
-            "minItems": 1,
-            "maxItems": 2,
-            "items": {"type": "string", "minLength": 1, "x-allowed": "the name of a column, quoted if it is a number"},
-            "x-allowed": "the name of a column, or a list of one or two",
-        },
-        "tokenizer": {"type": "string", "minLength": 1, "x-allowed": "a folder with tokenizer.json or a name on Hugging Face's hub"},
-        "keep_together": {"type": "string", "minLength": 1, "x-allowed": "the name of a column, quoted if it is a number"},
-        "intensity": {
-            "type": "array",
-            "minItems": 2,
-            "maxItems": 2,
-            "items": {"type": "number", "minimum": -1e12, "maximum": 1e12},
-            "x-allowed": "a list of the two numbers that become black and white",
-        },
+        "attributes": {"$ref": "#/$defs/columns"},
+        "image": {"$ref": "#/$defs/column"},
+        "text": {"$ref": "#/$defs/text_columns"},
+        "tokenizer": {"$ref": "#/$defs/tokenizer"},
+        "keep_together": {"$ref": "#/$defs/column"},
+        "intensity": {"$ref": "#/$defs/intensity"},
     },
 }
 SAMPLES = ("image", "text")

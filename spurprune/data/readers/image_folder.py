@@ -15,29 +15,15 @@ from spurprune.errors import DataError
 from spurprune.machine.logs import log
 from spurprune.storage.words import SPLITS
 
-# A literal: planning reads it without importing this module.
+# A literal: planning reads it without importing this module. Definitions are those of the configuration's schema.
 OPTIONS: Mapping[str, Any] = {
     "type": "object",
     "additionalProperties": False,
     "required": ["path"],
     "properties": {
         "path": {"type": "string", "minLength": 1, "x-allowed": "a folder"},
-        "split": {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {
-                "validation": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
-                "test": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
-            },
-            "x-allowed": "shares such as {validation: 0.1, test: 0.2}",
-        },
-        "intensity": {
-            "type": "array",
-            "minItems": 2,
-            "maxItems": 2,
-            "items": {"type": "number", "minimum": -1e12, "maximum": 1e12},
-            "x-allowed": "a list of the two numbers that become black and white",
-        },
+        "split": {"$ref": "#/$defs/shares"},
+        "intensity": {"$ref": "#/$defs/intensity"},
     },
 }
 UNCOUNTED = frozenset({"thumbs.db", "desktop.ini", "__macosx"})  # what systems leave in folders, beside what begins with a dot

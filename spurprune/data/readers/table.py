@@ -21,7 +21,7 @@ from spurprune.storage.regular import require_regular
 if TYPE_CHECKING:
     import pandas as pd
 
-# A literal: planning reads it without importing this module.
+# A literal: planning reads it without importing this module. Definitions are those of the configuration's schema.
 OPTIONS: Mapping[str, Any] = {
     "type": "object",
     "additionalProperties": False,
@@ -32,41 +32,15 @@ OPTIONS: Mapping[str, Any] = {
             "pattern": r".+\.(?i:csv|tsv|parquet|jsonl)",
             "x-allowed": "a file whose name ends in .csv, .tsv, .parquet or .jsonl",
         },
-        "label": {"type": "string", "minLength": 1, "x-allowed": "the name of a column, quoted if it is a number"},
-        "split": {
-            "type": ["string", "object"],
-            "additionalProperties": False,
-            "properties": {
-                "validation": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
-                "test": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
-            },
-            "x-allowed": "the name of a column, or shares such as {validation: 0.1, test: 0.2}",
-        },
-        "attributes": {
-            "type": "array",
-            "maxItems": 100,
-            "uniqueItems": True,
-            "items": {"type": "string", "minLength": 1, "x-allowed": "the name of a column, quoted if it is a number"},
-            "x-allowed": "a list of at most 100 different columns",
-        },
-        "image": {"type": "string", "minLength": 1, "x-allowed": "the name of a column, quoted if it is a number"},
+        "label": {"$ref": "#/$defs/column"},
+        "split": {"$ref": "#/$defs/column_or_shares"},
+        "attributes": {"$ref": "#/$defs/columns"},
+        "image": {"$ref": "#/$defs/column"},
         "vectors": {"type": "string", "pattern": r".+\.(?i:npy)", "x-allowed": "a file whose name ends in .npy"},
-        "text": {
-            "type": ["string", "array"],
-            "minItems": 1,
-            "maxItems": 2,
-            "items": {"type": "string", "minLength": 1, "x-allowed": "the name of a column, quoted if it is a number"},
-            "x-allowed": "the name of a column, or a list of one or two",
-        },
-        "tokenizer": {"type": "string", "minLength": 1, "x-allowed": "a folder with tokenizer.json or a name on Hugging Face's hub"},
-        "keep_together": {"type": "string", "minLength": 1, "x-allowed": "the name of a column, quoted if it is a number"},
-        "intensity": {
-            "type": "array",
-            "minItems": 2,
-            "maxItems": 2,
-            "items": {"type": "number", "minimum": -1e12, "maximum": 1e12},
-            "x-allowed": "a list of the two numbers that become black and white",
-        },
+        "text": {"$ref": "#/$defs/text_columns"},
+        "tokenizer": {"$ref": "#/$defs/tokenizer"},
+        "keep_together": {"$ref": "#/$defs/column"},
+        "intensity": {"$ref": "#/$defs/intensity"},
     },
 }
 # How files that are no UTF-8 text begin.
