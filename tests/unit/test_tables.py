@@ -394,6 +394,7 @@ def test_every_stages_key_consists_of_declared_columns() -> None:
         "plan",
         "predictions",
         "embedding",
+        "test_embedding",
         "history",
         "metrics",
     }
