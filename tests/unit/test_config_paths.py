@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,19 +92,25 @@ def test_every_key_of_a_path_is_on_the_list(root: Path) -> None:
     """Keys that the schemas describe as files or folders."""
     from spurprune.config import schema
 
-    def described(node: object, place: str) -> list[str]:
+    def described(node: object, place: str, definitions: dict[str, Any]) -> list[str]:
         if not isinstance(node, dict):
             return []
+        if "$ref" in node:
+            return described(definitions[node["$ref"].removeprefix("#/$defs/")], place, definitions)
         words = str(node.get("x-allowed", "")).split()
         is_text = "string" in str(node.get("type", ""))
         found = [place] if is_text and {"file", "folder", "path"} & set(words) else []
         for keyword in ("oneOf", "allOf"):
-            found += [one for inner in node.get(keyword, ()) for one in described(inner, place)]
-        found += described(node.get("then"), place) + described(node.get("items"), f"{place}.*")
-        found += described(node.get("additionalProperties"), f"{place}.*")
-        return found + [one for key, inner in node.get("properties", {}).items() for one in described(inner, f"{place}.{key}")]
+            found += [one for inner in node.get(keyword, ()) for one in described(inner, place, definitions)]
+        found += described(node.get("then"), place, definitions) + described(node.get("items"), f"{place}.*", definitions)
+        found += described(node.get("additionalProperties"), f"{place}.*", definitions)
+        properties = node.get("properties", {})
+        return found + [one for key, inner in properties.items() for one in described(inner, f"{place}.{key}", definitions)]
 
-    of_config = {one.lstrip(".") for one in described(schema.load("config"), "")}
-    of_setting = {one.lstrip(".") for one in described(schema.load("setting"), "")}
+    def keys_of(name: str) -> set[str]:
+        whole = schema.load(name)
+        return {one.lstrip(".") for one in described(whole, "", whole.get("$defs", {}))}
+
+    of_config, of_setting = keys_of("config"), keys_of("setting")
     assert of_config | {"setting_files.*"} == {*paths.OF_CONFIG, "data.*"}  # data are expanded by themselves
     assert of_setting == set(paths.OF_SETTING)
