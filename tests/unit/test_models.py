@@ -21,6 +21,7 @@ def parameters(model: nn.Module) -> int:
         (small_cnn.build((1, 8, 8), 10, [16, 32, 64]), (1, 8, 8), 64),
         (small_cnn.build((3, 5, 7), 4, [2, 3, 5]), (3, 5, 7), 5),
         (resnet_cifar.build((3, 32, 32), 10, depth=8), (3, 32, 32), 64),
+        (resnet_cifar.build((3, 32, 32), 10, 8, "B", "fan_out"), (3, 32, 32), 64),
         (mlp.build((1, 4, 5), 3, [7, 6]), (1, 4, 5), 6),
         (mlp.build((9,), 3, []), (9,), 9),
         (cnn002.build((2, 16, 21), 3), (2, 16, 21), 200),
@@ -56,6 +57,53 @@ def test_a_perceptron_by_hand() -> None:
 @pytest.mark.parametrize(("depth", "millions"), [(20, 0.27), (32, 0.46), (110, 1.73)])  # He et al. 2016, Table 6 (1.7 for 110)
 def test_residual_networks_have_the_published_size(depth: int, millions: float) -> None:
     assert round(parameters(resnet_cifar.build((3, 32, 32), 10, depth)) / 1e6, 2) == millions
+
+
+def test_projections_add_their_convolutions_and_normalisations() -> None:
+    plain, projecting = (resnet_cifar.build((3, 32, 32), 10, 20, shortcut=option) for option in ("A", "B"))
+    assert parameters(projecting) == parameters(plain) + (16 * 32 + 2 * 32) + (32 * 64 + 2 * 64) == 272_474  # of the public code
+    shapes = {name: tuple(value.shape) for name, value in projecting.named_parameters() if ".shortcut." in name}
+    assert shapes == {
+        "blocks.3.shortcut.0.weight": (32, 16, 1, 1),
+        "blocks.3.shortcut.1.weight": (32,),
+        "blocks.3.shortcut.1.bias": (32,),
+        "blocks.6.shortcut.0.weight": (64, 32, 1, 1),
+        "blocks.6.shortcut.1.weight": (64,),
+        "blocks.6.shortcut.1.bias": (64,),
+    }
+
+
+def test_a_projection_by_hand() -> None:
+    """Every second pixel of every second row, through the matrix of the projection, normalised by running statistics of 0 and 1."""
+    torch.manual_seed(0)
+    shortcut = resnet_cifar.build((3, 32, 32), 10, 8, shortcut="B").get_submodule("blocks.1.shortcut").eval()
+    x = torch.randn(2, 16, 6, 6)
+    matrix = shortcut.get_parameter("0.weight")[:, :, 0, 0]
+    expected = torch.einsum("oi,nihw->nohw", matrix, x[:, :, ::2, ::2]) / (1 + nn.BatchNorm2d(1).eps) ** 0.5
+    torch.testing.assert_close(shortcut(x), expected)
+
+
+@pytest.mark.parametrize(
+    ("by", "fans"),
+    [
+        ("fan_in", {"stem.0": 9 * 3, "blocks.3.conv1": 9 * 16, "blocks.6.shortcut.0": 32}),
+        ("fan_out", {"stem.0": 9 * 16, "blocks.3.conv1": 9 * 32, "blocks.6.shortcut.0": 64}),
+    ],
+)
+def test_initialisation_by_fan_in_and_by_fan_out(by: resnet_cifar.Fan, fans: dict[str, int]) -> None:
+    """Standard deviations √(2 / fan); by fan-out the classifier is torch's, uniform within 1/√64."""
+    torch.manual_seed(0)
+    model = resnet_cifar.build((3, 32, 32), 10, 20, shortcut="B", initialisation=by)
+    for layer, fan in fans.items():
+        weight = model.get_parameter(f"{layer}.weight").detach()
+        assert float(weight.std()) == pytest.approx((2 / fan) ** 0.5, rel=0.1), layer
+    weight, bias = (parameter.detach() for parameter in model.classifier.parameters())
+    assert float(bias.abs().max()) <= 1 / 8
+    if by == "fan_in":
+        assert float(weight.std()) == pytest.approx((2 / 64) ** 0.5, rel=0.1)
+    else:
+        assert float(weight.abs().max()) <= 1 / 8
+        assert float(weight.std()) == pytest.approx(1 / 8 / 3**0.5, rel=0.1)
 
 
 RARE = {  # those of Yang, Chou and Chaudhuri 2022
