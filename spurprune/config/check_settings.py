@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from spurprune.config import check_feature, references, schema
+from spurprune.config import check_feature, check_overlay, references, schema
 from spurprune.config.config import Config
 from spurprune.config.known import require_known
 from spurprune.config.merging import merge
@@ -143,20 +143,7 @@ def _check_inputs(name: str, setting: Setting, entry: DatasetEntry) -> None:
         raise ConfigError(
             f"{name}.crop_size is {setting['crop_size']}, but image_size is only {setting['image_size']}; choose at most that."
         )
-    overlay = setting["overlay"] or {}
-    least = plugins.declared("overlays", overlay["name"], "LEAST_SIZE", {}).get(overlay.get("pattern"), 0) if overlay else 0
-    if least > setting["image_size"]:
-        raise ConfigError(
-            f"{name}.overlay.pattern is '{overlay['pattern']}', which needs images of {least} pixels per side, but image_size is only "
-            f"{setting['image_size']}; choose another pattern."
-        )
-    if overlay.get("channel", 0) >= (entry.channels or 0):
-        last = (entry.channels or 0) - 1
-        raise ConfigError(f"{name}.overlay.channel is {overlay['channel']}, but '{dataset}' has only the channels 0 to {last}; choose one.")
-    if overlay.get("width", 0) > setting["image_size"]:
-        raise ConfigError(
-            f"{name}.overlay.width is {overlay['width']}, but the images are only {setting['image_size']} pixels wide; choose at most that."
-        )
+    check_overlay.check(name, setting, entry)
 
 
 def _check_no_pixels(name: str, setting: Setting, entry: DatasetEntry) -> None:
@@ -218,6 +205,8 @@ def _check_subset(name: str, setting: Setting, entry: DatasetEntry) -> None:
         require_known(choose, ("random", "first", *entry.rankings), f"{key}.choose: '{choose}'", "way to choose samples")
         if ("count" in part) == ("fill_to" in part):
             raise ConfigError(f"{key} must have either count or fill_to; give one of them.")
+        if part.get("coin_seed") is not None and part.get("rest", "leave_out") != "hold_out":
+            raise ConfigError(f"{key}.coin_seed is {part['coin_seed']}, but no sample of the part is held out; set rest to hold_out.")
 
 
 def _check_together(name: str, setting: Setting, own: Mapping[str, Any] | None) -> None:
