@@ -1,5 +1,6 @@
 """Which training samples a setting uses: a number of samples per part, the rest left out or held out."""
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,8 @@ class Part:
 
     ``label`` is its class, ``where`` its samples' attribute values. ``count`` of them are taken, or as many as bring the class to
     ``fill_to`` samples together with earlier parts; ``choose`` is "random", "first" (in the dataset's order) or the name of a ranking,
-    whose lowest ranks are taken. ``rest`` is "leave_out" or "hold_out": the others are left out, or moved to validation and test.
+    whose lowest ranks are taken. ``rest`` is "leave_out" or "hold_out": the others are left out, or moved to validation and test. The coin
+    that decides between these is of Python's ``random.Random(coin_seed)``, or of a named stream if ``coin_seed`` is None.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Part:
     fill_to: int | None
     choose: str
     rest: str
+    coin_seed: int | None = None
 
 
 def take(
@@ -42,8 +45,8 @@ def take(
 
     Training samples in no part stay. ``attributes`` and ``rankings`` map names to int [N], -1 where unknown; a ranking never chooses a
     sample without a rank. ``draw`` (a repeat, or "fixed") seeds the random choices. Held-out samples go to validation or test by a fair
-    coin that is the same for every draw, so that all repeats are tested on the same samples (as in the paper's code for CelebA's women
-    with eyeglasses). Raises DataError that names ``where`` and the part if the training split has too few samples or two parts overlap.
+    coin that is the same for every draw, so that all repeats are tested on the same samples. Raises DataError that names ``where`` and the
+    part if the training split has too few samples or two parts overlap.
     """
     result = split.astype(object)
     taken = np.zeros(len(split), dtype=bool)
@@ -62,11 +65,21 @@ def take(
         taken[chosen] = True
         rest = np.setdiff1d(members, chosen)
         if part.rest == "hold_out":
-            heads = seeds.generator(seeds.SPLIT, "held out", part.name).random(len(rest)) < 0.5
-            result[rest] = np.where(heads, "validation", "test")
+            result[rest] = np.where(_heads(part, len(rest)), "validation", "test")
         else:
             result[rest] = LEFT_OUT
     return result
+
+
+def _heads(part: Part, count: int) -> np.ndarray:
+    """Return whether each of the held-out samples, in the dataset's order, goes to validation, bool [count].
+
+    With a ``coin_seed`` these are the tosses of the paper's code for CelebA's women with eyeglasses: heads above one half.
+    """
+    if part.coin_seed is None:
+        return seeds.generator(seeds.SPLIT, "held out", part.name).random(count) < 0.5
+    coin = random.Random(part.coin_seed)  # noqa: S311 - chance, not secrecy
+    return np.array([coin.random() > 0.5 for _ in range(count)], dtype=bool)
 
 
 def _members(part: Part, split: np.ndarray, label: np.ndarray, attributes: Mapping[str, np.ndarray]) -> np.ndarray:

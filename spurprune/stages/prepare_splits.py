@@ -190,6 +190,7 @@ def _subset(repeat: int, rows: pa.Table, label: np.ndarray, split: np.ndarray, s
             part.get("fill_to"),
             part.get("choose", "random"),
             part.get("rest", "leave_out"),
+            part.get("coin_seed"),
         )
         for name, part in subset["parts"].items()
     ]

@@ -65,6 +65,17 @@ def test_draws_differ_but_what_is_held_out_does_not() -> None:
     assert 0.3 < (one[held_out] == "test").mean() < 0.7
 
 
+def test_pythons_coin_is_tossed_for_every_held_out_sample_in_order() -> None:
+    """``random.Random(1)`` gives .134, .847, .764, .255, .495, .449, .652, .789; above one half is validation."""
+    split = np.array(["train"] * 10)
+    label = np.array([0, 1, 0, 0, 0, 1, 0, 0, 0, 0])
+    result = take(split, label, {}, {}, [part("held", 0, None, count=0, rest="hold_out", coin_seed=1)], 0, "here")
+    t, v = "test", "validation"
+    assert result.tolist() == [t, "train", v, v, t, "train", t, t, v, v]
+    other = take(split, label, {}, {}, [part("held", 0, None, count=0, rest="hold_out", coin_seed=2)], 0, "here")
+    assert (other != result).any()
+
+
 def test_the_first_and_the_lowest_of_a_ranking() -> None:
     split = np.array(["train"] * 6 + ["test"])
     label = np.array([0, 0, 1, 0, 0, 1, 0])
