@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +60,24 @@ def _check_declared(name: str, block: Block) -> None:
 
 
 def _check_grid(name: str, grid: Any) -> None:
-    if not isinstance(grid, dict) or not grid or not all(isinstance(values, list) and values for values in grid.values()):
-        raise ConfigError(f"{name}.grid must map dotted keys to lists of values, such as 'carriers.count: [10, 20]'.")
-    for dotted in grid:
+    if not isinstance(grid, dict) or not grid or not all(isinstance(values, (list, dict)) and values for values in grid.values()):
+        raise ConfigError(
+            f"{name}.grid must map dotted keys to lists of values, such as 'carriers.count: [10, 20]', or to named blocks, such as "
+            "'overlay: {thin: {width: 1}, thick: {width: 3}}'."
+        )
+    for dotted, values in grid.items():
+        for named, block in values.items() if isinstance(values, dict) else ():
+            if not isinstance(block, dict):
+                where = f"{name}.grid.{dotted}.{named} is {shown(block)}"
+                raise ConfigError(f"{where}, but must be a mapping of keys that differ, such as {{}}.")
         if dotted.split(".")[0] in ("extends", "original", "grid", "variant", "variants", "description"):
             raise ConfigError(f"{name}.grid: '{dotted}' is not a key that a family can vary; declare a setting for each value.")
-    grids.check(f"{name}.grid", grid, "members")
+    grids.check(f"{name}.grid", _values(grid), "members")
+
+
+def _values(grid: Block) -> dict[str, list[Any]]:
+    """Return a grid's values by key, those of named blocks being the names."""
+    return {dotted: list(values) for dotted, values in grid.items()}
 
 
 def resolve(declared: Mapping[str, Block], defaults: Block) -> tuple[dict[str, Block], dict[str, dict[str, Block]]]:
@@ -83,18 +96,27 @@ def resolve(declared: Mapping[str, Block], defaults: Block) -> tuple[dict[str, B
             settings[name] = block
             continue
         families[name] = {}
-        for point, coordinates in grids.points(grid).items():
+        for point, coordinates in grids.points(_values(grid)).items():
             member = f"{name}.{point}"
             if member in settings or member in declared:
                 raise ConfigError(f"The setting '{member}' is also a member of the family '{name}'; rename one.")
             if not re.fullmatch(NAME, member):
                 raise ConfigError(f"{name}.grid: the member '{member[:160]}' cannot be a folder name; use {NAME_IN_WORDS}.")
-            settings[member] = put(block, coordinates, name)
+            settings[member] = _placed(block, coordinates, grid, name)
             families[name][member] = coordinates
         if len(settings) > MOST_SETTINGS:
             raise ConfigError(f"There are more than {MOST_SETTINGS:,} settings, the members of families included; declare fewer.")
     _check_folders(settings)
     return settings, families
+
+
+def _placed(block: Block, coordinates: Mapping[str, Any], grid: Block, name: str) -> Block:
+    """Return a family's member: the block with the values of its coordinates, named blocks being merged over what is there."""
+    placed = put(block, {dotted: value for dotted, value in coordinates.items() if isinstance(grid[dotted], list)}, name)
+    for dotted, value in coordinates.items():
+        if isinstance(grid[dotted], dict):
+            placed = merge(placed, reduce(lambda over, key: {key: over}, reversed(dotted.split(".")), grid[dotted][value]))
+    return placed
 
 
 def other_variants(declared: Mapping[str, Block], defaults: Block) -> Iterator[tuple[str, Block]]:

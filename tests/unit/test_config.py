@@ -111,6 +111,10 @@ WRONG_MAIN = [
 TRAINING = "digits/training"
 CROP = {"name": "random_resized_crop_flip"}
 TORCHVISION = {"name": "torchvision_cnn", "architecture": "resnet18", "pretrained": None}
+LINE = {"name": "line", "attribute": "line", "value": 255, "width": None, "channel": 0}
+LINES = {"name": "line", "attribute": "line", "value": 255, "width": 1, "channel": None}
+FIVES = {"class": "5", "count": 3}
+RESIDUAL = {"name": "resnet_cifar", "depth": 20}
 NOISY = {  # what the other settings do not change
     "epochs": 16,
     "batch_size": 64,
@@ -124,7 +128,7 @@ WRONG_SETTINGS = [
     ("digits/dscription", "x", "digits.dscription is not a known key (did you mean 'description'?); allowed are aligned,"),
     (f"{TRAINING}/optimizer/momentun", 0.9, "digits.training.optimizer.momentun is not a known key (did you mean 'momentum'?);"),
     (f"{TRAINING}/schedule/milestone", [3], "digits.training.schedule.milestone is not a known key (did you mean 'milestones'?)"),
-    ("digits/overlay/widht", 2, "digits.overlay.widht is not a known key (did you mean 'width'?); allowed are attribute, channel, name,"),
+    ("digits/overlay/widht", 2, "digits.overlay.widht is not a known key (did you mean 'width'?); allowed are attribute, channel,"),
     ("digits/model/channel", 2, "digits.model.channel is not a known key (did you mean 'channels'?); allowed are channels, name"),
     ("digits/carriers/chose", "all", "digits.carriers.chose is not a known key (did you mean 'choose'?)"),
     ("digits-count/grid", {"carriers.cuont": [3]}, "digits-count.cuont-3.carriers.cuont is not a known key (did you mean 'count'?)"),
@@ -167,7 +171,7 @@ WRONG_SETTINGS = [
     ("digits/model", TORCHVISION | {"pretrained": True}, "digits.model.pretrained is true, but must be null, imagenet, or the path of"),
     ("digits/model", {"name": "bert", "pretrained": ""}, 'pretrained is "", but must be a folder or a name on Hugging Face\'s hub'),
     ("digits/model", {"name": "bert"}, "digits.model.pretrained is missing; it is required"),
-    ("digits/overlay/name", "lines", "but must be null, {name: line, attribute, width, value, channel}, {name: p"),
+    ("digits/overlay/name", "lines", "but null, {name: line, attribute, value[, width][, columns][, channel][, channels]}, {name: p"),
     ("digits/overlay/value", 256, "digits.overlay.value is 256, but must be at most 255"),
     ("digits/validation", 1.0, "digits.validation is 1.0, but must be official, none, or the share of the training split"),
     ("digits/keep_models", "yes", 'digits.keep_models is "yes", but must be true or false'),
@@ -190,6 +194,21 @@ WRONG_SETTINGS = [
     ("digits/normalisation/mean", [0.1, 0.2], "digits.normalisation.mean is [0.1, 0.2], but 'digits' has 1 channels"),
     ("digits/overlay/channel", 1, "digits.overlay.channel is 1, but 'digits' has only the channels 0 to 0"),
     ("digits/overlay/width", 9, "digits.overlay.width is 9, but the images are only 8 pixels wide"),
+    ("digits/overlay/columns", [3], "digits.overlay has both width and columns, of which one is enough; set the other to null."),
+    ("digits/overlay/channels", [0], "digits.overlay has both channel and channels, of which one is enough; set the other to null."),
+    ("digits/overlay/width", None, "digits.overlay lacks both width and columns; give one of them."),
+    ("digits/overlay/channel", REMOVED, "digits.overlay lacks both channel and channels; give one of them."),
+    ("digits/overlay", LINE | {"columns": [7, 8]}, "columns is [7, 8], but the images have only the columns 0 to 7; choose among these."),
+    ("digits/overlay", LINE | {"columns": []}, "digits.overlay.columns is [], but must be a list of different columns, counted from 0,"),
+    ("digits/overlay", LINE | {"columns": [3, 3]}, "digits.overlay.columns is [3, 3], but must be a list of different columns"),
+    ("digits/overlay", LINE | {"columns": [-1]}, "digits.overlay.columns.0 is -1, but must be at least 0"),
+    ("digits/overlay", LINES | {"channels": [0, 1]}, "channels is [0, 1], but 'digits' has only the channels 0 to 0; choose among these"),
+    ("digits/overlay", LINES | {"channels": 0}, "digits.overlay.channels is 0, but must be a list of different channels"),
+    ("digits/subset/parts", {"fives": FIVES | {"coin_seed": 1}}, "fives.coin_seed is 1, but no sample of the part is held out; set rest"),
+    ("digits/subset/parts", {"fives": FIVES | {"coin_seed": "1"}}, 'fives.coin_seed is "1", but must be null, or a whole number from 0'),
+    ("digits/model", RESIDUAL | {"shortcut": "C"}, 'digits.model.shortcut is "C", but must be one of A, B.'),
+    ("digits/model", RESIDUAL | {"shortcut": True}, "digits.model.shortcut is true, but must be one of A, B."),
+    ("digits/model", RESIDUAL | {"initialisation": "he"}, 'digits.model.initialisation is "he", but must be one of fan_in, fan_out.'),
     ("digits/model", TORCHVISION, "digits.model.name is 'torchvision_cnn', whose networks take images of 3 channels, but 'digits' has 1;"),
     (f"{TRAINING}/augmentation", CROP | {"scale": [0.9, 0.8]}, "digits.training.augmentation.scale is [0.9, 0.8]; write the lower one"),
     (f"{TRAINING}/augmentation", CROP | {"ratio": [2, 1]}, "digits.training.augmentation.ratio is [2, 1]; write the lower one first"),
@@ -211,6 +230,11 @@ WRONG_SETTINGS = [
     ("digits/extends", "digits", "digits.extends leads back to itself (digits → digits); remove one of these"),
     ("digits/extends", "digits-more-carriers", "(digits → digits-more-carriers → digits-carriers → digits); remove one of these"),
     ("digits-count/grid", {"carriers.count": 3}, "digits-count.grid must map dotted keys to lists of values"),
+    ("digits-count/grid", {"overlay": {"a": 3}}, "digits-count.grid.overlay.a is 3, but must be a mapping of keys that differ, such as {}"),
+    ("digits-count/grid", {"overlay": {}}, "digits-count.grid must map dotted keys to lists of values"),
+    ("digits-count/grid", {"overlay": {"a b": {}}}, "digits-count.grid: the member 'digits-count.overlay-a b' cannot be a folder name"),
+    ("digits-count/grid", {"overlay": {"a": {"widht": 1}}}, "digits-count.overlay-a.overlay.widht is not a known key (did you mean 'width"),
+    ("digits-count/grid", {"overlay": {"a": {}}, "overlay.width": [1]}, "grid: 'overlay.width' is part of 'overlay', which varies, too;"),
     ("digits-count/grid", {"carriers.count": [3, 7, 3]}, "digits-count.grid.carriers.count is [3, 7, 3], which names a value twice"),
     ("digits-count.count-10", {"extends": "digits"}, "The setting 'digits-count.count-10' is also a member of the family 'digits-count'"),
     ("digits/reference/early/training", {"lr": 0.1}, "digits.reference.early.training.lr is not a known key; allowed are"),
@@ -592,6 +616,19 @@ def test_settings_inherit_and_families_expand(load: Callable[..., Config]) -> No
     assert block["training"]["precision"] == "fp32", "inherited values override defaults"
     assert "digits-count" not in config.settings and "extends" not in block and "grid" not in block
     assert config.settings["digits"]["carriers"]["count"] == 0, "a member's values must not leak into its base"
+
+
+def test_named_blocks_of_a_grid_are_merged_over_what_is_there(load: Callable[..., Config]) -> None:
+    wide = {"width": None, "columns": [2, 3, 4], "channel": None, "channels": [0]}
+    grid = {"carriers.start": [0, 102], "overlay": {"S1": {}, "S2": {"width": 3}, "S3": wide}}
+    config = load(settings={"digits-window/grid": grid, "digits-window/overlay": {"value": 191}})
+    assert config.family("digits-window") == [f"digits-window.start-{start}.overlay-S{i}" for start in (0, 102) for i in (1, 2, 3)]
+    assert config.coordinates("digits-window.start-102.overlay-S3") == {"carriers.start": 102, "overlay": "S3"}
+    plain = {"name": "line", "attribute": "line", "width": 2, "value": 191, "channel": 0}
+    for name, over in (("S1", {}), ("S2", {"width": 3}), ("S3", wide)):
+        block = config.settings[f"digits-window.start-102.overlay-{name}"]
+        assert block["overlay"] == plain | over and block["carriers"]["start"] == 102
+    assert config.settings["digits"]["overlay"]["value"] == 255, "a member's values must not leak into its base"
 
 
 VARIANTS = {"paper": {}, "code": {"overlay": {"value": 191}, "reference": {"early": {"view": "eval_augmented"}}}}
