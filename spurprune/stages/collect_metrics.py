@@ -10,11 +10,12 @@ from spurprune.storage.provenance import Provenance, require_compatible
 
 
 def run(*, metrics: Sequence[Path], output: Path, provenance: Provenance) -> None:
-    """Write the concatenation of the runs' metrics.
+    """Write the concatenation of the runs' metrics, without rows if studies make no runs.
 
     Raises DataError if a file is missing, damaged or not where it belongs, or if the files do not belong together (see
     ``require_compatible``).
     """
     require_compatible(provenance, *(tables.origin_of(path, schemas.METRICS, {}) for path in metrics))
-    table = pa.concat_tables(tables.read(path, schemas.METRICS).replace_schema_metadata() for path in metrics)
-    tables.write(output, table, schemas.METRICS, provenance)
+    none = pa.table({name: pa.array([], kind) for name, kind in schemas.METRICS.columns.items()})
+    found = [tables.read(path, schemas.METRICS).replace_schema_metadata() for path in metrics]
+    tables.write(output, pa.concat_tables(found) if found else none, schemas.METRICS, provenance)
