@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NOT_KNOWN = "–"
 SHARE = (0.0, 1.0)  # the bounds of a share
+SHOWN_SCORES = {"grand": "last-layer GraNd"}  # the scores that readers know by other names than the configuration's
 
 
 class Run(NamedTuple):
@@ -53,6 +54,11 @@ class Sources:
     choices: Mapping[tuple[str, str], Choice] = field(default_factory=dict)
     timings: "Sequence[Timing]" = ()
     survivals: "Sequence[Survival]" = ()
+
+
+def shown_score(score: str) -> str:
+    """Return what readers call a score."""
+    return SHOWN_SCORES.get(score, score)
 
 
 class Bold(str):

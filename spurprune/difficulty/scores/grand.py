@@ -1,4 +1,4 @@
-"""GraNd of the last layer: the norm of the loss gradient with respect to the classifier (Paul et al. 2021)."""
+"""Last-layer GraNd: the norm of the loss gradient with respect to the classifier alone (Paul et al. 2021)."""
 
 import numpy as np
 

@@ -26,6 +26,7 @@ from spurprune.tables.report import (
     lone_means,
     natural_key,
     number_of_repeats,
+    shown_score,
 )
 
 if TYPE_CHECKING:
@@ -195,7 +196,8 @@ def _in_words(row: SummaryRow) -> str:
     share = f"{float(row.sparsity) * 100:g}%"
     if row.score is None:
         return f"{row.strategy} {share}"
-    return f"{row.strategy}, {share} at random" if row.score == plans.RANDOM else f"{row.strategy}, {row.order} {share} by {row.score}"
+    how = f"{share} at random" if row.score == plans.RANDOM else f"{row.order} {share} by {shown_score(row.score)}"
+    return f"{row.strategy}, {how}"
 
 
 def _value_cells(rows: Sequence[SummaryRow], repeats: int) -> list[str]:
