@@ -21,7 +21,7 @@ from spurprune.storage.provenance import Provenance
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("config/settings/cifar10s.yaml",)
 WINDOWS = "cifar10s-window"
-WIDTHS = (2, 3, 1)  # of the line, the configuration's own first
+STRENGTHS = ("S1", "S2", "S3")  # of the line, the configuration's own first
 ENDS = (4900, 0)  # the hardest and the easiest window of Fig. 2
 PLAIN = "none"
 PRUNING = ("carriers-el2n-hardest-0.25", "per_class-el2n-hardest-0.10", "per_class-el2n-hardest-0.20", "carriers-el2n-easiest-0.25")
@@ -47,23 +47,23 @@ class Workflow:
         """Return a setting's coordinates on its family's grid."""
         return next((members[setting] for members in self.families.values() if setting in members), {})
 
-    def window(self, width: int, start: int) -> str:
+    def window(self, strength: str, start: int) -> str:
         """Return the name of one member of the family of windows."""
-        wanted = {"overlay.width": width, "carriers.start": start}
+        wanted = {"overlay": strength, "carriers.start": start}
         return next(name for name, found in self.families[WINDOWS].items() if found == wanted)
 
     def runs(self, block: str) -> Iterator[Run]:
-        """Yield a block's runs in order of value: Fig. 2's ends, settings 1 and 2, pruning in setting 1, the ends for other widths."""
-        first, *others = WIDTHS
+        """Yield a block's runs in order of value: Fig. 2's ends, settings 1 and 2, pruning in setting 1, the ends of other lines."""
+        first, *others = STRENGTHS
         for start in ENDS:
             yield Run(self.window(first, start), "erm", PLAIN, block)
         for setting in ("cifar10s-1", "cifar10s-2"):
             yield Run(setting, "erm", PLAIN, block)
         for plan in PRUNING:
             yield Run("cifar10s-1", "erm", plan, block)
-        for width in others:
+        for strength in others:
             for start in ENDS:
-                yield Run(self.window(width, start), "erm", PLAIN, block)
+                yield Run(self.window(strength, start), "erm", PLAIN, block)
 
     def prepare_inputs(self, source: Path) -> None:
         """Decode CIFAR-10 from the folder that holds its release."""

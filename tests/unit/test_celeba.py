@@ -1,7 +1,7 @@
 """CelebA from its official lists and photos: every variant of the files, coding, counts; the real lists if available."""
 
 import logging
-import os
+import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,6 +24,7 @@ from spurprune.stages import prepare_inputs, prepare_splits
 from spurprune.storage import schemas, tables
 from spurprune.storage.columns import labels, to_numpy
 from spurprune.storage.provenance import Provenance
+from tests import real_data
 
 # The forty names in their official order.
 HEADER = (
@@ -347,14 +348,12 @@ def test_the_registry_has_the_releases_counts() -> None:
         assert {split: sum(groups) for split, groups in counts.items()} == celeba_release.SPLIT_COUNTS
 
 
-def test_the_real_lists(caplog: pytest.LogCaptureFixture) -> None:
-    """Counts of the real lists, whose folder SPURPRUNE_CELEBA names; no images are needed."""
-    source = os.environ.get("SPURPRUNE_CELEBA")
-    if source is None:
-        pytest.skip("SPURPRUNE_CELEBA does not name the folder that holds list_attr_celeba.txt and list_eval_partition.txt")
-    lists = celeba_release.read_lists(Path(source), "celeba")
+def test_the_real_lists(root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Counts of the real lists; no images are needed."""
+    source = real_data.celeba(root, tmp_path)
+    lists = celeba_release.read_lists(source, "celeba")
     with caplog.at_level(logging.WARNING):
-        celeba_release.check_counts(lists, Path(source))
+        celeba_release.check_counts(lists, source)
     assert not caplog.text, "it is complete"
     assert lists.names[0] == "000001.jpg" and lists.names[-1] == "202599.jpg"
     train = lists.split == 0
@@ -366,10 +365,7 @@ def test_the_real_lists(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_the_papers_subset_of_the_real_lists(tmp_path: Path, root: Path) -> None:
     """The gender settings at their full size, in both variants, on the real lists; no images are needed."""
-    source = os.environ.get("SPURPRUNE_CELEBA")
-    if source is None:
-        pytest.skip("SPURPRUNE_CELEBA does not name the folder that holds list_attr_celeba.txt and list_eval_partition.txt")
-    lists = celeba_release.read_lists(Path(source), "celeba")
+    lists = celeba_release.read_lists(real_data.celeba(root, tmp_path), "celeba")
     male, glasses = lists.attributes["Male"], lists.attributes["Eyeglasses"]
     columns = {"sample_id": np.arange(len(male)), "split": labels(lists.split, celeba_release.SPLITS), "label": male}
     base, manifest = tmp_path / "base.parquet", tmp_path / "manifest.json"
@@ -391,6 +387,11 @@ def test_the_papers_subset_of_the_real_lists(tmp_path: Path, root: Path) -> None
             held_out = [int((group[split == name] == 1).sum()) for name in ("validation", "test")]
             assert sum(held_out) == 243 + 317 + 2155 and min(held_out) > 243 + 900
             if variant == "code":
+                assert held_out == [243 + 1094, 317 + 1061]
+                women = np.flatnonzero((lists.split == 0) & (male == 0) & (glasses == 1))
+                coin = random.Random(1)
+                validated = [int(one) for one in women if coin.random() > 0.5]
+                assert set(validated) == set(ids[(split == "validation") & (group == 1)]) & set(women.tolist())
                 men = np.flatnonzero((lists.split == 0) & (male == 1) & (glasses == 1))
                 assert sorted(ids[(split == "train") & (group == 3)]) == men[:count].tolist()
 

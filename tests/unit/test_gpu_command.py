@@ -116,7 +116,7 @@ def test_the_settings_are_the_workflows(root: Path) -> None:
     runs = list(flow.runs("000-003"))
     assert len(set(runs)) == len(runs) and {run.setting for run in runs} <= set(config.settings)
     ends = [flow.coordinates(run.setting) for run in runs[:2]]
-    assert ends == [{"overlay.width": 2, "carriers.start": 4900}, {"overlay.width": 2, "carriers.start": 0}]
+    assert ends == [{"overlay": "S1", "carriers.start": 4900}, {"overlay": "S1", "carriers.start": 0}]
     assert flow._code("evaluate") == workflow.code_hash(root, root / "workflow/scripts/evaluate.py")
 
 
@@ -128,7 +128,7 @@ def test_science_makes_metrics_and_continues_where_it_was(tmp_path: Path, monkey
     science.prepare(flow, given)
     one = next(iter(flow.runs("000-000")))
     found = science.measured(flow, one, given)
-    assert one == Run("cifar10s-window.start-4900.width-2", "erm", "none", "000-000")
+    assert one == Run("cifar10s-window.start-4900.overlay-S1", "erm", "none", "000-000")
     assert found["carriers_samples"] == [6.0] and len(found["accuracy"]) == 1 and 0 <= found["accuracy"][0] <= 1
     assert set(found["carriers_learned"]) == {"1", "3"}
     for module in (workflow.retrain, workflow.train_reference):
