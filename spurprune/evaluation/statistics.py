@@ -19,11 +19,23 @@ class Estimate:
     n: int
 
 
-def cut(value: Estimate, low: float = 0.0, high: float = 1.0) -> Estimate:
-    """Return an estimate whose interval is cut at the bounds of its values, for a share 0 and 1; without interval, it stays as it is."""
+def bounded(value: Estimate, low: float = 0.0, high: float = 1.0) -> Estimate:
+    """Return an estimate whose interval lies within the bounds of its values, for a share 0 and 1.
+
+    Where the t interval leaves them, it is taken on the logit scale instead: its half-width there is that of the t interval over the
+    derivative at the mean, p (1 − p), as for shares in surveys (Korn and Graubard, Survey Methodology 24, 1998). Other estimates stay as
+    they are, as do those without an interval.
+    """
     if math.isnan(value.low) or (value.low >= low and value.high <= high):
         return value
-    return replace(value, low=max(low, value.low), high=min(high, value.high))
+    width = high - low
+    share = min(max((value.mean - low) / width, ROUNDING), 1 - ROUNDING)
+    odds, half = math.log(share / (1 - share)), (value.high - value.mean) / width / (share * (1 - share))
+    return replace(value, low=low + width * _logistic(odds - half), high=low + width * _logistic(odds + half))
+
+
+def _logistic(x: float) -> float:
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
 def estimate(values: np.ndarray) -> Estimate:

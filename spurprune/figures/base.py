@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spurprune.evaluation.statistics import Estimate, cut
+from spurprune.evaluation.statistics import Estimate, bounded
 from spurprune.figures import style
 from spurprune.storage.escaping import one_line
 
@@ -196,7 +196,7 @@ class Drawing:
 def repeats_note(estimates: Iterable[Estimate]) -> str:
     """Return a figure's note on repeats, such as "n = 5 repeats, 95% CI", with a range if the numbers of repeats differ.
 
-    Intervals of shares are drawn within 0 and 100%, and the note says if one is cut there, and if a value is missing.
+    The note says if an interval is on the logit scale, since it would leave 0 to 100%, and if a value is missing.
     """
     shown = list(estimates)
     counts = {e.n for e in shown if e.n}
@@ -207,5 +207,5 @@ def repeats_note(estimates: Iterable[Estimate]) -> str:
     missing = "" if all(e.n for e in shown) else "; missing values are left out"
     if high == 1:
         return f"n = 1 repeat, no interval{missing}"
-    is_cut = ", cut at 0 and 100%" if any(cut(e) is not e for e in shown) else ""
-    return f"n = {number} repeats, 95% CI{is_cut}{missing}"
+    scale = ", near 0 and 100% on the logit scale" if any(bounded(e) is not e for e in shown) else ""
+    return f"n = {number} repeats, 95% CI{scale}{missing}"

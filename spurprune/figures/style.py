@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from spurprune.evaluation.statistics import Estimate
+from spurprune.evaluation.statistics import Estimate, bounded
 from spurprune.storage.files import replacing
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def fit_percent(axes: Axes, shares: Sequence[Estimate], from_zero: bool) -> None
     """Fit a vertical axis in per cent to shares and their intervals: from 0 up to the data, or from the data up to 100."""
     from matplotlib.ticker import MaxNLocator
 
-    ends = [100 * end for share in shares for end in (share.mean, share.low, share.high) if math.isfinite(end)]
+    ends = [100 * end for share in map(bounded, shares) for end in (share.mean, share.low, share.high) if math.isfinite(end)]
     if from_zero:
         low, high = 0.0, min(100.0, _round_up(max([0.0, *ends])))
     else:
@@ -180,7 +180,7 @@ def _round_up(span: float) -> float:
 
 def line(axes: Axes, x: Sequence[float], shares: Sequence[Estimate], look: Look) -> None:
     """Draw mean shares in per cent, joined by a line, with 95% intervals as a band; missing ones leave a gap."""
-    low, high = ([within(getattr(share, end)) for share in shares] for end in ("low", "high"))
+    low, high = ([100 * getattr(bounded(share), end) for share in shares] for end in ("low", "high"))
     axes.fill_between(x, low, high, color=look.colour, alpha=0.16, linewidth=0)
     axes.plot(x, [100 * share.mean for share in shares], color=look.colour, marker=look.marker, linestyle=look.dashes)
 
@@ -199,14 +199,9 @@ def point(axes: Axes, x: float, share: Estimate, look: Look) -> None:
 
 
 def whiskers(share: Estimate) -> list[list[float]] | None:
-    """Return the lengths in per cent of the two halves of a share's interval, cut at 0 and 100, as ``errorbar`` takes them."""
-    mean = 100 * share.mean
-    return None if math.isnan(share.high) else [[mean - within(share.low)], [within(share.high) - mean]]
-
-
-def within(share: float) -> float:
-    """Return the end of a share's interval in per cent, cut at 0 and 100; NaN stays NaN."""
-    return share if math.isnan(share) else 100 * min(1.0, max(0.0, share))
+    """Return the lengths in per cent of the two halves of a share's interval within 0 and 100, as ``errorbar`` takes them."""
+    within = bounded(share)
+    return None if math.isnan(share.high) else [[100 * (share.mean - within.low)], [100 * (within.high - share.mean)]]
 
 
 def value_ticks(axes: Axes, values: Sequence[float]) -> None:

@@ -28,6 +28,7 @@ from spurprune.figures.words import UNDEFINED, is_clear, is_repeated, misclassif
 from spurprune.pruning import plan as plans
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -210,9 +211,9 @@ def _draw_lines(axes: Axes, lines: Mapping[str, Sequence[SweepPoint]]) -> None:
 
 
 def findings(rows: Sequence[SweepPoint], spec: Spec, what: str, panels: Sequence[Panel], metrics: Metrics) -> list[str]:
-    """Return sentences on the panels' metrics without pruning, then on what every order of pruning changes.
+    """Return sentences on the first panel's metric by order, on all metrics without pruning, and on what every order of pruning changes.
 
-    The leading metric is spurious misclassification or, in a setting without a probe, that of the first other panel. ``what`` names what
+    The leading metric of the latter is spurious misclassification or, in a setting without a probe, that of the first other panel. ``what`` names what
     is pruned, such as "carriers". ``metrics`` are those of the rows; they tell why a value is undefined.
     """
     found = []
@@ -241,16 +242,41 @@ def _findings_of(
     why = {panel.metric: reason(metrics, panel.metric, run[0], info) for panel in panels}
     starts = {metric: next(iter(of_metric.values()))[0].value for metric, of_metric in lines_of_others.items()}
     unpruned = [f"{IN_WORDS[metric]} is {valued(value, why[metric])}" for metric, value in starts.items()]
+    shown = next(panel.metric for panel in panels if panel.metric != MISCLASSIFICATION or info.is_probed)
+    found = orders_compared(lines_of(rows, *run, shown), metrics, title, what)
     if info.is_probed:
-        found = [f"{title}: without pruning, {misclassified(start.value, info)}; {' and '.join(unpruned)}."]
+        found.append(f"{title}: without pruning, {misclassified(start.value, info)}; {' and '.join(unpruned)}.")
     else:
         first = f"{IN_WORDS[leading]} is {valued(start.value, why[leading])}"
-        found = [f"{title}: without pruning, {' and '.join([first, *unpruned])}."]
+        found.append(f"{title}: without pruning, {' and '.join([first, *unpruned])}.")
     for order, line in lines.items():
         last = [of_metric[order][-1] for of_metric in lines_of_others.values()]
         repeats = len(metrics.values(leading, setting=run[0], method=run[1], plan=line[-1].plan))
         found.append(_changed(line[1:], last, f"random {what}" if order == "random" else f"the {order} {what}", repeats, why[leading]))
     return found
+
+
+def orders_compared(lines: Mapping[str, Sequence[SweepPoint]], metrics: Metrics, title: str, what: str) -> list[str]:
+    """Return a sentence on one metric at the lowest sparsity: the hardest pruned against nothing, random and the easiest, paired.
+
+    ``lines`` are its points by order. No sentence if the hardest, or nothing but them, was pruned, or if the metric is undefined.
+    """
+    pruned = {order: min(line[1:], key=lambda point: point.sparsity) for order, line in lines.items() if len(line) > 1}
+    hardest = pruned.pop("hardest", None)
+    against = {order: point for order, point in pruned.items() if hardest is not None and point.sparsity == hardest.sparsity}
+    if hardest is None or not against or not is_repeated(hardest.difference):
+        return []
+
+    def values(point: SweepPoint) -> pd.Series:
+        return metrics.values(point.metric, setting=point.setting, method=point.method, plan=point.plan)
+
+    paired = {order: difference_of(values(hardest), values(point)) for order, point in against.items()}
+    named = [f"{points(hardest.difference)} against no pruning"]
+    named += [f"{points(one)} against pruning {'at random' if order == plans.RANDOM else 'the easiest'}" for order, one in paired.items()]
+    return [
+        f"{title}: without the hardest {100 * hardest.sparsity:g}% of the {what}, {IN_WORDS[hardest.metric]} is "
+        f"{percent(hardest.value)}: {', '.join(named)}."
+    ]
 
 
 def _changed(pruned: Sequence[SweepPoint], others: Sequence[SweepPoint], what: str, repeats: int, why: str | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from spurprune.evaluation.statistics import Estimate, cut
+from spurprune.evaluation.statistics import Estimate, bounded
 from spurprune.figures.base import MISCLASSIFICATION, WORST, SettingInfo
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ UNDEFINED = "undefined"  # a value that is missing in all repeats
 
 
 def percent(share: Estimate) -> str:
-    """Return a share in words, "34.0% [22.1, 45.9]", or "34.0%" if it has no interval, which is cut at 0 and 100%."""
+    """Return a share in words, "34.0% [22.1, 45.9]", or "34.0%" if it has no interval, which stays within 0 and 100%."""
     if share.n == 0:
         return UNDEFINED
-    share = cut(share)
+    share = bounded(share)
     text = f"{_number(100 * share.mean)}%"
     return text if math.isnan(share.low) else f"{text} [{_number(100 * share.low)}, {_number(100 * share.high)}]"
 
@@ -64,14 +64,14 @@ def reason(metrics: Metrics, metric: str, setting: str, info: SettingInfo) -> st
 
 
 def remarks(rows: Sequence[Any]) -> list[str]:
-    """Return what readers of findings must know of the numbers (dataclass records): intervals that are cut, and values of fewer repeats.
+    """Return what readers of findings must know of the numbers (dataclass records): intervals on the logit scale, and values of fewer repeats.
 
     Estimates are shares, but for fields whose names begin with "difference".
     """
     found = [(item.name, value) for row in rows for item in fields(row) if isinstance(value := getattr(row, item.name), Estimate)]
     said = []
-    if any(cut(value) is not value for name, value in found if value.n and not name.startswith("difference")):
-        said.append("Intervals of shares are cut at 0 and 100%; the CSV file has them whole.")
+    if any(bounded(value) is not value for name, value in found if value.n and not name.startswith("difference")):
+        said.append("Intervals of shares that would leave 0 to 100% are on the logit scale; the CSV file has Student's t.")
     counts = sorted({value.n for _, value in found if value.n})
     if len(counts) > 1:
         fewer = " or ".join(str(count) for count in counts[:-1])

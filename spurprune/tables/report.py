@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spurprune.evaluation.choices import Choice
-from spurprune.evaluation.statistics import Estimate, cut
+from spurprune.evaluation.statistics import Estimate, bounded
 from spurprune.storage.escaping import markdown
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def interval(
     """Return an estimate as text: "41.2 ± 8.3", only the mean if there is no interval, a dash if there is no value.
 
     With ``sign``, positive means have a plus, as for differences; what rounds to zero has no sign. An interval that leaves the ``bounds``
-    of the values, such as (0, 1) for a share, is cut there and written with both ends: "98.5 [95.1, 100.0]". If the value is of fewer than
+    of the values, such as (0, 1) for a share, is taken on the logit scale and written with both ends: "98.5 [93.1, 99.7]". If the value is of fewer than
     all ``repeats``, their number is added: "41.2 ± 8.3 (n = 4)".
     """
     if not value.n:
@@ -124,7 +124,7 @@ def interval(
         return text.lstrip("+-") if float(text) == 0 else text.replace("-", "−")
 
     text = number(value.mean)
-    within = value if bounds is None else cut(value, *bounds)
+    within = value if bounds is None else bounded(value, *bounds)
     if within is not value:
         text += f" [{number(within.low)}, {number(within.high)}]"
     elif not math.isnan(value.low):
@@ -139,11 +139,11 @@ def lone_means(values: Iterable[Estimate]) -> list[str]:
     return ["A mean alone has no interval: it is of one repeat, or all repeats are equal."]
 
 
-def cuts(values: Iterable[Estimate], bounds: tuple[float, float], what: str) -> list[str]:
-    """Return a note on intervals that leave the ``bounds`` of their values, if there are any; ``what`` says in words what is cut where."""
-    if all(cut(value, *bounds) is value for value in values):
+def logit_scale(values: Iterable[Estimate], bounds: tuple[float, float], what: str) -> list[str]:
+    """Return a note on intervals that leave the ``bounds`` of their values, if there are any; ``what`` names values and bounds."""
+    if all(bounded(value, *bounds) is value for value in values):
         return []
-    return [f"Intervals of {what}; those that are cut show both ends, and the CSV file has them whole."]
+    return [f"Intervals of {what} are on the logit scale and show both ends; the CSV file has Student's t."]
 
 
 def fewer_repeats(values: Iterable[Estimate], repeats: int) -> list[str]:

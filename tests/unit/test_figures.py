@@ -96,8 +96,8 @@ def test_the_note_gives_the_number_of_repeats(counts: list[int], note: str) -> N
     ("value", "share", "difference"),
     [
         (Estimate(0.34, 0.2149, 0.46, 5), "34.0% [21.5, 46.0]", "+34.0 points [+21.5, +46.0]"),
-        (Estimate(0.02, -0.01, 0.05, 5), "2.0% [0.0, 5.0]", "+2.0 points [−1.0, +5.0]"),
-        (Estimate(0.97, 0.9, 1.04, 5), "97.0% [90.0, 100.0]", "+97.0 points [+90.0, +104.0]"),
+        (Estimate(0.02, -0.01, 0.05, 5), "2.0% [0.4, 8.4]", "+2.0 points [−1.0, +5.0]"),
+        (Estimate(0.97, 0.9, 1.04, 5), "97.0% [74.5, 99.7]", "+97.0 points [+90.0, +104.0]"),
         (Estimate(0.26, 0.0, 1.0, 5), "26.0% [0.0, 100.0]", "+26.0 points [0.0, +100.0]"),
         (Estimate(0.5, math.nan, math.nan, 1), "50.0%", "+50.0 points"),
         (Estimate(math.nan, math.nan, math.nan, 0), "undefined", "undefined"),
@@ -115,11 +115,11 @@ class Numbers:
     difference_to_easiest: Estimate = UNKNOWN
 
 
-def test_remarks_say_what_is_cut_and_what_is_of_fewer_repeats() -> None:
+def test_remarks_say_what_is_on_the_logit_scale_and_what_is_of_fewer_repeats() -> None:
     whole, wide = Estimate(0.5, 0.4, 0.6, 3), Estimate(0.97, 0.9, 1.04, 3)
-    cut = "Intervals of shares are cut at 0 and 100%; the CSV file has them whole."
+    scale = "Intervals of shares that would leave 0 to 100% are on the logit scale; the CSV file has Student's t."
     assert words.remarks([Numbers(whole, Estimate(-0.2, -0.4, 0.1, 3)), Numbers(UNKNOWN)]) == []
-    assert words.remarks([Numbers(whole), Numbers(wide), Numbers(wide)]) == [cut]
+    assert words.remarks([Numbers(whole), Numbers(wide), Numbers(wide)]) == [scale]
     fewer = words.remarks([Numbers(whole), Numbers(Estimate(0.5, math.nan, math.nan, 1)), Numbers(Estimate(0.5, 0.4, 0.6, 2))])
     assert fewer == ["Some values are of 1 or 2 instead of 3 repeats, since they are missing in the others; the CSV file says which."]
     assert words.remarks([]) == []
@@ -207,7 +207,11 @@ def test_every_line_of_a_sweep_begins_without_pruning() -> None:
 
 def test_findings_of_a_sweep_name_the_least_sparsity_of_a_clear_change() -> None:
     rows = sweep.numbers(metrics_of(SWEPT), SPEC, ["spurious_misclassification", "accuracy"])
-    start, hardest, random = sweep.findings(rows, SPEC, "carriers", general_pruning.PANELS, metrics_of(SWEPT))
+    compared, start, hardest, random = sweep.findings(rows, SPEC, "carriers", general_pruning.PANELS, metrics_of(SWEPT))
+    assert compared == (  # by repeat −10, −20, −30 points against none, 0, −30, −30 against random
+        "Line on fives: without the hardest 10% of the carriers, misclassification is 40.0% [15.2, 64.8]: −20.0 points [−44.8, +4.8] "
+        "against no pruning, −20.0 points [−63.0, +23.0] against pruning at random."
+    )
     assert (
         "without pruning, 60.0% [35.2, 84.8] of the test samples of class 9 with the line are misclassified as class 5; accuracy is 95.0% ["
         in start
@@ -650,10 +654,10 @@ def test_every_figure_over_repeats_gives_their_number() -> None:
         assert any(title.startswith("n = 3 repeats, 95% CI") for title in titles) == (kind not in WITHOUT_LINES)
 
 
-def test_a_figure_says_if_intervals_are_cut_at_its_axes() -> None:
+def test_a_figure_says_if_intervals_are_on_the_logit_scale() -> None:
     inside = [Estimate(0.5, 0.0, 1.0, 3), Estimate(0.2, math.nan, math.nan, 3)]
     assert repeats_note(inside) == "n = 3 repeats, 95% CI"
-    assert repeats_note([*inside, Estimate(0.05, -0.01, 0.11, 3)]) == "n = 3 repeats, 95% CI, cut at 0 and 100%"
+    assert repeats_note([*inside, Estimate(0.05, -0.01, 0.11, 3)]) == "n = 3 repeats, 95% CI, near 0 and 100% on the logit scale"
 
 
 def test_looks_differ_in_marker_and_dashes_too() -> None:
@@ -740,8 +744,10 @@ def test_without_a_probe_a_sweep_is_about_accuracies(kind: str, panels: int) -> 
     spec = replace(spec, settings={"fives": UNPROBED})
     drawing = plugins.load("figures", kind).make(material, spec)
     assert len(drawing.figure.axes) == panels and "spurious_misclassification" not in {row.metric for row in drawing.numbers}
-    assert drawing.findings[0].startswith("Own photos: without pruning, worst-group accuracy is 40.0%")
-    assert "worst-group accuracy does not change clearly at any sparsity" in drawing.findings[1]
+    compared, start, changed = drawing.findings[:3]
+    assert compared.startswith("Own photos: without the hardest 10% of the ")
+    assert start.startswith("Own photos: without pruning, worst-group accuracy is 40.0%")
+    assert "worst-group accuracy does not change clearly at any sparsity" in changed
     assert "None" not in " ".join([*drawing.findings, *(axes.get_ylabel() for axes in drawing.figure.axes)])
 
 

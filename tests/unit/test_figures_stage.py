@@ -108,7 +108,7 @@ def test_a_sweep_from_files(sweep: dict[str, list[Path]], tmp_path: Path) -> Non
     assert (missing["value"], missing["value_ci_low"], missing["value_repeats"]) == ("", "", "0")
     findings = out["findings"].read_text().splitlines()
     assert len(findings) == 3 and all(line.startswith("- ") for line in findings)
-    assert findings[2] == "- Intervals of shares are cut at 0 and 100%; the CSV file has them whole."
+    assert findings[2] == "- Intervals of shares that would leave 0 to 100% are on the logit scale; the CSV file has Student's t."
     unpruned = next(row for row in rows if row["plan"] == "none" and row["metric"] == "spurious_misclassification")
     assert float(unpruned["value_ci_low"]) == pytest.approx(0.6 - 12.706205 * 0.1, abs=1e-5), "the CSV file has them whole"
 

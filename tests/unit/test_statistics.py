@@ -117,3 +117,24 @@ def test_welchs_test_without_variance() -> None:
     assert math.isnan(statistics.welch_of_shares(0.0, 10, 0.0, 10))
     assert math.isnan(statistics.welch_of_shares(0.5, 1, 0.0, 10)) and math.isnan(statistics.welch_of_shares(math.nan, 10, 0.0, 10))
     assert statistics.welch_of_shares(0.6, 500, 0.0, 500) < 1e-60
+
+
+def test_an_interval_that_leaves_its_bounds_is_on_the_logit_scale() -> None:
+    """0.2 ± 0.24: the logit is −ln 4, its half-width 0.24 / (0.2 × 0.8) = 1.5; of −0.6 ± 0.48 in [−1, 1] they are the same."""
+    e = math.exp(1.5)
+    low, high = 1 / (1 + 4 * e), e / (e + 4)
+    found = statistics.bounded(statistics.Estimate(0.2, -0.04, 0.44, 5))
+    assert (found.mean, found.low, found.high, found.n) == pytest.approx((0.2, low, high, 5))
+    found = statistics.bounded(statistics.Estimate(-0.6, -1.08, -0.12, 5), low=-1.0)
+    assert (found.low, found.high) == pytest.approx((2 * low - 1, 2 * high - 1))
+
+
+def test_an_interval_within_its_bounds_stays_as_it_is() -> None:
+    for one in (statistics.Estimate(0.2, 0.0, 0.4, 3), statistics.Estimate(0.2, math.nan, math.nan, 1)):
+        assert statistics.bounded(one) is one
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=8))
+def test_intervals_of_shares_are_bounded_and_hold_the_mean(shares: list[float]) -> None:
+    one = statistics.bounded(statistics.estimate(np.array(shares)))
+    assert math.isnan(one.low) or 0 <= one.low <= one.mean <= one.high <= 1

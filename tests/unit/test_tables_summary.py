@@ -135,7 +135,7 @@ def test_markdown_shows_per_cent_with_intervals_and_marks_clear_differences(repo
     assert hardest[5:9] == ["95.0", "96.0", "70.0", "15.0 [0.0, 78.5]"]
     assert report.notes == [
         "A mean alone has no interval: it is of one repeat, or all repeats are equal.",
-        "Intervals of shares are cut at 0 and 100%; those that are cut show both ends, and the CSV file has them whole.",
+        "Intervals of shares that would leave 0 to 100% are on the logit scale and show both ends; the CSV file has Student's t.",
         "Where a cell gives n, the value is missing in the other repeats.",
     ]
     assert hardest[9:] == ["+10.0 ± 63.5", "+20.0 (n = 1)", "−30.0"]  # equal repeats have no interval

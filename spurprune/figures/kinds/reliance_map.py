@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spurprune.errors import ConfigError
-from spurprune.evaluation.statistics import Estimate, cut, estimate
+from spurprune.evaluation.statistics import Estimate, bounded, estimate
 from spurprune.figures import style
 from spurprune.figures.base import Drawing, Material, Spec, repeats_note
 from spurprune.figures.kind import TEXT, Configuration, Item, Kind, Runs, Study
@@ -233,7 +233,7 @@ def _dots(axes: Axes, points: Sequence[ReliancePoint], verdicts: Sequence[Verdic
             point = by_row.get(key)
             if point is None:
                 continue
-            one = cut(Estimate(point.value, point.low, point.high, point.n), low=-1.0)
+            one = bounded(Estimate(point.value, point.low, point.high, point.n), low=-1.0)
             axes.plot([100 * one.low, 100 * one.high], [place + offset] * 2, color=look.colour, linewidth=1)
         found = [(100 * by_row[key].value, place + offset) for place, key in enumerate(rows) if key in by_row]
         across, down = zip(*found, strict=True) if found else ((), ())

@@ -12,7 +12,7 @@ from spurprune.errors import ConfigError, DataError
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures.kind import NAMES, TEXT, Configuration, Item, Kind, Study, nothing, own_score
 from spurprune.tables.rankings import CORRELATION, Agreement, Scores, agreement, observed, scores_of
-from spurprune.tables.report import SHARE, Report, Section, Sources, cuts, interval, lone_means, shown_score
+from spurprune.tables.report import SHARE, Report, Section, Sources, logit_scale, interval, lone_means, shown_score
 
 SAMPLES = ("dataset", "image_size", "validation", "subset")  # what decides which samples a setting has
 LEAST_SEEDS = 2
@@ -78,8 +78,8 @@ def report(sources: Sources, options: Mapping[str, Any]) -> Report:
     ]
     notes = [
         *lone_means([*correlations, *overlaps]),
-        *cuts(correlations, CORRELATION, "rank correlations are cut at −1 and 1"),
-        *cuts(overlaps, SHARE, "overlaps are cut at 0 and 1"),
+        *logit_scale(correlations, CORRELATION, "rank correlations that would leave −1 to 1"),
+        *logit_scale(overlaps, SHARE, "overlaps that would leave 0 to 1"),
     ]
     return Report(rows, INTRODUCTION.format(score=shown_score(score)), sections, notes)
 

@@ -21,7 +21,7 @@ from spurprune.tables.report import (
     Run,
     Section,
     Sources,
-    cuts,
+    logit_scale,
     fewer_repeats,
     interval,
     lone_means,
@@ -201,7 +201,7 @@ def _notes(rows: Sequence[BenchmarkRow], repeats: Mapping[str, int], metrics: "M
     settings = dict.fromkeys(row.setting for row in rows if row.setting is not None)
     return [
         *lone_means(values),
-        *cuts(values, SHARE, "shares are cut at 0 and 100%"),
+        *logit_scale(values, SHARE, "shares that would leave 0 to 100%"),
         *dict.fromkeys(partly),
         *(
             f"Worst and mean of {markdown(setting)} are missing where no {split} sample is of a group that training has: "

@@ -17,7 +17,7 @@ from spurprune.tables.report import (
     Report,
     Section,
     Sources,
-    cuts,
+    logit_scale,
     fewer_repeats,
     interval,
     lone_means,
@@ -73,7 +73,7 @@ def report(sources: Sources, options: Mapping[str, Any]) -> Report:
     most = max(row.accuracy.n for row in rows)
     notes = [
         *lone_means([*shares, *differences]),
-        *cuts(shares, SHARE, "shares are cut at 0 and 100%"),
+        *logit_scale(shares, SHARE, "shares that would leave 0 to 100%"),
         *fewer_repeats([*shares, *(value for value in differences if value.n)], most),
         *([RESUMED] if any(math.isnan(row.seconds) for row in rows) else []),
         *([FROM_AUTHORS.format(sources=" ".join(map(markdown, options["sources"])))] if options.get("sources") else []),

@@ -6,7 +6,7 @@ from typing import Any
 from spurprune.evaluation.survival import summarised
 from spurprune.figures import masked
 from spurprune.figures.kind import METHODS, NAMES, Kind
-from spurprune.tables.report import SHARE, Report, Section, Sources, cuts, interval, lone_means, number_of_repeats
+from spurprune.tables.report import SHARE, Report, Section, Sources, logit_scale, interval, lone_means, number_of_repeats
 
 KIND = Kind(
     "What masks keep of every layer's weights.",
@@ -36,5 +36,5 @@ def report(sources: Sources, options: Mapping[str, Any]) -> Report:
         for setting, method in dict.fromkeys((row.setting, row.method) for row in rows)
     ]
     shares = [row.share for row in rows]
-    notes = [*lone_means(shares), *cuts(shares, SHARE, "shares are cut at 0 and 100%")]
+    notes = [*lone_means(shares), *logit_scale(shares, SHARE, "shares that would leave 0 to 100%")]
     return Report(rows, INTRODUCTION.format(repeats=number_of_repeats(one.n for one in shares)), sections, notes)

@@ -11,7 +11,7 @@ from spurprune.errors import DataError
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures.kind import NAMES, Item, Kind, Study, nothing
 from spurprune.tables.rankings import CORRELATION, Agreement, Scores, agreement, observed, scores_of
-from spurprune.tables.report import NOT_KNOWN, SHARE, Report, Section, Sources, cuts, interval, lone_means, shown_score
+from spurprune.tables.report import NOT_KNOWN, SHARE, Report, Section, Sources, logit_scale, interval, lone_means, shown_score
 
 
 def _asked(item: Item, study: Study) -> list[str]:
@@ -68,8 +68,8 @@ def report(sources: Sources, options: Mapping[str, Any]) -> Report:
     correlations, overlaps = ([getattr(row, name) for row in rows] for name in ("rank_correlation", "top_overlap"))
     notes = [
         *lone_means([*correlations, *overlaps]),
-        *cuts(correlations, CORRELATION, "rank correlations are cut at −1 and 1"),
-        *cuts(overlaps, SHARE, "overlaps are cut at 0 and 1"),
+        *logit_scale(correlations, CORRELATION, "rank correlations that would leave −1 to 1"),
+        *logit_scale(overlaps, SHARE, "overlaps that would leave 0 to 1"),
     ]
     return Report(rows, INTRODUCTION, sections, notes)
 

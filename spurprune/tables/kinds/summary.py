@@ -20,7 +20,7 @@ from spurprune.tables.report import (
     Run,
     Section,
     Sources,
-    cuts,
+    logit_scale,
     fewer_repeats,
     interval,
     lone_means,
@@ -142,7 +142,7 @@ def _notes(rows: Mapping[Run, Sequence[SummaryRow]], repeats: Mapping[Run, int],
     partly += [note for run, of_run in rows.items() for note in fewer_repeats((row.difference for row in of_run), repeats[run])]
     return [
         *lone_means([*values, *differences]),
-        *cuts(values, SHARE, "shares are cut at 0 and 100%"),
+        *logit_scale(values, SHARE, "shares that would leave 0 to 100%"),
         *dict.fromkeys(partly),
         *(["A dash below a metric that was tested: it is undefined in all repeats, and the log says why."] if undefined else []),
         *(
