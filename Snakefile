@@ -1,5 +1,7 @@
 """spurprune: finds the few training samples that teach a spurious correlation, prunes them, retrains, and shows what that did."""
 
+import textwrap
+
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -59,7 +61,9 @@ onstart:
 
 
 onsuccess:
-    shell("echo; echo 'Figures: results/figures   Tables: results/tables   All metrics: results/metrics.parquet'")
+    for sentence in headlines.sentences(CONFIG.studies, CONFIG.select, Path("results/figures")):
+        print(f"\n{textwrap.fill(sentence, width=100)}", file=sys.stderr)
+    print("\nFigures: results/figures   Tables: results/tables   All metrics: results/metrics.parquet", file=sys.stderr)
 
 
 if workflow.is_main_process:

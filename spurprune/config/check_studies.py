@@ -11,6 +11,7 @@ from spurprune.config.merging import merge
 from spurprune.dag import files, kinds, needs, plugins
 from spurprune.dag.files import Run
 from spurprune.errors import ConfigError, PlanError
+from spurprune.figures import headlines
 from spurprune.pruning import plan as plans
 from spurprune.pruning.plan import Plan
 
@@ -54,6 +55,7 @@ def _check_study(name: str, study: Mapping[str, Any], config: Config) -> None:
     if ("plans" in study) != ("settings" in study):
         missing = "settings" if "plans" in study else "plans"
         raise ConfigError(f"studies.{name}.{missing} is missing; every setting is combined with every plan, so give both or neither.")
+    headlines.check(f"studies.{name}", study)
     for section in ("figures", "tables"):
         for item_name, item in study[section].items():
             kinds.check(f"studies.{name}.{section}.{item_name}", item, study, config)

@@ -1,6 +1,7 @@
 """Helpers for the rules of figures and tables: their inputs, outputs and parameters. No rules here."""
 
 from spurprune.dag import kinds
+from spurprune.figures import headlines  # also for the report, in workflow/report
 from spurprune.figures.kind import NO_PRUNING
 from spurprune.figures.describe import setting_info
 from spurprune.storage import escaping  # also for the texts of the report, in workflow/report
