@@ -2,7 +2,7 @@
 #
 #   make CONFIG=config/digits-full.yaml           another configuration (for `make` and `make plan`)
 #   make OPTIONS="--resources gpu=4" CORES=16     options for Snakemake
-#   make LOGGER=                                  Snakemake's plain log, even on a terminal
+#   make LOGGER=                                  Snakemake's plain log, with the text of every job's rule
 #   make PYTHON=/path/to/python3                  this Python instead of the newest found
 
 CONFIG ?=
@@ -16,9 +16,10 @@ SIDE_BY_SIDE := --numprocesses logical --maxprocesses 8
 BIN := .venv/bin/python -m
 SNAKEMAKE = $(BIN) snakemake $(if $(CONFIG),--configfile $(CONFIG))
 REPORT := results/report.html
-# A progress bar, but only on a terminal (it does not list jobs elsewhere) and not on a cluster (it does not report failed groups).
+# A progress bar, but only on a terminal (it does not list jobs elsewhere) and not on a cluster (it does not report failed groups). Into a
+# file, a line for every job that is done.
 ELSEWHERE = $(filter --profile% --executor% -e,$(OPTIONS))$(SNAKEMAKE_PROFILE)
-PROGRESS = $(if $(LOGGER),$(if $(ELSEWHERE),,$$([ ! -t 2 ] || echo --logger $(LOGGER))))
+PROGRESS = $(if $(LOGGER),$(if $(ELSEWHERE),,$$([ -t 2 ] && echo --logger $(LOGGER) || echo --quiet rules)))
 
 .PHONY: all test test-cluster benchmarks plan lint format environment cluster lock clean help
 .NOTPARALLEL:

@@ -1,4 +1,4 @@
-"""What `make` asks of Snakemake: a progress bar on a terminal, the plain log elsewhere."""
+"""What `make` asks of Snakemake: a progress bar on a terminal, a short log elsewhere."""
 
 import os
 import pty
@@ -27,13 +27,13 @@ def printed(root: Path, terminal: bool, *arguments: str, profile: str | None = N
     return done.stdout.strip()
 
 
-def test_a_terminal_gets_a_progress_bar_and_a_file_the_plain_log(root: Path) -> None:
+def test_a_terminal_gets_a_progress_bar_and_a_file_a_short_log(root: Path) -> None:
     assert printed(root, True) == "--logger rich"
-    assert printed(root, False) == ""
+    assert printed(root, False) == "--quiet rules"
 
 
 def test_the_plain_log_can_be_chosen(root: Path) -> None:
-    assert printed(root, True, "LOGGER=") == ""
+    assert printed(root, True, "LOGGER=") == printed(root, False, "LOGGER=") == ""
 
 
 @pytest.mark.parametrize("option", ["--profile profiles/slurm", "--profile=profiles/slurm", "--executor slurm", "-e slurm"])
