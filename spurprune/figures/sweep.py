@@ -213,8 +213,8 @@ def _draw_lines(axes: Axes, lines: Mapping[str, Sequence[SweepPoint]]) -> None:
 def findings(rows: Sequence[SweepPoint], spec: Spec, what: str, panels: Sequence[Panel], metrics: Metrics) -> list[str]:
     """Return sentences on the first panel's metric by order, on all metrics without pruning, and on what every order of pruning changes.
 
-    The leading metric of the latter is spurious misclassification or, in a setting without a probe, that of the first other panel. ``what`` names what
-    is pruned, such as "carriers". ``metrics`` are those of the rows; they tell why a value is undefined.
+    The leading metric of the latter is spurious misclassification or, in a setting without a probe, that of the first other panel.
+    ``what`` names what is pruned, such as "carriers". ``metrics`` are those of the rows; they tell why a value is undefined.
     """
     found = []
     for name, info in spec.settings.items():

@@ -64,7 +64,7 @@ def reason(metrics: Metrics, metric: str, setting: str, info: SettingInfo) -> st
 
 
 def remarks(rows: Sequence[Any]) -> list[str]:
-    """Return what readers of findings must know of the numbers (dataclass records): intervals on the logit scale, and values of fewer repeats.
+    """Return what readers of findings must know of the numbers (dataclass records): intervals on the logit scale, values of fewer repeats.
 
     Estimates are shares, but for fields whose names begin with "difference".
     """

@@ -113,8 +113,8 @@ def interval(
     """Return an estimate as text: "41.2 ± 8.3", only the mean if there is no interval, a dash if there is no value.
 
     With ``sign``, positive means have a plus, as for differences; what rounds to zero has no sign. An interval that leaves the ``bounds``
-    of the values, such as (0, 1) for a share, is taken on the logit scale and written with both ends: "98.5 [93.1, 99.7]". If the value is of fewer than
-    all ``repeats``, their number is added: "41.2 ± 8.3 (n = 4)".
+    of the values, such as (0, 1) for a share, is taken on the logit scale and written with both ends: "98.5 [93.1, 99.7]". If
+    the value is of fewer than all ``repeats``, their number is added: "41.2 ± 8.3 (n = 4)".
     """
     if not value.n:
         return NOT_KNOWN

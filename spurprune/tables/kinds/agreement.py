@@ -12,7 +12,7 @@ from spurprune.errors import ConfigError, DataError
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures.kind import NAMES, TEXT, Configuration, Item, Kind, Study, nothing, own_score
 from spurprune.tables.rankings import CORRELATION, Agreement, Scores, agreement, observed, scores_of
-from spurprune.tables.report import SHARE, Report, Section, Sources, logit_scale, interval, lone_means, shown_score
+from spurprune.tables.report import SHARE, Report, Section, Sources, interval, logit_scale, lone_means, shown_score
 
 SAMPLES = ("dataset", "image_size", "validation", "subset")  # what decides which samples a setting has
 LEAST_SEEDS = 2

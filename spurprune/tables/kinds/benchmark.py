@@ -21,9 +21,9 @@ from spurprune.tables.report import (
     Run,
     Section,
     Sources,
-    logit_scale,
     fewer_repeats,
     interval,
+    logit_scale,
     lone_means,
     number_of_repeats,
 )

@@ -17,9 +17,9 @@ from spurprune.tables.report import (
     Report,
     Section,
     Sources,
-    logit_scale,
     fewer_repeats,
     interval,
+    logit_scale,
     lone_means,
     number_of_repeats,
 )

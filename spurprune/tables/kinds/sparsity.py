@@ -6,7 +6,7 @@ from typing import Any
 from spurprune.evaluation.survival import summarised
 from spurprune.figures import masked
 from spurprune.figures.kind import METHODS, NAMES, Kind
-from spurprune.tables.report import SHARE, Report, Section, Sources, logit_scale, interval, lone_means, number_of_repeats
+from spurprune.tables.report import SHARE, Report, Section, Sources, interval, logit_scale, lone_means, number_of_repeats
 
 KIND = Kind(
     "What masks keep of every layer's weights.",

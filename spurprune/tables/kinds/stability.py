@@ -11,7 +11,7 @@ from spurprune.errors import DataError
 from spurprune.evaluation.statistics import Estimate
 from spurprune.figures.kind import NAMES, Item, Kind, Study, nothing
 from spurprune.tables.rankings import CORRELATION, Agreement, Scores, agreement, observed, scores_of
-from spurprune.tables.report import NOT_KNOWN, SHARE, Report, Section, Sources, logit_scale, interval, lone_means, shown_score
+from spurprune.tables.report import NOT_KNOWN, SHARE, Report, Section, Sources, interval, logit_scale, lone_means, shown_score
 
 
 def _asked(item: Item, study: Study) -> list[str]:
