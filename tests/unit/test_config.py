@@ -179,7 +179,7 @@ WRONG_SETTINGS = [
     ("digits/normalisation/std", [0], "digits.normalisation.std.0 is 0, but must be above 0"),
     ("Digits!", {"extends": "digits"}, "The setting 'Digits!' cannot be a folder name; use letters, digits, '.', '-' and '_'"),
     # names that must exist
-    ("digits/dataset", "digit", "digits.dataset: 'digit' is not a known dataset (did you mean 'digits'?); known are digits, digits_sides"),
+    ("digits/dataset", "digit", "digits.dataset: 'digit' is not a known dataset (did you mean 'digits'?); known are digits, digits_halves"),
     ("digits/probe/source", "five", "digits.probe.source: 'five' is not a known class of 'digits'; known are 0, 1, 2,"),
     ("digits/aligned", {"x": {"line": "with"}}, "digits.aligned: 'x' is not a known class of 'digits'; known are 0, 1, 2,"),
     ("digits/extends", "nope", "digits.extends: 'nope' is not a known setting; known are digits, digits-carriers"),
