@@ -171,7 +171,7 @@ WRONG_SETTINGS = [
     ("digits/model", TORCHVISION | {"pretrained": True}, "digits.model.pretrained is true, but must be null, imagenet, or the path of"),
     ("digits/model", {"name": "bert", "pretrained": ""}, 'pretrained is "", but must be a folder or a name on Hugging Face\'s hub'),
     ("digits/model", {"name": "bert"}, "digits.model.pretrained is missing; it is required"),
-    ("digits/overlay/name", "lines", "but null, {name: line, attribute, value[, width][, columns][, channel][, channels]}, {name: p"),
+    ("digits/overlay/name", "lines", "null, {name: line, attribute, value[, width][, columns][, channel][, channels]}, {name: p"),
     ("digits/overlay/value", 256, "digits.overlay.value is 256, but must be at most 255"),
     ("digits/validation", 1.0, "digits.validation is 1.0, but must be official, none, or the share of the training split"),
     ("digits/keep_models", "yes", 'digits.keep_models is "yes", but must be true or false'),

@@ -96,7 +96,7 @@ def test_the_note_gives_the_number_of_repeats(counts: list[int], note: str) -> N
     ("value", "share", "difference"),
     [
         (Estimate(0.34, 0.2149, 0.46, 5), "34.0% [21.5, 46.0]", "+34.0 points [+21.5, +46.0]"),
-        (Estimate(0.02, -0.01, 0.05, 5), "2.0% [0.4, 8.4]", "+2.0 points [−1.0, +5.0]"),
+        (Estimate(0.02, -0.01, 0.05, 5), "2.0% [0.4, 8.6]", "+2.0 points [−1.0, +5.0]"),
         (Estimate(0.97, 0.9, 1.04, 5), "97.0% [74.5, 99.7]", "+97.0 points [+90.0, +104.0]"),
         (Estimate(0.26, 0.0, 1.0, 5), "26.0% [0.0, 100.0]", "+26.0 points [0.0, +100.0]"),
         (Estimate(0.5, math.nan, math.nan, 1), "50.0%", "+50.0 points"),
@@ -720,7 +720,7 @@ def test_other_classes_read_well() -> None:
     assert OTHERS.axis(MISCLASSIFIED_LABEL) == "Other classes with line\npredicted as class 5 (%)"
     assert FIVES.axis(MISCLASSIFIED_LABEL) == "Class 9 with line\npredicted as class 5 (%)"
     rows = sweep.numbers(metrics_of(SWEPT), SPEC, ["spurious_misclassification", "accuracy"])
-    start, *_ = sweep.findings(rows, Spec("", {}, {"fives": OTHERS}), "carriers", general_pruning.PANELS, metrics_of(SWEPT))
+    _, start, *_ = sweep.findings(rows, Spec("", {}, {"fives": OTHERS}), "carriers", general_pruning.PANELS, metrics_of(SWEPT))
     assert "of the test samples of other classes with the line are misclassified as class 5" in start
     natural = replace(FIVES, overlay=None, carriers="on water", view="natural")
     assert natural.shown == "on water" and replace(natural, carriers="with eyeglasses").shown == "with eyeglasses"
@@ -779,16 +779,18 @@ def test_a_dollar_in_a_title_is_a_dollar(tmp_path: Path) -> None:
 
 def test_intervals_of_shares_are_drawn_within_0_and_100_per_cent() -> None:
     look = style.Look("black", "o", "-")
-    shares = [Estimate(0.1, -0.2, 0.4, 6), Estimate(0.9, 0.7, 1.1, 6)]
+    shares = [Estimate(0.1, -0.2, 0.4, 6), Estimate(0.9, 0.6, 1.2, 6)]
+    odds, half = math.log(9), 0.3 / 0.09  # on the logit scale
+    low, high = (100 / (1 + math.exp(odds + sign * half)) for sign in (1, -1))
     axes = style.new_figure(3, 2).subplots()
     style.line(axes, [0, 1], shares, look)
     heights = axes.collections[0].get_paths()[0].vertices[:, 1]
-    assert (heights.min(), heights.max()) == (0, 100)
+    assert heights.min() == pytest.approx(low) and heights.max() == pytest.approx(100 - low)
     axes = style.new_figure(3, 2).subplots()
     for x, share in enumerate(shares):
         style.point(axes, x, share, look)
     bars = [bar.get_segments()[0][:, 1].tolist() for bar in axes.collections]
-    assert bars == [pytest.approx([0, 40]), pytest.approx([70, 100])]
+    assert bars == [pytest.approx([low, high]), pytest.approx([100 - high, 100 - low])]
 
 
 def test_compared_methods_are_named_best_first_and_marked_by_the_labels_that_they_need() -> None:

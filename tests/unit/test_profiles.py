@@ -80,7 +80,7 @@ def entangled(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     spare = {"kind": "clusters", "from": "erm"}
     partitions = {"spare": spare, "late": spare | {"plan": "importance-spare-1"}}
     study = {"title": "Tuned", "blocks": ["000-000"], "methods": ["refined"], "score": "el2n", "figures": {}, "tables": {}}
-    study |= {"settings": ["digits-unidentifiable", "digits-identifiable"], "plans": ["none", "importance-late-auto", "tuned-late"]}
+    study |= {"settings": ["digits-columns", "digits-sides"], "plans": ["none", "importance-late-auto", "tuned-late"]}
     content = {"select": ["tuned"], "methods": methods, "studies": {"tuned": study}, "setting_defaults": {"partitions": partitions}}
     overlay = workflow_runs.write(folder / "overlay.yaml", content)
     return folder, ("--configfile", str(overlay))
