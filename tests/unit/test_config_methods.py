@@ -125,7 +125,7 @@ WRONG = [
     ({"kind": "erm", "training": {"epochs": 0}}, "methods.mine.training.epochs is 0, but must be at least 1"),
     ({"kind": "last_layer"}, "methods.mine.from is missing; 'last_layer' starts from the model of another method"),
     ({**REFIT, "from": "ermm"}, "methods.mine.from: 'ermm' is not a known method (did you mean 'erm'?)"),
-    ({**REFIT, "from": "mine"}, "methods.mine.from is 'mine', which fits a last layer"),
+    ({**REFIT, "from": "mine"}, "methods.mine.from is 'mine', which trains no network"),
     ({**REFIT, "training": {"epochs": 3}}, "methods.mine.training does not go with 'last_layer', which trains no network"),
     ({**REFIT, "options": {"C": 0}}, "methods.mine.options.C is 0, but must be a number above 0"),
     ({**REFIT, "options": {"balance": "group"}}, 'methods.mine.options.balance is "group", but must be one of groups, classes, none'),
