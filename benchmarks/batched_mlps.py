@@ -89,7 +89,7 @@ def sequential(weights: Weights, inputs: Tensor, label: Tensor) -> Weights:
         own = [one[k].squeeze(0).clone().requires_grad_() for one in weights]
         optimizer = torch.optim.Adam(own, lr=LR, fused=True)
         for x, y in zip(inputs[:, k], label[:, k], strict=True):
-            functional.cross_entropy(_plain(own, x), y).backward()  # type: ignore[no-untyped-call]
+            functional.cross_entropy(_plain(own, x), y).backward()
             optimizer.step()
             optimizer.zero_grad()
         ends.append(own)
@@ -110,7 +110,7 @@ def batched(weights: Weights, inputs: Tensor, label: Tensor) -> Weights:
     optimizer = torch.optim.Adam(own, lr=LR, fused=True)
     for x, y in zip(inputs, label, strict=True):
         losses = functional.cross_entropy(logits(own, x).flatten(0, 1), y.flatten(), reduction="sum") / BATCH
-        losses.backward()  # type: ignore[no-untyped-call]
+        losses.backward()
         optimizer.step()
         optimizer.zero_grad()
     return [one.detach() for one in own]

@@ -103,10 +103,13 @@ def draw(maps: Mapping[str, np.ndarray], spec: Spec) -> Figure:
         style.message(grid[0, 0], "nothing measured")
         return figure
     low, high = (pick(float(pick(shown.flat)) for shown in maps.values()) for pick in (min, max))
-    for axes, (name, shown) in zip(grid.flat, maps.items(), strict=False):
-        image = axes.imshow(shown, vmin=low, vmax=high, cmap="cividis", interpolation="nearest")
+    images = [
+        axes.imshow(shown, vmin=low, vmax=high, cmap="cividis", interpolation="nearest")
+        for axes, shown in zip(grid.flat, maps.values(), strict=False)
+    ]
+    for axes, name in zip(grid.flat, maps, strict=False):
         style.panel_title(axes, next(letters), spec.settings[name].description, style.PAGE / (COLUMNS + 0.5) + 0.3)
-    figure.colorbar(image, ax=grid, location="right", shrink=0.8, label="Largest weight of any unit")
+    figure.colorbar(images[0], ax=grid, location="right", shrink=0.8, label="Largest weight of any unit")
     return figure
 
 
