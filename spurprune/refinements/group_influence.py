@@ -4,18 +4,19 @@ Yang, Chou and Chaudhuri (2022); the estimate is in ``spurprune.training.influen
 augmentation and label smoothing of the first training do not enter.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from spurprune.errors import TrainingError
 from spurprune.machine.logs import Progress, log
-from spurprune.models.network import Network
-from spurprune.training import influence
-from spurprune.training.influence import Lissa
-from spurprune.training.network_refinement import NetworkRequest
+
+if TYPE_CHECKING:
+    from spurprune.models.network import Network
+    from spurprune.training.network_refinement import NetworkRequest
 
 OF = "network"
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
@@ -70,11 +71,15 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 
 def refine(request: NetworkRequest) -> Network:
     """Return the network with its weights moved; raises TrainingError if the plan prunes nothing, or if a recursion diverges."""
+    import torch  # imported here, since reading OPTIONS does not need it
+
+    from spurprune.training import influence
+
     options = request.options
     removed = np.flatnonzero(request.weight == 0)
     if not len(removed):
         raise TrainingError(f"{request.where}: the plan prunes no sample, so there is none to remove; choose another plan.")
-    lissa = Lissa(
+    lissa = influence.Lissa(
         depth=influence.depth_of(len(removed), deepest=options["depth"]),
         damp=options["damp"],
         scale=options["scale"],
