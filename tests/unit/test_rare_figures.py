@@ -283,6 +283,17 @@ def test_maps_correlate_with_the_pattern_over_pixels() -> None:
     assert "first-layer weights and the pattern correlate with r = 0.97" in drawing.findings[0]
 
 
+def test_maps_without_a_pattern_say_so() -> None:
+    row, column = (place.reshape(-1) for place in np.indices((2, 2)))
+    weight = np.array([0.5, 0.1, 0.2, 0.1])
+    one = Found({"channel": np.zeros(4), "row": row, "column": column, "weight": weight, "feature": np.zeros(4)}, {})
+    drawing = weight_maps.make(Material(analyses={("r3", "map"): {0: one}}), spec({"r3": ZEROS}, {"analysis": "map"}, family=()))
+    assert drawing.numbers[0].correlation.n == 0 and math.isnan(drawing.numbers[0].on_pattern)
+    assert drawing.findings == [
+        "Digits, pattern on zeros: first-layer weights, or the overlay's changes, are the same at all pixels, so none correlate."
+    ]
+
+
 @pytest.mark.parametrize("kind", [membership_by_count, sensitivity, weight_maps])
 def test_looks_can_be_drawn_if_nothing_was_measured(kind: ModuleType, tmp_path: Path) -> None:
     family = {"at-3": member("v20", count=3)}

@@ -76,7 +76,7 @@ def findings(lines: Sequence[Sequence[SensitivityRow]], spec: Spec) -> list[str]
     found = []
     for line in lines:
         half = min(line, key=lambda row: abs(row.removed - HALF), default=None)
-        if half is not None:
+        if half is not None and half.probability.n:
             found.append(
                 f"{spec.settings[half.setting].description}: the true class has a probability of {percent(line[0].probability)}, and of "
                 f"{percent(half.probability)} once {100 * half.removed:.0f}% of the pixels are removed."

@@ -114,12 +114,14 @@ def draw(maps: Mapping[str, np.ndarray], spec: Spec) -> Figure:
 
 
 def findings(rows: Sequence[MapRow], spec: Spec) -> list[str]:
-    """Return a sentence for every setting on the correlation between map and pattern."""
+    """Return a sentence for every setting on the correlation between map and pattern, or on why there is none."""
     found = []
     for row in rows:
-        if row.correlation.n:
-            one = row.correlation
+        description, one = spec.settings[row.setting].description, row.correlation
+        if one.n:
             interval = "" if math.isnan(one.low) else f" [{one.low:.2f}, {one.high:.2f}]"
             text = f"correlate with r = {one.mean:.2f}{interval} over pixels".replace("-", "−")
-            found.append(f"{spec.settings[row.setting].description}: first-layer weights and the pattern {text}.")
+            found.append(f"{description}: first-layer weights and the pattern {text}.")
+        elif not math.isnan(row.elsewhere):
+            found.append(f"{description}: first-layer weights, or the overlay's changes, are the same at all pixels, so none correlate.")
     return found or ["No weights were measured."]
