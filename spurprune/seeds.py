@@ -24,6 +24,8 @@ TWINS = "twins"  # which of two twins learns from a sample
 FLIPS = "flips"  # which labels change while twins are trained
 EXPANSION = "expansion"  # which samples a method starts from, and which it adds later
 CLUSTERING = "clustering"  # where k-means starts, and which samples its silhouettes are of
+QUARTERS = "quarters"  # what a target network and a shadow are trained on and tested on
+ANALYSIS = "analysis"  # which samples an analysis looks at, what it removes from them, the folds of its attackers
 TRANSPLANTS = "transplants"  # which samples give regions of theirs, and which receive them
 REFINEMENT = "refinement"  # which samples a refinement draws, and in which order its solver visits them
 

@@ -85,7 +85,7 @@ def _check_source(name: str, entry: Mapping[str, Any], config: Config) -> None:
         return
     require_known(entry["from"], config.methods, f"{key}.from: '{entry['from']}'", "method")
     if files.is_refinement(entry["from"], config.methods):
-        raise ConfigError(f"{key}.from is '{entry['from']}', which fits a last layer; name a method that trains a network.")
+        raise ConfigError(f"{key}.from is '{entry['from']}', which trains no network; name a method that does.")
     chain = [name]
     while (source := config.methods[chain[-1]]["from"]) is not None:
         require_known(source, config.methods, f"methods.{chain[-1]}.from: '{source}'", "method")
@@ -93,11 +93,28 @@ def _check_source(name: str, entry: Mapping[str, Any], config: Config) -> None:
             raise ConfigError(f"{key}.from is '{entry['from']}', which starts from '{source}' itself; name a method that does not.")
         chain.append(source)
     if entry["from_plan"] is not None:
-        if refines:
+        if refines and not files.refines_network(name, config.methods):
             raise ConfigError(f"{key}.from_plan does not go with '{entry['kind']}', which is fitted on the plan of its network; remove it.")
         _check_plan(f"{key}.from_plan", entry["from_plan"], entry, config)
+    if files.refines_network(name, config.methods):
+        _check_removal(key, entry, config)
     if refines and entry["training"]:
         raise ConfigError(f"{key}.training does not go with '{entry['kind']}', which trains no network; set it for '{entry['from']}'.")
+
+
+def _check_removal(key: str, entry: Mapping[str, Any], config: Config) -> None:
+    """Raise ConfigError unless a refinement of whole networks starts from those that ERM trained on all samples."""
+    if entry["from_plan"] != plans.NO_PRUNING:
+        raise ConfigError(
+            f"{key}.from_plan is {entry['from_plan'] or 'missing'}, but '{entry['kind']}' removes from a network what its own plan prunes; "
+            f"set from_plan to {plans.NO_PRUNING}."
+        )
+    source = config.methods[entry["from"]]
+    if source["kind"] != "erm" or source["from"] is not None:
+        raise ConfigError(
+            f"{key}.from is '{entry['from']}', but '{entry['kind']}' goes by the mean cross-entropy of all samples; name an erm that "
+            "starts from no other network."
+        )
 
 
 def _check_plan(key: str, name: Any, entry: Mapping[str, Any], config: Config) -> None:

@@ -21,8 +21,9 @@ def check(config: Config) -> None:
     behind another has its plan from a study.
     """
     for made, block in _all(config):
-        if "from" in block:
-            _check_source(_key(made), made.setting, block, config)
+        for option in ("plan", "shadow") if "from" in block else ():
+            if option in block:
+                _check_source(_key(made), made.setting, block, option, config)
     for made, block in _all(config):
         if needs.is_circular(made, config):
             what = "partition" if isinstance(made, Partition) else "analysis"
@@ -34,7 +35,9 @@ def check(config: Config) -> None:
             option = "analysis" if isinstance(made, Partition) else "partition"
             raise ConfigError(f"{_key(made)}.{option} is '{block[option]}', which needs this {what} itself; name another {option}.")
     everywhere = [one for one in _plans_of_methods(config) if plans.parse(one[1]).predictor is not None]
-    of_made = [(made.setting, f"{_key(made)}.plan", block["plan"]) for made, block in _all(config) if "plan" in block]
+    of_made = [
+        (made.setting, f"{_key(made)}.{key}", block[key]) for made, block in _all(config) for key in ("plan", "shadow") if key in block
+    ]
     for setting in config.settings:
         mine = ((key, plan) for one, key, plan in of_made if one == setting)
         for key, plan in (*everywhere, *mine):
@@ -58,16 +61,16 @@ def _key(made: Partition | Analysis) -> str:
     return f"{made.setting}.analyses.{made.analysis}"
 
 
-def _check_source(key: str, setting: str, block: Mapping[str, Any], config: Config) -> None:
-    method, plan = block["from"], block["plan"]
+def _check_source(key: str, setting: str, block: Mapping[str, Any], option: str, config: Config) -> None:
+    method, plan = block["from"], block[option]
     require_known(method, config.methods, f"{key}.from: '{method}'", "method")
     if files.is_refinement(method, config.methods):
         raise ConfigError(f"{key}.from is '{method}', which is a refinement; name a method that trains a network.")
     if methods.plans_of(config.methods[method]):
         raise ConfigError(f"{key}.from is '{method}', which chooses its plan; name a method whose grid has no plans.")
-    check_studies.check_plan(f"{key}.plan", plan, setting, config)
+    check_studies.check_plan(f"{key}.{option}", plan, setting, config)
     if plans.parse(plan).method is not None:
-        raise ConfigError(f"{key}.plan is '{plan}', which a method chooses; name one of the plans that it chooses among.")
+        raise ConfigError(f"{key}.{option} is '{plan}', which a method chooses; name one of the plans that it chooses among.")
 
 
 def _plans_of_methods(config: Config) -> Iterator[tuple[str, str]]:

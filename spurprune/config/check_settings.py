@@ -397,9 +397,23 @@ def _check_analyses(name: str, setting: Setting, config: Config) -> None:
                 f"{key} of kind {block['kind']} reads validation samples, but '{name}' has none; set its validation to a share of the "
                 "training split."
             )
+        _check_looked_at(key, block, setting, config)
         _check_made_of(key, "partition", block, setting)
         if "reference" in block:
             _recipe(key, "analysis", references.ERM, block, setting)
+
+
+def _check_looked_at(key: str, block: Setting, setting: Setting, config: Config) -> None:
+    """Raise ConfigError unless an analysis can look at the setting's inputs and network."""
+    held, network = config.datasets[setting["dataset"]].kind, setting["model"]["name"]
+    takes = plugins.declared("analyses", block["kind"], "TAKES", (held,))
+    if held not in takes:
+        raise ConfigError(f"{key} of kind {block['kind']} takes {' or '.join(takes)}, but '{setting['dataset']}' holds {held}; remove it.")
+    networks = plugins.declared("analyses", block["kind"], "NETWORKS", (network,))
+    if network not in networks:
+        raise ConfigError(
+            f"{key} of kind {block['kind']} looks at networks named {' or '.join(networks)}, but model.name is '{network}'; remove it."
+        )
 
 
 def _recipe(key: str, what: str, needed: str, block: Setting, setting: Setting) -> Mapping[str, Any]:

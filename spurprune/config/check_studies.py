@@ -103,13 +103,16 @@ def check_plan(key: str, name: str, setting: str, config: Config) -> None:
 
 
 def _check_parts(key: str, plan: Plan, setting: str, config: Config) -> None:
-    """Raise ConfigError that begins with ``key`` if a plan's partition certainly has another number of parts than its strategy needs."""
+    """Raise ConfigError that begins with ``key`` if a plan's partition certainly lacks its part, or the number of parts that it needs."""
     needed = plugins.declared("strategies", plan.strategy, "PARTS")
-    if needed is None or plan.partition is None:
+    if plan.partition is None or (needed is None and plan.part is None):
         return
     block = config.settings[setting]
-    found, is_exact = parts.count(plan.partition, block, config.datasets[block["dataset"]])
-    if found > needed or (is_exact and found != needed):
+    names, is_exact = parts.names(plan.partition, block, config.datasets[block["dataset"]])
+    if plan.part is not None and is_exact:
+        require_known(plan.part, names, f"{key}: part '{plan.part}'", f"part of '{plan.partition}'")
+    found = len(names)
+    if needed is not None and (found > needed or (is_exact and found != needed)):
         number = f"{found}" if is_exact else f"{found} or more"
         raise ConfigError(
             f"{key} needs a partition of {needed} parts, but '{plan.partition}' of '{setting}' has {number}; name another, such as one of "
@@ -154,6 +157,21 @@ def _check_recipes(setting: str, method: str, config: Config) -> None:
             schema.validate(recipe, "setting", where=f"{where}training", part="training")
             check_settings.check_recipe(f"{where}training", recipe)
         check_requirements.check_recipe(where, entry["kind"], tuned["options"], recipe)
+        if files.resumes(method, config.methods):
+            _check_resumed(where, setting, entry["from"], recipe["optimizer"]["name"], config)
+
+
+def _check_resumed(where: str, setting: str, source: str, optimizer: str, config: Config) -> None:
+    """Raise ConfigError that begins with ``where`` unless a run can go on with the optimiser that its source ends with."""
+    entry = config.methods[source]
+    if entry["epoch"] != methods.LAST:
+        raise ConfigError(f"{where}'{source}' ends with its best epoch, but its optimiser with the last; set its epoch to {methods.LAST}.")
+    for coordinates in methods.candidates(entry).values() or ({},):
+        found = merge(config.settings[setting]["training"], methods.at(entry, coordinates)["training"])["optimizer"]["name"]
+        if found != optimizer:
+            raise ConfigError(
+                f"{where}training.optimizer.name is '{optimizer}', but it goes on with the optimiser of '{source}', '{found}'; name that."
+            )
 
 
 def _check_blocks(config: Config) -> dict[str, tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""How many parts a partition has, as far as the configuration tells."""
+"""The parts of a partition, as far as the configuration tells."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,16 +10,16 @@ from spurprune.data.registry import DatasetEntry
 from spurprune.pruning import plan as plans
 
 
-def count(partition: str, setting: Mapping[str, Any], entry: DatasetEntry) -> tuple[int, bool]:
-    """Return how many parts a partition of a setting has, and whether the number is exact.
+def names(partition: str, setting: Mapping[str, Any], entry: DatasetEntry) -> tuple[tuple[str, ...], bool]:
+    """Return the names of the parts that a partition of a setting has, and whether these are exact.
 
-    Of a user's own dataset, whose classes and values only the data tell, it is that of two each, the fewest that there can be.
+    Of a user's own dataset, whose classes and values only the data tell, they are those of two each, the fewest that there can be.
     """
     grouping, is_exact = _grouping(setting, entry)
     if partition == plans.CLASS:
-        return len(grouping.classes), is_exact
+        return grouping.classes, is_exact
     block = setting["partitions"][partition]
-    return len(plugins.load("partitions", block["kind"]).names(block, grouping)), is_exact
+    return tuple(plugins.load("partitions", block["kind"]).names(block, grouping)), is_exact
 
 
 def _grouping(setting: Mapping[str, Any], entry: DatasetEntry) -> tuple[Grouping, bool]:

@@ -224,6 +224,12 @@ def analysis_source(analysis: Analysis, settings: Mapping[str, Any]) -> Run | No
     return Run(analysis.setting, block["from"], block["plan"], analysis.block) if "from" in block else None
 
 
+def analysis_shadow(analysis: Analysis, settings: Mapping[str, Any]) -> Run | None:
+    """Return the run with whose networks an analysis compares those that it looks at; None if it compares with none."""
+    block = _analysis(analysis, settings)
+    return Run(analysis.setting, block["from"], block["shadow"], analysis.block) if "shadow" in block else None
+
+
 def analysis_partition(analysis: Analysis, settings: Mapping[str, Any]) -> Partition | None:
     """Return the partition that an analysis reads; None if it reads none."""
     name = _analysis(analysis, settings).get("partition")
@@ -237,13 +243,23 @@ def _analysis(analysis: Analysis, settings: Mapping[str, Any]) -> Mapping[str, A
 
 
 def is_refinement(method: str, entries: Mapping[str, Any]) -> bool:
-    """Return whether a method fits a last layer to the embedding of another method's model, and trains no network."""
+    """Return whether a method changes another method's networks, or their last layers, and trains none."""
     return entries[method]["kind"] in plugins.names("refinements")
+
+
+def refines_network(method: str, entries: Mapping[str, Any]) -> bool:
+    """Return whether a method is a refinement of whole networks, not of last layers by their embeddings."""
+    return is_refinement(method, entries) and plugins.declared("refinements", entries[method]["kind"], "OF") == "network"
 
 
 def makes_masks(method: str, entries: Mapping[str, Any]) -> bool:
     """Return whether a method's runs end with masks of their networks' weights."""
     return not is_refinement(method, entries) and plugins.declared("methods", entries[method]["kind"], "MAKES_MASKS", False)
+
+
+def resumes(method: str, entries: Mapping[str, Any]) -> bool:
+    """Return whether a method goes on with the optimiser of the network that it starts from."""
+    return not is_refinement(method, entries) and plugins.declared("methods", entries[method]["kind"], "STARTS_FROM_OPTIMIZER", False)
 
 
 def source_of(run: Run, entries: Mapping[str, Any]) -> Run | None:

@@ -18,7 +18,8 @@ class NeededRuns:
     """The runs ``shown`` in figures and tables, tuning runs, and the selections; the runs behind others, and partitions and analyses.
 
     The models of ``sources`` are embedded, those of ``starts`` are trained further, the test samples' features of ``seen`` are shown; plans
-    are made by the predictions of ``predictors``; analyses look at the networks of ``analysed``.
+    are made by the predictions of ``predictors``; analyses look at the networks of ``analysed``. Runs go on with the
+    optimisers of ``resumed``.
     """
 
     shown: frozenset[Run]
@@ -28,6 +29,7 @@ class NeededRuns:
     seen: frozenset[Run]
     predictors: frozenset[Run]
     analysed: frozenset[Run]
+    resumed: frozenset[Run]
     selections: frozenset[Selection]
     partitions: frozenset[Partition]
     analyses: frozenset[Analysis]
@@ -44,7 +46,8 @@ class Needs:
 
     ``runs`` are those that the studies show, ``candidates`` tuning runs, ``sources`` the runs whose models are embedded, for refinements
     and partitions, ``starts`` those whose models are trained further, ``seen`` those whose test samples' features are shown, ``predictors``
-    those by whose predictions plans are made, ``analysed`` those whose networks analyses look at; a run may be several of these. ``plans``
+    those by whose predictions plans are made, ``analysed`` those whose networks analyses look at, ``resumed`` those with whose
+    optimisers others go on; a run may be several of these. ``plans``
     holds (setting, plan, block), ``samples`` (setting, block), ``datasets`` (dataset, image size).
     """
 
@@ -55,6 +58,7 @@ class Needs:
     seen: frozenset[Run]
     predictors: frozenset[Run]
     analysed: frozenset[Run]
+    resumed: frozenset[Run]
     selections: frozenset[Selection]
     plans: frozenset[tuple[str, str, str]]
     partitions: frozenset[Partition]
@@ -94,6 +98,7 @@ def of(config: Config) -> Needs:
         seen=needed.seen,
         predictors=needed.predictors,
         analysed=needed.analysed,
+        resumed=needed.resumed,
         selections=needed.selections,
         plans=frozenset(plans),
         partitions=needed.partitions,
@@ -116,16 +121,28 @@ def kept_files(needed: Needs, config: Config) -> list[str]:
     found |= {one.models_path for one in needed.references if (one.setting, one.recipe) in kept}
     found |= {path for one in needed.selections for path in (one.path, one.choice_path)}
     for run in needed.all_runs:
-        trained = not files.is_refinement(run.method, config.methods)
-        names = ["predictions.parquet", "history.parquet" if trained else "head.safetensors"]
+        names = ["predictions.parquet", _made_beside(run.method, config)]
         names += ["metrics.parquet"] if run in needed.runs | needed.candidates else []
         masks = files.makes_masks(run.method, config.methods) and run not in needed.candidates
         used = run in needed.sources | needed.starts | needed.seen | needed.analysed
-        names += ["models.safetensors"] if used or masks else []
+        names += ["models.safetensors"] if (used or masks) and "models.safetensors" not in names else []
+        names += ["optimizer.safetensors"] if run in needed.resumed else []
         names += ["test_embedding.parquet"] if run in needed.seen else []
         names += ["masks.safetensors"] if masks else []
         found |= {f"{run.folder}/{name}" for name in names}
     return sorted(found)
+
+
+def _made_beside(method: str, config: Config) -> str:
+    """Return the name of the file that every run of a method makes beside its predictions."""
+    if files.refines_network(method, config.methods):
+        return "models.safetensors"
+    return "head.safetensors" if files.is_refinement(method, config.methods) else "history.parquet"
+
+
+def _starts_from_network(method: str, config: Config) -> bool:
+    """Return whether a method that starts from a run reads its networks, not their embedding."""
+    return files.refines_network(method, config.methods) or not files.is_refinement(method, config.methods)
 
 
 def keeping_models(needed: Needs, config: Config) -> set[tuple[str, str, str]]:
@@ -135,9 +152,14 @@ def keeping_models(needed: Needs, config: Config) -> set[tuple[str, str, str]]:
     them, can be asked for.
     """
     blocks = ((name, block) for name, setting in config.settings.items() for block in _made_of_networks(setting))
-    declared = {(name, block["from"], block["plan"]) for name, block in blocks if "from" in block}
+    declared = {(name, block["from"], plan) for name, block in blocks if "from" in block for plan in _plans_of(block)}
     kept = needed.sources | needed.starts | needed.seen | needed.analysed
     return declared | {(run.setting, run.method, run.plan) for run in kept}
+
+
+def keeping_optimizers(needed: Needs) -> set[tuple[str, str, str]]:
+    """Return (setting, method, plan) of the runs whose optimisers are kept, because another run goes on with them."""
+    return {(run.setting, run.method, run.plan) for run in needed.resumed}
 
 
 def keeping_references(config: Config) -> set[tuple[str, str]]:
@@ -145,6 +167,11 @@ def keeping_references(config: Config) -> set[tuple[str, str]]:
     return {
         (name, block["reference"]) for name, one in config.settings.items() for block in one["analyses"].values() if "reference" in block
     }
+
+
+def _plans_of(block: Mapping[str, Any]) -> list[str]:
+    """Return the plans of the runs whose networks a partition or an analysis, given by its block, is made from."""
+    return [block[option] for option in ("plan", "shadow") if option in block]
 
 
 def _made_of_networks(setting: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -179,12 +206,13 @@ def runs_of(config: Config) -> NeededRuns:
 
 
 def _sources_of(made: Partition | Analysis, config: Config) -> list[Run | Partition | Analysis]:
-    """Return the run, partition and analysis from which a partition or an analysis is made directly, of those that it needs."""
+    """Return the runs, partition and analysis from which a partition or an analysis is made directly, of those that it needs."""
     found: list[Run | Partition | Analysis | None]
     if isinstance(made, Partition):
         found = [files.partition_source(made, config.settings), files.partition_analysis(made, config.settings)]
     else:
-        found = [files.analysis_source(made, config.settings), files.analysis_partition(made, config.settings)]
+        sources = (files.analysis_source, files.analysis_shadow, files.analysis_partition)
+        found = [source(made, config.settings) for source in sources]
     return [one for one in found if one is not None]
 
 
@@ -201,6 +229,7 @@ def with_runs_behind(
     starts: set[Run] = set()
     predictors: set[Run] = set()
     analysed: set[Run] = set()
+    resumed: set[Run] = set()
     selections: set[Selection] = set()
     left: list[Run | Partition | Analysis] = [*shown, *made]
     done: set[Run | Partition | Analysis] = set()
@@ -216,7 +245,8 @@ def with_runs_behind(
             continue
         source = files.source_of(one, config.methods)
         if source is not None:
-            (sources if files.is_refinement(one.method, config.methods) else starts).add(source)
+            (starts if _starts_from_network(one.method, config) else sources).add(source)
+            resumed.update([source] if files.resumes(one.method, config.methods) else [])
             left.append(source)
         left.extend(partitions_of(one, config))
         plans = files.plans_behind(one, config.methods)
@@ -237,6 +267,7 @@ def with_runs_behind(
         seen=frozenset(seen),
         predictors=frozenset(predictors),
         analysed=frozenset(analysed),
+        resumed=frozenset(resumed),
         selections=frozenset(selections),
         partitions=frozenset(one for one in done if isinstance(one, Partition)),
         analyses=frozenset(one for one in done if isinstance(one, Analysis)),

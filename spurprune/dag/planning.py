@@ -7,7 +7,7 @@ import argparse
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ class PlanRow:
 def jobs(config: Config) -> list[Job]:
     """Return every job needed to build the selected studies from scratch."""
     needed = needs.of(config)
-    kept = needs.keeping_models(needed, config)
+    kept, resumed = needs.keeping_models(needed, config), needs.keeping_optimizers(needed)
     trained = [run for run in sorted(needed.all_runs) if not files.is_refinement(run.method, config.methods)]
     refined = [run for run in sorted(needed.all_runs) if files.is_refinement(run.method, config.methods)]
     downloaded = {dataset for dataset, _ in needed.datasets if config.datasets[dataset].downloads}
@@ -65,10 +65,10 @@ def jobs(config: Config) -> list[Job]:
         *(Job("partition", one.setting) for one in needed.partitions),
         *(Job("analyse", one.setting) for one in needed.analyses),
         *(Job(_plan_rule(*plan, config), plan[0]) for plan in needed.plans),
-        *(run_job(run, config, keeps_model=(run.setting, run.method, run.plan) in kept) for run in trained),
+        *(_kept_job(run, config, kept, resumed) for run in trained),
         *(Job("embed", run.setting) for run in needed.sources),
         *(Job("embed_test", run.setting) for run in needed.seen),
-        *(Job("refine_candidate" if run.candidate else "refine", run.setting) for run in refined),
+        *(Job(_refining_rule(run, config), run.setting) for run in refined),
         *(Job("evaluate", run.setting) for run in needed.runs),
         *(Job("evaluate_candidate", run.setting) for run in needed.candidates),
         *(Job("select_candidate", one.setting) for one in needed.selections),
@@ -88,10 +88,23 @@ def reference_job(reference: Reference, config: Config) -> Job:
     return _training_job(rule, reference.setting, count, recipe["epochs"], config)
 
 
-def run_job(run: Run, config: Config, keeps_model: bool = False) -> Job:
-    """Return the job that trains a run: every repeat of the block; ``keeps_model`` if something starts from it."""
+Places = Set[tuple[str, str, str]]  # (setting, method, plan) of runs
+
+
+def _kept_job(run: Run, config: Config, kept: Places, resumed: Places) -> Job:
+    place = (run.setting, run.method, run.plan)
+    return run_job(run, config, keeps_model=place in kept, keeps_optimizer=place in resumed)
+
+
+def run_job(run: Run, config: Config, *, keeps_model: bool = False, keeps_optimizer: bool = False) -> Job:
+    """Return the job that trains a run: every repeat of the block; ``keeps_model`` if something starts from it.
+
+    ``keeps_optimizer`` if that goes on with its optimiser.
+    """
     keeps_model |= config.settings[run.setting]["keep_models"]
     rule = "retrain_candidate" if run.candidate else "retrain_keeping_models" if keeps_model else "retrain"
+    if keeps_optimizer and not run.candidate:
+        rule = "retrain_keeping_optimizer"
     if files.makes_masks(run.method, config.methods) and not run.candidate:
         rule = "train_masks"
     return _training_job(rule, run.setting, len(files.repeats_of(run.block)), epochs_of(run, config), config)
@@ -175,6 +188,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _refining_rule(run: Run, config: Config) -> str:
+    rule = "refine_network" if files.refines_network(run.method, config.methods) else "refine"
+    return f"{rule}_candidate" if run.candidate else rule
 
 
 def _plan_rule(setting: str, plan: str, block: str, config: Config) -> str:

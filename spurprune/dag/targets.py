@@ -20,7 +20,7 @@ SIZE = re.compile("[1-9][0-9]*|full")  # of a dataset's samples
 ALL_METRICS = "metrics.parquet"
 DATASET_FILES = ("inputs.npy", "base.parquet", "manifest.json")
 MODELS, EMBEDDING, HISTORY, HEAD = "models.safetensors", "embedding.parquet", "history.parquet", "head.safetensors"
-TEST_EMBEDDING, MASKS = "test_embedding.parquet", "masks.safetensors"
+TEST_EMBEDDING, MASKS, OPTIMIZER = "test_embedding.parquet", "masks.safetensors", "optimizer.safetensors"
 FILE = "file of this folder"
 TIMING = "timing.json"
 RUN_FILES = ("predictions.parquet", "metrics.parquet", TIMING)
@@ -217,11 +217,19 @@ def _files_of_run(walk: _Walk, setting: str, method: str, config: Config, candid
     run = Run(setting, method, plan, walk.block(), candidate)
     _check_runs([run], config)
     if files.is_refinement(method, config.methods):
-        offered = [*RUN_FILES, HEAD]
+        refined = MODELS if files.refines_network(method, config.methods) else HEAD
+        offered = [*RUN_FILES, *(() if candidate and refined == MODELS else (refined,))]
     else:
         masks = [MASKS] if files.makes_masks(method, config.methods) else []
-        offered = [*RUN_FILES, HISTORY, *(() if candidate else (MODELS, EMBEDDING, TEST_EMBEDDING, *masks))]
+        offered = [*RUN_FILES, HISTORY, *(() if candidate else (MODELS, OPTIMIZER, EMBEDDING, TEST_EMBEDDING, *masks))]
     found = walk.known(offered, FILE)
+    resumed = files.source_of(run, config.methods) if files.resumes(method, config.methods) else None
+    for one in [*([] if resumed is None else [resumed]), *([run] if found == OPTIMIZER else [])]:
+        if (setting, one.method, one.plan) not in needs.keeping_optimizers(needs.of(config)):
+            raise ConfigError(
+                f"{walk.path} takes the optimisers of '{one.method}' on '{one.plan}', which are kept only where a study shows a run that "
+                "goes on with them; add it to one."
+            )
     taken = [*files.sources_of(run, config.methods), *([run] if found in (MODELS, EMBEDDING, TEST_EMBEDDING) else [])]
     if config.settings[setting]["keep_models"] or not taken:
         return

@@ -5,6 +5,7 @@ shadow's members learns to tell them from the shadow's test part, and is tried o
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,15 +32,19 @@ class Leak:
     n_control: int
 
 
-def parts_of(count: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def parts_of(count: int, rng: np.random.Generator, of_target: Sequence[int] | np.ndarray = ()) -> dict[str, np.ndarray]:
     """Return the positions of four disjoint equal parts of ``count`` samples, int64, drawn at random; up to three are left out.
 
-    Raises ValueError for fewer than four samples.
+    The positions ``of_target`` are in the first part, where the spurious members are. Raises ValueError for fewer than four samples, or if
+    the first part is too small for those.
     """
     size = count // len(PARTS)
     if not size:
         raise ValueError(f"{count} samples cannot be cut into {len(PARTS)} parts")
-    order = rng.permutation(count)
+    if len(of_target) > size:
+        raise ValueError(f"{len(of_target)} samples do not fit into a quarter of {count}")
+    first = np.asarray(of_target, dtype=np.int64)
+    order = np.concatenate([first, rng.permutation(np.setdiff1d(np.arange(count), first))])
     return {name: np.sort(order[i * size : (i + 1) * size]) for i, name in enumerate(PARTS)}
 
 

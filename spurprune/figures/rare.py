@@ -41,6 +41,13 @@ def place_of(info: SettingInfo, word: str) -> float | int | None:
     return found[0] if found else None
 
 
+def named(info: SettingInfo) -> str:
+    """Return a setting's description with its pattern and number of carriers, as far as its family varies these."""
+    count = place_of(info, "count")
+    pattern = None if place_of(info, "pattern") is None else pattern_of(info)
+    return ", ".join(filter(None, (info.description, pattern, None if count is None else f"{count} carriers")))
+
+
 def sem(values: pd.Series) -> float:
     """Return the standard error over repeats, NaN with fewer than two."""
     return standard_error(values.to_numpy(dtype="float64"))

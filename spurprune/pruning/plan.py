@@ -28,6 +28,7 @@ FIELDS = {  # the pattern of each field's values
     "order": f"(?:{'|'.join(ORDERS)})",
     "sparsity": SPARSITY,
     "partition": "[a-z][a-z0-9_]*",
+    "part": "[a-z][a-z0-9_]*",
     "method": "[a-z0-9_]+",
     "predictor": "[a-z0-9_]+",  # the method by whose predictions a plan is made
     "factor": r"(?:[1-9][0-9]{0,2}(?:\.[0-9]{0,3}[1-9])?|0\.[0-9]{0,3}[1-9])",  # below 1,000
@@ -56,6 +57,7 @@ class Plan:
     order: str | None = None
     sparsity: str | None = None
     partition: str | None = None
+    part: str | None = None
     factor: str | None = None
     power: str | None = None
     method: str | None = None

@@ -1,1 +1,5 @@
-"""Refinements: one module each, with ``OPTIONS`` and a function ``refine``; see ``spurprune.training.refinement``."""
+"""Refinements: one module each, with ``OPTIONS`` and a function ``refine``.
+
+They refine a last layer (``spurprune.training.refinement``) or, where the module's ``OF`` is "network", a whole network
+(``spurprune.training.network_refinement``).
+"""

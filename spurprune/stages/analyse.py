@@ -40,10 +40,10 @@ def run(
     """Write the table of an analysis over all repeats, and what it notes of each.
 
     ``inputs`` names the paths inputs, manifest, samples and models, also weights if the networks start from a file, selection if the run's
-    method was tuned, and partition if ``analysis``, a block of the setting's analyses, names one. With its option ``reference`` the
-    networks are those of all seeds of that recipe, which ``trained_by`` then is, and ``setting`` is what ``config.blocks.reference``
-    returns; else they are those of the run that it names, and ``trained_by`` is the method (see ``stages.embed``). Raises DataError if a
-    file does not fit the setting.
+    method was tuned, and shadow and partition if ``analysis``, a block of the setting's analyses, names them. With its option
+    ``reference`` the networks are those of all seeds of that recipe, which ``trained_by`` then is, and ``setting`` is what
+    ``config.blocks.reference`` returns; else they are those of the run that it names, and ``trained_by`` is the method (see
+    ``stages.embed``). Raises DataError if a file does not fit the setting.
     """
     by_reference = "reference" in analysis
     if by_reference:
@@ -52,6 +52,8 @@ def run(
     else:
         place = {**provenance.place, "method": analysis["from"], "plan": analysis["plan"], "candidate": ""}
         origins = [kept.origin_of(inputs["models"], place, repeats)]
+    if "shadow" in inputs:
+        origins.append(kept.origin_of(inputs["shadow"], {**place, "plan": analysis["shadow"]}, repeats))
     if "partition" in inputs:
         place = {**place, "partition": analysis["partition"]}
         origins.append(tables.origin_of(inputs["partition"], schemas.PARTITION, place, repeats))
@@ -74,6 +76,8 @@ def run(
         keys = [kept.reference_key(of_models, seed) for seed in range(trained_by["seeds"])] if by_reference else [str(repeat)]
         with naming_out_of_memory(f"{provenance.setting}, repeat {repeat}, analysis", bench.device):
             networks = [_network(bench, inputs["models"], key, configured) for key in keys]
+            if "shadow" in inputs:
+                networks += [_network(bench, inputs["shadow"], key, configured) for key in keys]
             request = Request(bench, samples, networks, analysis)
             if parts is not None:
                 rows = samples.rows("train")

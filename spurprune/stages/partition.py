@@ -58,7 +58,8 @@ def run(
         one = found.by_repeat[repeat]
         train = one.rows("train")
         sample_id = one.sample_id[train]
-        request = Request(repeat, sample_id, one.label[train], one.group[train], found.grouping, options, recorded)
+        carrier = one.carrier[train]
+        request = Request(repeat, sample_id, one.label[train], one.group[train], found.grouping, options, recorded, carrier=carrier)
         if embedding is not None:
             seen = embeddings.read(embedding, repeat)
             seen.require_classes(len(found.grouping.classes), str(embedding))

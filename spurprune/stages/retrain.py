@@ -22,13 +22,14 @@ from spurprune.storage import columns, schemas, tables, timings
 from spurprune.storage.columns import labels, to_numpy
 from spurprune.storage.provenance import Provenance, trace
 from spurprune.storage.words import SPLITS, VIEWS
-from spurprune.training import kept, mask_files
+from spurprune.training import kept, mask_files, optim
 from spurprune.training import visits as plan_visits
 from spurprune.training.beginning import Beginning
 from spurprune.training.best import BestEpoch
 from spurprune.training.checkpoints import JobCheckpoints, Record
 from spurprune.training.loop import Training, fit_stepwise, initialise, naming_out_of_memory
 from spurprune.training.method import Method
+from spurprune.training.optim import Optimizer
 from spurprune.training.predictions import predict
 from spurprune.training.recipe import Stream
 from spurprune.training.watch import Watch
@@ -51,9 +52,10 @@ def run(
 
     ``inputs`` names the paths inputs, manifest, samples and plan, also weights if the network starts from a file, partition if the
     method's ``options.partition`` names one other than the classes, other_plan if it has ``options.steps_of``, selection if it was
-    tuned, start if it starts from another method's networks, start_selection if that was tuned, and masks if the networks keep to some.
-    ``outputs`` names predictions, history, timing (see ``storage.timings``) and, if models are kept, models, which receives the final
-    weights of all repeats, and masks, if the method makes some. ``setting`` is what ``config.blocks.training`` returns, ``method`` what
+    tuned, start if it starts from another method's networks, start_selection if that was tuned, optimizer if it goes on with the
+    optimisers of these, and masks if the networks keep to some. ``outputs`` names predictions, history, timing (see ``storage.timings``)
+    and, if they are kept, models and optimizer, which receive the final weights and the optimisers' states of all repeats, and masks, if
+    the method makes some. ``setting`` is what ``config.blocks.training`` returns, ``method`` what
     ``config.methods.deciding`` returns; ``start`` says where the networks come from; ``repeats_at_once`` training runs share a GPU. Raises
     TrainingError if a loss is not finite or the plan's weights cannot become visits, DataError if the networks to start from do not fit.
     """
@@ -78,6 +80,7 @@ def run(
     recorded: list[Record] = []
     weights: dict[str, torch.Tensor] = {}
     masks: dict[str, torch.Tensor] = {}
+    moments: dict[str, torch.Tensor] = {}
     prepared: dict[int, _Prepared] = {}
     where = {repeat: f"{provenance.setting}, repeat {repeat}" for repeat in repeats}
     progress = Progress(len(repeats) * setting["training"]["epochs"], f"{len(repeats)} training runs of {provenance.setting}", "epoch")
@@ -97,6 +100,8 @@ def run(
             predicted.extend(predict(bench, model, bench.samples[repeat]))
         if "models" in outputs:
             weights |= kept.weights(repeat, model)
+        if "optimizer" in outputs:
+            moments |= kept.moments(repeat, prepared[repeat].optimizer)
         if "masks" in outputs:
             masks |= {f"{repeat}.{name}": one for name, one in prepared[repeat].learner.masks().items()}
     seconds = time.monotonic() - started
@@ -113,6 +118,8 @@ def run(
     tables.write(outputs["history"], _history_table(recorded), schemas.HISTORY, described)
     if "models" in outputs:
         kept.write(outputs["models"], weights, kept.configuration(setting, method), provenance)
+    if "optimizer" in outputs:
+        kept.write(outputs["optimizer"], moments, kept.configuration(setting, method), provenance, kept.OPTIMIZER)
     if "masks" in outputs:
         mask_files.write(outputs["masks"], masks, provenance)
     timings.write(outputs["timing"], provenance, seconds=seconds, repeats=len(repeats), resumed=checkpoints.resumed)
@@ -161,12 +168,13 @@ class _Shared:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A training run before its first step, the number of its steps, and the epoch that it will report if that is chosen."""
+    """A training run before its first step: the number of its steps, the epoch that it will report if that is chosen, its optimiser."""
 
     started: Started[Network]
     learner: Method
     steps: int
     best: BestEpoch | None
+    optimizer: Optimizer
 
 
 def _prepare(shared: _Shared, repeat: int, where: str) -> _Prepared:
@@ -194,7 +202,9 @@ def _prepare(shared: _Shared, repeat: int, where: str) -> _Prepared:
     model = learner.prepare(shared.begun.network(repeat, initialise(bench.build_network(), stream, bench.device)))
     training = Training(data, bench.preparation, learner, bench.recipe(), stream, where)
     steps = sum(learner.num_batches(epoch) for epoch in range(1, training.recipe.epochs + 1))
-    return _Prepared((model, fit_stepwise(model, training, observe_epoch, shared.checkpoints, watch.best)), learner, steps, watch.best)
+    optimizer = shared.begun.resume(repeat, optim.build(model, training.recipe.optimizer))
+    fit = fit_stepwise(model, training, observe_epoch, shared.checkpoints, watch.best, optimizer)
+    return _Prepared((model, fit), learner, steps, watch.best, optimizer)
 
 
 def _history_table(recorded: Sequence[Record]) -> pa.Table:

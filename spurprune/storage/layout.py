@@ -15,6 +15,7 @@ _OF_RUNS = {
     "models": "safetensors",
     "timing": "json",
     "masks": "safetensors",
+    "optimizer": "safetensors",
 }
 PATHS: Mapping[str, tuple[str, ...]] = {
     "base": ("datasets/{dataset}-{size}/base.parquet",),

@@ -17,7 +17,7 @@ from spurprune.storage.checksums import DIGEST, sealed, unsealed
 BLOCK, PLAN = "block", "plan"  # keys of ``Provenance.place``
 INPUTS = "inputs"  # the kind of a dataset's inputs
 OF_INPUTS = ("made_by", "expects")  # parameters of a job that are about its inputs
-OF_RUNS = ("predictions", "history", "models", "timing", "masks")  # made by one job: a run
+OF_RUNS = ("predictions", "history", "models", "timing", "masks", "optimizer")  # made by one job: a run
 METRICS = "metrics"  # of a run
 OF_METHOD = ("method", "candidate")  # keys of ``Provenance.place``
 

@@ -12,18 +12,21 @@ from spurprune.models import gates
 from spurprune.models.network import Network
 from spurprune.storage.provenance import Origin, Provenance
 from spurprune.training import kept, mask_files
+from spurprune.training.optim import Optimizer
 
 
 @dataclass(frozen=True)
 class Beginning:
     """The file of the networks to start from, None for first weights, and the hash of what they were trained with.
 
-    ``masks`` is the file of the masks to which the networks keep, None without any; ``origins`` are those of the files.
+    ``masks`` is the file of the masks to which the networks keep, ``optimizer`` that of the optimisers with which they were trained, each
+    None without any; ``origins`` are those of the files.
     """
 
     models: Path | None = None
     configured: str = ""
     masks: Path | None = None
+    optimizer: Path | None = None
     origins: tuple[Origin, ...] = ()
 
     @classmethod
@@ -54,8 +57,11 @@ class Beginning:
         if "masks" in inputs:
             of_masks = {**place, "method": start["masks"], "plan": start["masks_plan"] or provenance.place.get("plan", "")}
             origins.append(mask_files.origin_of(inputs["masks"], of_masks, repeats))
+        if "optimizer" in inputs:
+            origins.append(kept.origin_of(inputs["optimizer"], place, repeats, kept.OPTIMIZER))
         trained = {**setting, "training": merge(setting["training"], entry["training"])}
-        return cls(inputs["start"], kept.configuration(trained, entry), inputs.get("masks"), tuple(origins))
+        configured = kept.configuration(trained, entry)
+        return cls(inputs["start"], configured, inputs.get("masks"), inputs.get("optimizer"), tuple(origins))
 
     def network(self, repeat: int, network: Network) -> Network:
         """Return the network, which has first weights, with those of one repeat that it starts from; masked ones stay zero.
@@ -67,3 +73,12 @@ class Beginning:
         if self.masks is not None:
             gates.fix(network, mask_files.of_network(self.masks, repeat, network))
         return network
+
+    def resume(self, repeat: int, optimizer: Optimizer) -> Optimizer:
+        """Return the optimiser, which is new, with the state in which one repeat's training ended, if it starts from that.
+
+        Raises DataError if the file does not fit.
+        """
+        if self.optimizer is not None:
+            kept.restore_optimizer(optimizer, self.optimizer, repeat, self.configured)
+        return optimizer

@@ -60,10 +60,12 @@ class Pixels:
 
     def prepare(self, images: Tensor) -> Tensor:
         """Return float32 images [N, C, H, W] from uint8 images, which may be larger than ``crop_size``."""
-        if self.crop_size is not None and self.crop_size != images.shape[-1]:
-            images = _centre(images, self.crop_size)
-        x = images.to(torch.float32, memory_format=self.memory_format)  # one pass converts and arranges
+        x = self.cropped(images).to(torch.float32, memory_format=self.memory_format)  # one pass converts and arranges
         return x.div_(255).sub_(self.mean).div_(self.std)
+
+    def cropped(self, images: Tensor) -> Tensor:
+        """Return the central ``crop_size`` pixels of images [N, C, H, W], or all of them without it."""
+        return images if self.crop_size is None or self.crop_size == images.shape[-1] else _centre(images, self.crop_size)
 
     def disturb(self, x: Tensor, noise: float, generator: torch.Generator) -> Tensor:
         """Add Gaussian noise, of a standard deviation in units of pixels in [0, 1], to prepared images in place, and return them.
@@ -249,7 +251,7 @@ def load(
 
     ``inputs`` is the dataset's memory-mapped array, indexed by ``sample_id``; ``overlay`` is the block of the setting.
     """
-    mapped = MappedInputs(inputs, sample_id, carrier, _apply(overlay), device)
+    mapped = MappedInputs(inputs, sample_id, carrier, overlay_of(overlay), device)
     return Data(
         mapped.resident() if fits(mapped.nbytes, device) else mapped,
         torch.arange(len(sample_id), device=device),
@@ -258,8 +260,8 @@ def load(
     )
 
 
-def _apply(overlay: Mapping[str, Any] | None) -> Callable[[np.ndarray], np.ndarray] | None:
-    """Return the plugin's function with its options, which are the block without the names of the plugin and its attribute."""
+def overlay_of(overlay: Mapping[str, Any] | None) -> Callable[[np.ndarray], np.ndarray] | None:
+    """Return the function of an overlay's plugin with its options, the block without the names of the plugin and its attribute."""
     if overlay is None:
         return None
     options = {key: value for key, value in overlay.items() if key not in ("name", "attribute")}

@@ -5,6 +5,7 @@ sample's gradient (Koh et al. 2019; Basu, You and Feizi 2020; in the form of Yan
 (Agarwal, Bullins and Hazan 2017), one random training sample per Hessian-vector product.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from spurprune.errors import TrainingError
 
 Weights = dict[str, Tensor]
 Loss = Callable[[Weights, Tensor, Tensor], Tensor]  # of weights, inputs [N, ...] and targets [N]: their mean loss, a scalar
-Progress = Callable[[int, int], None]  # of steps done and steps in all
+Progress = Callable[[], object]  # hears of every step
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ class Lissa:
 def depth_of(removed: int, deepest: int = 2000) -> int:
     """Return the authors' depth for a number of removed samples: at most 1,000 for 100 or more; ``deepest`` is 1,000 for CIFAR-10."""
     return min(1000, deepest) if removed >= 100 else deepest
+
+
+def steps(removed: int, options: Lissa, at_once: int) -> int:
+    """Return how many steps ``without`` takes to remove some samples: each moves ``at_once`` recursions at most."""
+    return math.ceil(removed * options.repetitions / at_once) * options.depth
 
 
 def cross_entropy_of(model: nn.Module) -> Loss:
@@ -116,7 +122,7 @@ def without(
     """Return the weights that a network would have without some training samples, to first order.
 
     ``inputs`` [N, ...] and ``target`` [N] are all training samples as the network takes them; ``removed`` holds the positions of the group,
-    int [|Z|]. ``at_once`` recursions run together, as one batch; ``progress`` hears of each finished batch. Raises ValueError if the group
+    int [|Z|]. ``at_once`` recursions run together, as one batch; ``progress`` hears of each step of one. Raises ValueError if the group
     is empty or everything, TrainingError if a recursion diverges.
     """
     total = len(target)
@@ -136,12 +142,12 @@ def without(
         def product(vector: Weights, size: int = len(rows)) -> Weights:
             drawn = torch.from_numpy(rng.integers(total, size=size)).to(target.device)
             found: Weights = products(vector, inputs[drawn], target[drawn])
+            if progress is not None:
+                progress()
             return found
 
         estimate = lissa(gradients(weights, inputs[rows], target[rows]), product, options)
         step = {name: step[name] + estimate[name].sum(dim=0) for name in step}
-        if progress is not None:
-            progress(min(start + at_once, len(chains)), len(chains))
     if not all(bool(torch.isfinite(value).all()) for value in step.values()):
         raise TrainingError(f"LiSSA diverged with a scale of {options.scale:g}; raise it.")
     share = len(removed) / total

@@ -1,4 +1,7 @@
-"""Kept models: the final weights of a run's networks by repeat, or of reference runs by repeat and seed, in one file."""
+"""Kept models: the final weights of a run's networks by repeat, or of reference runs by repeat and seed, in one file.
+
+Optimisers' states are kept likewise, in a file of their own.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,13 +14,20 @@ from spurprune.errors import DataError, first_sentence
 from spurprune.storage import array_files, layout, schemas, tensor_files
 from spurprune.storage.canonical import config_hash
 from spurprune.storage.provenance import BLOCK, Origin, Provenance, origin, to_plain
+from spurprune.training.optim import Optimizer
 
 REFERENCE = "reference_models"  # the kind of a file of reference runs' networks
+OPTIMIZER = "optimizer"  # that of a run's optimisers
 
 
 def weights(key: int | str, model: nn.Module) -> dict[str, Tensor]:
     """Return a network's weights on the host under their names in the file, ``{key}.{parameter}``; the key is the repeat of a run."""
     return {f"{key}.{name}": value.detach().cpu() for name, value in model.state_dict().items()}
+
+
+def moments(key: int, optimizer: Optimizer) -> dict[str, Tensor]:
+    """Return an optimiser's state on the host under its names in the file, ``{key}.{name}``."""
+    return {f"{key}.{name}": value.detach().cpu() for name, value in optimizer.state().items()}
 
 
 def reference_key(repeat: int, seed: int) -> str:
@@ -37,7 +47,7 @@ def configuration(setting: Mapping[str, Any], method: Mapping[str, Any]) -> str:
 def write(path: Path, tensors: Mapping[str, Tensor], configured: str, provenance: Provenance, kind: str = "models") -> None:
     """Write the weights of all repeats and the run's ``configuration`` as one file; raises DataError if it cannot be written.
 
-    ``kind`` is ``REFERENCE`` for the networks of reference runs.
+    ``kind`` is ``REFERENCE`` for the networks of reference runs, ``OPTIMIZER`` for a run's optimisers.
     """
     tensor_files.write(path, tensors, {"configuration": configured, "provenance": to_plain(kind, 1, provenance)})
 
@@ -64,9 +74,7 @@ def restore(model: nn.Module, path: Path, repeat: int | str, configured: str) ->
     Raises DataError naming the file if it is missing, damaged or of a run that was configured otherwise, or if a parameter is missing,
     unknown or has another shape or type.
     """
-    content, kept = tensor_files.read(path, f"{repeat}.")
-    if content.get("configuration") != configured:
-        raise DataError(f"{path} holds the networks of a run with another configuration; delete the file and rerun.")
+    kept = _read(path, repeat, configured)
     own = model.state_dict()
     for name, value in own.items():
         if name not in kept:
@@ -83,3 +91,25 @@ def restore(model: nn.Module, path: Path, repeat: int | str, configured: str) ->
             f"{path} holds the parameter '{unknown[0]}' of repeat {repeat}, which the network lacks; delete the file and rerun."
         )
     model.load_state_dict(kept)
+
+
+def restore_optimizer(optimizer: Optimizer, path: Path, repeat: int, configured: str) -> None:
+    """Load one repeat's kept state into an optimiser of the same kind and network.
+
+    Raises DataError naming the file if it is missing, damaged, of a run that was configured otherwise, or does not fit.
+    """
+    kept = _read(path, repeat, configured)
+    try:
+        optimizer.restore(kept)
+    except (RuntimeError, ValueError, KeyError, IndexError) as error:
+        raise DataError(
+            f"{path} does not fit the optimiser of repeat {repeat} ({first_sentence(error)}); delete the file and rerun."
+        ) from error
+
+
+def _read(path: Path, repeat: int | str, configured: str) -> dict[str, Tensor]:
+    """Return what a file keeps of one repeat; raises DataError if it is missing, damaged or of a run that was configured otherwise."""
+    content, kept = tensor_files.read(path, f"{repeat}.")
+    if content.get("configuration") != configured:
+        raise DataError(f"{path} holds the networks of a run with another configuration; delete the file and rerun.")
+    return kept

@@ -101,10 +101,11 @@ def fit_stepwise(
     observe_epoch: Callable[[int, Model], list[Record]],
     checkpoints: JobCheckpoints | None = None,
     best: BestEpoch | None = None,
+    optimizer: optim.Optimizer | None = None,
 ) -> Fit:
-    """Train as ``fit`` does, pausing after every step."""
+    """Train as ``fit`` does, pausing after every step; ``optimizer`` is by default a new one of the recipe."""
     recipe, device = training.recipe, training.data.device
-    optimizer = optim.build(model, recipe.optimizer)
+    optimizer = optimizer or optim.build(model, recipe.optimizer)
     step = Step(model, training.data, training.preparation, training.method, recipe, optimizer)
     take_step = as_fast_as_possible(step)
     records: list[Record] = []

@@ -42,6 +42,7 @@ SAMPLING: dict[str, Any] = {
     "carriers": {"choose": "natural", "where": {"side": "right"}, "class": "5-9"},
     "overlay_attribute": None,
 }
+FEW_CARRIERS = {"carriers": {"choose": "random", "class": "5-9", "count": 20, "draw": "per_repeat"}, "overlay_attribute": "line"}
 PROBE = {"source": "5-9", "target": "0-4"}
 EVALUATION = {"probe": PROBE, "overlay_attribute": None, "featured_classes": None}
 SETTING: dict[str, Any] = {
@@ -75,6 +76,7 @@ PARTITIONS: Mapping[str, Mapping[str, Any]] = {
     "predicted": {"kind": "predicted", "reference": "early", "epoch": 1},
     "environments": {"kind": "cross_risk", "reference": "twins", "epoch": 2},
     "clusters": {"kind": "clusters", "from": "erm", "restarts": 2},
+    "quarters": {"kind": "quarters"},
 }
 CHOOSABLE = ("none", "random-0.50", "per_group-el2n-hardest-0.50", "per_class-el2n-hardest-0.10", "global-el2n-easiest-0.50")
 PLANS = (
@@ -88,6 +90,7 @@ PLANS = (
     "importance-clusters-auto",
     "upweight-errors-5",
     "task_set-errors",
+    "only-errors-right",
     "within-errors-el2n-hardest-0.50",
     "without_carriers",
 )
@@ -131,6 +134,11 @@ class Site:
         return Provenance.of(here, {"code": "code", "repeats": REPEATS})
 
     @property
+    def few_carriers(self) -> Path:
+        """Samples whose carriers fit into a quarter of them."""
+        return self.root / "few-carriers.parquet"
+
+    @property
     def inputs(self) -> dict[str, Path]:
         dataset = self.root / "results/datasets/digits_sides-8"
         return {"inputs": dataset / "inputs.npy", "manifest": dataset / "manifest.json", "samples": self.path("samples")}
@@ -161,15 +169,16 @@ class Site:
             tables.write(base, table, schemas.BASE, origin.provenance)
             identity = tables.origin_of(base, schemas.BASE, {}).identity
             write_manifest(self.inputs["manifest"], replace(read_manifest(self.inputs["manifest"]), base=identity))
-        prepare_splits.run(
-            base=base,
-            manifest=self.inputs["manifest"],
-            difficulty=None,
-            setting=SAMPLING,
-            repeats=REPEATS,
-            output=self.path("samples"),
-            provenance=self.provenance(),
-        )
+        for output, sampling in ((self.path("samples"), SAMPLING), (self.few_carriers, SAMPLING | FEW_CARRIERS)):
+            prepare_splits.run(
+                base=base,
+                manifest=self.inputs["manifest"],
+                difficulty=None,
+                setting=sampling,
+                repeats=REPEATS,
+                output=output,
+                provenance=self.provenance(),
+            )
         samples = tables.read(self.path("samples"), schemas.SAMPLES)
         self.decided["training and validation samples"] = samples.filter(pa.array(to_numpy(samples.column("split")) != "test"))
 
@@ -221,7 +230,7 @@ class Site:
         )
         for name, block in PARTITIONS.items():
             partition.run(
-                samples=self.path("samples"),
+                samples=self.few_carriers if block["kind"] == "quarters" else self.path("samples"),
                 dynamics=self.path("dynamics", recipe=block["reference"]) if "reference" in block else None,
                 partition=block,
                 repeats=REPEATS,

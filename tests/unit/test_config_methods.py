@@ -24,6 +24,7 @@ TUNED = {
     "by": "accuracy",
 }
 REFIT = {"kind": "last_layer", "from": "erm", "options": {"balance": "classes"}}
+REMOVED = {"kind": "group_influence", "from": "erm", "from_plan": "none", "plan": "random-0.10"}
 REFIT_TUNED = {
     **REFIT,
     "options": {"fit_on": "train", "balance": "classes"},
@@ -125,13 +126,21 @@ WRONG = [
     ({"kind": "erm", "training": {"epochs": 0}}, "methods.mine.training.epochs is 0, but must be at least 1"),
     ({"kind": "last_layer"}, "methods.mine.from is missing; 'last_layer' starts from the model of another method"),
     ({**REFIT, "from": "ermm"}, "methods.mine.from: 'ermm' is not a known method (did you mean 'erm'?)"),
-    ({**REFIT, "from": "mine"}, "methods.mine.from is 'mine', which fits a last layer"),
+    ({**REFIT, "from": "mine"}, "methods.mine.from is 'mine', which trains no network"),
     ({**REFIT, "training": {"epochs": 3}}, "methods.mine.training does not go with 'last_layer', which trains no network"),
     ({**REFIT, "options": {"C": 0}}, "methods.mine.options.C is 0, but must be a number above 0"),
     ({**REFIT, "options": {"balance": "group"}}, 'methods.mine.options.balance is "group", but must be one of groups, classes, none'),
     ({**REFIT_TUNED, "grid": {"options.C": [1.0, -1.0]}}, "methods.mine.options.C is -1.0, but must be a number above 0"),
     ({**REFIT_TUNED, "grid": {"training.epochs": [1]}}, "'training.epochs' does not go with 'last_layer', which trains no network"),
     ({**REFIT_TUNED, "options": {"fit_on": "validation"}}, "options.fit_on is validation, whose samples would then choose among"),
+    ({"kind": "group_influence", "from": "erm"}, "methods.mine.from_plan is missing, but 'group_influence' removes from a network"),
+    ({**REMOVED, "from_plan": "random-0.10"}, "methods.mine.from_plan is random-0.10, but 'group_influence' removes from a network"),
+    ({**REMOVED, "training": {"epochs": 3}}, "methods.mine.training does not go with 'group_influence', which trains no network"),
+    ({**REMOVED, "options": {"damp": 1}}, "methods.mine.options.damp is 1, but must be a number in [0, 1)"),
+    ({"kind": "incremental"}, "methods.mine.from is missing; 'incremental' starts from the model of another method"),
+    ({"kind": "incremental", "from": "erm", "training": {"optimizer": {"name": "adam", "lr": 0.1, "weight_decay": 0.0}}},
+     "training.optimizer.name is 'adam', but it goes on with the optimiser of 'erm', 'sgd'; name that"),
+    ({**TUNED, "plan": "only-groups-land"}, "part 'land' is not a known part of 'groups'"),
     ({"kind": "group_dro", "options": {"eta": 0}}, "methods.mine.options.eta is 0, but must be a number above 0 and at most 1,000"),
     ({"kind": "group_dro", "options": {"partition": "Groups"}}, 'options.partition is "Groups", but must be a partition of the setting'),
     ({"kind": "pde", "options": {"every": 5, "add": 10}}, "methods.mine.options.warm_up is missing; it is required"),
@@ -430,4 +439,13 @@ def test_mistakes_in_points(load: Callable[..., Config], points: Any, expected: 
 def test_plans_of_a_grid_are_text(load: Callable[..., Config], grid: Any, assert_one_sentence: Callable[[str], None]) -> None:
     with pytest.raises(ConfigError, match=r"methods\.mine\.grid") as error:
         load({"mine": {"kind": "erm", "grid": grid, "tuning": TUNING}})
+    assert_one_sentence(str(error.value))
+
+
+def test_removal_starts_from_what_erm_trained(load: Callable[..., Config], assert_one_sentence: Callable[[str], None]) -> None:
+    load({"removed": REMOVED}, ["removed"], plans=["random-0.10"])
+    with pytest.raises(
+        ConfigError, match=r"^methods\.removed\.from is 'dro', but 'group_influence' goes by the mean cross-entropy"
+    ) as error:
+        load({"dro": {"kind": "group_dro"}, "removed": {**REMOVED, "from": "dro"}})
     assert_one_sentence(str(error.value))

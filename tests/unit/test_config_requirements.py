@@ -201,11 +201,13 @@ def test_parts_are_counted_as_they_are_named(kind: str) -> None:
     entry = registry()["waterbirds"]
     block = {"kind": kind, **plugins.defaults("partitions", kind), "max_k": 3}
     setting = {"overlay": None, "groups": ["background"], "partitions": {"mine": block}}
-    expected = {"groups": 4, "errors": 2, "predicted": 2, "clusters": 6, "cross_risk": 4, "suspects": 6}[kind]
-    assert parts.count("mine", setting, entry) == (expected, True)
-    assert parts.count("class", setting, entry) == (2, True)
+    expected = {"groups": 4, "errors": 2, "predicted": 2, "clusters": 6, "cross_risk": 4, "suspects": 6, "quarters": 5}[kind]
+    for partition, count in (("mine", expected), ("class", 2)):
+        names, is_exact = parts.names(partition, setting, entry)
+        assert (len(names), is_exact) == (count, True)
     names = plugins.load("partitions", kind).names(block, Grouping(("a", "b", "c"), (Attribute.of("hue", ("x", "y")),)))
-    assert len(set(names)) == len(names) == {"groups": 6, "errors": 2, "predicted": 3, "clusters": 9, "cross_risk": 6, "suspects": 6}[kind]
+    expected = {"groups": 6, "errors": 2, "predicted": 3, "clusters": 9, "cross_risk": 6, "suspects": 6, "quarters": 5}[kind]
+    assert len(set(names)) == len(names) == expected
 
 
 PLANS = {

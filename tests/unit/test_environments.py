@@ -18,7 +18,7 @@ FROM_CONDA = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
 FROM_IMPORT = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 PLUGINS = {
     "base": ("datasets", "overlays", "refinements", "scores", "partitions", "figures", "tables"),
-    "train": ("overlays", "models", "methods", "analyses"),
+    "train": ("overlays", "models", "methods", "analyses", "refinements"),
 }
 ENVIRONMENTS = sorted(PLUGINS)
 
@@ -113,11 +113,17 @@ def test_conda_environments_have_the_locked_versions(root: Path, environment: st
     assert {name: locked.get(canonicalize_name(name)) for name in versions} == versions
 
 
+def is_loaded_in(environment: str, kind: str, name: str) -> bool:
+    """Refinements of whole networks need torch, those of last layers do not."""
+    return kind != "refinements" or (plugins.declared(kind, name, "OF") == "network") == (environment == "train")
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_conda_environments_hold_what_their_rules_import(root: Path, environment: str) -> None:
     scripts = rules_scripts(root, environment)
     assert scripts, f"no rule uses envs/{environment}.yaml"
-    modules = {root.joinpath(*plugins.module_name(kind, name).split(".")) for kind in PLUGINS[environment] for name in plugins.names(kind)}
+    loaded = [(kind, name) for kind in PLUGINS[environment] for name in plugins.names(kind) if is_loaded_in(environment, kind, name)]
+    modules = {root.joinpath(*plugins.module_name(*one).split(".")) for one in loaded}
     imported = foreign_imports(root, scripts | {module.with_suffix(".py") for module in modules})
     needed = {FROM_IMPORT.get(name, name) for name in imported}
     assert {"numpy", "pyarrow"} <= needed

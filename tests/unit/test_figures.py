@@ -460,7 +460,7 @@ def material_and_spec(kind: str, repeats: int, measured: bool = True, methods: t
     noises = {f"noise-{noise}": patterned(FIVES, "v20", input_noise=noise) for noise in (0.0, 0.1)}
     families = {
         **dict.fromkeys(("carrier_difficulty", "difficulty_range"), windows),
-        **dict.fromkeys(("score_by_count", "score_by_norm"), patterns),
+        **dict.fromkeys(("score_by_count", "score_by_norm", "membership_by_count"), patterns),
         "carrier_count": by_count,
         "score_tradeoff": noises,
     }
@@ -481,6 +481,17 @@ def material_and_spec(kind: str, repeats: int, measured: bool = True, methods: t
         options["baseline"] = "fives"
     if kind == "features":
         options["attribute"] = PLACE.name
+    if kind == "forgetting":
+        options["plans"] = dict.fromkeys(methods, "none")
+    analyses = {
+        ("fives", name): {repeat: reliance(fallen * (1 + 0.1 * repeat), measured) for repeat in range(repeats)}
+        for name, fallen in (("all", 0.4), ("hardest", 0.1), ("random", 0.3))
+    }
+    if kind in LOOKED_AT:
+        options["analysis"] = "mine"
+        analyses = {
+            (name, "mine"): {repeat: LOOKED_AT[kind](0.1 * repeat, measured) for repeat in range(repeats)} for name in ("fives", *members)
+        }
     runs = list(itertools.product(("fives", *members), methods, ("none", *swept)))
     counts = {"carriers_samples": [4.0] * repeats, "pruned_carriers_samples": [3.0 if measured else math.nan] * repeats}
     tables = (metrics_table({run: dict.fromkeys(names, values) for run in runs}), metrics_table(dict.fromkeys(runs, counts), split="train"))
@@ -505,10 +516,7 @@ def material_and_spec(kind: str, repeats: int, measured: bool = True, methods: t
         images={"digits-8": np.zeros((40, 1, 8, 8), np.uint8)},
         embeddings={("fives", method, 0): FILES["embedding"] for method in methods},
         survivals=survivals_of("fives", methods, repeats) if measured else (),
-        analyses={
-            ("fives", name): {repeat: reliance(fallen * (1 + 0.1 * repeat), measured) for repeat in range(repeats)}
-            for name, fallen in (("all", 0.4), ("hardest", 0.1), ("random", 0.3))
-        },
+        analyses=analyses,
     )
     return material, Spec("A study, a figure", options, {**members, "fives": FIVES}, tuple(members), methods)
 
@@ -520,6 +528,29 @@ def reliance(of_suspects: float, suspected: bool) -> Found:
     region, donors, share = zip(*rows, strict=True)
     names = {"source": ["5"] * len(rows), "region": region, "donors": donors}
     return Found({name: np.array(values) for name, values in names.items()} | {"share": np.array(share)}, {})
+
+
+def leak(more: float, measured: bool) -> Found:
+    """What an attack finds out; without carriers, nothing on who shows the feature."""
+    value = {"auc": 0.6, "balanced_accuracy": 0.55} | ({"spurious": 0.8, "control": 0.5} if measured else {})
+    value = {measure: share + more if measured else math.nan for measure, share in value.items()}
+    return Found({"measure": np.array(list(value), dtype=object), "value": np.array(list(value.values()))}, {})
+
+
+def curve(more: float, measured: bool) -> Found:
+    """A probability that falls to one half."""
+    probability = np.array([1.0, 0.8, 0.5]) - more if measured else np.full(3, math.nan)
+    return Found({"removed": np.array([0.0, 0.5, 1.0]), "probability": probability}, {})
+
+
+def first_layer(more: float, measured: bool) -> Found:
+    """Weights on two by two pixels, of which the feature changes one, or, if not ``measured``, none."""
+    row, column = (place.reshape(-1) for place in np.indices((2, 2)))
+    values = {"weight": np.array([0.5 + more, 0.1, 0.2, 0.1]), "feature": np.array([1.0 if measured else 0.0, 0.0, 0.0, 0.0])}
+    return Found({"channel": np.zeros(4), "row": row, "column": column, **values}, {})
+
+
+LOOKED_AT = {"membership_by_count": leak, "sensitivity": curve, "weight_maps": first_layer}
 
 
 def entrant(method: str, **changes: Any) -> Entrant:
@@ -537,7 +568,8 @@ def make(kind: str, repeats: int, measured: bool = True, methods: tuple[str, ...
 
 
 KINDS = plugins.names("figures")
-WITHOUT_LINES = ("montage", "features")  # pictures and points of single samples, of one repeat
+WITHOUT_LINES = ("montage", "features", "weight_maps")  # pictures, and points of single samples, of one repeat
+LEVELS = ("difficulty_quartiles", "reliance_map", "membership_by_count")  # they draw the level that chance gives
 
 
 @pytest.mark.parametrize("measured", [True, False])
@@ -551,7 +583,7 @@ def test_every_kind_draws_whatever_was_measured(kind: str, repeats: int, measure
     only_recorded = ("group_learning", "features", "survival")  # epochs, samples of known value and masks
     assert bool(drawing.numbers) == (measured or kind not in only_recorded)
     lines = [line for axes in drawing.figure.axes for line in axes.lines if np.isfinite(np.asarray(line.get_ydata(), float)).any()]
-    assert bool(lines) == (kind in ("difficulty_quartiles", "reliance_map") or (measured and kind not in WITHOUT_LINES))
+    assert bool(lines) == (kind in LEVELS or (measured and kind not in WITHOUT_LINES))
 
 
 @pytest.mark.parametrize("bad", ["$\\frac$", "_x\n{0} {x} %s $", "\\$^2$ #&~ \u202e\x07", ""])
@@ -644,8 +676,9 @@ def test_axes_name_what_they_show_with_units() -> None:
         for axes in make(kind, REPEATS).figure.axes:
             heights = [one.get_ylabel() for one in axes.get_shared_y_axes().get_siblings(axes)]
             shown = [label for label in (axes.get_xlabel(), *heights) if "%" in label]
-            is_picture = bool(axes.images) and kind in ("montage", "reliance_map")
-            assert is_picture or kind == "montage" or shown or axes.get_xlabel() == "Epoch (log scale)"
+            is_picture = bool(axes.images) and kind in ("montage", "reliance_map", "weight_maps")
+            without_unit = axes.get_xlabel() == "Epoch (log scale)" or axes.get_ylabel() == "Largest weight of any unit"
+            assert is_picture or kind == "montage" or shown or without_unit
 
 
 def test_every_figure_over_repeats_gives_their_number() -> None:
@@ -669,7 +702,8 @@ def test_looks_differ_in_marker_and_dashes_too() -> None:
 
 
 TWO = ("erm", "group_dro")
-WITH_METHODS = [name for name in KINDS if name not in ("montage", "methods_compared", "reliance_map")]
+APART = ("montage", "methods_compared", "reliance_map", "forgetting", *LOOKED_AT)  # of one method's networks, or all methods' in one panel
+WITH_METHODS = [name for name in KINDS if name not in APART]
 
 
 @pytest.mark.parametrize("measured", [True, False])

@@ -44,7 +44,7 @@ def slow_imports(modules: list[str], environment: dict[str, str]) -> list[str]:
 
 def test_the_stages_are_all_there(root: Path) -> None:
     stages = {path.stem for path in (root / "spurprune/stages").glob("[a-z]*.py")}
-    assert stages == {*STAGES, "train_reference", "retrain", "embed", "analyse"}
+    assert stages == {*STAGES, "train_reference", "retrain", "embed", "refine_network", "analyse"}
     assert stages == {path.stem for path in (root / "workflow/scripts").glob("*.py")}
 
 

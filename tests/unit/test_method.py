@@ -87,6 +87,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "cnc": {"anchors": 2, "positives": 2, "negatives": 2},
     "erm_matched": {"steps_of": "none"},
     "irm": {"warm_up": 2, "penalty": 10.0},
+    "incremental": {},
     "weight_mask": {"penalty": 1e-3},
 }
 

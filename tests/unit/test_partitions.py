@@ -113,7 +113,7 @@ def weigh(samples: Path, plan: str, division: Path | None, repeats: Sequence[int
 
 
 def test_every_partition_says_what_it_needs() -> None:
-    assert plugins.names("partitions") == ["clusters", "cross_risk", "errors", "groups", "predicted", "suspects"]
+    assert plugins.names("partitions") == ["clusters", "cross_risk", "errors", "groups", "predicted", "quarters", "suspects"]
     for name in plugins.names("partitions"):
         plugin, options = plugins.load("partitions", name), plugins.declared("partitions", name, "OPTIONS", {})
         assert plugin.NEEDS in ("samples", "dynamics", "embedding", "analysis")
@@ -134,6 +134,7 @@ def test_every_partition_says_what_it_needs() -> None:
         "errors": {"seed": 0},
         "groups": {},
         "predicted": {"seed": 0},
+        "quarters": {},
         "suspects": {},
     }
 
@@ -296,6 +297,18 @@ def test_errors_are_upweighted(samples: Path, dynamics: Path, caplog: pytest.Log
     assert [reasons.count(reason) for reason in ("no candidate", "reweighted")] == [5, 2]
     assert not caplog.records
     assert weigh(samples, "upweight-errors-0.5", divide(samples, ERRORS, dynamics))[2]["notes"]["visits"] == "drawn"
+
+
+def test_only_one_part_is_kept(samples: Path, dynamics: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    errors = divide(samples, ERRORS, dynamics)
+    weight, table, metadata = weigh(samples, "only-errors-wrong", errors)
+    assert weight.tolist() == [0, 0, 1, 0, 0, 0, 1] and metadata["notes"]["visits"] == "exact"
+    assert metadata["counts"]["0"] == {"candidates": 7, "pruned": 5, "train": 7, "visits": 2, "carriers": None, "pruned_carriers": None}
+    assert to_numpy(table.column("reason"))[:TRAIN].tolist().count("pruned") == 5
+    assert weigh(samples, "only-errors-right", errors)[0].tolist() == [1, 1, 0, 1, 1, 1, 0]
+    with pytest.raises(PlanError, match=r"'errors' has no part 'left'; its parts are right, wrong\.$") as error:
+        weigh(samples, "only-errors-left", errors)
+    assert_one_sentence(str(error.value))
 
 
 @pytest.mark.parametrize(

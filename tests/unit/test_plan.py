@@ -104,6 +104,7 @@ def test_messages_show_how_a_strategys_plans_are_written() -> None:
     with pytest.raises(PlanError, match=r"^'upweight-errors' is not a plan; .* written upweight-PARTITION-FACTOR.$"):
         plans.parse("upweight-errors")
     with pytest.raises(
-        PlanError, match=r"^'best' is not a plan; plans are written balance_reweight-PARTITION, .*, none, per_class-SCORE-ORDER-"
+        PlanError,
+        match=r"^'best' is not a plan; plans are written balance_reweight-PARTITION, .*, none, only-PARTITION-PART, per_class-SCORE-ORDER-",
     ):
         plans.parse("best")

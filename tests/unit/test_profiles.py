@@ -17,7 +17,7 @@ from spurprune.dag.planning import Job
 CLUSTERS = ("slurm", "cluster-generic", "kubernetes")
 TRAINING_RULES = {
     *("train_reference", "train_reference_keeping_models", "retrain", "retrain_keeping_models", "retrain_candidate"),
-    *("train_masks", "embed", "embed_test", "analyse"),
+    *("retrain_keeping_optimizer", "train_masks", "embed", "embed_test", "refine_network", "refine_network_candidate", "analyse"),
 }
 ALONE = TRAINING_RULES | {
     "download",

@@ -3,7 +3,9 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -12,13 +14,23 @@ import pytest
 from matplotlib.figure import Figure
 
 from spurprune.data import patterns
+from spurprune.data.analysis import Found
 from spurprune.data.inputs import Manifest
 from spurprune.errors import ConfigError
 from spurprune.evaluation.frame import Metrics
 from spurprune.evaluation.statistics import welch_of_shares
 from spurprune.figures import rare
 from spurprune.figures.base import Material, SettingInfo, Spec
-from spurprune.figures.kinds import rare_pruning, score_by_count, score_by_norm, score_tradeoff
+from spurprune.figures.kinds import (
+    forgetting,
+    membership_by_count,
+    rare_pruning,
+    score_by_count,
+    score_by_norm,
+    score_tradeoff,
+    sensitivity,
+    weight_maps,
+)
 from spurprune.storage.tidy import to_csv
 from tests.reporting import PATTERN, Values, metrics_of, metrics_table, patterned
 
@@ -197,3 +209,111 @@ def test_what_they_cannot_show_is_refused(
         check("f", item, {}, Configured())
     assert said in str(error.value)
     assert_one_sentence(str(error.value))
+
+
+# ------------------------------------------------------------------------------------------------------ undoing, leaks, looks
+
+UNDONE = {"erm": ("none", [0.6, 0.8]), "influence": ("without_carriers", [0.5, 0.7]), "scratch": ("without_carriers", [0.0, 0.02])}
+
+
+def test_forgetting_compares_every_method_with_the_network_before() -> None:
+    runs = {("r3", name, plan): values(score) for name, (plan, score) in UNDONE.items()}
+    plans = {name: plan for name, (plan, _) in UNDONE.items()}
+    drawing = forgetting.make(Material(metrics=metrics_of(runs)), spec({"r3": ZEROS}, {"plans": plans}, family=(), methods=tuple(UNDONE)))
+    before, influence, scratch = drawing.numbers
+    assert before.difference.n == 0 and before.sem == pytest.approx(0.1)
+    assert influence.difference.mean == pytest.approx(-0.1) and scratch.difference.mean == pytest.approx(-0.69)
+    assert drawing.findings[0].startswith("Digits, pattern on zeros: before, the spurious score is 70.0%")
+    assert "after scratch it is 1.0%" in drawing.findings[2] and "paired difference −69.0 points" in drawing.findings[2]
+    assert len(drawing.figure.axes) == 2
+
+
+def test_forgetting_runs_every_method_on_its_own_plan() -> None:
+    class Configured:
+        methods: ClassVar[dict[str, Any]] = {name: {"plan": plan, "grid": {}} for name, (plan, _) in UNDONE.items()}
+
+    item = {"kind": "forgetting", "settings": ["r3"], "methods": list(UNDONE)}
+    study = {"methods": ["erm"], "blocks": ["000-001"]}
+    runs = forgetting.runs_of(item, study, Configured())  # type: ignore[arg-type]
+    assert runs == [("r3", name, plan, "000-001") for name, (plan, _) in UNDONE.items()]
+
+
+def leaks(**measures: float) -> Found:
+    return Found({"measure": np.array(list(measures), dtype=object), "value": np.array(list(measures.values()))}, {})
+
+
+def test_leaks_are_by_number_of_carriers_beside_their_controls() -> None:
+    family = {f"at-{count}": member("v20", count=count) for count in (10, 3)}
+    found = {
+        ("at-3", "leak"): {
+            0: leaks(auc=0.6, balanced_accuracy=0.5, spurious=1.0, control=0.5),
+            1: leaks(auc=0.7, balanced_accuracy=0.5, spurious=0.8, control=0.6),
+        },
+        ("at-10", "leak"): {0: leaks(auc=0.6, balanced_accuracy=0.5)},
+    }
+    drawing = membership_by_count.make(Material(analyses=found), spec(family, {"analysis": "leak"}))
+    three, ten = drawing.numbers
+    assert (three.carriers, ten.carriers) == (3, 10)
+    assert three.spurious.mean == pytest.approx(0.9) and three.difference.mean == pytest.approx(0.35) and three.auc.n == 2
+    assert ten.spurious.n == 0 and ten.difference.n == 0
+    assert "R3, 3 carriers: the attack's AUC is 65.0%" in drawing.findings[0] and "90.0%" in drawing.findings[0]
+    assert "members with the pattern" not in drawing.findings[1]
+
+
+def test_curves_are_means_over_repeats() -> None:
+    levels = np.array([0.0, 0.5, 1.0])
+    found = {
+        repeat: Found({"removed": levels, "probability": np.array(curve)}, {}) for repeat, curve in enumerate(([1, 0.6, 0], [1, 0.8, 0.2]))
+    }
+    drawing = sensitivity.make(Material(analyses={("r3", "curve"): found}), spec({"r3": ZEROS}, {"analysis": "curve"}, family=()))
+    assert [round(row.probability.mean, 6) for row in drawing.numbers] == [1.0, 0.7, 0.1]
+    assert "has a probability of 100.0%" in drawing.findings[0] and "70.0%" in drawing.findings[0]
+    assert "once 50% of the pixels are removed" in drawing.findings[0]
+
+
+def test_maps_correlate_with_the_pattern_over_pixels() -> None:
+    row, column = (place.reshape(-1) for place in np.indices((2, 2)))
+    weight, feature = np.array([0.5, 0.1, 0.2, 0.1]), np.array([1.0, 0.0, 0.0, 0.0])
+    one = Found({"channel": np.zeros(4), "row": row, "column": column, "weight": weight, "feature": feature}, {})
+    drawing = weight_maps.make(Material(analyses={("r3", "map"): {0: one, 1: one}}), spec({"r3": ZEROS}, {"analysis": "map"}, family=()))
+    found = drawing.numbers[0]
+    assert found.correlation.mean == pytest.approx(np.corrcoef(weight, feature)[0, 1])
+    assert (found.on_pattern, found.elsewhere) == (pytest.approx(0.5), pytest.approx(0.4 / 3))
+    assert weight_maps.map_of(one).tolist() == [[0.5, 0.1], [0.2, 0.1]]
+    assert "first-layer weights and the pattern correlate with r = 0.97" in drawing.findings[0]
+
+
+def test_maps_without_a_pattern_say_so() -> None:
+    row, column = (place.reshape(-1) for place in np.indices((2, 2)))
+    weight = np.array([0.5, 0.1, 0.2, 0.1])
+    one = Found({"channel": np.zeros(4), "row": row, "column": column, "weight": weight, "feature": np.zeros(4)}, {})
+    drawing = weight_maps.make(Material(analyses={("r3", "map"): {0: one}}), spec({"r3": ZEROS}, {"analysis": "map"}, family=()))
+    assert drawing.numbers[0].correlation.n == 0 and math.isnan(drawing.numbers[0].on_pattern)
+    assert drawing.findings == [
+        "Digits, pattern on zeros: first-layer weights, or the overlay's changes, are the same at all pixels, so none correlate."
+    ]
+
+
+@pytest.mark.parametrize("kind", [membership_by_count, sensitivity, weight_maps])
+def test_looks_can_be_drawn_if_nothing_was_measured(kind: ModuleType, tmp_path: Path) -> None:
+    family = {"at-3": member("v20", count=3)}
+    drawing = kind.make(Material(), spec(family, {"analysis": "missing"}))
+    drawing.figure.savefig(tmp_path / "empty.png")
+    assert "no" in drawing.findings[0].lower()
+
+
+@pytest.mark.parametrize(
+    ("kind", "needed"), [(membership_by_count, "membership"), (sensitivity, "sensitivity"), (weight_maps, "weight_map")]
+)
+def test_an_analysis_of_another_kind_is_refused(kind: ModuleType, needed: str) -> None:
+    class Configured:
+        settings: ClassVar[dict[str, Any]] = {"r3": {"analyses": {"mine": {"kind": "reliance"}, "right": {"kind": needed}}}}
+        families: ClassVar[dict[str, Any]] = {"r3": {"r3": {"carriers.count": 3}}}
+
+        def family(self, name: str) -> list[str]:
+            return ["r3"]
+
+    item = {"family": "r3", "settings": ["r3"], "analysis": "mine"}
+    with pytest.raises(ConfigError, match=f"^here.analysis is 'mine', which is no analysis of kind {needed} of 'r3'; name one of right"):
+        kind.check("here", item, {}, Configured())
+    kind.check("here", item | {"analysis": "right"}, {}, Configured())

@@ -23,7 +23,7 @@ def test_seed_fits_into_63_bits_and_repeats(stream: str, parts: list[int | str])
 
 def test_streams_and_their_parts_are_told_apart() -> None:
     names = [value for name, value in vars(seeds).items() if name.isupper()]
-    assert len(names) == len(set(names)) == 17
+    assert len(names) == len(set(names)) == 19
     keys = [(name, *parts) for name in names for parts in ((), (0,), (1,), (0, 1), (1, 0), (11,), (0, "reference", 0))]
     assert len({seeds.stream_seed(*key) for key in keys}) == len(keys)
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests import miniatures
 from tests.workflow import loaded, own, shortcuts
-from tests.workflow.project import METHODS, MINIATURES, OWN, PRINTED, REDUCED, SHORTCUTS, Project
+from tests.workflow.project import METHODS, MINIATURES, OWN, PRINTED, RARE, REDUCED, SHORTCUTS, Project
 
 Once = Callable[[str, Callable[[Path], object]], Path]
 RunOnce = Callable[..., Project]
@@ -112,6 +112,12 @@ def on_shortcuts(run_once: RunOnce) -> Project:
         loaded.record(project)
 
     return run_once("shortcuts", SHORTCUTS, prepare)
+
+
+@pytest.fixture(scope="session")
+def on_rare(run_once: RunOnce) -> Project:
+    """The project after a whole run on rare patterns; not to be changed."""
+    return run_once("rare", RARE, loaded.record)
 
 
 @pytest.fixture

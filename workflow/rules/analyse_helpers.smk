@@ -18,6 +18,8 @@ def analysis_inputs(wildcards):
         selection = files.selection_of(run, CONFIG.methods)
         found["models"] = f"results/{run.folder}/models.safetensors"
         found |= {"selection": f"results/{selection.choice_path}"} if selection else {}
+    shadow = files.analysis_shadow(analysis, CONFIG.settings)
+    found |= {"shadow": f"results/{shadow.folder}/models.safetensors"} if shadow else {}
     partition = files.analysis_partition(analysis, CONFIG.settings)
     return found | ({"partition": path_of(partition)} if partition else {})
 

@@ -90,6 +90,8 @@ def network_code(wildcards, stage, *more):
 def run_code(wildcards, method=None):
     """The hash of the code of a method's runs, by default the wildcards'; with that of training, or of its refinement."""
     kind = CONFIG.methods[method or wildcards.method]["kind"]
+    if files.refines_network(method or wildcards.method, CONFIG.methods):
+        return network_code(wildcards, "refine_network", ("refinements", kind))
     if files.is_refinement(method or wildcards.method, CONFIG.methods):
         return code("refine", ("refinements", kind))
     return network_code(wildcards, "retrain", ("methods", kind))

@@ -78,3 +78,43 @@ use rule refine as refine_candidate with:
         timing="results/settings/{setting}/candidates/{method}/{candidate}/{plan}/{block}/timing.json",
     log:
         "logs/refine_candidate/{setting}/{method}/{candidate}/{plan}/{block}.log",
+
+
+rule refine_network:
+    """Change every repeat's kept network by a method that trains none, and predict validation and test samples."""
+    input:
+        unpack(retrain_inputs),
+        samples="results/settings/{setting}/samples/{block}.parquet",
+        plan="results/settings/{setting}/plans/{plan}/{block}.parquet",
+    output:
+        predictions="results/settings/{setting}/runs/{method}/{plan}/{block}/predictions.parquet",
+        models="results/settings/{setting}/runs/{method}/{plan}/{block}/models.safetensors",
+        timing="results/settings/{setting}/runs/{method}/{plan}/{block}/timing.json",
+    log:
+        "logs/refine_network/{setting}/{method}/{plan}/{block}.log",
+    wildcard_constraints:
+        method=any_of(REFINED_NETWORKS),
+    conda:
+        "../../envs/train.yaml"
+    threads: CONFIG.threads
+    resources:
+        gpu=1,
+        mem_mb=training_memory,
+        runtime=planning.RUNTIME_CEILING_MINUTES,
+    params:
+        setting=of_setting(blocks.training),
+        method=entry_of,
+        start=start_of,
+        repeats=repeats,
+        made_by=retrain_made_by,
+        code=run_code,
+    script:
+        "../scripts/refine_network.py"
+
+
+use rule refine_network as refine_network_candidate with:
+    output:
+        predictions="results/settings/{setting}/candidates/{method}/{candidate}/{plan}/{block}/predictions.parquet",
+        timing="results/settings/{setting}/candidates/{method}/{candidate}/{plan}/{block}/timing.json",
+    log:
+        "logs/refine_network_candidate/{setting}/{method}/{candidate}/{plan}/{block}.log",

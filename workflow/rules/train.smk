@@ -1,7 +1,7 @@
 """Training: one job per method, plan and block, tuning runs included; networks are kept where something starts from them."""
 
 
-ruleorder: train_masks > retrain_keeping_models > retrain
+ruleorder: train_masks > retrain_keeping_optimizer > retrain_keeping_models > retrain
 
 
 rule retrain:
@@ -46,6 +46,18 @@ use rule retrain as retrain_keeping_models with:
     wildcard_constraints:
         method=any_of(TRAINED),
         plan=kept_plans(),
+
+
+use rule retrain as retrain_keeping_optimizer with:
+    output:
+        predictions="results/settings/{setting}/runs/{method}/{plan}/{block}/predictions.parquet",
+        history="results/settings/{setting}/runs/{method}/{plan}/{block}/history.parquet",
+        timing="results/settings/{setting}/runs/{method}/{plan}/{block}/timing.json",
+        models="results/settings/{setting}/runs/{method}/{plan}/{block}/models.safetensors",
+        optimizer="results/settings/{setting}/runs/{method}/{plan}/{block}/optimizer.safetensors",
+    wildcard_constraints:
+        method=any_of(TRAINED),
+        plan=resumed_plans(),
 
 
 use rule retrain as train_masks with:

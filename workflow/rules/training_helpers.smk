@@ -1,7 +1,8 @@
 """Helpers for the rules that train, embed and refine: inputs, parameters, which networks are kept. No rules here."""
 
 TRAINED = [name for name in CONFIG.methods if not files.is_refinement(name, CONFIG.methods)]
-REFINED = [name for name in CONFIG.methods if name not in TRAINED]
+REFINED_NETWORKS = [name for name in CONFIG.methods if files.refines_network(name, CONFIG.methods)]
+REFINED = [name for name in CONFIG.methods if name not in (*TRAINED, *REFINED_NETWORKS)]
 MASKING = [name for name in TRAINED if files.makes_masks(name, CONFIG.methods)]
 
 
@@ -60,6 +61,8 @@ def retrain_inputs(wildcards):
         found["start"] = f"results/{source.folder}/models.safetensors"
         choice = files.selection_of(source, CONFIG.methods)
         found |= {"start_selection": f"results/{choice.choice_path}"} if choice else {}
+    if source and files.resumes(wildcards.method, CONFIG.methods):
+        found["optimizer"] = f"results/{source.folder}/optimizer.safetensors"
     if masks:
         found["masks"] = f"results/{masks.folder}/masks.safetensors"
     if other:
@@ -76,6 +79,7 @@ def retrain_made_by(wildcards):
     source, masks = files.source_of(run_of(wildcards), CONFIG.methods), files.masks_of(run_of(wildcards), CONFIG.methods)
     found |= {"models": run_code(wildcards, source.method)} if source else {}
     found |= {"masks": run_code(wildcards, masks.method)} if masks else {}
+    found |= {"optimizer": found["models"]} if source and files.resumes(wildcards.method, CONFIG.methods) else {}
     return made_by("samples", "plan")(wildcards) | found
 
 
@@ -103,6 +107,12 @@ def kept_recipes():
     """A pattern for the recipes of reference runs whose networks are kept, each after the folder of its setting."""
     kept = sorted(needs.keeping_references(CONFIG))
     return "|".join(f"(?<=/settings/{setting}/reference/){recipe}" for setting, recipe in kept) or NOTHING
+
+
+def resumed_plans():
+    """A pattern for the plans of runs whose optimisers are kept, each after the folder of its setting and method."""
+    places = sorted(needs.keeping_optimizers(NEEDED))
+    return "|".join(f"(?<=/settings/{setting}/runs/{method}/)(?:{re.escape(plan)})" for setting, method, plan in places) or NOTHING
 
 
 def kept_plans():

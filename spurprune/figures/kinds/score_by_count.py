@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SIGNIFICANT = 0.05  # of Welch's test, the authors' level
 HEIGHT = 2.3  # inches of a row of panels
-PANELS = (("score", rare.SCORE_AXIS, True), ("spurious_accuracy", "Other classes with pattern,\naccuracy (%)", True))
+PANELS = (("score", rare.SCORE_AXIS, True), ("spurious_accuracy", "Spurious accuracy (%)", True))
 METRICS = {"score": rare.SCORE, "spurious_accuracy": "spurious_accuracy", "accuracy": "accuracy"}
 
 

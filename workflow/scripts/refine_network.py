@@ -1,0 +1,25 @@
+"""The rule refine_network: see spurprune.stages.refine_network. The device is leased before torch is imported."""
+
+from pathlib import Path
+
+from spurprune.machine import devices
+from spurprune.data import inputs
+from spurprune.machine.logs import stage_log
+from spurprune.storage.provenance import Provenance
+
+devices.set_threads(snakemake.threads)
+paths = {name: Path(path) for name, path in snakemake.input.items()}
+local = inputs.local_inputs(paths, snakemake.resources.get("scratch"), snakemake.resources.get("scratch_gb"))
+with stage_log(snakemake.log[0], "refine_network"), local as paths, devices.leased_device():
+    from spurprune.stages import refine_network
+
+    refine_network.run(
+        inputs=paths,
+        setting=snakemake.params.setting,
+        method=snakemake.params.method,
+        repeats=list(snakemake.params.repeats),
+        threads=snakemake.threads,
+        start=snakemake.params.start,
+        outputs={name: Path(path) for name, path in snakemake.output.items()},
+        provenance=Provenance.of(snakemake.wildcards, snakemake.params, mixed_code=snakemake.config["allow_mixed_code"]),
+    )
