@@ -19,7 +19,7 @@ class TableSchema:
     ``columns`` maps names to types. A name that ends in ``*`` stands for any number of columns with that prefix (``attribute_*``).
     ``key`` names the columns whose values together identify a row, ``place`` the keys of a provenance that together identify a file.
     Columns in ``nullable`` may hold nulls; no other may. ``bounds`` holds the lowest and highest value of numeric columns, ``words`` the
-    values of columns of words.
+    values of columns of words. With ``every_repeat``, a file has rows of each of its repeats.
     """
 
     name: str
@@ -30,6 +30,7 @@ class TableSchema:
     nullable: frozenset[str] = frozenset()
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    every_repeat: bool = True
 
     def type_of(self, column: str) -> pa.DataType | None:
         """Return the declared type of a column, or None if the schema has no such column."""
