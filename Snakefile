@@ -27,15 +27,16 @@ include: "workflow/rules/analyse.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/tables.smk"
+include: "workflow/rules/advise.smk"
 
 
 rule all:
-    """Everything that the selected studies ask for: figures, tables, all metrics in one file, and the files in between."""
+    """Everything that the selected studies ask for: figures, tables, metrics, the files in between; if none is selected, all advice."""
     default_target: True
     input:
         FIGURES,
         TABLES,
-        "results/metrics.parquet",
+        "results/metrics.parquet" if CONFIG.select else ADVICE,
         [f"results/{path}" for path in needs.kept_files(NEEDED, CONFIG)],
 
 
@@ -60,6 +61,8 @@ onstart:
 
 onsuccess:
     shell("echo; echo 'Figures: results/figures   Tables: results/tables   All metrics: results/metrics.parquet'")
+    if ADVICE:
+        shell("echo 'Advice, once it was asked for: results/advice'")
 
 
 if workflow.is_main_process:

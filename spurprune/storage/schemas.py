@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from spurprune.storage.words import REASONS, SPLITS, VIEWS
+from spurprune.storage.words import DIVISIONS, REASONS, SPLITS, VIEWS
 
 MAX_FLOAT = sys.float_info.max
 MAX_WEIGHT = 1e6  # far above any strategy's: 162,770 training samples in one of CelebA's groups would be weighted 40,692
@@ -218,4 +218,44 @@ METRICS = TableSchema(
     place=_RUN,
     nullable=frozenset({"score", "order", "sparsity", "group", "value"}),
     bounds={"n": _COUNT, "value": _FINITE},
+)
+EVIDENCE = TableSchema(
+    "evidence",
+    1,
+    {
+        "plan": pa.string(),
+        "repeat": pa.int16(),
+        "split": _LABEL,
+        "kind": _LABEL,
+        "division": pa.string(),
+        "part": pa.string(),
+        "n": pa.int64(),
+        "n_correct": pa.int64(),
+    },
+    key=("plan", "repeat", "split", "kind", "division", "part"),
+    place=("setting", "block"),
+    bounds={"n": (1, _ANY), "n_correct": _COUNT},
+    words={"split": SPLITS, "kind": DIVISIONS},
+)
+ADVICE = TableSchema(
+    "advice",
+    1,
+    {
+        "key": pa.string(),
+        "sample_id": pa.int64(),
+        "label": pa.string(),
+        "split": _LABEL,
+        "difficulty": pa.float64(),
+        "rank": pa.int32(),
+        "region": pa.string(),
+        "part_*": pa.string(),
+        "mislabelled": pa.bool_(),
+        "drop": pa.bool_(),
+        "why": pa.string(),
+    },
+    key=("sample_id",),
+    place=("setting",),
+    nullable=frozenset({"difficulty", "rank", "region", "part_*"}),
+    bounds={"sample_id": _COUNT, "difficulty": _FINITE, "rank": _COUNT},
+    words={"split": SPLITS},
 )

@@ -21,6 +21,7 @@ REDUCED = "tests/workflow/config.yaml"
 METHODS = "tests/workflow/methods.yaml"
 OWN = "tests/workflow/own.yaml"
 SHORTCUTS = "tests/workflow/shortcuts.yaml"
+ADVICE = "tests/workflow/advice.yaml"
 MINIATURES = "tests/workflow/miniatures.yaml"
 SETTINGS = "tests/workflow/settings.yaml"
 PRINTED = "printed.txt"  # beside a finished project: what its run printed
