@@ -177,6 +177,17 @@ def test_known_groups_alone_are_the_target_where_they_are_named() -> None:
     assert recommendation.targets(inferred, OF_SUSPECTS) == [Measure(RELIANCE, "suspects")]
 
 
+def test_test_samples_decide_nothing() -> None:
+    values = of_groups("none", "inferred", [50 + repeat % 3 for repeat in range(5)]) | of_accuracy("none", [900] * 5)
+    values |= of_groups(HARDEST.plan, "inferred", BETTER) | of_accuracy(HARDEST.plan, KEPT)
+    values |= of_groups(HARDEST.control, "inferred", SAME) | of_accuracy(HARDEST.control, KEPT)
+    found = evidence(values)
+    tested = found.counts.assign(split="test", n_correct=np.random.default_rng(0).permutation(found.counts["n_correct"]))
+    with_test = Evidence(pd.concat([tested, found.counts], ignore_index=True), {})
+    assert with_test.values(ACCURACY, "none", "test") != found.values(ACCURACY, "none")
+    assert recommendation.judge(with_test, [HARDEST]) == recommendation.judge(found, [HARDEST])
+
+
 def test_tests_are_corrected_for_their_number() -> None:
     many = [Choice(f"per_class-el2n-hardest-0.{number}0", "random-0.05", f"0.{number}0") for number in range(1, 10)]
     values = of_groups("none", "inferred", [50 + repeat % 3 for repeat in range(5)]) | of_accuracy("none", [900] * 5)
