@@ -21,7 +21,7 @@ REPORT := results/report.html
 ELSEWHERE = $(filter --profile% --executor% -e,$(OPTIONS))$(SNAKEMAKE_PROFILE)
 PROGRESS = $(if $(LOGGER),$(if $(ELSEWHERE),,$$([ -t 2 ] && echo --logger $(LOGGER) || echo --quiet rules)))
 
-.PHONY: all test test-cluster benchmarks plan lint format environment cluster lock clean help
+.PHONY: all advice test test-cluster benchmarks plan lint format environment cluster lock clean help
 .NOTPARALLEL:
 .DEFAULT_GOAL := all
 
@@ -33,6 +33,12 @@ all: environment ## Run the workflow and write its report
 	@echo "Figures: $$(ls -d results/figures/*/ | tr '\n' ' ')"
 	@echo "Tables:  $$(ls -d results/tables/*/ | tr '\n' ' ')"
 	@echo "Report:  $(REPORT)"
+
+advice: environment ## Say which samples of your own data to drop, if any, and why (CONFIG=my.yaml)
+	@$(if $(CONFIG),$(BIN) spurprune.config.reading $(CONFIG))
+	@$(BIN) snakemake advice $(if $(CONFIG),--configfile $(CONFIG)) --cores $(CORES) $(PROGRESS) $(OPTIONS)
+	@echo
+	@echo "Advice: $$(ls results/advice/*/index.html | tr '\n' ' ')"
 
 test: environment ## Run all tests, the quick ones first (TESTS="tests/unit -k name" runs some)
 	@$(BIN) pytest $(or $(TESTS),tests/unit $(SIDE_BY_SIDE))

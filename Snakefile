@@ -29,15 +29,16 @@ include: "workflow/rules/analyse.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/tables.smk"
+include: "workflow/rules/advise.smk"
 
 
 rule all:
-    """Everything that the selected studies ask for: figures, tables, all metrics in one file, and the files in between."""
+    """Everything that the selected studies ask for: figures, tables, metrics, the files in between; if none is selected, all advice."""
     default_target: True
     input:
         FIGURES,
         TABLES,
-        "results/metrics.parquet",
+        "results/metrics.parquet" if CONFIG.select else ADVICE,
         [f"results/{path}" for path in needs.kept_files(NEEDED, CONFIG)],
 
 
@@ -64,6 +65,8 @@ onsuccess:
     for sentence in headlines.sentences(CONFIG.studies, CONFIG.select, Path("results/figures")):
         print(f"\n{textwrap.fill(sentence, width=100)}", file=sys.stderr)
     print("\nFigures: results/figures   Tables: results/tables   All metrics: results/metrics.parquet", file=sys.stderr)
+    if ADVICE:
+        print("Advice, once it was asked for: results/advice", file=sys.stderr)
 
 
 if workflow.is_main_process:

@@ -180,7 +180,7 @@ def _check_blocks(config: Config) -> dict[str, tuple[int, int]]:
     for name in config.select:
         blocks = config.studies[name]["blocks"]
         for block in blocks:
-            _check_block(f"studies.{name}.blocks", block, ranges)
+            check_block(f"studies.{name}.blocks", block, ranges)
             if blocks.count(block) > 1:
                 raise ConfigError(f"studies.{name}.blocks names '{block}' twice; remove one.")
     return ranges
@@ -191,7 +191,7 @@ def _check_tuning_blocks(tuned: Sequence[str], reported: Mapping[str, tuple[int,
     ranges = dict(reported)
     for method in tuned:
         for block in config.methods[method]["tuning"]["blocks"]:
-            first, last = _check_block(f"methods.{method}.tuning.blocks", block, ranges)
+            first, last = check_block(f"methods.{method}.tuning.blocks", block, ranges)
             for other, (low, high) in reported.items():
                 if first <= high and low <= last:
                     raise ConfigError(
@@ -199,7 +199,7 @@ def _check_tuning_blocks(tuned: Sequence[str], reported: Mapping[str, tuple[int,
                     )
 
 
-def _check_block(key: str, block: str, ranges: dict[str, tuple[int, int]]) -> tuple[int, int]:
+def check_block(key: str, block: str, ranges: dict[str, tuple[int, int]]) -> tuple[int, int]:
     """Check one block against those in ``ranges``, add it there, and return its first and last repeat."""
     first, last = int(block[:3]), int(block[4:])
     if first > last:

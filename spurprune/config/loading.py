@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from spurprune.config import (
+    advising,
+    check_advice,
     check_methods,
     check_requirements,
     check_runs_behind,
@@ -36,14 +38,14 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
         schema.validate_partial(entry.get("training", {}), f"methods.{name}.training", part="training")
     raw = paths.expanded(raw, paths.OF_CONFIG, "")
     catalogue.check(raw["datasets"])
-    declared = settings.read_files(raw["setting_files"], root)
+    declared = settings.read_files(raw["setting_files"], root, raw.get("settings", {}))
     for name, block in declared.items():
         schema.require_setting_keys(block, name, settings.RESOLVED)
     blocks, families = settings.resolve(declared, raw["setting_defaults"])
     blocks, chosen = _with_recipes(blocks, raw["datasets"])
     for name, block in (*blocks.items(), *settings.other_variants(declared, raw["setting_defaults"])):
         schema.validate(_with_recipes({name: block}, raw["datasets"])[0][name], "setting", where=name)
-    blocks = {name: paths.expanded(block, paths.OF_SETTING, name) for name, block in blocks.items()}
+    blocks = {name: paths.expanded(advising.completed(block), paths.OF_SETTING, name) for name, block in blocks.items()}
     config = Config(
         select=list(raw["select"]),
         threads=raw["threads"],
@@ -60,14 +62,17 @@ def load(raw: Mapping[str, Any], root: Path) -> Config:
     )
     for name in config.data:
         require_known(name, registry(), f"data.{name}", "dataset with a folder")
+    check_advice.check_validated(config)
     for name, setting in config.settings.items():
         check_settings.check(name, setting, config)
     for name, entry in config.methods.items():
         check_methods.check(name, entry, config)
     for name, entry in config.methods.items():
         check_requirements.check(name, entry, config)
+    check_advice.check(config)
     check_runs_behind.check(config)
     check_studies.check(config)
+    check_advice.check_runs(config)
     return config
 
 

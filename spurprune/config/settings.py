@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from spurprune.config import grids, originals
@@ -18,17 +19,20 @@ Block = dict[str, Any]
 NAME = r"[a-z0-9][A-Za-z0-9_.-]{0,149}"  # of a setting: it names folders and, with endings, files, which may have 255 bytes
 NAME_IN_WORDS = "letters, digits, '.', '-' and '_', a lower-case letter or a digit first, at most 150 characters"
 RESOLVED = ("extends", "original", "grid", "variants")  # the keys of a setting that are gone once it is complete
+INLINE = "the key 'settings'"  # what messages call the place of settings that no file declares
 MOST_SETTINGS = 5_000  # families' members included
 LONGEST_CHAIN = 50  # of settings that extend each other
 
 
-def read_files(paths: Sequence[str], root: Path) -> dict[str, dict[str, Any]]:
-    """Return all settings declared in the files; raises ConfigError if two share a name or one is malformed."""
+def read_files(paths: Sequence[str], root: Path, inline: Mapping[str, Any] = MappingProxyType({})) -> dict[str, dict[str, Any]]:
+    """Return all settings, those in the files and those that stand ``inline`` in the configuration itself.
+
+    Raises ConfigError if two share a name or one is malformed.
+    """
     declared: dict[str, dict[str, Any]] = {}
     origin: dict[str, str] = {}
-    for name in paths:
-        path = Path(name) if os.path.exists(name) else root / name  # noqa: PTH110 - false, not an error, for a name no file can have
-        for setting, block in read_yaml(path).items():
+    for name, blocks in (*((name, _in_file(name, root)) for name in paths), (INLINE, inline)):
+        for setting, block in blocks.items():
             if setting in declared:
                 raise ConfigError(f"The setting '{setting}' is declared in {origin[setting]} and again in {name}; rename one.")
             if not isinstance(block, dict):
@@ -36,6 +40,11 @@ def read_files(paths: Sequence[str], root: Path) -> dict[str, dict[str, Any]]:
             _check_declared(setting, block)
             declared[setting], origin[setting] = block, name
     return declared
+
+
+def _in_file(name: str, root: Path) -> dict[str, Any]:
+    path = Path(name) if os.path.exists(name) else root / name  # noqa: PTH110 - false, not an error, for a name no file can have
+    return read_yaml(path)
 
 
 def _check_declared(name: str, block: Block) -> None:

@@ -101,6 +101,19 @@ class Analysis:
 
 
 @dataclass(frozen=True, order=True)
+class Evidence:
+    """How many samples of every group the runs get right that a setting's advice compares, for one block of repeats."""
+
+    setting: str
+    block: str
+
+    @property
+    def path(self) -> str:
+        """The file's path below the results folder."""
+        return layout.path_of("evidence", **vars(self))
+
+
+@dataclass(frozen=True, order=True)
 class Selection:
     """The choice among a method's candidates in one setting."""
 

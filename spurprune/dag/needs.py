@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from spurprune.config.config import Config
-from spurprune.dag import files, studies
+from spurprune.dag import advice, files, studies
 from spurprune.dag.files import Analysis, Difficulty, Partition, Reference, Run, Selection
 from spurprune.data.inputs import folder_name
+from spurprune.pruning.plan import NO_PRUNING
 from spurprune.storage import layout
 
 DATASET_FILES = ("inputs.npy", "base.parquet", "manifest.json")
@@ -76,10 +77,25 @@ class Needs:
 
 def of(config: Config) -> Needs:
     """Return the files needed to build the selected studies from scratch."""
-    needed = runs_of(config)
+    return _behind(runs_of(config), studies.all_difficulties(config), config)
+
+
+def of_advice(config: Config) -> Needs:
+    """Return the files needed to build all advice from scratch, apart from the evidence and the advice itself."""
+    settings = advice.advised_settings(config)
+    runs = [run for name in settings for run in advice.runs(name, config)]
+    needed = with_runs_behind(runs, config, (one for name in settings for one in advice.made(name, config)))
+    blocks = [(name, block) for name in settings for block in advice.section(name, config)["blocks"]]
+    embedded = frozenset(advice.embedded(name, block, config) for name, block in blocks)
+    scores = [advice.difficulty(name, block, config) for name, block in blocks]
+    return _behind(replace(needed, sources=needed.sources | embedded), scores, config)
+
+
+def _behind(needed: NeededRuns, shown: Iterable[Difficulty], config: Config) -> Needs:
+    """Return these runs and all files behind them and behind the difficulties that are ``shown``."""
     everything = needed.all_runs
     plans = {(run.setting, plan, run.block) for run in everything for plan in files.plans_behind(run, config.methods)}
-    difficulties = {score for plan in plans if (score := files.plan_difficulty(*plan))} | set(studies.all_difficulties(config))
+    difficulties = {score for plan in plans if (score := files.plan_difficulty(*plan))} | set(shown)
     samples = {(run.setting, run.block) for run in everything}
     samples |= {(one.setting, one.block) for one in difficulties | needed.partitions | needed.analyses}
     # A base setting has no base itself, so one step finds all of them.
@@ -148,11 +164,12 @@ def _starts_from_network(method: str, config: Config) -> bool:
 def keeping_models(needed: Needs, config: Config) -> set[tuple[str, str, str]]:
     """Return (setting, method, plan) of the runs whose models are kept, because something starts from them or is made from them.
 
-    That is a refinement, a partition or an analysis. The latter two count whether or not a study needs them, so that they, and any plan by
-    them, can be asked for.
+    That is a refinement, a partition, an analysis or advice. All but refinements count whether or not a study needs them, so that they, and
+    any plan by them, can be asked for.
     """
     blocks = ((name, block) for name, setting in config.settings.items() for block in _made_of_networks(setting))
     declared = {(name, block["from"], plan) for name, block in blocks if "from" in block for plan in _plans_of(block)}
+    declared |= {(name, config.settings[name]["advice"]["method"], NO_PRUNING) for name in advice.advised_settings(config)}
     kept = needed.sources | needed.starts | needed.seen | needed.analysed
     return declared | {(run.setting, run.method, run.plan) for run in kept}
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from spurprune.config import blocks, given, loading, methods, recipes
 from spurprune.config.config import Config
-from spurprune.dag import files, needs
+from spurprune.dag import advice, files, needs
 from spurprune.dag.files import Reference, Run
+from spurprune.dag.needs import Needs
 from spurprune.errors import SpurpruneError
 from spurprune.machine import pipes
 
@@ -25,6 +26,7 @@ SECONDS_PER_HOUR = 3600
 # a cold file system.
 RUNTIME_FACTOR = 3
 RUNTIME_FLOOR_MINUTES = 30
+ADVICE = "Plan of the advice"
 RUNTIME_CEILING_MINUTES = 24 * 60  # many partitions allow no more
 
 
@@ -50,9 +52,39 @@ class PlanRow:
 
 
 def jobs(config: Config) -> list[Job]:
-    """Return every job needed to build the selected studies from scratch."""
+    """Return every job needed to build the selected studies from scratch, or all advice if none is selected."""
+    if not config.select:
+        return [*advice_jobs(config)[:-1], Job("all")]
     needed = needs.of(config)
-    kept, resumed = needs.keeping_models(needed, config), needs.keeping_optimizers(needed)
+    return [
+        *_jobs_behind(needed, config),
+        *(Job("evaluate", run.setting) for run in needed.runs),
+        *(Job("evaluate_candidate", run.setting) for run in needed.candidates),
+        *(Job("select_candidate", one.setting) for one in needed.selections),
+        *(Job(f"plot_{figure['kind']}") for name in config.select for figure in config.studies[name]["figures"].values()),
+        *(Job(f"tabulate_{table['kind']}") for name in config.select for table in config.studies[name]["tables"].values()),
+        Job("collect_metrics"),
+        Job("all"),
+    ]
+
+
+def advice_jobs(config: Config) -> list[Job]:
+    """Return every job needed to build all advice from scratch; none if no setting has a section of advice."""
+    settings = advice.advised_settings(config)
+    if not settings:
+        return []
+    return [
+        *_jobs_behind(needs.of_advice(config), config),
+        *(Job("evaluate_groups", one.setting) for name in settings for one in advice.evidence(name, config)),
+        *(Job("advise", name) for name in settings),
+        Job("advice"),
+    ]
+
+
+def _jobs_behind(needed: Needs, config: Config) -> list[Job]:
+    """Return the jobs that make everything up to runs, embeddings and analyses."""
+    kept = needs.keeping_models(needs.of(config), config) | needs.keeping_models(needed, config)
+    resumed = needs.keeping_optimizers(needed)
     trained = [run for run in sorted(needed.all_runs) if not files.is_refinement(run.method, config.methods)]
     refined = [run for run in sorted(needed.all_runs) if files.is_refinement(run.method, config.methods)]
     downloaded = {dataset for dataset, _ in needed.datasets if config.datasets[dataset].downloads}
@@ -69,13 +101,6 @@ def jobs(config: Config) -> list[Job]:
         *(Job("embed", run.setting) for run in needed.sources),
         *(Job("embed_test", run.setting) for run in needed.seen),
         *(Job(_refining_rule(run, config), run.setting) for run in refined),
-        *(Job("evaluate", run.setting) for run in needed.runs),
-        *(Job("evaluate_candidate", run.setting) for run in needed.candidates),
-        *(Job("select_candidate", one.setting) for one in needed.selections),
-        *(Job(f"plot_{figure['kind']}") for name in config.select for figure in config.studies[name]["figures"].values()),
-        *(Job(f"tabulate_{table['kind']}") for name in config.select for table in config.studies[name]["tables"].values()),
-        Job("collect_metrics"),
-        Job("all"),
     ]
 
 
@@ -137,8 +162,8 @@ def rows(all_jobs: Sequence[Job], config: Config) -> list[PlanRow]:
     return [*(row for row in found if row.jobs), _row("datasets, figures, tables", [job for job in all_jobs if job.setting is None], "")]
 
 
-def render(all_jobs: Sequence[Job], config: Config) -> str:
-    """Return the plan as text: a table with one row per setting, totals, and the jobs by rule."""
+def render(all_jobs: Sequence[Job], config: Config, title: str | None = None) -> str:
+    """Return the plan as text: a table with one row per setting, totals, and the jobs by rule; by default that of the studies."""
     listed = rows(all_jobs, config)
     total = _row("total", all_jobs, "")
     header = ("setting", "jobs", "training runs", "hours", "device")
@@ -156,7 +181,7 @@ def render(all_jobs: Sequence[Job], config: Config) -> str:
     by_rule = Counter(job.rule for job in all_jobs)
     return "\n".join(
         [
-            f"Plan of the studies: {', '.join(config.select)}",
+            title or f"Plan of the studies: {', '.join(config.select)}",
             "",
             lines[0],
             rule,
@@ -183,7 +208,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         config = load(options.configfile)
-        print(render(jobs(config), config))
+        print(render(jobs(config), config, None if config.select else ADVICE))
+        if config.select and advice.advised_settings(config):
+            print(f"\n{render(advice_jobs(config), config, f'{ADVICE}, on its own')}")
     except SpurpruneError as error:
         print(error, file=sys.stderr)
         return 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from spurprune.config import check_studies, methods, paths
 from spurprune.config.config import Config
 from spurprune.config.known import guess, require_known
-from spurprune.dag import files, needs, studies
+from spurprune.dag import advice, files, needs, studies
 from spurprune.dag.files import Run
 from spurprune.data.inputs import folder_name
 from spurprune.errors import ConfigError
@@ -242,12 +242,29 @@ def _files_of_run(walk: _Walk, setting: str, method: str, config: Config, candid
             )
 
 
+def _evidence(walk: _Walk, setting: str, config: Config) -> None:
+    _require_advised(walk, setting, config)
+    known = [f"{block}.parquet" for block in advice.section(setting, config)["blocks"]]
+    walk.known(known, f"block of the advice on '{setting}'")
+
+
+def _advice(walk: _Walk, config: Config) -> None:
+    setting = walk.known(config.settings, "setting")
+    _require_advised(walk, setting, config)
+    walk.known(advice.FILES, FILE)
+
+
+def _require_advised(walk: _Walk, setting: str, config: Config) -> None:
+    if setting not in advice.advised_settings(config):
+        raise ConfigError(f"{walk.path}: '{setting}' has no section of advice; give it one, 'advice: {{}}'.")
+
+
 def _selection(walk: _Walk, setting: str, config: Config) -> None:
     tuned = [name for name, entry in config.methods.items() if entry["grid"]]
     walk.known([f"{name}.{end}" for name in tuned for end in ("json", "choice.json")], "selection of a tuned method")
 
 
-FOLDERS = {"downloads": _download, "datasets": _dataset, "settings": _setting, "figures": _item, "tables": _item}
+FOLDERS = {"downloads": _download, "datasets": _dataset, "settings": _setting, "figures": _item, "tables": _item, "advice": _advice}
 SETTING_FOLDERS = {
     "samples": _samples,
     "reference": _reference,
@@ -258,4 +275,5 @@ SETTING_FOLDERS = {
     "runs": _run,
     "candidates": _candidate,
     "selection": _selection,
+    "evidence": _evidence,
 }

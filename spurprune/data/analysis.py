@@ -27,7 +27,8 @@ def schema_of(kind: str) -> TableSchema:
     """Return the schema of the table of a kind of analyses; raises ConfigError if there is no such kind."""
     columns = {name: pa.type_for_alias(alias) for name, alias in plugins.declared("analyses", kind, "COLUMNS").items()}
     key, bounds = (plugins.declared("analyses", kind, constant, default) for constant, default in (("KEY", ()), ("BOUNDS", {})))
-    return TableSchema(NAME, 1, columns, key=tuple(key), place=PLACE, bounds=bounds)
+    every = plugins.declared("analyses", kind, "EVERY_REPEAT", True)
+    return TableSchema(NAME, 1, columns, key=tuple(key), place=PLACE, bounds=bounds, every_repeat=every)
 
 
 def origin_of(path: Path) -> Origin:

@@ -28,6 +28,8 @@ PATHS: Mapping[str, tuple[str, ...]] = {
     "partition": ("settings/{setting}/partitions/{partition}/{block}.parquet",),
     "analysis": ("settings/{setting}/analyses/{analysis}/{block}.parquet",),
     "plan": ("settings/{setting}/plans/{plan}/{block}.parquet",),
+    "evidence": ("settings/{setting}/evidence/{block}.parquet",),
+    "advice": ("advice/{setting}/samples.parquet",),
     "selection": ("settings/{setting}/selection/{method}.json",),
     "choice": ("settings/{setting}/selection/{method}.choice.json",),
 } | {kind: tuple(f"{folder}/{kind}.{end}" for folder in (RUN, TUNING_RUN)) for kind, end in _OF_RUNS.items()}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from spurprune.storage.words import REASONS, SPLITS, VIEWS
+from spurprune.storage.words import DIVISIONS, REASONS, SPLITS, VIEWS
 
 MAX_FLOAT = sys.float_info.max
 MAX_WEIGHT = 1e6  # far above any strategy's: 162,770 training samples in one of CelebA's groups would be weighted 40,692
@@ -19,7 +19,7 @@ class TableSchema:
     ``columns`` maps names to types. A name that ends in ``*`` stands for any number of columns with that prefix (``attribute_*``).
     ``key`` names the columns whose values together identify a row, ``place`` the keys of a provenance that together identify a file.
     Columns in ``nullable`` may hold nulls; no other may. ``bounds`` holds the lowest and highest value of numeric columns, ``words`` the
-    values of columns of words.
+    values of columns of words. With ``every_repeat``, a file has rows of each of its repeats.
     """
 
     name: str
@@ -30,6 +30,7 @@ class TableSchema:
     nullable: frozenset[str] = frozenset()
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    every_repeat: bool = True
 
     def type_of(self, column: str) -> pa.DataType | None:
         """Return the declared type of a column, or None if the schema has no such column."""
@@ -217,4 +218,44 @@ METRICS = TableSchema(
     place=_RUN,
     nullable=frozenset({"score", "order", "sparsity", "group", "value"}),
     bounds={"n": _COUNT, "value": _FINITE},
+)
+EVIDENCE = TableSchema(
+    "evidence",
+    1,
+    {
+        "plan": pa.string(),
+        "repeat": pa.int16(),
+        "split": _LABEL,
+        "kind": _LABEL,
+        "division": pa.string(),
+        "part": pa.string(),
+        "n": pa.int64(),
+        "n_correct": pa.int64(),
+    },
+    key=("plan", "repeat", "split", "kind", "division", "part"),
+    place=("setting", "block"),
+    bounds={"n": (1, _ANY), "n_correct": _COUNT},
+    words={"split": SPLITS, "kind": DIVISIONS},
+)
+ADVICE = TableSchema(
+    "advice",
+    1,
+    {
+        "key": pa.string(),
+        "sample_id": pa.int64(),
+        "label": pa.string(),
+        "split": _LABEL,
+        "difficulty": pa.float64(),
+        "rank": pa.int32(),
+        "region": pa.string(),
+        "part_*": pa.string(),
+        "mislabelled": pa.bool_(),
+        "drop": pa.bool_(),
+        "why": pa.string(),
+    },
+    key=("sample_id",),
+    place=("setting",),
+    nullable=frozenset({"difficulty", "rank", "region", "part_*"}),
+    bounds={"sample_id": _COUNT, "difficulty": _FINITE, "rank": _COUNT},
+    words={"split": SPLITS},
 )

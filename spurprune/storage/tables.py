@@ -62,8 +62,9 @@ def _write(path: Path, parts: Iterable[pa.Table], schema: TableSchema, origin: P
             writer.write_table(table, row_group_size=max(1, len(table)))
         if writer is None:
             raise ValueError(f"{path}: a table needs at least one part")
-        if repeats and origin.repeats is not None and repeats != set(origin.repeats):
-            raise DataError(f"{path}: the {schema.name} table holds the repeats {sorted(repeats)}, not {list(origin.repeats)}.")
+        own = repeats if origin.repeats is None else set(origin.repeats)
+        if repeats and (repeats != own if schema.every_repeat else repeats - own):
+            raise DataError(f"{path}: the {schema.name} table holds the repeats {sorted(repeats)}, not {sorted(own)}.")
         writer.add_key_value_metadata({METADATA_KEY: provenance.to_json(schema.name, schema.version, origin, parts=written)})
 
 

@@ -1,5 +1,6 @@
 """The stage analyse on digits as vectors: kept reference networks, a planted cue found, its carriers named, the reliance of a run."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ RECIPE = {"epochs": 6, "record_epochs": [6], "seeds": 2, "view": "eval", "shared
 ERM = methods.deciding(methods.complete({"kind": "erm"}))
 CUES = {"kind": "transplant", "reference": "scouts", "donors": 60, "recipients": 20, "sources": 10, "tokens": 20}
 RELIANCE = {"kind": "reliance", "from": "erm", "plan": "none", "partition": "suspects", "donors": 30, "recipients": 20}
+RELIANCE |= {"split": "test", "regions": "all"}
 
 
 def provenance(**place: str) -> Provenance:
@@ -137,17 +139,21 @@ class Folder:
             outputs={name: self.at(f"run.{name}") for name in ("predictions", "history", "timing", "models")},
             provenance=provenance(**of_run),
         )
+        return self.measured("reliance.parquet")
+
+    def measured(self, output: str, suspects: str = "suspects.parquet", **options: Any) -> Path:
+        """Measure the run's reliance."""
         analyse.run(
-            inputs=self.inputs | {"models": self.at("run.models"), "partition": self.at("suspects.parquet")},
+            inputs=self.inputs | {"models": self.at("run.models"), "partition": self.at(suspects)},
             setting=SETTING,
             trained_by=ERM,
-            analysis=RELIANCE,
+            analysis=RELIANCE | options,
             repeats=[0],
             threads=1,
-            output=self.at("reliance.parquet"),
+            output=self.at(output),
             provenance=provenance(analysis="all"),
         )
-        return self.at("reliance.parquet")
+        return self.at(output)
 
 
 FILES = {"inputs": "inputs.npy", "manifest": "manifest.json", "samples": "samples.parquet"}
@@ -163,6 +169,32 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
         found.suspects()
         found.reliance()
     return found
+
+
+def test_suspects_alone_are_measured_as_with_the_map(folder: Folder) -> None:
+    whole = analyses.read(folder.at("reliance.parquet"), "reliance")[0].columns
+    alone = analyses.read(folder.measured("alone.parquet", regions="suspected"), "reliance")[0].columns
+    of_suspects = whole["donors"] == "suspects"
+    assert set(alone["donors"]) == {"suspects"} and len(whole["donors"]) > len(alone["donors"])
+    assert all((alone[name] == whole[name][of_suspects]).all() for name in alone)
+
+
+def test_recipients_may_be_validation_samples(folder: Folder) -> None:
+    """The cue turns some of these, too; that they are others shows in another share."""
+    options = {"regions": "suspected", "recipients": 200}
+    shares = [
+        analyses.read(folder.measured(f"{split}.parquet", split=split, **options), "reliance")[0].columns["share"]
+        for split in ("validation", "test")
+    ]
+    assert all(share[0] > 0.1 for share in shares) and (shares[0] != shares[1]).any()
+
+
+def test_where_nobody_is_suspected_nothing_is_measured(folder: Folder) -> None:
+    found = tables.read(folder.at("suspects.parquet"), schemas.PARTITION)
+    nobody = found.set_column(found.column_names.index("part"), "part", pa.array(np.zeros(len(found), dtype=np.int32)))
+    notes = tables.read_metadata(folder.at("suspects.parquet"), schemas.PARTITION)["notes"]
+    tables.write(folder.at("nobody.parquet"), nobody, schemas.PARTITION, replace(provenance(partition="suspects"), notes=notes))
+    assert analyses.read(folder.measured("none.parquet", "nobody.parquet", regions="suspected"), "reliance") == {}
 
 
 def test_the_networks_of_all_seeds_are_kept(folder: Folder) -> None:

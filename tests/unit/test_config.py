@@ -67,7 +67,7 @@ WRONG_MAIN = [
     ("setting_defaults/keep_model", True, "setting_defaults.keep_model is not a known key (did you mean 'keep_models'?); allowed are"),
     # wrong types and values
     ("select", "digits", 'select is "digits", but must be a list of different study names'),
-    ("select", [], "select is [], but must be a list of different study names, at least one"),
+    ("select", [], "select is empty, and no setting has a section of advice, so there is nothing to do; name a study."),
     ("threads", "1", 'threads is "1", but must be a whole number'),
     ("threads", True, "threads is true, but must be a whole number"),
     ("threads", 0, "threads is 0, but must be at least 1"),

@@ -45,11 +45,11 @@ from spurprune.figures.kinds import (
     methods_compared,
     montage,
     rare_pruning,
-    reliance_map,
 )
 from spurprune.figures.spectrum import Spectrum, spectrum
 from spurprune.figures.words import reason
 from spurprune.storage.tidy import to_csv
+from spurprune.transplants.measured import pixels
 from tests.reporting import (
     Values,
     grouping,
@@ -861,4 +861,4 @@ def test_a_map_of_reliance_says_what_the_cure_test_finds() -> None:
 
 def test_a_pixels_reliance_is_the_mean_over_the_areas_that_hold_it() -> None:
     masks = {"left": np.array([[True, False]]), "both": np.array([[True, True]]), "unknown": np.array([[True, True]])}
-    assert reliance_map.pixels({"left": 0.4, "both": 0.2}, masks).tolist() == [[pytest.approx(0.3), pytest.approx(0.2)]]
+    assert pixels({"left": 0.4, "both": 0.2}, masks).tolist() == [[pytest.approx(0.3), pytest.approx(0.2)]]

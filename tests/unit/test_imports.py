@@ -23,6 +23,8 @@ STAGES = [
     "plot",
     "tabulate",
     "collect_metrics",
+    "evaluate_groups",
+    "advise",
 ]
 
 REPORT = """

@@ -397,6 +397,8 @@ def test_every_stages_key_consists_of_declared_columns() -> None:
         "test_embedding",
         "history",
         "metrics",
+        "evidence",
+        "advice",
     }
     for schema in declared:
         assert set(schema.key) <= set(schema.columns), schema.name

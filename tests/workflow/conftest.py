@@ -11,7 +11,7 @@ import pytest
 
 from tests import miniatures
 from tests.workflow import loaded, own, shortcuts
-from tests.workflow.project import METHODS, MINIATURES, OWN, PRINTED, RARE, REDUCED, SHORTCUTS, Project
+from tests.workflow.project import ADVICE, METHODS, MINIATURES, OWN, PRINTED, RARE, REDUCED, SHORTCUTS, Project
 
 Once = Callable[[str, Callable[[Path], object]], Path]
 RunOnce = Callable[..., Project]
@@ -118,6 +118,17 @@ def on_shortcuts(run_once: RunOnce) -> Project:
 def on_rare(run_once: RunOnce) -> Project:
     """The project after a whole run on rare patterns; not to be changed."""
     return run_once("rare", RARE, loaded.record)
+
+
+@pytest.fixture(scope="session")
+def on_advice(run_once: RunOnce) -> Project:
+    """The project after a whole run that gives advice on a user's own vectors; not to be changed."""
+
+    def prepare(project: Project) -> None:
+        shortcuts.write(project.path / "own")
+        loaded.record(project)
+
+    return run_once("advice", ADVICE, prepare)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ METHODS = "tests/workflow/methods.yaml"
 OWN = "tests/workflow/own.yaml"
 SHORTCUTS = "tests/workflow/shortcuts.yaml"
 RARE = "tests/workflow/rare.yaml"
+ADVICE = "tests/workflow/advice.yaml"
 MINIATURES = "tests/workflow/miniatures.yaml"
 SETTINGS = "tests/workflow/settings.yaml"
 PRINTED = "printed.txt"  # beside a finished project: what its run printed

@@ -13,18 +13,17 @@ from spurprune.evaluation.statistics import Estimate, bounded, estimate
 from spurprune.figures import style
 from spurprune.figures.base import Drawing, Material, Spec, repeats_note
 from spurprune.figures.kind import TEXT, Configuration, Item, Kind, Runs, Study
+from spurprune.transplants.measured import DRAWN, SUSPECTS, Shares, excess, pixels, shares_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-    from spurprune.data.analysis import Found
     from spurprune.transplants.cure import Verdict
 
 ROLES = ("before", "after", "control")
 RELIANCE = "reliance"  # the kind of the analyses shown
-DRAWN, CONTROL, SUSPECTS = "drawn", "control", "suspects"  # kinds of donors
 SHOWN = 6  # regions of a class in the panel of dots
 TITLES = {"before": "all samples", "after": "hardest pruned"}
 LEAST_SCALE = 0.05  # so that maps of no reliance do not show noise
@@ -88,9 +87,6 @@ class ReliancePoint:
     n: int
 
 
-Shares = Mapping[tuple[str, str, str], Mapping[int, float]]  # by source, region and donors: by repeat
-
-
 def make(material: Material, spec: Spec) -> Drawing:
     """Draw for every class maps of reliance before and after pruning, of images, and the regions on which most depends."""
     from spurprune.transplants import cure
@@ -121,28 +117,6 @@ def make(material: Material, spec: Spec) -> Drawing:
 def repeats(shares: Mapping[str, Shares]) -> set[int]:
     """Return the repeats in which anything was measured."""
     return {repeat for values in shares["before"].values() for repeat in values}
-
-
-def shares_of(found: Mapping[int, Found]) -> dict[tuple[str, str, str], dict[int, float]]:
-    """Return the shares of an analysis of reliance by source, region and donors, then by repeat."""
-    shares: dict[tuple[str, str, str], dict[int, float]] = {}
-    for repeat, one in found.items():
-        keys = zip(*(one.columns[column] for column in ("source", "region", "donors")), strict=True)
-        for key, share in zip(keys, one.columns["share"].tolist(), strict=True):
-            shares.setdefault((str(key[0]), str(key[1]), str(key[2])), {})[repeat] = share
-    return shares
-
-
-def excess(shares: Shares) -> dict[tuple[str, str, str], dict[int, float]]:
-    """Return the shares of suspects as they are, and those of drawn donors without the controls'."""
-    found: dict[tuple[str, str, str], dict[int, float]] = {}
-    for (source, region, donors), values in shares.items():
-        if donors == SUSPECTS:
-            found[source, region, donors] = dict(values)
-        elif donors == DRAWN:
-            control = shares.get((source, region, CONTROL), {})
-            found[source, region, donors] = {repeat: value - control[repeat] for repeat, value in values.items() if repeat in control}
-    return found
 
 
 def _point(source: str, region: str, donors: str, samples: str, values: Mapping[int, float]) -> ReliancePoint:
@@ -182,16 +156,6 @@ def draw(numbers: Sequence[ReliancePoint], verdicts: Sequence[Verdict], material
     estimates = [Estimate(point.value, point.low, point.high, point.n) for point in numbers]
     style.note(figure, repeats_note(estimates))
     return figure
-
-
-def pixels(values: Mapping[str, float], masks: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return for each pixel the mean of the values of the areas that hold it, float64 [H, W], NaN where there is none."""
-    total, count = (np.zeros(next(iter(masks.values())).shape) for _ in range(2))
-    for name, mask in masks.items():
-        if name in values:
-            total[mask] += values[name]
-            count[mask] += 1
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _masks(shape: Sequence[int], crop: int | None) -> dict[str, np.ndarray]:
