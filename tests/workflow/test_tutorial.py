@@ -41,7 +41,7 @@ def on_example(root: Path, sources: Project, once: Callable[[str, Callable[[Path
         for command in commands.splitlines():
             program, *arguments = shlex.split(command.removeprefix("python -m "))
             run = [sys.executable, "-m", program, *arguments]
-            done = subprocess.run(run, cwd=project.path, env=environment, capture_output=True, text=True, timeout=3000)
+            done = subprocess.run(run, cwd=project.path, env=environment, capture_output=True, text=True, timeout=1800)
             assert done.returncode == 0, done.stdout + done.stderr
 
     return once("example", fill)
