@@ -16,7 +16,7 @@ from spurprune.advice.recommendation import Trial
 from spurprune.advice.shown import Show
 from spurprune.advice.tallies import GROUPS
 from spurprune.data.inputs import Manifest
-from spurprune.evaluation.statistics import Estimate, cut
+from spurprune.evaluation.statistics import Estimate, bounded
 from spurprune.pruning import plan as plans
 from spurprune.storage.escaping import markdown
 
@@ -279,7 +279,7 @@ def _share(value: float) -> str:
 
 
 def _percent(value: Estimate) -> str:
-    return "–" if not value.n else f"{100 * value.mean:.1f}%{_interval(cut(value))}"
+    return "–" if not value.n else f"{100 * value.mean:.1f}%{_interval(bounded(value))}"
 
 
 def _amount(value: Estimate) -> str:

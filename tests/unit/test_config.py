@@ -125,7 +125,7 @@ NOISY = {  # what the other settings do not change
 }
 WRONG_SETTINGS = [
     # unknown keys
-    ("digits/dscription", "x", "digits.dscription is not a known key (did you mean 'description'?); allowed are aligned,"),
+    ("digits/dscription", "x", "digits.dscription is not a known key (did you mean 'description'?); allowed are advice,"),
     (f"{TRAINING}/optimizer/momentun", 0.9, "digits.training.optimizer.momentun is not a known key (did you mean 'momentum'?);"),
     (f"{TRAINING}/schedule/milestone", [3], "digits.training.schedule.milestone is not a known key (did you mean 'milestones'?)"),
     ("digits/overlay/widht", 2, "digits.overlay.widht is not a known key (did you mean 'width'?); allowed are attribute, channel,"),

@@ -67,7 +67,8 @@ def test_another_partition_may_be_named(tmp_path: Path) -> None:
     config = loaded(tmp_path, of_mine(**keys))
     rules = {job.rule for job in planning.advice_jobs(config)}
     assert "analyse" not in rules and {"partition", "embed", "retrain_keeping_models"} <= rules
-    assert needs.keeping_models(needs.of(config), config) == {("mine", "erm", "none")}
+    kept = needs.keeping_models(needs.of(config), config)
+    assert {run for run in kept if run[0] == "mine"} == {("mine", "erm", "none")}
 
 
 @pytest.mark.parametrize(

@@ -353,15 +353,15 @@ HUNDRED = list(range(1, 101))
         # keys that are gone once a setting is complete
         (
             _setting("mine", extend="digits"),
-            "mine.extend is not a known key (did you mean 'extends'?); allowed are aligned, analyses, carriers, crop_s",
+            "mine.extend is not a known key (did you mean 'extends'?); allowed are advice, aligned, analyses, carriers, crop_s",
         ),
-        (_setting("mine", extends="digits", grids={}), "mine.grids is not a known key (did you mean 'grid'?); allowed are aligned,"),
+        (_setting("mine", extends="digits", grids={}), "mine.grids is not a known key (did you mean 'grid'?); allowed are advice,"),
         (_setting("mine", extends="digits", varients={}), "mine.varients is not a known key (did you mean 'variants'?); allowed are"),
         (
             _setting("mine", extends="digits", varients={"code": {}}, variant="code"),
             "mine.varients is not a known key (did you mean 'variants'?); allowed are",
         ),
-        (_setting("mine", colour=1), "mine.colour is not a known key; allowed are aligned, analyses, carriers, crop_size, dataset, desc"),
+        (_setting("mine", colour=1), "mine.colour is not a known key; allowed are advice, aligned, analyses, carriers, crop_size, dataset"),
         # true, false and null as YAML writes them
         (_setting("mine", extends=True), "mine.extends is true, but must be the name of one setting."),
         (_setting("mine", extends="digits", variants=False), "mine.variants is false, but must map names to keys that differ, such as"),

@@ -106,12 +106,13 @@ def test_the_state_is_packed_within_its_limit_and_restored(tmp_path: Path) -> No
 
 
 def test_the_settings_are_the_workflows(root: Path) -> None:
-    """Apart from defaults of partitions and methods, which training does not read."""
+    """Apart from defaults of partitions, methods and advice, which training does not read."""
     raw = merge(reading.read_yaml(root / "config/config.yaml"), reading.read_yaml(root / "config/paper.yaml"))
     config = loading.load(raw, root)
     flow = workflow.workflow(Path("results"), "fp32", quick=False)
     for name, block in flow.settings.items():
-        assert block | {"partitions": None} == config.settings[name] | {"partitions": None}, name
+        unread = {"partitions": None, "advice": None}
+        assert block | unread == config.settings[name] | unread, name
     assert {key: config.methods["erm"][key] for key in workflow.ERM} == workflow.ERM
     runs = list(flow.runs("000-003"))
     assert len(set(runs)) == len(runs) and {run.setting for run in runs} <= set(config.settings)
