@@ -211,12 +211,10 @@ def plan_inputs(wildcards):
     return {name: path_of(one) for name, one in found.items() if one} | by_run | {"manifest": manifest_of(wildcards)}
 
 
-def plan_setting(wildcards):
-    """The part of the wildcards' setting that decides a plan: the probe and, if it reads predictions, what these must hold."""
-    setting = setting_of(wildcards)
-    if plans.parse(wildcards.plan).predictor is None:
-        return blocks.part(setting, "probe")
-    return canonical(blocks.evaluation(setting))
+def plan_predictions(wildcards):
+    """What predictions must hold that the wildcards' plan reads, nothing if it reads none; not of its ``setting``, as plans differ in it."""
+    reads = plans.parse(wildcards.plan).predictor is not None
+    return canonical(blocks.evaluation(setting_of(wildcards))) if reads else {}
 
 
 def plan_candidates(wildcards):

@@ -18,7 +18,8 @@ rule prune_metadata:
     conda:
         "../../envs/base.yaml"
     params:
-        setting=plan_setting,
+        setting=of_setting(lambda setting: blocks.part(setting, "probe")),
+        predictions=plan_predictions,
         repeats=repeats,
         made_by=plan_made_by,
         code=lambda wildcards: plan_code(wildcards.plan),

@@ -15,7 +15,7 @@ with stage_log(snakemake.log[0], "prune_metadata"):
         predictions=paths.get("predictions"),
         manifest=paths["manifest"],
         plan=snakemake.wildcards.plan,
-        setting=snakemake.params.setting,
+        setting={**snakemake.params.setting, **snakemake.params.predictions},
         repeats=list(snakemake.params.repeats),
         output=Path(snakemake.output.plan),
         provenance=Provenance.of(snakemake.wildcards, snakemake.params, mixed_code=snakemake.config["allow_mixed_code"]),
