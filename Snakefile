@@ -48,6 +48,12 @@ rule figures:
         FIGURES,
 
 
+rule advice:
+    """The advice on all settings that have a section of advice."""
+    input:
+        ADVICE,
+
+
 rule selections:
     """The choices of all tuned methods: made first, they let final runs rerun only where another candidate was chosen."""
     input:

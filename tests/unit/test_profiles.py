@@ -24,6 +24,8 @@ ALONE = TRAINING_RULES | {
     "prepare_inputs",
     "select_candidate",
     "collect_metrics",
+    "evaluate_groups",
+    "advise",
 }  # as are figures and tables; submitted one by one, or not at all
 NEVER_SUBMITTED = {"download", "all"}  # done where Snakemake was started
 

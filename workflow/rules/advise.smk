@@ -58,9 +58,3 @@ rule advise:
         code=code("advise"),
     script:
         "../scripts/advise.py"
-
-
-rule advice:
-    """The advice on all settings that have a section of advice."""
-    input:
-        ADVICE,
