@@ -66,6 +66,11 @@ class Verdict:
         return self.failed == 0
 
     @property
+    def is_seldom(self) -> bool:
+        """Whether the region is suspected in too few repeats, the first condition."""
+        return self.failed == 1
+
+    @property
     def sentence(self) -> str:
         """The verdict in words."""
         where = f"{self.region} of class {self.source}"

@@ -851,7 +851,9 @@ def test_compared_methods_are_named_best_first_and_marked_by_the_labels_that_the
 def test_a_map_of_reliance_says_what_the_cure_test_finds() -> None:
     with style.house_style():
         drawing = make("reliance_map", REPEATS)
-    assert drawing.findings[0] == "1 of 1 suspected regions is a shortcut by the cure test."
+    assert drawing.findings[0].startswith(
+        "Without a hint at the feature, the transplant test suspects 1 region, and the cure test finds 1 shortcut: column 0 of class 5 ("
+    )
     assert drawing.findings[1].startswith("A shortcut: column 0 of class 5; it turns ")
     drawn = {(point.region, point.samples): point.value for point in drawing.numbers if point.donors == "drawn"}
     assert drawn["row 3", "all samples"] == pytest.approx(0.1), "in excess of the control"
@@ -862,3 +864,17 @@ def test_a_map_of_reliance_says_what_the_cure_test_finds() -> None:
 def test_a_pixels_reliance_is_the_mean_over_the_areas_that_hold_it() -> None:
     masks = {"left": np.array([[True, False]]), "both": np.array([[True, True]]), "unknown": np.array([[True, True]])}
     assert pixels({"left": 0.4, "both": 0.2}, masks).tolist() == [[pytest.approx(0.3), pytest.approx(0.2)]]
+
+
+def test_regions_that_are_seldom_suspected_are_counted_but_not_shown() -> None:
+    from spurprune.figures.kinds import reliance_map
+    from spurprune.transplants.cure import Verdict
+
+    cured = Verdict("5", "column 0", 10, 10, 0.4, 0.1, 0.3, 0.01, 0.01, 0.0, 0)
+    kept = replace(cured, region="row 3", hardest=0.39, p=0.8, failed=3)
+    seldom = replace(cured, region="row 7", repeats=2, failed=1)
+    found = reliance_map.findings([seldom, kept, cured])
+    assert found[0].endswith("suspects 3 regions, and the cure test finds 1 shortcut: column 0 of class 5 (40% to 10%).")
+    assert [sentence.split(":")[0] for sentence in found[1:3]] == ["A shortcut", "No shortcut"]
+    assert found[3:] == ["1 of the regions is suspected in too few repeats to be tested."]
+    assert reliance_map.findings([seldom, replace(seldom, region="row 8")])[0].endswith("the cure test finds no shortcut.")

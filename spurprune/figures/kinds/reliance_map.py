@@ -125,12 +125,17 @@ def _point(source: str, region: str, donors: str, samples: str, values: Mapping[
 
 
 def findings(verdicts: Sequence[Verdict]) -> list[str]:
-    """Return how many shortcuts were found, and every verdict, shortcuts first."""
+    """Return how many shortcuts were found and which, then every verdict but of regions that are seldom suspected, shortcuts first."""
     if not verdicts:
         return ["No shortcut was found: no region is suspected."]
-    count = sum(one.is_shortcut for one in verdicts)
-    summary = f"{count} of {len(verdicts)} suspected regions {'is a shortcut' if count == 1 else 'are shortcuts'} by the cure test."
-    return [summary, *(one.sentence for one in sorted(verdicts, key=lambda one: (one.failed, -one.before)))]
+    ordered = sorted(verdicts, key=lambda one: (one.failed, -one.before))
+    named = [f"{one.region} of class {one.source} ({one.before:.0%} to {one.hardest:.0%})" for one in ordered if one.is_shortcut]
+    found = "no shortcut" if not named else f"{len(named)} shortcut{'s' * (len(named) > 1)}: {', '.join(named)}"
+    regions = f"{len(verdicts)} region{'s' * (len(verdicts) > 1)}"
+    summary = f"Without a hint at the feature, the transplant test suspects {regions}, and the cure test finds {found}."
+    seldom = sum(one.is_seldom for one in verdicts)
+    left = [f"{seldom} of the regions {'is' if seldom == 1 else 'are'} suspected in too few repeats to be tested."] if seldom else []
+    return [summary, *(one.sentence for one in ordered if not one.is_seldom), *left]
 
 
 def draw(numbers: Sequence[ReliancePoint], verdicts: Sequence[Verdict], material: Material, spec: Spec) -> Figure:
@@ -153,8 +158,9 @@ def draw(numbers: Sequence[ReliancePoint], verdicts: Sequence[Verdict], material
         mine = [point for point in numbers if point.source == source]
         _dots(row[-1], mine, [one for one in verdicts if one.source == source], source)
     style.legend(figure, {LABELS[role]: LOOKS[role] for role in ROLES})
-    estimates = [Estimate(point.value, point.low, point.high, point.n) for point in numbers]
-    style.note(figure, repeats_note(estimates))
+    seldom = {(one.source, one.region) for one in verdicts if one.is_seldom}
+    shown = [point for point in numbers if point.donors != SUSPECTS or (point.source, point.region) not in seldom]
+    style.note(figure, repeats_note(Estimate(point.value, point.low, point.high, point.n) for point in shown))
     return figure
 
 
@@ -182,7 +188,8 @@ def _map(axes: Axes, values: np.ndarray, highest: float, title: str) -> AxesImag
 def _dots(axes: Axes, points: Sequence[ReliancePoint], verdicts: Sequence[Verdict], source: str) -> None:
     """Draw the reliance on suspected regions, then on those on which most depends without pruning, by the samples trained on."""
     before = {point.region: point.value for point in points if point.donors == DRAWN and point.samples == LABELS["before"]}
-    suspected = [(one.region, SUSPECTS) for one in sorted(verdicts, key=lambda one: (one.failed, -one.before))]
+    tested = [one for one in verdicts if not one.is_seldom]
+    suspected = [(one.region, SUSPECTS) for one in sorted(tested, key=lambda one: (one.failed, -one.before))]
     others = [(region, DRAWN) for region in sorted(before, key=lambda region: -before[region])]
     rows = [*suspected, *others[: max(0, SHOWN - len(suspected))]]
     shortcuts = {one.region for one in verdicts if one.is_shortcut}
