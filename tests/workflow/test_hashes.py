@@ -6,11 +6,11 @@ from tests.workflow.project import Project
 
 
 def test_all_that_a_job_loads_is_hashed_or_cannot_change_a_result(
-    on_miniatures: Project, on_methods: Project, on_shortcuts: Project, on_rare: Project
+    on_miniatures: Project, on_methods: Project, on_shortcuts: Project, on_rare: Project, on_advice: Project
 ) -> None:
     """Plugins included, which are loaded by name: the rules must name them for the hash."""
     found = loaded.loaded_but_not_hashed(on_miniatures)
-    for project in (on_methods, on_shortcuts, on_rare):
+    for project in (on_methods, on_shortcuts, on_rare, on_advice):
         for rule, modules in loaded.loaded_but_not_hashed(project).items():
             found.setdefault(rule, set()).update(modules)
     stages = {path.stem for path in (on_methods.path / "workflow/scripts").glob("*.py")} - {"download", "plot", "tabulate"}

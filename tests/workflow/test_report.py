@@ -83,4 +83,6 @@ def test_no_text_of_the_configuration_acts_in_the_report(hostile: Project, finis
     summary = (hostile.path / "results/tables/small/summary.md").read_text(encoding="utf-8")
     assert summary.startswith("# \\</script\\>\\<script\\>alert(1)") and summary.splitlines()[1] == ""
     findings = (hostile.path / "results/figures/small/fig4.txt").read_text(encoding="utf-8").splitlines()
-    assert findings[0].startswith(f"- {SHOWN}: without pruning, ") and all(line.startswith("- ") for line in findings)
+    assert findings[0].startswith(f"- {SHOWN}: without the hardest 50% of the carriers, ") and all(
+        line.startswith("- ") for line in findings
+    )
