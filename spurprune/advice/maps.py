@@ -13,7 +13,7 @@ from spurprune.data.inputs import Manifest
 from spurprune.transplants import areas, measured
 
 LEAST_SCALE = 0.05  # so that maps of no reliance do not show noise
-# From little to much reliance: three points of a scale that is told apart without colour, too.
+# From little to much reliance: three points of a scale that can be read without colour, too.
 COLOURS = np.array([[0, 34, 78], [124, 123, 120], [254, 232, 56]], dtype=np.float64)  # those of matplotlib's cividis
 BEFORE = "nothing pruned"
 

@@ -170,7 +170,7 @@ def _check_resumed(where: str, setting: str, source: str, optimizer: str, config
         found = merge(config.settings[setting]["training"], methods.at(entry, coordinates)["training"])["optimizer"]["name"]
         if found != optimizer:
             raise ConfigError(
-                f"{where}training.optimizer.name is '{optimizer}', but it goes on with the optimiser of '{source}', '{found}'; name that."
+                f"{where}training.optimizer.name is '{optimizer}', but it continues with the optimiser of '{source}', '{found}'; name that."
             )
 
 

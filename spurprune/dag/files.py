@@ -271,7 +271,7 @@ def makes_masks(method: str, entries: Mapping[str, Any]) -> bool:
 
 
 def resumes(method: str, entries: Mapping[str, Any]) -> bool:
-    """Return whether a method goes on with the optimiser of the network that it starts from."""
+    """Return whether a method continues with the optimiser of the network that it starts from."""
     return not is_refinement(method, entries) and plugins.declared("methods", entries[method]["kind"], "STARTS_FROM_OPTIMIZER", False)
 
 

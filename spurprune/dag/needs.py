@@ -175,7 +175,7 @@ def keeping_models(needed: Needs, config: Config) -> set[tuple[str, str, str]]:
 
 
 def keeping_optimizers(needed: Needs) -> set[tuple[str, str, str]]:
-    """Return (setting, method, plan) of the runs whose optimisers are kept, because another run goes on with them."""
+    """Return (setting, method, plan) of the runs whose optimisers are kept, because another run continues with them."""
     return {(run.setting, run.method, run.plan) for run in needed.resumed}
 
 

@@ -124,7 +124,7 @@ def _kept_job(run: Run, config: Config, kept: Places, resumed: Places) -> Job:
 def run_job(run: Run, config: Config, *, keeps_model: bool = False, keeps_optimizer: bool = False) -> Job:
     """Return the job that trains a run: every repeat of the block; ``keeps_model`` if something starts from it.
 
-    ``keeps_optimizer`` if that goes on with its optimiser.
+    ``keeps_optimizer`` if that continues with its optimiser.
     """
     keeps_model |= config.settings[run.setting]["keep_models"]
     rule = "retrain_candidate" if run.candidate else "retrain_keeping_models" if keeps_model else "retrain"

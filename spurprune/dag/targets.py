@@ -228,7 +228,7 @@ def _files_of_run(walk: _Walk, setting: str, method: str, config: Config, candid
         if (setting, one.method, one.plan) not in needs.keeping_optimizers(needs.of(config)):
             raise ConfigError(
                 f"{walk.path} takes the optimisers of '{one.method}' on '{one.plan}', which are kept only where a study shows a run that "
-                "goes on with them; add it to one."
+                "continues with them; add it to one."
             )
     taken = [*files.sources_of(run, config.methods), *([run] if found in (MODELS, EMBEDDING, TEST_EMBEDDING) else [])]
     if config.settings[setting]["keep_models"] or not taken:

@@ -22,7 +22,7 @@ from spurprune.training.workbench import Workbench
 class Request:
     """One repeat of a setting: its ``samples``, the ``networks`` in eval mode on the bench's device, and the ``options`` of the block.
 
-    If the options name a ``shadow``, the networks are that which is looked at, and the shadow.
+    If the options name a ``shadow``, the networks are the one under study and the shadow.
 
     ``part`` int32, the part of each training sample in the order of ``samples.rows("train")``, and ``of_parts``, what the partition notes
     of the repeat, are those of the partition that the analysis reads; None and empty without one.

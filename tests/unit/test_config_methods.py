@@ -139,7 +139,7 @@ WRONG = [
     ({**REMOVED, "options": {"damp": 1}}, "methods.mine.options.damp is 1, but must be a number in [0, 1)"),
     ({"kind": "incremental"}, "methods.mine.from is missing; 'incremental' starts from the model of another method"),
     ({"kind": "incremental", "from": "erm", "training": {"optimizer": {"name": "adam", "lr": 0.1, "weight_decay": 0.0}}},
-     "training.optimizer.name is 'adam', but it goes on with the optimiser of 'erm', 'sgd'; name that"),
+     "training.optimizer.name is 'adam', but it continues with the optimiser of 'erm', 'sgd'; name that"),
     ({**TUNED, "plan": "only-groups-land"}, "part 'land' is not a known part of 'groups'"),
     ({"kind": "group_dro", "options": {"eta": 0}}, "methods.mine.options.eta is 0, but must be a number above 0 and at most 1,000"),
     ({"kind": "group_dro", "options": {"partition": "Groups"}}, 'options.partition is "Groups", but must be a partition of the setting'),
