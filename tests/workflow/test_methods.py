@@ -2,7 +2,8 @@
 
 One setting on the digits. The study "methods" compares five methods without pruning, two of them in a figure on a pruned plan, too; its
 three runs by training share everything before them. The study "plans" compares four plans, no pruning among them. The study "comparison"
-has a method that chooses its plan by two rules, and one that chooses its epoch, on a partition.
+has a method that chooses its plan by two rules, one that chooses among plans by another's predictions, and one that chooses its epoch, on a
+partition.
 """
 
 import csv
@@ -49,16 +50,17 @@ EVERYTHING = {
     "score_difficulty": 1,
     "partition": 2,
     "prune_metadata": 8,  # five plans, and in the tuning block no pruning and the two to choose among
-    "take_plan": 2,  # a choice by each rule
-    "retrain_candidate": 8,
+    "prune_metadata_by_run": 4,  # the quotas to choose among, in each block
+    "take_plan": 3,  # of choosing by each rule, of quotas
+    "retrain_candidate": 10,
     "refine_candidate": 2,
-    "evaluate_candidate": 10,
-    "select_candidate": 5,
-    "retrain": 10,  # erm on four plans, slow on two, tuned, choosing by two rules, dro
+    "evaluate_candidate": 12,
+    "select_candidate": 6,
+    "retrain": 11,  # erm on four plans, slow on two, tuned, choosing by two rules, quotas, dro
     "retrain_keeping_models": 2,  # erm without pruning, in the reported block and, for the candidates of tuned_layer, in the tuning block
     "embed": 2,
     "refine": 2,
-    "evaluate": 13,
+    "evaluate": 14,
     "plot_carrier_pruning": 1,
     "plot_methods_compared": 1,
     "tabulate_summary": 2,
@@ -126,6 +128,14 @@ def test_another_choice_reruns_the_final_run(project: Project) -> None:
     assert project.plan() == {"retrain": 1, "evaluate": 1} | END
     project.run(f"{SETTING}/runs/tuned/none/000-001/predictions.parquet")
     assert not np.array_equal(logits(project, "tuned"), logits(project, "erm"))
+
+
+def test_the_final_run_trains_on_the_quotas_chosen(on_methods: Project) -> None:
+    chosen = selection(on_methods, "quotas")
+    assert [one["name"] for one in chosen["candidates"]] == ["plan-class_quota-erm-0.02", "plan-class_quota-erm-0.05"]
+    folder = on_methods.path / SETTING / "plans"
+    kept = [tables.read(folder / plan / "000-001.parquet", schemas.PLAN) for plan in (chosen["plan"], "tuned-quotas")]
+    assert kept[0].equals(kept[1])
 
 
 def test_one_more_candidate_is_tried_alone(project: Project) -> None:
