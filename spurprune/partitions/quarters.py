@@ -31,7 +31,7 @@ def parts(request: Request) -> tuple[np.ndarray, tuple[str, ...]]:
     try:
         drawn = membership.parts_of(len(part), rng, of_target=np.flatnonzero(request.carrier == 1))
     except ValueError as error:
-        raise DataError(f"Repeat {request.repeat}: {error}; lower carriers.count, or take more samples.") from error
+        raise DataError(f"Repeat {request.repeat}: {error}; choose fewer carriers, or take more samples.") from error
     for number, name in enumerate(membership.PARTS):
         part[drawn[name]] = number
     return part, NAMES
