@@ -15,7 +15,9 @@ SIDE_BY_SIDE := --numprocesses logical --maxprocesses 8
 
 BIN := .venv/bin/python -m
 SNAKEMAKE = $(BIN) snakemake $(if $(CONFIG),--configfile $(CONFIG))
-REPORT := results/report.html
+# One page, or a ZIP of files where the figures and tables in it have more than 50 MB, which browsers are slow to open.
+LARGE ?= 50000000
+REPORT = results/report.$$([ "$$(cat results/figures/*/*.png results/tables/*/*.csv 2> /dev/null | wc -c)" -le $(LARGE) ] && echo html || echo zip)
 # A progress bar, but only on a terminal (it does not list jobs elsewhere) and not on a cluster (it does not report failed groups). Into a
 # file, a line for every job that is done.
 ELSEWHERE = $(filter --profile% --executor% -e,$(OPTIONS))$(SNAKEMAKE_PROFILE)

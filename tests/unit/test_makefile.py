@@ -1,4 +1,4 @@
-"""What `make` asks of Snakemake: a progress bar on a terminal, a short log elsewhere."""
+"""What `make` asks of Snakemake: a progress bar on a terminal, a short log elsewhere; a report in one file, unless it is large."""
 
 import os
 import pty
@@ -44,3 +44,13 @@ def test_a_cluster_has_the_plain_log(root: Path, option: str) -> None:
 
 def test_options_come_last(root: Path) -> None:
     assert printed(root, True, "OPTIONS=--resources gpu=4") == "--logger rich --resources gpu=4"
+
+
+@pytest.mark.parametrize(("size", "name"), [(0, "results/report.html"), (100, "results/report.html"), (101, "results/report.zip")])
+def test_a_large_report_is_a_zip(root: Path, tmp_path: Path, size: int, name: str) -> None:
+    (tmp_path / "results/figures/a").mkdir(parents=True)
+    (tmp_path / "results/figures/a/b.png").write_bytes(b"x" * size)
+    (tmp_path / "results/figures/a/b.pdf").write_bytes(b"x" * 1000)  # not shown in a report
+    listed = subprocess.run(["make", "--dry-run", "all", "LARGE=100"], cwd=root, capture_output=True, text=True, check=True).stdout
+    (command,) = [line for line in listed.splitlines() if line.startswith('echo "Report:')]
+    assert subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split() == ["Report:", name]

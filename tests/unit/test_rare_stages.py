@@ -216,7 +216,7 @@ def test_carriers_that_do_not_fit_are_an_error_that_says_so(site: Site) -> None:
     whole = Samples(**vars(site.samples) | {"carrier": np.ones(N, dtype=np.int8)})
     sampling.write(site.at("all.parquet"), [whole], Grouping(CLASSES, ()), provenance())
     made = provenance(partition="quarters")
-    with pytest.raises(DataError, match=r"400 samples do not fit into a quarter of 400; lower carriers\.count"):
+    with pytest.raises(DataError, match=r"400 samples do not fit into a quarter of 400; choose fewer carriers"):
         partition.run(
             samples=site.at("all.parquet"),
             dynamics=None,
