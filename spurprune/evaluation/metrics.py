@@ -82,6 +82,16 @@ def weighted_accuracy(groups: dict[int, tuple[int, float]], train_counts: dict[i
     return sum(count / total * groups[group][1] for group, count in train_counts.items() if count)
 
 
+def alignment(counts: np.ndarray) -> np.ndarray:
+    """Return which groups have more training samples than if class and attributes were independent, int64 [classes, combinations].
+
+    1 is aligned (more samples), −1 in conflict (fewer), 0 neither. ``counts``, int64 of the same shape, are the groups' training samples.
+    """
+    expected = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0, keepdims=True)  # times the total
+    sign: np.ndarray = np.sign(counts * counts.sum() - expected)
+    return sign
+
+
 def share(members: np.ndarray) -> float:
     """Return the share of true values in a bool array; NaN for an empty one."""
     return float(members.mean()) if len(members) else math.nan

@@ -153,6 +153,7 @@ def _split_rows(seen: _Observed, samples: Samples, grouping: Grouping, probe: Pr
         _row("accuracy_weighted", of_known_group, weighted),
         _row("worst_group_accuracy", of_known_group, metrics.worst_group_accuracy(groups, train_groups)),
         _row("worst_class_accuracy", len(label), metrics.worst_group_accuracy(classes, train_classes)),
+        *_alignment_rows(seen, grouping, train_groups, lacking),
         *(_probe_rows(seen, probe) if probe else []),
     ]
     of_groups = [_row("group_accuracy", n, value, grouping.name(g)) for g, (n, value) in shown]
@@ -160,6 +161,8 @@ def _split_rows(seen: _Observed, samples: Samples, grouping: Grouping, probe: Pr
     why = UNDEFINED | {
         "accuracy_weighted": _no_known_group([grouping.classes[c] for c in ungrouped] if train_groups else []) if ungrouped else no_group,
         "worst_group_accuracy": no_group,
+        "aligned_accuracy": no_group,
+        "conflict_accuracy": no_group,
         "worst_class_accuracy": _no_sample_of(grouping.classes[c] for c in metrics.lacking(classes, train_classes)),
     }
     return whole + of_groups, {row["metric"]: why[row["metric"]] for row in whole if row["value"] is None}
@@ -175,6 +178,24 @@ def _no_known_group(classes: Iterable[str]) -> str:
     """Return that no training sample is of known group, at least none of the named classes."""
     quoted = " or ".join(f"'{name}'" for name in classes)
     return f"no training sample{f' of {quoted}' if quoted else ''} is known to belong to a group"
+
+
+def _alignment_rows(seen: _Observed, grouping: Grouping, train_groups: dict[int, int], lacking: Sequence[int]) -> list[Row]:
+    """Return the accuracies over aligned groups and over those in conflict; none where class and attributes are independent in training.
+
+    One whose groups are ``lacking`` in part is unknown.
+    """
+    counts = np.zeros(grouping.num_groups, dtype=np.int64)
+    counts[list(train_groups)] = list(train_groups.values())
+    sign = metrics.alignment(counts.reshape(len(grouping.classes), -1)).ravel()
+    if not sign.any():
+        return []
+    rows = []
+    for name, side in (("aligned_accuracy", 1), ("conflict_accuracy", -1)):
+        mine = (seen.group >= 0) & (sign[seen.group] == side)
+        value = math.nan if any(sign[lacking] == side) else metrics.accuracy(seen.predicted[mine], seen.label[mine])
+        rows.append(_row(name, int(mine.sum()), value))
+    return rows
 
 
 def _probe_rows(seen: _Observed, probe: Probe) -> list[Row]:

@@ -53,4 +53,7 @@ def test_a_large_report_is_a_zip(root: Path, tmp_path: Path, size: int, name: st
     (tmp_path / "results/figures/a/b.pdf").write_bytes(b"x" * 1000)  # not shown in a report
     listed = subprocess.run(["make", "--dry-run", "all", "LARGE=100"], cwd=root, capture_output=True, text=True, check=True).stdout
     (command,) = [line for line in listed.splitlines() if line.startswith('echo "Report:')]
-    assert subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split() == ["Report:", name]
+    assert subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split() == [
+        "Report:",
+        name,
+    ]

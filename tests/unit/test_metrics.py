@@ -57,6 +57,13 @@ def test_weighted_accuracy_is_unknown_without_test_samples_of_a_trained_group() 
     assert math.isnan(metrics.weighted_accuracy({}, {0: 1}))
 
 
+def test_groups_are_aligned_if_training_has_more_of_them_than_if_class_and_attribute_were_independent() -> None:
+    celeba = np.array([[71_629, 66_874], [22_880, 1_387]])  # dark or blond hair of women and men: 138,503 · 68,261 / 162,770 is 58,085
+    assert metrics.alignment(celeba).tolist() == [[-1, 1], [1, -1]]
+    assert metrics.alignment(np.array([[3, 1, 2], [9, 3, 6]])).tolist() == [[0, 0, 0], [0, 0, 0]], "the shares are the same in each class"
+    assert metrics.alignment(np.array([[4], [2]])).tolist() == [[0], [0]], "no attribute"
+
+
 def test_spurious_misclassification_is_the_share_predicted_as_the_source_class() -> None:
     members = LABEL == 1
     assert metrics.predicted_as(PREDICTED, members, 0) == pytest.approx(2 / 6)

@@ -99,6 +99,8 @@ def test_the_worst_group_is_missing_without_a_test_sample_of_a_group_in_training
     whole, lacking = values_of(table, 0), values_of(table, 1)
     assert whole["worst_group_accuracy"] == (5, 0.5)  # landbird on land 1, on water 1/2, waterbird on water 1
     assert whole["accuracy_weighted"] == (5, pytest.approx(6 / 12 + 2 / 12 * 0.5 + 4 / 12))
+    assert whole["aligned_accuracy"] == (3, 1.0) and whole["conflict_accuracy"] == (2, 0.5)  # landbirds on land, waterbirds on water
+    assert lacking["aligned_accuracy"] == (2, 1.0) and lacking["conflict_accuracy"] == (0, None)
     assert lacking["accuracy"] == (2, 1.0) and lacking["landbird on land"] == (1, 1.0)
     assert lacking["worst_group_accuracy"] == (0, None), "not 100%"
     assert lacking["accuracy_weighted"] == (0, None) and lacking["landbird on water"] == (0, None)
@@ -109,6 +111,7 @@ def test_the_worst_group_is_missing_without_a_test_sample_of_a_group_in_training
     assert [record.getMessage() for record in caplog.records] == [
         f"birds: accuracy_weighted of the test split is missing in repeat 1: {reason}",
         f"birds: worst_group_accuracy of the test split is missing in repeat 1: {reason}",
+        f"birds: conflict_accuracy of the test split is missing in repeat 1: {reason}",
         "birds: spurious_misclassification of the test split is missing in repeat 1: no sample of the probe's target is known to have the "
         "feature",
         "birds: spurious_accuracy of the test split is missing in repeat 1: no sample of the probe's target is known to have the feature",

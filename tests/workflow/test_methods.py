@@ -289,7 +289,7 @@ def compared(project: Project) -> dict[str, dict[str, str]]:
 
 def test_a_comparison_shows_every_rule_with_its_choice(on_methods: Project) -> None:
     rows = compared(on_methods)
-    assert set(rows) == {"choosing", "choosing_by_worst_class_accuracy", "dro"}
+    assert set(rows) == {"choosing", "choosing_by_worst_class_accuracy", "quotas", "dro"}
     for name, row in rows.items():
         assert row["chosen"] == selection(on_methods, name)["chosen"] and row["budget"] == "2" and row["labels_train"] == "False"
     with open(on_methods.path / "results/figures/comparison/methods.csv", newline="") as stream:
