@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LAST = "last"  # of an entrant's ``epoch``
 BY = {"group": "worst_group_accuracy", "class": "worst_class_accuracy", "accuracy": "accuracy"}  # the rules of choice
 WORST, ACCURACY, WEIGHTED, STEPS = "worst_group_accuracy", "accuracy", "accuracy_weighted", "training_steps"
+PENALTY = "chosen_C"  # by a refinement, in every repeat
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Entrant:
 class ComparisonRow:
     """A method's results in one setting under one rule of choice, as shares in [0, 1]; ``base`` is what the configuration calls the method.
 
-    ``chosen`` names the candidate, ``validation`` is its mean of the rule's metric in the tuning repeats; ``regret`` is the mean test
+    ``chosen`` names the candidate, or the penalties chosen within the reported repeats, ``validation`` is its mean of the rule's metric in the tuning repeats; ``regret`` is the mean test
     worst-group accuracy, in the tuning repeats, that the rule gave up against the candidate that hindsight would choose; those that each
     rule would have given up by the same runs follow. ``from_baseline`` and ``from_pruning`` are differences of worst-group accuracy paired
     by repeat. ``rank`` counts the methods whose paired difference to this one has an interval above zero, plus one. ``cost`` is training
@@ -119,6 +120,14 @@ class Results:
         choice = self.choices.get((self.setting, one.method))
         return None if choice is None else choice.chosen
 
+    def penalties(self, one: Entrant) -> str | None:
+        """Return the penalties that an entrant chose in its reported repeats, such as "C 0.3 to 10"; None if it chooses none."""
+        found = self.of(one, PENALTY, "train").dropna()
+        if not len(found):
+            return None
+        low, high = (f"{value:g}" for value in (found.min(), found.max()))
+        return f"C {low}" if low == high else f"C {low} to {high}"
+
     def choice_by(self, one: Entrant, rule: str) -> str | None:
         """Return the candidate that a rule would choose by the entrant's tuning runs.
 
@@ -149,7 +158,7 @@ class Results:
 def compare(
     results: Results, entrants: Sequence[Entrant], *, baseline: str, pruning: str | None, epochs: Mapping[str, int]
 ) -> list[ComparisonRow]:
-    """Return one row per entrant, by rule of choice and then by rank.
+    """Return one row per entrant, by rule of choice, the best worst group first.
 
     ``baseline`` and ``pruning`` are base entries to which differences are taken, among the entrants of the same rule; ``epochs`` holds the
     baseline's by candidate, by "" without any. Raises DataError if runs are missing.
@@ -179,7 +188,7 @@ def compare(
                     base=one.base,
                     method=one.method,
                     plan=one.plan,
-                    chosen=chosen,
+                    chosen=chosen or results.penalties(one),
                     budget=one.budget,
                     epoch=one.epoch,
                     labels_train=one.labels_train,
@@ -198,7 +207,7 @@ def compare(
                     tuning=tuning / epoch + (one.references if one.candidates else 0.0),
                 )
             )
-        rows += sorted(found, key=lambda row: (row.rank is None, row.rank, -row.worst.mean if row.worst.n else 0.0, row.method))
+        rows += sorted(found, key=lambda row: (not row.worst.n, -row.worst.mean if row.worst.n else 0.0, row.method))
     return rows
 
 

@@ -64,7 +64,8 @@ def run(
     probe = Probe.of(setting["probe"], info)
     predicted = tables.read(predictions, schemas.PREDICTIONS)
     described = tables.read_metadata(plan, schemas.PLAN)
-    counts, steps = described["counts"], tables.read_metadata(predictions, schemas.PREDICTIONS)["counts"].get("steps", {})
+    of_run = tables.read_metadata(predictions, schemas.PREDICTIONS)
+    counts, steps, chosen = described["counts"], of_run["counts"].get("steps", {}), of_run["notes"].get("chosen", {})
     rows: list[Row] = []
     missing: list[Missing] = []
     ungrouped: list[Ungrouped] = []
@@ -72,7 +73,9 @@ def run(
         one = of_samples.by_repeat[repeat]
         mine = rows_of(predicted, repeat)
         require_complete(mine, one, setting["featured_classes"], probe, str(predictions))
-        rows.extend({"repeat": repeat, **row} for row in _plan_rows(counts[str(repeat)], steps.get(str(repeat))))
+        rows.extend(
+            {"repeat": repeat, **row} for row in _plan_rows(counts[str(repeat)], steps.get(str(repeat)), chosen.get(str(repeat), {}))
+        )
         for split in PREDICTED:
             part = mine.filter(pc.equal(mine.column("split").cast(pa.string()), split))
             if len(part):
@@ -97,11 +100,18 @@ def run(
     tables.write(output, pa.table(columns), schemas.METRICS, replace(provenance, notes=notes))
 
 
-def _plan_rows(counts: dict[str, Any], steps: int | None) -> list[Row]:
-    """Return what the plan did to the training split: counts, None where unknown, the share pruned; and the training steps, if any."""
+def _plan_rows(counts: dict[str, Any], steps: int | None, chosen: Mapping[str, float]) -> list[Row]:
+    """Return what was done with the training split.
+
+    These are the plan's counts, None where unknown, the share pruned, the training steps, if any, and what a refinement chose.
+    """
     rows = [{"split": "train", "metric": f"{name}_samples", "n": counts["train"], "value": counts[name]} for name in counts]
-    rows.append({"split": "train", "metric": "pruned_share", "n": counts["train"], "value": counts["pruned"] / counts["train"]})
-    return rows if steps is None else [*rows, {"split": "train", "metric": "training_steps", "n": counts["train"], "value": steps}]
+    found = {"pruned_share": counts["pruned"] / counts["train"], "training_steps": steps} | {
+        f"chosen_{name}": chosen[name] for name in chosen
+    }
+    return rows + [
+        {"split": "train", "metric": name, "n": counts["train"], "value": value} for name, value in found.items() if value is not None
+    ]
 
 
 @dataclass(frozen=True)

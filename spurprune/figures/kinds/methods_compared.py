@@ -37,7 +37,7 @@ def make(material: Material, spec: Spec) -> Drawing:
 
 
 def draw(rows: Sequence[ComparisonRow], spec: Spec) -> Figure:
-    """Draw, for every setting and rule, worst-group accuracy against mean accuracy, and the worst group of every method by rank."""
+    """Draw, for every setting and rule, worst-group accuracy against mean accuracy, and the worst group of every method, the best first."""
     places = list(dict.fromkeys((row.setting, row.by) for row in rows))
     most = max(sum((row.setting, row.by) == place for row in rows) for place in places)
     figure = style.new_figure(style.PAGE, (max(2.2, ROW * most + 0.9)) * len(places) + 0.3)
