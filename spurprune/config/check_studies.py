@@ -155,7 +155,7 @@ def _check_recipes(setting: str, method: str, config: Config) -> None:
         recipe = merge(block["training"], tuned["training"])
         if tuned["training"]:
             schema.validate(recipe, "setting", where=f"{where}training", part="training")
-            check_settings.check_recipe(f"{where}training", recipe)
+            check_settings.check_recipe(f"{where}training", recipe, block["model"])
         check_requirements.check_recipe(where, entry["kind"], tuned["options"], recipe)
         if files.resumes(method, config.methods):
             _check_resumed(where, setting, entry["from"], recipe["optimizer"]["name"], config)

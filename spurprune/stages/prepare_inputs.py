@@ -115,7 +115,9 @@ def _require_keys(raw: RawDataset, dataset: str) -> None:
     keys = raw.base.column("key").to_pylist()
     if len(set(keys)) < len(keys):
         twice = next(key for key, count in Counter(keys).items() if count > 1)
-        raise DataError(f"The dataset '{dataset}' lists the sample '{twice}' twice ({raw.source}); remove one of them, or use an original copy.")
+        raise DataError(
+            f"The dataset '{dataset}' lists the sample '{twice}' twice ({raw.source}); remove one of them, or use an original copy."
+        )
 
 
 def _require_finite(raw: RawDataset, dataset: str) -> None:

@@ -23,7 +23,7 @@ class Context:
     ``label`` int64 [N]; ``part`` int64 [N], each sample's position in ``parts``, the names of the parts of the partition in
     ``options.partition``; one part holds all samples for methods without that option. ``options`` are those of the method's entry, all
     given, ``training`` is the block of the recipe. ``stream`` is the training run's random stream, ``device`` that of its tensors.
-    ``classes`` are the names of the labels. ``other_visits`` are the visits per epoch of the plan in ``options.steps_of``, None without.
+    ``classes`` are the names of the labels. ``least_batch`` is how many rows a batch must have, two for batch normalisation. ``other_visits`` are the visits per epoch of the plan in ``options.steps_of``, None without.
     """
 
     weight: np.ndarray
@@ -37,6 +37,7 @@ class Context:
     device: torch.device = CPU
     classes: tuple[str, ...] = ()
     other_visits: int | None = None
+    least_batch: int = 1
 
     def visits_by_part(self) -> np.ndarray:
         """Return how many visits of an epoch fall on each part, float64 [number of parts], from the plan's weights.

@@ -236,7 +236,9 @@ def _metadata(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
         lines = list(csv.reader(stream))
     try:
         places = [0, *(lines[0].index(name) for name in names)]  # the first column is pandas' index, without a name
-        table = np.array([[values[line[place]] if line[place] in values else int(line[place]) for place in places] for line in lines[1:]], dtype=np.int64)
+        table = np.array(
+            [[values[line[place]] if line[place] in values else int(line[place]) for place in places] for line in lines[1:]], dtype=np.int64
+        )
         row, label, negated, split = table[np.argsort(table[:, 0])].T
     except (ValueError, IndexError, OverflowError):
         raise DataError(f"{path} is damaged, or its columns are not an index, {', '.join(names)}; use an original copy.") from None

@@ -35,7 +35,7 @@ def object_shares(masks: Path, photos: Iterable[str]) -> dict[str, float]:
             for photo, member in members.items():
                 result[photo] = _share(io.BytesIO(_unpacked(archive, member)), f"{masks}: {member}")
             return result
-    except (*DAMAGED, OSError, ValueError) as error:
+    except (*DAMAGED, OSError) as error:
         raise DataError(f"{masks} is not a zip file that can be read ({first_sentence(error)}); use an original copy.") from error
 
 

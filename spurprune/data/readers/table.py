@@ -45,6 +45,7 @@ OPTIONS: Mapping[str, Any] = {
     },
 }
 
+
 def check(options: Mapping[str, Any], where: str) -> None:
     """Raise ConfigError that names the key below ``where`` if options do not fit each other."""
     samples.check(options, where, samples.KINDS)
