@@ -23,7 +23,8 @@ class Context:
     ``label`` int64 [N]; ``part`` int64 [N], each sample's position in ``parts``, the names of the parts of the partition in
     ``options.partition``; one part holds all samples for methods without that option. ``options`` are those of the method's entry, all
     given, ``training`` is the block of the recipe. ``stream`` is the training run's random stream, ``device`` that of its tensors.
-    ``classes`` are the names of the labels. ``least_batch`` is how many rows a batch must have, two for batch normalisation. ``other_visits`` are the visits per epoch of the plan in ``options.steps_of``, None without.
+    ``classes`` are the names of the labels. ``other_visits`` are the visits per epoch of the plan in ``options.steps_of``, None without.
+    ``least_batch`` is how many rows a batch must have, two for batch normalisation.
     """
 
     weight: np.ndarray

@@ -1,7 +1,7 @@
 """Unpickling of published data files with an allow-list, so that a file from the internet cannot run code or fill the memory.
 
-What the list allows are not NumPy's own functions, which take any shape, but functions that take what NumPy pickles: an array's bytes, their
-type and a shape that fits them.
+What the list allows are not NumPy's own functions, which take any shape, but functions that take what NumPy pickles: an array's bytes,
+their type and a shape that fits them.
 """
 
 import io

@@ -115,8 +115,6 @@ def _vectors_path(options: Mapping[str, Any]) -> Path:
 
 def _frame(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
     """Return some columns of the table, with values as in the file, all texts in csv and tsv."""
-    import pandas as pd
-
     require_regular(path, "The table")
     if not path.is_file():
         raise DataError(f"The table {path} is missing; place it there, or change the dataset's 'path'.")

@@ -16,7 +16,6 @@ from transformers.utils import logging
 from spurprune.data import tokens as sequences
 from spurprune.data.tokens import COUNTS
 from spurprune.errors import ConfigError, DataError, first_sentence
-from spurprune.models import weights as weight_files
 from spurprune.models.network import Network
 from spurprune.storage.regular import require_regular_in
 
