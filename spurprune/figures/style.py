@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import textwrap
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -303,6 +304,6 @@ def save(figure: Figure, pdf: Path, png: Path, title: str, subject: str) -> None
     words: Mapping[str, str | None] = {"Creator": "spurprune", "Title": title, "Subject": subject, "CreationDate": None}
     with replacing(pdf) as temporary:
         fonts.drawn(figure, partial(figure.savefig, temporary, format="pdf", metadata=words), FONT)
-    with replacing(png) as temporary:
-        described = {"Software": "spurprune", "Title": title, "Description": subject}
-        fonts.drawn(figure, partial(figure.savefig, temporary, format="png", metadata=described), FONT)
+    with replacing(png) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+")  # named when the PDF was drawn
+        figure.savefig(temporary, format="png", metadata={"Software": "spurprune", "Title": title, "Description": subject})

@@ -87,6 +87,13 @@ def validated(options: Mapping[str, Any]) -> bool:
     return splits.may_validate(options.get("split", "unknown"))
 
 
+def tested(options: Mapping[str, Any]) -> bool:
+    """Return whether there may be a test split; without shares, the dataset may have one."""
+    if "splits" in options:
+        return "test" in options["splits"]
+    return splits.may_test(options.get("split", "unknown"))
+
+
 def files(options: Mapping[str, Any]) -> list[Path]:
     """Return the files of a saved dataset that name the others, and a tokenizer's file, if they exist."""
     folder = Path(options["path"])

@@ -45,6 +45,11 @@ def validated(options: Mapping[str, Any]) -> bool:
     return "split" not in options or splits.may_validate(options["split"])
 
 
+def tested(options: Mapping[str, Any]) -> bool:
+    """Return whether there may be a test split; without shares, there may be a folder of it."""
+    return "split" not in options or splits.may_test(options["split"])
+
+
 def files(options: Mapping[str, Any]) -> list[Path]:
     """Return no files: images are too many to watch."""
     return []

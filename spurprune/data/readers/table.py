@@ -61,6 +61,11 @@ def validated(options: Mapping[str, Any]) -> bool:
     return splits.may_validate(options.get("split", {}))
 
 
+def tested(options: Mapping[str, Any]) -> bool:
+    """Return whether there may be a test split; a column of splits may name it."""
+    return splits.may_test(options.get("split", {}))
+
+
 def files(options: Mapping[str, Any]) -> list[Path]:
     """Return the table, the file of vectors and a tokenizer's file, if they exist; image files are not listed."""
     named = [_path(options), *([_vectors_path(options)] if "vectors" in options else [])]
