@@ -29,7 +29,7 @@ class Array(np.ndarray):
         version, shape, dtype, is_fortran, content = state
         if version != ARRAY_VERSION or not isinstance(dtype, _Type) or not isinstance(content, bytes):
             raise ValueError("an array in it has no plain numbers")
-        super().__setstate__((version, shape, dtype.plain(), bool(is_fortran), content))  # checks the shape
+        super().__setstate__((version, shape, dtype.plain(), is_fortran, content))  # checks the shape
 
 
 class _Type:
@@ -48,7 +48,7 @@ class _Type:
             raise ValueError(f"an array in it has the byte order {self.order!r:.40}")
 
     def plain(self) -> "np.dtype[Any]":
-        return np.dtype(self.code).newbyteorder(self.order)  # type: ignore[call-overload, no-any-return]
+        return np.dtype(self.code if self.order == "|" else f"{self.order}{self.code}")
 
 
 def _empty(kind: Any, shape: Any, code: Any) -> Array:
@@ -107,5 +107,5 @@ def load(path: Path, allowed: Mapping[tuple[str, str], Callable[..., Any]] | Non
 def _require_bounded(content: bytes) -> None:
     """Raise pickle.UnpicklingError if a place in the list of remembered objects is beyond what a file of its size can remember."""
     for code, place, _ in pickletools.genops(content):
-        if code.name in ("PUT", "BINPUT", "LONG_BINPUT") and place > len(content):
+        if code.name in ("PUT", "BINPUT", "LONG_BINPUT") and (place or 0) > len(content):
             raise pickle.UnpicklingError("it remembers more objects than it has bytes")
