@@ -8,17 +8,19 @@ ESCAPE = re.compile(r"\\(?:[abfnrtv0]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4})")  # how 
 LITERAL = re.compile(r"""(?<!\w)[bru]{0,2}(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")  # how Python writes text and bytes
 MOST_QUOTED = 12  # characters of such a text that are quoted although it holds escapes
 MOST_CHARACTERS = 300  # of another library's message
+LONGEST, END = 2000, 300  # characters of a sentence, which may quote data, and of its end, which has the way out
 
 
 class SpurpruneError(Exception):
     """Base of every error that a user can fix; its text is one complete sentence.
 
-    Control characters in it, as data may hold them, become escapes.
+    Control characters in it, as data may hold them, become escapes; what makes it longer than a reader would read is left out.
     """
 
     def __init__(self, text: str = "") -> None:
         """Take the sentence."""
-        super().__init__(escaped(text))
+        text = escaped(text)
+        super().__init__(text if len(text) <= LONGEST else f"{text[: LONGEST - END]}…{text[-END:]}")
 
 
 class ConfigError(SpurpruneError):

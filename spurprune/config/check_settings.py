@@ -13,6 +13,7 @@ from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
 from spurprune.data.probe import OTHERS
 from spurprune.data.registry import DatasetEntry
 from spurprune.errors import ConfigError, DataError
+from spurprune.models import demands
 
 Setting = Mapping[str, Any]
 
@@ -182,8 +183,8 @@ def _check_plugins(name: str, setting: Setting, entry: DatasetEntry) -> None:
                 f"{name}.{key}.name is '{block['name']}', which takes {' or '.join(takes)}, but '{setting['dataset']}' holds {entry.kind}; "
                 f"{choice}."
             )
-    smallest, seen = plugins.declared("models", setting["model"]["name"], "SMALLEST", 0), setting["crop_size"] or setting["image_size"] or 0
-    if seen < smallest:
+    smallest, seen = demands.smallest(setting["model"]), setting["crop_size"] or setting["image_size"] or 0
+    if entry.kind == "images" and seen < smallest:
         raise ConfigError(
             f"{name}.model.name is '{setting['model']['name']}', which takes images of at least {smallest} pixels per side, but it sees "
             f"{seen}; choose another network."
@@ -290,8 +291,13 @@ def _check_size(name: str, setting: Setting, label: str, entry: DatasetEntry) ->
         )
 
 
-def check_recipe(key: str, training: Mapping[str, Any]) -> None:
-    """Check a complete training recipe that passes the schema; ``key`` names it in messages."""
+def check_recipe(key: str, training: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    """Check a complete training recipe that passes the schema, for a setting's network; ``key`` names it in messages."""
+    if training["batch_size"] < (least := demands.least_batch(model)):
+        raise ConfigError(
+            f"{key}.batch_size is {training['batch_size']}, but '{model['name']}' has batch normalisation, which takes at least {least} "
+            "samples; raise it."
+        )
     _within(f"{key}.evaluate_epochs", training["evaluate_epochs"], training["epochs"])
     for option in ("scale", "ratio"):
         low, high = training["augmentation"].get(option, (0, 0))
@@ -312,7 +318,7 @@ def is_validated(setting: Setting, config: Config) -> bool:
 
 
 def _check_training(name: str, setting: Setting, config: Config) -> None:
-    check_recipe(f"{name}.training", setting["training"])
+    check_recipe(f"{name}.training", setting["training"], setting["model"])
     if setting["training"]["evaluate_splits"] == ["validation"] and not is_validated(setting, config):
         raise ConfigError(
             f"{name}.training.evaluate_splits is [validation], but '{name}' has no validation samples; name other splits, or set its "
@@ -322,7 +328,7 @@ def _check_training(name: str, setting: Setting, config: Config) -> None:
         key = f"{name}.reference.{recipe_name}"
         training = merge(setting["training"], recipe.get("training", {}))
         schema.validate(training, "setting", where=f"{key}.training", part="training")
-        check_recipe(f"{key}.training", training)
+        check_recipe(f"{key}.training", training, setting["model"])
         longest = training["epochs"]
         if recipe["epochs"] > longest:
             raise ConfigError(f"{key}.epochs is {recipe['epochs']}, but training has only {longest} epochs; choose at most that.")

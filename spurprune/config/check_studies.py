@@ -137,6 +137,11 @@ def _check_own_plan(run: Run, config: Config) -> None:
 def _check_recipes(setting: str, method: str, config: Config) -> None:
     """Check the training recipes of a method in a setting, those of all its candidates."""
     block, entry = config.settings[setting], config.methods[method]
+    if not config.datasets[block["dataset"]].tested and not check_settings.is_validated(block, config):
+        raise ConfigError(
+            f"'{setting}' trains networks, but has no validation and no test samples, so nothing could be measured; give "
+            f"datasets.{block['dataset']} a split."
+        )
     if (entry["tuning"] is not None or entry["epoch"] == methods.BEST) and not check_settings.is_validated(block, config):
         what = "is tuned" if entry["tuning"] is not None else "ends with the best epoch"
         raise ConfigError(
@@ -155,7 +160,7 @@ def _check_recipes(setting: str, method: str, config: Config) -> None:
         recipe = merge(block["training"], tuned["training"])
         if tuned["training"]:
             schema.validate(recipe, "setting", where=f"{where}training", part="training")
-            check_settings.check_recipe(f"{where}training", recipe)
+            check_settings.check_recipe(f"{where}training", recipe, block["model"])
         check_requirements.check_recipe(where, entry["kind"], tuned["options"], recipe)
         if files.resumes(method, config.methods):
             _check_resumed(where, setting, entry["from"], recipe["optimizer"]["name"], config)

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -26,6 +27,10 @@ DAMAGED = (
     zlib.error,
     EOFError,
     RuntimeError,
+    ValueError,
+    LookupError,
+    OverflowError,
+    struct.error,
 )
 
 

@@ -45,6 +45,7 @@ def dataset_entry(name: str, own: Own) -> DatasetEntry:
         licence="the user's own data",
         channels=3 if kind == "images" else None,
         validated=plugins.load("readers", block["reader"]).validated(block),
+        tested=plugins.load("readers", block["reader"]).tested(block),
     )
 
 

@@ -43,8 +43,8 @@ class DatasetEntry:
     ``kind`` is "images", "sentences" or "vectors"; ``channels`` is None unless samples are images. ``image_size`` is in pixels or tokens,
     None where a setting chooses it or samples keep their size. ``classes``, ``train_class_counts`` (in class order) and
     ``attributes`` are None if only the data can tell. ``rankings`` names orderings of the samples that come with the release;
-    ``downloads`` are the files that the workflow can fetch; if there are none, the user must supply the data. ``validated`` is False if
-    there certainly is no validation split.
+    ``downloads`` are the files that the workflow can fetch; if there are none, the user must supply the data. ``validated`` and ``tested``
+    are False if there certainly is no validation or test split.
     """
 
     title: str
@@ -61,6 +61,7 @@ class DatasetEntry:
     rankings: tuple[str, ...] = ()
     downloads: tuple[Download, ...] = ()
     validated: bool = True
+    tested: bool = True
 
 
 @cache

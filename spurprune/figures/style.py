@@ -8,13 +8,16 @@ from __future__ import annotations
 import itertools
 import math
 import textwrap
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from spurprune.evaluation.statistics import Estimate, bounded
+from spurprune.figures import fonts
 from spurprune.storage.files import replacing
 
 if TYPE_CHECKING:
@@ -29,10 +32,11 @@ LONGEST_NAME = 40  # characters; longer names are shortened in labels
 SHORTENED = 21  # characters of a name that is shortened
 LABEL_ROOM = 28  # characters of a line along the lowest panels; only labels with shortened names are wrapped
 NOTE_COLOUR = "#555555"
+FONT = "DejaVu Sans"
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _RC: dict[Any, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # comes with Matplotlib, so figures are the same on every machine
+    "font.sans-serif": [FONT],  # comes with Matplotlib, so figures are the same on every machine
     "font.size": 7.5,
     "text.parse_math": False,  # a dollar in a name is a dollar
     "axes.titlesize": 7.5,
@@ -242,9 +246,15 @@ def say_if_empty(axes: Axes, shares: Iterable[Estimate]) -> None:
 
 
 def panel_title(axes: Axes, letter: str, text: str, inches: float) -> None:
-    """Title a panel with its letter and a text, left-aligned and wrapped to a width in inches."""
+    """Title a panel with its letter and a text, left-aligned and wrapped to a width in inches.
+
+    The letter is bold, which is mathematical text, unless the font lacks a character of the text: such text has one font only.
+    """
     room = int((inches - 0.4) / CHARACTER)  # without the numbers and label of the vertical axis
     first, *others = (textwrap.fill(one, room, initial_indent="" if number else "  ") for number, one in enumerate(text.split("\n")))
+    if not fonts.has_all(FONT, text):
+        axes.set_title("\n".join([f"{letter}{first}", *others]), loc="left")
+        return
     plain = [line.replace("$", r"\$") for line in (first, *others)]  # only the letter is mathematical text
     axes.set_title("\n".join([f"$\\bf{{{letter}}}${plain[0]}", *plain[1:]]), loc="left").set_parse_math(True)
 
@@ -287,9 +297,13 @@ def note(figure: Figure, text: str) -> None:
 
 
 def save(figure: Figure, pdf: Path, png: Path, title: str, subject: str) -> None:
-    """Write a figure as PDF and PNG (300 dots per inch) without timestamps, so that equal figures give equal bytes."""
+    """Write a figure as PDF and PNG (300 dots per inch) without timestamps, so that equal figures give equal bytes.
+
+    Characters that the font lacks are of others that are installed, or boxes (see ``figures.fonts``).
+    """
     words: Mapping[str, str | None] = {"Creator": "spurprune", "Title": title, "Subject": subject, "CreationDate": None}
     with replacing(pdf) as temporary:
-        figure.savefig(temporary, format="pdf", metadata=words)
-    with replacing(png) as temporary:
+        fonts.drawn(figure, partial(figure.savefig, temporary, format="pdf", metadata=words), FONT)
+    with replacing(png) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+")  # named when the PDF was drawn
         figure.savefig(temporary, format="png", metadata={"Software": "spurprune", "Title": title, "Description": subject})

@@ -6,6 +6,7 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
+from spurprune.errors import TrainingError
 from spurprune.models.network import Network
 from spurprune.training import visits
 from spurprune.training.method import Batch, Context
@@ -15,10 +16,15 @@ class Method:
     """ERM on a plan's weights, each the number of times that an epoch visits a sample."""
 
     def __init__(self, context: Context) -> None:
-        """Raise TrainingError if the plan's weights cannot be turned into visits (see ``visits.count``)."""
+        """Raise TrainingError if the plan's weights cannot be turned into visits (see ``visits.count``), or into too few of them."""
         self.context = context
         self.batch_size: int = context.training["batch_size"]
         self.num_visits = visits.count(context.weight, context.visits)
+        if self.num_visits < context.least_batch:
+            raise TrainingError(
+                f"The plan leaves {self.num_visits} visit an epoch, but the network has batch normalisation, which takes at least "
+                f"{context.least_batch} samples; lower its sparsity or choose another network."
+            )
 
     def prepare(self, network: Network) -> Network:
         """Return the network as it is."""
@@ -33,13 +39,12 @@ class Method:
         return {}
 
     def batches(self, epoch: int, rng: np.random.Generator) -> Sequence[np.ndarray]:
-        """Return an epoch's visits in random order, in batches of which the last may be smaller."""
-        rows = visits.epoch_rows(self.context.weight, self.context.visits, rng)
-        return [rows[start : start + self.batch_size] for start in range(0, len(rows), self.batch_size)]
+        """Return an epoch's visits in random order, in batches of which the last may have another size."""
+        return self._batched(visits.epoch_rows(self.context.weight, self.context.visits, rng))
 
     def num_batches(self, epoch: int) -> int:
         """Return the number of batches, the same in every epoch."""
-        return -(-self.num_visits // self.batch_size)
+        return self._number(self.num_visits)
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean cross-entropy of the batch."""
@@ -51,3 +56,11 @@ class Method:
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Do nothing: ERM has no state."""
+
+    def _batched(self, rows: np.ndarray) -> list[np.ndarray]:
+        """Return rows in batches (see ``visits.batches``)."""
+        return visits.batches(rows, batch_size=self.batch_size, least=self.context.least_batch)
+
+    def _number(self, total: int) -> int:
+        """Return how many batches ``_batched`` makes of ``total`` rows."""
+        return visits.num_batches(total, batch_size=self.batch_size, least=self.context.least_batch)

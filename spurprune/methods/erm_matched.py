@@ -31,8 +31,8 @@ class Method(erm.Method):
         self.num_visits = context.other_visits
 
     def batches(self, epoch: int, rng: np.random.Generator) -> Sequence[np.ndarray]:
-        """Return the visits of an epoch in random order, in batches of which the last may be smaller."""
+        """Return the visits of an epoch in random order, in batches of which the last may have another size."""
         rows = np.empty(0, dtype=np.int64)
         while len(rows) < self.num_visits:  # every pass over the plan's own visits is complete before the next begins
             rows = np.concatenate([rows, visits.epoch_rows(self.context.weight, self.context.visits, rng)])
-        return [rows[start : min(start + self.batch_size, self.num_visits)] for start in range(0, self.num_visits, self.batch_size)]
+        return self._batched(rows[: self.num_visits])

@@ -73,13 +73,13 @@ class Method(erm.Method):
         return self.order[: self._count(epoch)]
 
     def batches(self, epoch: int, rng: np.random.Generator) -> Sequence[np.ndarray]:
-        """Return the active samples in random order, in batches of which the last may be smaller."""
+        """Return the active samples in random order, in batches of which the last may have another size."""
         times = np.bincount(self.rows(epoch), minlength=len(self.context.weight)).astype(np.float64)
         return erm.Method(replace(self.context, weight=times)).batches(epoch, rng)
 
     def num_batches(self, epoch: int) -> int:
         """Return the number of batches, which grows with every expansion."""
-        return -(-self._count(epoch) // self.batch_size)
+        return self._number(self._count(epoch))
 
     def _expansions(self, epoch: int) -> int:
         """Return how many expansions come by the start of an epoch."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from spurprune.errors import DataError, first_sentence
 from spurprune.storage.regular import require_regular
 
-# The errors that loading a missing, damaged or unsafe file raises.
+# The errors that loading torchvision's own weights raises where there is no network, no space, or a damaged download.
 UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError, SafetensorError, zipfile.BadZipFile)
 
 
@@ -28,19 +28,29 @@ def read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise DataError(f"{path} is missing; place the pretrained weights there or correct model.pretrained.")
     try:
-        _require_checksums(path)
+        _require_sound(path)
         loaded: Any = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
-    except UNREADABLE as error:
+    except Exception as error:  # torch parses a damaged file as a pickle, with errors of many kinds
         raise DataError(f"{path} is damaged or unsafe ({first_sentence(error)}); replace it with an original copy.") from error
-    if not isinstance(loaded, Mapping) or not all(isinstance(value, Tensor) for value in loaded.values()):
+    if not isinstance(loaded, Mapping) or not all(isinstance(key, str) and _is_plain(value) for key, value in loaded.items()):
         raise DataError(f"{path} does not hold tensors by name; save only the network's state_dict.")
     return dict(loaded)
 
 
-def _require_checksums(path: Path) -> None:
-    """Raise zipfile.BadZipFile if a part of a zip archive does not have its checksum; torch does not look."""
+def _is_plain(value: object) -> bool:
+    """Return whether a value is a tensor of real numbers, all of them stored."""
+    return isinstance(value, Tensor) and value.layout == torch.strided and value.device.type == "cpu" and not value.is_quantized
+
+
+def _require_sound(path: Path) -> None:
+    """Raise zipfile.BadZipFile if a part of a zip archive does not have its checksum, or unpacks to more than the file holds.
+
+    Torch looks at neither, and packs nothing.
+    """
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
+            if sum(part.file_size for part in archive.infolist()) > path.stat().st_size:
+                raise zipfile.BadZipFile("its parts are compressed, which torch's are not")
             damaged = archive.testzip()
         if damaged is not None:
             raise zipfile.BadZipFile(f"'{damaged}' does not have its checksum")

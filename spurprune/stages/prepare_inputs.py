@@ -1,5 +1,6 @@
 """prepare_inputs: decode a dataset once into a memory-mapped array, with its base table and manifest."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ def run(
     if not found["train"]:
         raise DataError(f"The dataset '{dataset}' has no training samples; add some.")
     _require_attributes(raw, dataset)
+    _require_keys(raw, dataset)
     inputs.parent.mkdir(parents=True, exist_ok=True)
     rows = raw.base
     if not isinstance(raw.inputs, np.ndarray):
@@ -106,6 +108,16 @@ def _require_attributes(raw: RawDataset, dataset: str) -> None:
         codes = to_numpy(raw.base.column(name).fill_null(-1))
         if codes.min() < -1 or codes.max() >= count:
             raise DataError(f"The reader of '{dataset}' returns a code in {name} that is not one of its {count} values; correct it.")
+
+
+def _require_keys(raw: RawDataset, dataset: str) -> None:
+    """Raise DataError that names the first sample that is listed twice."""
+    keys = raw.base.column("key").to_pylist()
+    if len(set(keys)) < len(keys):
+        twice = next(key for key, count in Counter(keys).items() if count > 1)
+        raise DataError(
+            f"The dataset '{dataset}' lists the sample '{twice}' twice ({raw.source}); remove one of them, or use an original copy."
+        )
 
 
 def _require_finite(raw: RawDataset, dataset: str) -> None:

@@ -13,6 +13,7 @@ import torch
 from spurprune.config import methods
 from spurprune.config.merging import merge
 from spurprune.dag import plugins
+from spurprune.data.predicted import PREDICTED
 from spurprune.errors import DataError, TrainingError
 from spurprune.evaluation.choices import origins_of, read_selection
 from spurprune.machine.logs import Progress
@@ -72,6 +73,8 @@ def run(
         method = methods.at(method, read_selection(inputs["selection"], provenance))
     setting = {**setting, "training": merge(setting["training"], method["training"])}
     bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
+    if not any(len(bench.samples[repeat].rows(split)) for repeat in repeats for split in PREDICTED):
+        raise DataError(f"'{provenance.setting}' has no validation and no test samples, so nothing could be measured; give it some.")
     plan = _read_plan(inputs["plan"])
     other = _read_plan(inputs["other_plan"]) if "other_plan" in inputs else None
     identity = {"stage": "retrain", "method": method, "config": provenance.config_hash, "code": provenance.code_version}

@@ -24,6 +24,7 @@ class Context:
     ``options.partition``; one part holds all samples for methods without that option. ``options`` are those of the method's entry, all
     given, ``training`` is the block of the recipe. ``stream`` is the training run's random stream, ``device`` that of its tensors.
     ``classes`` are the names of the labels. ``other_visits`` are the visits per epoch of the plan in ``options.steps_of``, None without.
+    ``least_batch`` is how many rows a batch must have, two for batch normalisation.
     """
 
     weight: np.ndarray
@@ -37,6 +38,7 @@ class Context:
     device: torch.device = CPU
     classes: tuple[str, ...] = ()
     other_visits: int | None = None
+    least_batch: int = 1
 
     def visits_by_part(self) -> np.ndarray:
         """Return how many visits of an epoch fall on each part, float64 [number of parts], from the plan's weights.

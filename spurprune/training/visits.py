@@ -1,4 +1,4 @@
-"""How a plan's weights become the rows that an epoch visits."""
+"""How a plan's weights become the rows that an epoch visits, and these batches."""
 
 import numpy as np
 
@@ -6,12 +6,14 @@ from spurprune.errors import TrainingError
 
 EXACT, DRAWN = "exact", "drawn"
 NAMED_AT_MOST = 3  # weights that a message names
+MOST = 1 << 27  # visits of an epoch, which takes 8 bytes for each
 
 
 def count(weight: np.ndarray, visits: str) -> int:
     """Return how many rows an epoch visits: the sum of the weights [N], rounded if visits are drawn.
 
-    Raises TrainingError if a weight is negative, not finite or, with exact visits, fractional, or if nothing is left to visit.
+    Raises TrainingError if a weight is negative, not finite or, with exact visits, fractional, if nothing is left to visit, or if there are
+    more than MOST visits.
     """
     if visits not in (EXACT, DRAWN):
         raise ValueError(f"visits are '{EXACT}' or '{DRAWN}', not '{visits}'")
@@ -23,7 +25,14 @@ def count(weight: np.ndarray, visits: str) -> int:
         raise TrainingError(
             f"{_some(weight, fractional)}, but exact visits need whole numbers; let the plan draw its visits or give whole weights."
         )
-    total = round(float(weight.sum()))
+    with np.errstate(over="ignore"):
+        total = float(weight.sum())
+    if total > MOST:
+        raise TrainingError(
+            f"The plan asks for {total:.3g} visits an epoch, since its largest weight is {weight.max():g}, but at most {MOST:,} fit into "
+            "memory; lower its weights."
+        )
+    total = round(total)
     if total == 0:
         raise TrainingError("The plan leaves no training sample to visit; lower its sparsity.")
     return total
@@ -39,6 +48,21 @@ def epoch_rows(weight: np.ndarray, visits: str, rng: np.random.Generator) -> np.
     if visits == EXACT:
         return rng.permutation(np.repeat(np.arange(len(weight)), weight.astype(np.int64)))
     return rng.choice(len(weight), size=total, replace=True, p=weight / weight.sum())
+
+
+def batches(rows: np.ndarray, *, batch_size: int, least: int) -> list[np.ndarray]:
+    """Return an epoch's rows in batches of ``batch_size``, of which the last may be smaller.
+
+    A last batch of fewer than ``least`` rows is joined to the one before.
+    """
+    starts = [batch_size * i for i in range(num_batches(len(rows), batch_size=batch_size, least=least))]
+    return [rows[start:stop] for start, stop in zip(starts, [*starts[1:], len(rows)], strict=False)]  # no start, no batch
+
+
+def num_batches(total: int, *, batch_size: int, least: int) -> int:
+    """Return how many batches ``batches`` makes of ``total`` rows."""
+    full, rest = divmod(total, batch_size)
+    return full + (rest > 0 and (rest >= least or not full))
 
 
 def _some(weight: np.ndarray, which: np.ndarray) -> str:

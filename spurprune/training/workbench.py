@@ -19,6 +19,7 @@ from spurprune.data.views import FEATURED, NATURAL
 from spurprune.errors import ConfigError
 from spurprune.machine.devices import visible_devices
 from spurprune.machine.logs import log
+from spurprune.models import demands
 from spurprune.models.network import Network
 from spurprune.pruning.parts import Parts
 from spurprune.storage import schemas, tables
@@ -126,6 +127,7 @@ class Workbench:
             stream=stream,
             device=self.device,
             classes=self.manifest.classes,
+            least_batch=demands.least_batch(self.setting["model"]),
         )
 
 

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from tests.robustness import binary, configurations, tables
+from tests.robustness import binary, configurations, readers, tables
 from tests.robustness.outcome import CLEAR, GOOD, HANG, REFUSED, SAME, SILENT, TRACEBACK, UNCLEAR, Outcome
 
 COLUMNS = (CLEAR, SAME, SILENT, REFUSED, UNCLEAR, TRACEBACK, HANG)
@@ -19,6 +19,7 @@ ATTACKS: dict[str, tuple[Callable[[int, int], list[Outcome]], int]] = {
     "tables of another place or code": (tables.foreign, 500),
     "arrays, models, checkpoints, …": (binary.attack, 2000),
     "configurations": (configurations.attack, 400),
+    "files that users bring": (readers.attack, 3000),
 }
 
 

@@ -96,6 +96,11 @@ def table(own: Own, content: bytes) -> None:
     Path(own.block["path"]).write_bytes(content)
 
 
+def lines(own: Own, content: bytes) -> None:
+    set_block(own, path=f"{own.folder}/t.jsonl")
+    table(own, content)
+
+
 def photo(own: Own, row: int, content: bytes) -> None:
     (own.folder / f"photos/{row}.png").write_bytes(content)
 
@@ -121,6 +126,7 @@ def unknown_split(own: Own) -> None:
     set_row(own, 3, fold="holdout")
 
 
+LONG = "a" * 200_000
 HEADER = b"file,bird,fold\n"
 BAD: dict[str, tuple[Callable[[Own], object], str]] = {
     # The block
@@ -144,6 +150,39 @@ BAD: dict[str, tuple[Callable[[Own], object], str]] = {
     "one in UTF-16 without a mark": (lambda o: table(o, HEADER.decode().encode("utf-16-le")), "t.csv is UTF-16 or no text, but must be"),
     "one in Latin-1": (lambda o: table(o, HEADER + "é,owl,train\n".encode("latin-1")), "t.csv is not UTF-8 text ('utf-8' codec can't"),
     "one that is compressed": (lambda o: table(o, gzip.compress(HEADER)), "t.csv is compressed by gzip, but must be UTF-8 text"),
+    "one in UTF-16 after many rows": (lambda o: table(o, HEADER + 400 * b"a.png,owl,train\n" + b"a\0"), "t.csv is UTF-16 or no text"),
+    "one that is compressed by zstd": (lambda o: table(o, b"\x28\xb5\x2f\xfd.."), "t.csv is compressed by zstd, but must be UTF-8 text"),
+    "lines in Latin-1": (lambda o: lines(o, '{"bird": "é"}'.encode("latin-1")), "t.jsonl is not UTF-8 text ('utf-8' codec can't"),
+    "lines in UTF-16": (lambda o: lines(o, '{"bird": "owl"}'.encode("utf-16")), "t.jsonl is UTF-16, but must be UTF-8 text; save it as"),
+    "JSON that is nested deeply": (
+        lambda o: lines(o, b"[" * 200_000),
+        "(line 1 is nested too deeply)",
+    ),
+    "JSON with a number too long": (
+        lambda o: lines(o, b'{"bird": ' + b"1" * 9_999 + b"}"),
+        "t.jsonl is damaged or of another format (line 1",
+    ),
+    "JSON with half a character": (lambda o: lines(o, rb'{"bird": "\ud800", "file": "a", "fold": "train"}'), "half a Unicode character"),
+    "a label of 200 kB": (lambda o: set_row(o, 5, bird=LONG), "has 200,000 characters in the column 'bird' of row 5"),
+    "a split of 200 kB": (lambda o: set_row(o, 5, fold=LONG), "has the value 'aaaa"),
+    "an image's name of 200 kB": (lambda o: set_row(o, 5, file=LONG), "cannot be read (File name too long); fix that and rerun"),
+    "an image's name with a zero": (
+        lambda o: lines(o, b"".join(json.dumps({**row, "file": f"a\0{i}"}).encode() + b"\n" for i, row in enumerate(o.rows))),
+        "is damaged (embedded null byte); use an original copy",
+    ),
+    "an image below another": (lambda o: set_row(o, 5, file="photos/1.png/x.png"), "photos/1.png/x.png "),
+    "an image linked twice": (
+        lambda o: (photo(o, 5, b""), (o.folder / "photos/5.png").unlink(), (o.folder / "photos/5.png").symlink_to("1.png")),
+        "The images 'photos/1.png' and 'photos/5.png' of ",
+    ),
+    "a linked image in a folder": (
+        lambda o: (o.classes("owl/a.png", "gull/b.png"), (o.folder / "images/owl/c.png").symlink_to("a.png")),
+        "The images 'owl/a.png' and 'owl/c.png' of ",
+    ),
+    "a folder for an image in a folder": (
+        lambda o: (o.classes("owl/a.png", "gull/b.png"), os.mkfifo(o.folder / "images/owl/c.png")),
+        "c.png cannot be read, since it is no regular file",
+    ),
     "a workbook": (lambda o: table(o, b"PK\x03\x04..."), "t.csv is a ZIP archive or a workbook, but must be UTF-8 text"),
     "a row too long": (lambda o: table(o, HEADER + b"a.png,owl,train,x\n"), "(Expected 3 fields in line 2, saw 4)"),
     "an open quote": (lambda o: table(o, HEADER + b'"a.png,owl,train\n'), "EOF inside string starting at row 1"),
@@ -251,3 +290,21 @@ def test_bad_data_end_in_one_sentence(kind: str, tmp_path: Path, assert_one_sent
     assert expected in str(error.value)
     assert_one_sentence(str(error.value))
     assert not (tmp_path / "prepared/manifest").exists()
+
+
+def test_a_text_of_200_kb_is_no_mistake(tmp_path: Path) -> None:
+    own = Own(tmp_path)
+    own.texts()
+    own.size = 16
+    set_row(own, 3, note="dog " * 50_000)
+    prepare(own)
+
+
+def test_whole_numbers_of_a_parquet_file_stay_whole_whatever_pandas_noted_in_it(tmp_path: Path) -> None:
+    own = Own(tmp_path)
+    frame = pd.DataFrame(own.rows).assign(bird=[1, 2, None, 2, 1, 2, 1, 2]).dropna().astype({"bird": "Int16"}).set_index("bird")
+    frame.to_parquet(tmp_path / "t.parquet")  # as an index
+    set_block(own, path=f"{tmp_path}/t.parquet", attributes=["nest"])
+    own.rows.clear()
+    prepare(own)
+    assert json.loads((tmp_path / "prepared/manifest").read_text())["classes"] == ["1", "2"]

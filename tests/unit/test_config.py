@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
-from spurprune.config import blocks, check_feature, check_settings, loading
+from spurprune.config import blocks, check_feature, check_settings, given, loading
 from spurprune.config.config import Config
 from spurprune.config.merging import merge
 from spurprune.data.catalogue import dataset_entry
 from spurprune.data.grouping import Attribute
 from spurprune.data.registry import registry
 from spurprune.errors import ConfigError
+from tests.robustness import configurations
 
 REMOVED = object()
 
@@ -57,6 +58,7 @@ def _put(block: dict[Any, Any], path: str, value: Any) -> None:
 
 FIG4 = "studies/digits/figures/fig4"
 FIG6 = "studies/digits/figures/fig6"
+SQUEEZENET = {"name": "torchvision_cnn", "architecture": "squeezenet1_0", "pretrained": None}
 WRONG_MAIN = [
     # unknown keys, with a suggestion where one is close
     ("slect", ["digits"], "slect is not a known key (did you mean 'select'?); allowed are allow_mixed_code, damaged_images, data,"),
@@ -163,6 +165,8 @@ WRONG_SETTINGS = [
     ("digits/model/channels", [1, 2], "digits.model.channels is [1, 2], but must be a list of three whole numbers"),
     ("digits/model/name", "small", "but must be {name: bert, pretrained}, {name: cnn002}, {name: mlp, hidden}"),
     ("digits/model", {"name": "cnn002"}, "digits.model.name is 'cnn002', which takes images of at least 16 pixels per side, but it sees 8"),
+    ("digits/model", SQUEEZENET, "name is 'torchvision_cnn', which takes images of at least 21 pixels per side, but it sees 8"),
+    ("digits/training/batch_size", 1, "batch_size is 1, but 'small_cnn' has batch normalisation, which takes at least 2 samples; raise it"),
     ("digits/model", {"name": "resnet_cifar", "depth": 18}, "digits.model.depth is 18, but must be one of 8, 14, 20, 32, 44, 56, 110"),
     ("digits/model", {"name": "mlp", "hidden": 100}, "digits.model.hidden is 100, but must be a list of at most 20 whole"),
     ("digits/model", {"name": "mlp", "hidden": [0]}, "digits.model.hidden.0 is 0, but must be at least 1"),
@@ -691,3 +695,18 @@ def test_a_split_without_samples_is_not_the_only_one_recorded(
         load(settings=settings)
     assert str(error.value).startswith("digits.training.evaluate_splits is [validation], but 'digits' has no validation samples;")
     assert_one_sentence(str(error.value))
+
+
+def test_runs_that_could_measure_nothing_are_refused(root: Path, tmp_path: Path, assert_one_sentence: Callable[[str], None]) -> None:
+    own = configurations.base("tests/workflow/own.yaml")
+    main, datasets = own.main, own.main["datasets"]
+    for split, refused in (({}, True), ({"validation": 0.2}, False), ({"test": 0.2}, False)):
+        plain = {**datasets["plain"], "split": split}
+        changed = replace(own, main={**main, "datasets": {**datasets, "plain": plain}})
+        given_main = given.from_files(changed.write(tmp_path), [])
+        if not refused:
+            loading.load(given_main, root)
+            continue
+        with pytest.raises(ConfigError, match=r"'plain' trains networks, but has no validation and no test samples") as error:
+            loading.load(given_main, root)
+        assert_one_sentence(str(error.value))

@@ -1,6 +1,8 @@
 """ERM: a weight is how often a sample is visited."""
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,6 +34,12 @@ def test_an_epoch_is_cut_into_batches(samples: int, sizes: list[int]) -> None:
     method = Method(context(np.ones(samples), TRAINING | {"batch_size": 8}))
     assert [len(rows) for rows in method.batches(1, np.random.default_rng(0))] == sizes
     assert method.num_batches(1) == method.num_batches(7) == len(sizes)
+
+
+def test_one_visit_is_too_few_for_batch_normalisation(assert_one_sentence: Callable[[str], None]) -> None:
+    with pytest.raises(TrainingError, match="leaves 1 visit an epoch, but the network has batch normalisation") as error:
+        Method(replace(context(np.array([0.0, 1.0])), least_batch=2))
+    assert_one_sentence(str(error.value))
 
 
 def test_each_epoch_has_the_order_of_its_generator() -> None:

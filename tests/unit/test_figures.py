@@ -878,3 +878,37 @@ def test_regions_that_are_seldom_suspected_are_counted_but_not_shown() -> None:
     assert [sentence.split(":")[0] for sentence in found[1:3]] == ["A shortcut", "No shortcut"]
     assert found[3:] == ["1 of the regions is suspected in too few repeats to be tested."]
     assert reliance_map.findings([seldom, replace(seldom, region="row 8")])[0].endswith("the cure test finds no shortcut.")
+
+
+@pytest.mark.parametrize("text", ["日本語の猫", "\N{BIRD} and \N{OWL}", "$5 日本"])
+def test_characters_without_a_font_are_boxes_and_a_warning(text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    from matplotlib import font_manager
+
+    with style.house_style(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(font_manager.fontManager, "ttflist", [])
+        figure = style.new_figure(3, 2)
+        axes = figure.subplots()
+        style.panel_title(axes, "a", text, 3)
+        axes.set_yticks([0], [text])
+        style.save(figure, tmp_path / "x.pdf", tmp_path / "x.png", text, "test")
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "spurprune"]
+    assert said.startswith("no installed font has ") and "install a font that does" in said
+    assert (tmp_path / "x.png").stat().st_size > 1000 and text in axes.get_title(loc="left")
+
+
+def test_characters_that_another_installed_font_has_are_of_that_font(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Of Matplotlib's own fonts, only some have the integral's extension."""
+    from spurprune.figures import fonts
+
+    one = next(chr(code) for code in (0xE000, 0x23AE, 0xF8E5) if not fonts.has_all(style.FONT, chr(code)) and fonts._that_have([code]))
+    with style.house_style():
+        figure = style.new_figure(3, 2)
+        label = figure.text(0.5, 0.5, f"a {one}")
+        style.save(figure, tmp_path / "x.pdf", tmp_path / "x.png", "x", "test")
+    assert not caplog.records
+    assert label.get_fontfamily()[0] == style.FONT and len(label.get_fontfamily()) == 2
+
+
+def test_more_panels_than_letters_have_two() -> None:
+    found = [letter for letter, _ in zip(style.letters(), range(55), strict=False)]
+    assert found[25:28] == ["z", "aa", "ab"] and found[52:] == ["ba", "bb", "bc"] and len(set(found)) == 55

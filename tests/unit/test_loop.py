@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,32 @@ def test_a_finished_training_run_is_not_repeated(tmp_path: Path) -> None:
 
 class Killed(BaseException):
     """What stops a training run in a test."""
+
+
+def test_a_last_batch_of_one_is_no_problem_for_batch_normalisation_and_resumes_with_the_same_bytes(tmp_path: Path) -> None:
+    """Nine samples in batches of eight; of images of 4 by 4 pixels, the last feature maps have one, so a batch of one has no variance."""
+    recipe = TRAINING | {"batch_size": 8, "epochs": 4}
+    images = torch.randint(0, 256, (9, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    nine = Data.of(images, torch.arange(9) % 3, torch.zeros(9, dtype=torch.int64))
+
+    def run(least: int, checkpoints: JobCheckpoints | None = None, dies_after: int | None = None) -> State:
+        method = Method(replace(context(np.ones(9), recipe), least_batch=least))
+        model = initialise(lambda: small_cnn.build((1, 4, 4), 3, [2, 2, 4]), Stream((0,)), CPU)
+
+        def observe(epoch: int, _: Network) -> list[Any]:
+            if epoch == dies_after:
+                raise Killed
+            return []
+
+        fit(model, Training(nine, PIXELS, method, Recipe.of(recipe), Stream((0,)), "here"), observe, checkpoints)
+        return state(model)
+
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        run(1)
+    checkpoints = JobCheckpoints(tmp_path / "job", save_every_seconds=0)
+    with pytest.raises(Killed):
+        run(2, checkpoints, dies_after=3)
+    assert same(run(2, checkpoints), run(2))
 
 
 @pytest.mark.parametrize("optimizer", [TRAINING["optimizer"], {"name": "adamw", "lr": 0.013, "weight_decay": 0.01}])

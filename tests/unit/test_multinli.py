@@ -191,7 +191,7 @@ def test_a_part_of_the_release_is_read_with_a_warning(release: Path, caplog: pyt
 def test_damaged_and_missing_files(release: Path, assert_one_sentence: Callable[[str], None]) -> None:
     path = release / "multinli_1.0_dev_matched.jsonl"
     path.write_text('{"gold_label": "neutral", "sent')
-    assert "dev_matched.jsonl is damaged or not a jsonl file" in refusal(release, assert_one_sentence)
+    assert "dev_matched.jsonl is damaged or of another format" in refusal(release, assert_one_sentence)
     write(release, "dev_matched", [fields(0, "maybe", "a", "a")])
     assert "line 1, has the gold label 'maybe'" in refusal(release, assert_one_sentence)
     write(release, "dev_matched", [["a"]])

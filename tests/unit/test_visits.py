@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from spurprune.errors import TrainingError
-from spurprune.training.visits import DRAWN, EXACT, count, epoch_rows
+from spurprune.training.visits import DRAWN, EXACT, batches, count, epoch_rows, num_batches
 
 WHOLE = st.lists(st.integers(0, 4), min_size=1, max_size=30)
 REAL = st.lists(st.floats(0, 4, allow_subnormal=False), min_size=1, max_size=30)
@@ -78,6 +78,8 @@ def test_exact_visits_refuse_exactly_the_fractional_weights(weight: list[float])
         ([1, float("nan"), float("inf")], DRAWN, "The plan's weights of 2 training samples are inf, nan, but weights must be finite"),
         ([0, 0], EXACT, "The plan leaves no training sample to visit; "),
         ([0.2, 0.2], DRAWN, "The plan leaves no training sample to visit; "),
+        ([1, 1e9], EXACT, "The plan asks for 1e+09 visits an epoch, since its largest weight is 1e+09, but at most 134,217,728 fit into"),
+        ([1e308, 1e308], DRAWN, "The plan asks for inf visits an epoch, since its largest weight is 1e+308, but"),
     ],
 )
 def test_unfit_weights_are_refused(weight: list[float], visits: str, expected: str, assert_one_sentence: Callable[[str], None]) -> None:
@@ -90,3 +92,33 @@ def test_unfit_weights_are_refused(weight: list[float], visits: str, expected: s
 def test_other_kinds_of_visits_are_refused() -> None:
     with pytest.raises(ValueError, match="not 'floored'"):
         count(np.ones(2), "floored")
+
+
+@pytest.mark.parametrize(
+    ("total", "least", "sizes"),
+    [
+        (129, 2, [129]),  # the textbook's case: one sample has no variance
+        (257, 2, [128, 129]),
+        (129, 1, [128, 1]),
+        (130, 2, [128, 2]),
+        (128, 2, [128]),
+        (1, 2, [1]),  # nothing to join; methods refuse it
+        (0, 2, []),
+    ],
+)
+def test_a_last_batch_that_is_too_small_is_joined_to_the_one_before(total: int, least: int, sizes: list[int]) -> None:
+    rows = np.random.default_rng(0).permutation(total)
+    found = batches(rows, batch_size=128, least=least)
+    assert [len(one) for one in found] == sizes
+    assert num_batches(total, batch_size=128, least=least) == len(sizes)
+    assert not sizes or np.array_equal(np.concatenate(found), rows)
+
+
+@given(st.integers(0, 60), st.integers(2, 20), st.integers(1, 2))
+def test_all_batches_but_the_last_are_those_without_joining(total: int, batch_size: int, least: int) -> None:
+    rows = np.arange(total)
+    plain = [rows[start : start + batch_size].tolist() for start in range(0, total, batch_size)]
+    found = [one.tolist() for one in batches(rows, batch_size=batch_size, least=least)]
+    joined = least == 2 and len(plain) > 1 and len(plain[-1]) == 1
+    assert found == ([*plain[:-2], plain[-2] + plain[-1]] if joined else plain)
+    assert num_batches(total, batch_size=batch_size, least=least) == len(found)

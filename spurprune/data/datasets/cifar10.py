@@ -75,13 +75,16 @@ def _batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
     content: Any = pickles.load(path, pickles.NUMPY_ARRAYS)
     if not isinstance(content, dict):
         raise DataError(f"{path} is not a CIFAR-10 batch; use an original copy.")
-    fields = {key.decode() if isinstance(key, bytes) else key: value for key, value in content.items()}
-    try:
-        data, label = np.asarray(fields["data"]), np.asarray(fields["labels"], dtype=np.int64)
-    except KeyError as error:
-        raise DataError(f"{path} lacks the field {error} of a CIFAR-10 batch; use an original copy.") from error
-    if label.shape != (BATCH,) or not (label.min() >= 0 and label.max() < len(CLASSES)):
+    fields = {key.decode(errors="replace") if isinstance(key, bytes) else key: value for key, value in content.items()}
+    missing = next((name for name in ("data", "labels") if name not in fields), None)
+    if missing is not None:
+        raise DataError(f"{path} lacks the field '{missing}' of a CIFAR-10 batch; use an original copy.")
+    data, given = fields["data"], fields["labels"]
+    given = given.tolist() if isinstance(given, np.ndarray) and given.ndim == 1 else given
+    if not isinstance(given, list) or len(given) != BATCH or not all(isinstance(one, int) and 0 <= one < len(CLASSES) for one in given):
         raise DataError(f"{path} holds labels that are not {BATCH} numbers from 0 to 9; use an original copy.")
+    if not isinstance(data, np.ndarray):
+        raise DataError(f"{path} holds images that are no array; use an original copy.")
     if data.shape != (BATCH, 3072) or data.dtype != np.uint8:
         raise DataError(f"{path} holds {data.dtype} {data.shape} images, not uint8 ({BATCH}, 3072); use an original copy.")
-    return data.reshape(BATCH, 3, 32, 32), label
+    return np.asarray(data).reshape(BATCH, 3, 32, 32), np.array(given, dtype=np.int64)

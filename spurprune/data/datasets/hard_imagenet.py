@@ -226,5 +226,5 @@ def _rank_correlation(values: list[float]) -> float:
 
 
 def _text(value: Any) -> str:
-    """Return a string that Python 2 may have pickled as bytes."""
-    return value.decode() if isinstance(value, bytes) else str(value)
+    """Return a string that Python 2 may have pickled as bytes; an empty one for anything else."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else value if isinstance(value, str) else ""

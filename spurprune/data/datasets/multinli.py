@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from spurprune import seeds
 from spurprune.data import tokens
+from spurprune.data.formats import lists
 from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
 from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError
@@ -148,19 +149,16 @@ def _read_parts(folder: Path) -> Pairs:
 
 def _lines(path: Path) -> Iterator[Mapping[str, str]]:
     """Yield the rows of a file, each checked; raises DataError naming file and line."""
-    with open(path, encoding="utf-8") as stream:
-        try:
-            for number, line in enumerate(stream, 1):
-                yield _checked(json.loads(line), f"{path}, line {number},")
-        except (json.JSONDecodeError, UnicodeDecodeError, OSError):
-            raise DataError(f"{path} is damaged or not a jsonl file; use an original copy.") from None
+    with lists.reading(path) as stream:
+        for number, line in enumerate(stream, 1):
+            yield _checked(json.loads(line), f"{path}, line {number},")
 
 
 def _checked(fields: object, where: str) -> Mapping[str, str]:
     if not isinstance(fields, dict):
         raise DataError(f"{where} is not a row of MultiNLI; use an original copy.")
     for name in ("gold_label", "sentence1", "sentence2", "pairID"):
-        if not isinstance(fields.get(name), str):
+        if not isinstance(fields.get(name), str) or not lists.is_text(fields[name]):
             raise DataError(
                 f"{where} has no text '{name}'; use the release's own jsonl files, since copies with numbered labels may order the "
                 "classes differently."
@@ -234,16 +232,15 @@ def _metadata(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
     """Return (row of the joined files, gold label, negation, split), int64 each, of metadata_random.csv's lines by row."""
     values = {"True": 1, "False": 0}
     names = ("gold_label", "sentence2_has_negation", "split")
+    with lists.reading(path) as stream:
+        lines = list(csv.reader(stream))
     try:
-        with open(path, encoding="utf-8", newline="") as stream:
-            reader = csv.reader(stream)
-            header = next(reader)
-            places = [0, *(header.index(name) for name in names)]  # the first column is pandas' index, without a name
-            table = np.array(
-                [[values.get(line[place]) if line[place] in values else int(line[place]) for place in places] for line in reader]
-            )
-        row, label, negated, split = table[np.argsort(table[:, 0])].T.astype(np.int64)
-    except (ValueError, IndexError, StopIteration, UnicodeDecodeError, csv.Error):
+        places = [0, *(lines[0].index(name) for name in names)]  # the first column is pandas' index, without a name
+        table = np.array(
+            [[values[line[place]] if line[place] in values else int(line[place]) for place in places] for line in lines[1:]], dtype=np.int64
+        )
+        row, label, negated, split = table[np.argsort(table[:, 0])].T
+    except (ValueError, IndexError, OverflowError):
         raise DataError(f"{path} is damaged, or its columns are not an index, {', '.join(names)}; use an original copy.") from None
     for name, column, count in zip(names, (label, negated, split), (len(CLASSES), 2, len(SPLITS)), strict=True):
         if not ((column >= 0) & (column < count)).all():

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from spurprune.data.formats import photos
+from spurprune.data.formats import lists, photos
 from spurprune.data.formats.images import ImageFiles
 from spurprune.data.grouping import Attribute, Grouping
 from spurprune.data.raw import RawDataset
@@ -97,12 +97,15 @@ def _folder(source: Path) -> Path:
 
 def _metadata(path: Path) -> list[dict[str, str]]:
     """Return the rows of metadata.csv once their coding is checked."""
-    with open(path, encoding="utf-8-sig", newline="") as stream:
+    with lists.reading(path) as stream:
         reader = csv.DictReader(stream)
         missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
         if missing:
             raise DataError(f"{path} has no column '{missing[0]}'; use an original copy.")
         rows = list(reader)
+    short = next((row for row in rows if None in row.values()), None)
+    if short is not None:
+        raise DataError(f"{path} has a row of fewer columns than its first, that of {short['img_filename']}; use an original copy.")
     for row in rows:
         for name, allowed in (("y", ("0", "1")), ("place", ("0", "1")), ("split", ("0", "1", "2"))):
             if row[name] not in allowed:

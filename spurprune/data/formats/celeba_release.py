@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from spurprune.data.formats import photos
+from spurprune.data.formats import lists, photos
 from spurprune.data.formats.images import ImageFiles
 from spurprune.data.grouping import Attribute
 from spurprune.data.raw import RawDataset
@@ -68,20 +68,20 @@ def read(
     ``attributes`` maps official names to ours. Photos are cropped to their central square, resized to ``image_size`` pixels. Raises
     DataError if files are missing or not the release's.
     """
-    lists = read_lists(source, dataset)
-    check_counts(lists, source)
-    counts = lists.split_counts()
+    listed = read_lists(source, dataset)
+    check_counts(listed, source)
+    counts = listed.split_counts()
     base = pa.table(
         {
-            "sample_id": np.arange(len(lists.names), dtype=np.int64),
-            "split": labels(lists.split, SPLITS),
-            "label": lists.attributes[class_attribute],
-            **{f"attribute_{ours.name}": lists.attributes[official] for official, ours in attributes.items()},
-            "key": lists.names,
+            "sample_id": np.arange(len(listed.names), dtype=np.int64),
+            "split": labels(listed.split, SPLITS),
+            "label": listed.attributes[class_attribute],
+            **{f"attribute_{ours.name}": listed.attributes[official] for official, ours in attributes.items()},
+            "key": listed.names,
         }
     )
     photos = ImageFiles(
-        _photo_folder(source, dataset), lists.names, image_size, partial(prepare, side=image_size), "CelebA: centre 178, bilinear resize"
+        _photo_folder(source, dataset), listed.names, image_size, partial(prepare, side=image_size), "CelebA: centre 178, bilinear resize"
     )
     return RawDataset(
         photos,
@@ -121,28 +121,28 @@ def read_lists(source: Path, dataset: str) -> Lists:
     return Lists(names, np.array([split_of[name] for name in names], dtype=np.int8), attributes)
 
 
-def check_counts(lists: Lists, source: Path) -> None:
+def check_counts(listed: Lists, source: Path) -> None:
     """Check the number of images of every split and group against the release.
 
     Raises DataError if all images are listed but a count differs; warns, with the difference, if fewer are listed.
     """
-    found = lists.split_counts()
-    total, expected = len(lists.names), sum(SPLIT_COUNTS.values())
+    found = listed.split_counts()
+    total, expected = len(listed.names), sum(SPLIT_COUNTS.values())
     if total < expected:
         differences = ", ".join(f"{SPLIT_COUNTS[name] - found[name]:,} of {SPLIT_COUNTS[name]:,} {name} images" for name in SPLITS)
         log.warning("%s lists %d of CelebA's %d images: it lacks %s; counts by group are not checked", source, total, expected, differences)
         return
     if found != SPLIT_COUNTS:
-        raise DataError(f"The lists in {source} have the split sizes {found}, but the release {SPLIT_COUNTS}; use the original lists.")
+        raise DataError(f"The lists in {source} have the split sizes {found}, but the release {SPLIT_COUNTS}; use the original listed.")
     for (first, second), counts in GROUP_COUNTS.items():
-        one, other = lists.attributes[first], lists.attributes[second]
+        one, other = listed.attributes[first], listed.attributes[second]
         for code, name in enumerate(SPLITS):
-            mine = lists.split == code
+            mine = listed.split == code
             groups = tuple(int((mine & (one == a) & (other == b)).sum()) for a in (0, 1) for b in (0, 1))
             if groups != counts[name]:
                 raise DataError(
                     f"The lists in {source} have {groups} {name} images by {first} and {second} (00, 01, 10, 11), "
-                    f"but the release {counts[name]}; use the original lists."
+                    f"but the release {counts[name]}; use the original listed."
                 )
 
 
@@ -200,7 +200,7 @@ def _read_attributes(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
 
 def _text_rows(path: Path) -> Iterator[list[str]]:
     """Yield the columns' names, then the rows of the official text: a count, the attributes' names, one line per image."""
-    with open(path, encoding="utf-8-sig", newline="") as stream:
+    with lists.reading(path) as stream:
         first, names = stream.readline().split(), stream.readline().split()
         if len(first) != 1 or not first[0].isdigit() or len(names) != ATTRIBUTES:
             raise DataError(
@@ -218,7 +218,7 @@ def _text_rows(path: Path) -> Iterator[list[str]]:
 
 
 def _csv_rows(path: Path) -> Iterator[list[str]]:
-    with open(path, encoding="utf-8-sig", newline="") as stream:
+    with lists.reading(path) as stream:
         yield from ([value.strip() for value in row] for row in csv.reader(stream) if row)
 
 
@@ -240,5 +240,5 @@ def _read_splits(path: Path) -> dict[str, int]:
 
 def _split_lines(path: Path) -> Iterator[list[str]]:
     yield ["image_id", "partition"]
-    with open(path, encoding="utf-8-sig", newline="") as stream:
+    with lists.reading(path) as stream:
         yield from (line.split() for line in stream if line.strip())

@@ -4,7 +4,6 @@ import errno
 import hashlib
 import json
 import os
-import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,6 @@ from spurprune.storage.files import settle, write_text, writing
 from spurprune.storage.regular import require_regular
 
 CHUNK = 256  # images between two records of progress
-UNDECODABLE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, OverflowError, struct.error, Image.DecompressionBombError)
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # no space; other errors mean that the file system cannot allocate in advance
 
 
@@ -53,8 +51,14 @@ class Images(Protocol):
 
 
 def plain_rgb(picture: Image.Image) -> Image.Image:
-    """Return a picture in mode RGB as Pillow converts it, which is what the literature's code does with released datasets."""
-    return picture.convert("RGB")
+    """Return a picture in mode RGB as Pillow converts it, which is what the literature's code does with released datasets.
+
+    Pillow would clip deep pictures, of which releases have none: those are scaled as in ``pictures.to_rgb``.
+    """
+    try:
+        return pictures.to_rgb(picture) if picture.mode in pictures.DEEP else picture.convert("RGB")
+    except pictures.RangeError as error:
+        raise ValueError(str(error)) from error  # no option of a release's
 
 
 @dataclass(frozen=True)
@@ -124,11 +128,19 @@ def pixels(source: Path | BinaryIO, name: str, prepare: Preparation, size: int) 
     """Return a picture that ``prepare`` makes of a file of one of ``pictures.FORMATS``, uint8 [3, size, size].
 
     Raises DamagedImageError that begins with ``name`` if it cannot be decoded, DataError if its values are beyond the range that
-    is scaled, and OSError with a number if the file cannot be read.
+    is scaled or memory does not suffice, and OSError with a number if the file cannot be read.
     """
+    found = decoded(source, name, prepare)
+    if found.shape != (size, size, 3):
+        raise ValueError(f"{name} was prepared to {found.shape}, not to {size} pixels per side")
+    return found.transpose(2, 0, 1)
+
+
+def decoded(source: Path | BinaryIO, name: str, prepare: Preparation) -> np.ndarray:
+    """Return the array of a picture that ``prepare`` makes of a file of one of ``pictures.FORMATS``; raises errors as ``pixels`` does."""
     try:
         with Image.open(source, formats=pictures.FORMATS) as picture, _ROOM.taken(picture.width * picture.height):
-            found = np.asarray(prepare(picture))
+            return np.asarray(prepare(picture))
     except UnidentifiedImageError as error:
         raise DamagedImageError(
             f"{name} is damaged or of another format than {', '.join(pictures.FORMATS)}; use an original copy or convert it, or set "
@@ -136,15 +148,14 @@ def pixels(source: Path | BinaryIO, name: str, prepare: Preparation, size: int) 
         ) from error
     except pictures.RangeError as error:
         raise DataError(f"{name} cannot be scaled, since {error}; give the dataset an 'intensity: [lowest, highest]'.") from error
-    except UNDECODABLE as error:
+    except MemoryError as error:
+        raise DataError(f"{name} does not fit into memory; make it smaller, or run fewer jobs at once.") from error
+    except Exception as error:  # Pillow's decoders raise errors of many kinds
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise DamagedImageError(
             f"{name} is damaged ({first_sentence(error)}); use an original copy, or set damaged_images to skip."
         ) from error
-    if found.shape != (size, size, 3):
-        raise ValueError(f"{name} was prepared to {found.shape}, not to {size} pixels per side")
-    return found.transpose(2, 0, 1)
 
 
 def decode(images: Images, output: Path, threads: int, skip_damaged: bool) -> list[int]:
@@ -192,7 +203,7 @@ def decode(images: Images, output: Path, threads: int, skip_damaged: bool) -> li
 def _stat(path: Path) -> os.stat_result | None:
     try:
         return path.stat()
-    except FileNotFoundError:
+    except (OSError, ValueError):  # a name that no file can have is named when it is read
         return None
 
 

@@ -1,14 +1,17 @@
 """Hard ImageNet's object masks, from a folder or a zip: how much of an image the object fills."""
 
+import io
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
-import numpy as np
-from PIL import Image, UnidentifiedImageError
-
+from spurprune.data.archives import DAMAGED
+from spurprune.data.formats.images import DamagedImageError, decoded
 from spurprune.errors import DataError, first_sentence
 from spurprune.storage.regular import require_regular
+
+LARGEST = 1 << 26  # bytes of a mask's file, above any of the release's
 
 
 def object_shares(masks: Path, photos: Iterable[str]) -> dict[str, float]:
@@ -30,11 +33,19 @@ def object_shares(masks: Path, photos: Iterable[str]) -> dict[str, float]:
             members = {wanted[name]: member for member in archive.namelist() if (name := _last_two(member)) in wanted}
             result = {}
             for photo, member in members.items():
-                with archive.open(member) as stream:
-                    result[photo] = _share(stream, f"{masks}: {member}")
+                result[photo] = _share(io.BytesIO(_unpacked(archive, member)), f"{masks}: {member}")
             return result
-    except zipfile.BadZipFile as error:
-        raise DataError(f"{masks} is not a zip file ({first_sentence(error)}); use an original copy.") from error
+    except (*DAMAGED, OSError) as error:
+        raise DataError(f"{masks} is not a zip file that can be read ({first_sentence(error)}); use an original copy.") from error
+
+
+def _unpacked(archive: zipfile.ZipFile, member: str) -> bytes:
+    """Return a member's bytes; raises zipfile.BadZipFile if it is too large for a mask."""
+    with archive.open(member) as stream:
+        content = stream.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise zipfile.BadZipFile(f"its member {member!r} is larger than a mask")
+    return content
 
 
 def _mask_name(photo: str) -> str:
@@ -46,10 +57,13 @@ def _last_two(path: str) -> str:
     return "/".join(PurePosixPath(path).parts[-2:])
 
 
-def _share(source: object, name: str) -> float:
+def _share(source: Path | BinaryIO, name: str) -> float:
     try:
-        with Image.open(source) as picture:  # type: ignore[arg-type]
-            pixels = np.asarray(picture.convert("RGB"))
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-        raise DataError(f"The mask {name} is damaged ({first_sentence(error)}); use an original copy.") from error
+        if isinstance(source, Path):
+            require_regular(source, "The mask")
+        pixels = decoded(source, f"The mask {name}", lambda picture: picture.convert("RGB"))
+    except DamagedImageError as error:
+        raise DataError(f"The mask {name} is damaged or no image; use an original copy.") from error
+    except OSError as error:
+        raise DataError(f"The mask {name} cannot be read ({error.strerror}); fix that and rerun.") from error
     return float((pixels > 0).any(axis=2).mean())

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from spurprune.data.formats import lists
 from spurprune.errors import DataError
 from spurprune.storage.words import SPLITS
 
 # What the values of a split column mean, in upper or lower case.
 SPLIT_NAMES = {"train": "train", "test": "test"} | dict.fromkeys(("validation", "valid", "val", "dev"), "validation")
 MOST_VALUES = np.iinfo(np.int16).max  # of a class or an attribute: base tables hold int16
+LONGEST = 200  # characters of such a value: it is a name in figures and tables
 
 
 def row_name(row: int) -> str:
@@ -73,6 +75,12 @@ def coded(column: Column) -> tuple[tuple[str, ...], np.ndarray]:
             f"{column.where} has {len(values):,} different values in the column '{column.name}', but at most {MOST_VALUES:,} are allowed; "
             "name another column."
         )
+    long = next((row for row, text in enumerate(cells) if text is not None and len(text) > LONGEST), None)
+    if long is not None:
+        raise DataError(
+            f"{column.where} has {len(cells[long] or ''):,} characters in the column '{column.name}' of {column.row(long)}, but a class or "
+            f"value has at most {LONGEST}; shorten it or name another column."
+        )
     code = {value: place for place, value in enumerate(values)}
     return values, np.array([-1 if text is None else code[text] for text in cells], dtype=np.int16)
 
@@ -128,10 +136,8 @@ def _text(value: Any) -> str | None:
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         value = int(value)
     text = str(value).strip()
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("half a Unicode character") from None
+    if not lists.is_text(text):
+        raise ValueError("half a Unicode character")
     return text or None
 
 

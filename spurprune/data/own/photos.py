@@ -1,5 +1,6 @@
 """A user's images, of any mode and size, as RGB squares."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -43,7 +44,22 @@ def is_image(path: Path) -> bool:
 
 
 def files(root: Path, names: Sequence[str], options: Mapping[str, Any], image_size: int | None, where: str) -> ImageFiles:
-    """Return images below ``root``; raises DataError if ``image_size`` is None."""
+    """Return images below ``root``; raises DataError if ``image_size`` is None or if two names lead to one file."""
     convert, square, words = preparation(options, image_size, where)
     assert image_size is not None
+    _require_different(root, names)
     return ImageFiles(root, names, image_size, square, words, convert)
+
+
+def _require_different(root: Path, names: Sequence[str]) -> None:
+    """Raise DataError that names the first image which is a link to another one, or its name in other letters."""
+    first: dict[tuple[int, int], str] = {}
+    for name in names:
+        try:
+            found = (root / name).stat()
+        except (OSError, ValueError):  # missing, which is for the decoder to say
+            continue
+        other = first.setdefault((found.st_dev, found.st_ino), name)
+        # Hard links are as good as copies, which may be wanted.
+        if other != name and (os.path.realpath(root / other).casefold() == os.path.realpath(root / name).casefold()):
+            raise DataError(f"The images '{other}' and '{name}' of {root} are one file; remove one of them.")

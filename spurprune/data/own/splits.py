@@ -21,7 +21,16 @@ def check_shares(split: object, where: str) -> None:
 
 def may_validate(split: object) -> bool:
     """Return whether a split, a column's name or shares, may have validation samples."""
-    return split.get("validation", 0) > 0 if isinstance(split, Mapping) else True
+    return _may_have("validation", split)
+
+
+def may_test(split: object) -> bool:
+    """Return whether a split, a column's name or shares, may have test samples."""
+    return _may_have("test", split)
+
+
+def _may_have(name: str, split: object) -> bool:
+    return split.get(name, 0) > 0 if isinstance(split, Mapping) else True
 
 
 def drawn(label: np.ndarray, shares: Mapping[str, float], stream: str, together: Column | None = None) -> np.ndarray:

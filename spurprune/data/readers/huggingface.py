@@ -65,6 +65,9 @@ found = datasets.load_dataset(*sys.argv[1:])
 print(json.dumps({split: [one["filename"] for one in part.cache_files] for split, part in found.items()}))
 """
 ASK_SECONDS = 300
+# What the fields of an image may be; null if no row has it.
+BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_null)
+TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_null)
 
 
 def check(options: Mapping[str, Any], where: str) -> None:
@@ -82,6 +85,13 @@ def validated(options: Mapping[str, Any]) -> bool:
     if "splits" in options:
         return "validation" in options["splits"]
     return splits.may_validate(options.get("split", "unknown"))
+
+
+def tested(options: Mapping[str, Any]) -> bool:
+    """Return whether there may be a test split; without shares, the dataset may have one."""
+    if "splits" in options:
+        return "test" in options["splits"]
+    return splits.may_test(options.get("split", "unknown"))
 
 
 def files(options: Mapping[str, Any]) -> list[Path]:
@@ -105,6 +115,7 @@ def read(options: Mapping[str, Any], image_size: int | None) -> RawDataset:
     table, keys = _joined(tables, path), [f"{split}[{row}]" for split, part in tables.items() for row in range(len(part))]
     names = arrow_folders.features(table)
     _require_columns(table, samples.column_names(options), path)
+    table = _sound(table.select(samples.column_names(options)), path)
 
     def column(name: str) -> Column:
         return Column(_cells(table, name, names.get(name)), name, path, lambda row: keys[row])
@@ -119,6 +130,7 @@ def read(options: Mapping[str, Any], image_size: int | None) -> RawDataset:
         convert, square, words = photos.preparation(options, image_size, path)
         assert image_size is not None
         stored = _images(table.column(options["image"]), path, options["image"])
+        _require_different(stored, keys, path)
         inputs = StoredImages(stored, path, keys, image_size, convert, square, _identity(of_split, words))
     else:
         inputs, vocabulary = sentences.encoded([column(name) for name in samples.sample_columns(options)], options["tokenizer"], image_size)
@@ -248,6 +260,15 @@ def _require_columns(table: pa.Table, wanted: Sequence[str], path: str) -> None:
             raise DataError(f"{path} has no column '{name}'; its columns are {', '.join(table.column_names)}.")
 
 
+def _sound(table: pa.Table, path: str) -> pa.Table:
+    """Return a table whose values have been checked: damaged places in a file would lead beyond its bytes."""
+    try:
+        table.validate(full=True)
+    except pa.ArrowException as error:
+        raise DataError(f"The dataset {path} is damaged ({first_sentence(error)}); save it again.") from error
+    return table
+
+
 def _cells(table: pa.Table, name: str, feature: Any) -> list[Any]:
     """Return a column's cells, numbers of classes as their names, None where the library says that there is none (-1)."""
     cells = table.column(name).to_pylist()
@@ -271,12 +292,24 @@ def _split(
 
 def _images(column: pa.ChunkedArray, path: str, name: str) -> pa.ChunkedArray:
     """Return a column of images; raises DataError unless it holds structs of bytes and path, as the library's images are."""
-    names = {field.name for field in column.type} if pa.types.is_struct(column.type) else set()
-    if not {"bytes", "path"} <= names:
+    kinds = {field.name: field.type for field in column.type} if pa.types.is_struct(column.type) else {}
+    content, place = kinds.get("bytes", pa.int8()), kinds.get("path", pa.int8())
+    if not any(check(content) for check in BYTES) or not any(check(place) for check in TEXTS):
         raise DataError(
             f"{path} holds {column.type} in the column '{name}', but images must be the library's own, of bytes and path; cast it."
         )
     return column
+
+
+def _require_different(images: pa.ChunkedArray, keys: Sequence[str], path: str) -> None:
+    """Raise DataError that names the first two rows that take their image from one file."""
+    first: dict[str, str] = {}
+    for key, image in zip(keys, images, strict=True):
+        if not image.is_valid or image["bytes"].is_valid or not image["path"].is_valid:
+            continue
+        other = first.setdefault(os.path.normpath(image["path"].as_py()), key)
+        if other != key:
+            raise DataError(f"{path} names the image '{image['path'].as_py()}' in {other} and again in {key}; remove one of them.")
 
 
 def _identity(of_split: Mapping[str, tuple[str, list[Path]]], words: str) -> str:

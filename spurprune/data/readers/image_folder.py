@@ -45,6 +45,11 @@ def validated(options: Mapping[str, Any]) -> bool:
     return "split" not in options or splits.may_validate(options["split"])
 
 
+def tested(options: Mapping[str, Any]) -> bool:
+    """Return whether there may be a test split; without shares, there may be a folder of it."""
+    return "split" not in options or splits.may_test(options["split"])
+
+
 def files(options: Mapping[str, Any]) -> list[Path]:
     """Return no files: images are too many to watch."""
     return []
@@ -146,7 +151,10 @@ def _below(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
 
 def _entries(folder: Path) -> list[Path]:
     """Return what is in a folder, sorted, without what systems hide or leave there; raises DataError for a name that is no text."""
-    found = [path for path in folder.iterdir() if not path.name.startswith(".") and path.name.lower() not in UNCOUNTED]
+    try:
+        found = [path for path in folder.iterdir() if not path.name.startswith(".") and path.name.lower() not in UNCOUNTED]
+    except OSError as error:
+        raise DataError(f"The folder {folder} cannot be listed ({error.strerror}); fix that and rerun.") from error
     for path in found:
         try:
             path.name.encode()

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from spurprune.data.formats import lists
 from spurprune.data.formats.images import Images
 from spurprune.data.own import columns, photos, samples, sentences, splits
 from spurprune.data.own.assembly import assembled
@@ -43,14 +44,6 @@ OPTIONS: Mapping[str, Any] = {
         "intensity": {"$ref": "#/$defs/intensity"},
     },
 }
-# How files that are no UTF-8 text begin.
-OTHERS = {
-    b"\x1f\x8b": "compressed by gzip",
-    b"PK\x03\x04": "a ZIP archive or a workbook",
-    b"\xff\xfe": "UTF-16",
-    b"\xfe\xff": "UTF-16",
-    b"PAR1": "a Parquet file",
-}
 
 
 def check(options: Mapping[str, Any], where: str) -> None:
@@ -66,6 +59,11 @@ def kind(options: Mapping[str, Any]) -> str:
 def validated(options: Mapping[str, Any]) -> bool:
     """Return whether there may be a validation split; a column of splits may name it."""
     return splits.may_validate(options.get("split", {}))
+
+
+def tested(options: Mapping[str, Any]) -> bool:
+    """Return whether there may be a test split; a column of splits may name it."""
+    return splits.may_test(options.get("split", {}))
 
 
 def files(options: Mapping[str, Any]) -> list[Path]:
@@ -122,39 +120,28 @@ def _vectors_path(options: Mapping[str, Any]) -> Path:
 
 def _frame(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
     """Return some columns of the table, with values as in the file, all texts in csv and tsv."""
-    import pandas as pd
-
     require_regular(path, "The table")
     if not path.is_file():
         raise DataError(f"The table {path} is missing; place it there, or change the dataset's 'path'.")
     ending = path.suffix.lower()
     try:
         if ending != ".parquet":
-            _require_text(path)
+            lists.require_text(path, "The table")
         if ending == ".parquet":
             _require_columns(pq.read_schema(path).names, columns, path)
-            frame = pd.read_parquet(path, columns=list(columns), dtype_backend="numpy_nullable")  # keeps whole numbers whole beside nulls
+            frame = _parquet(path, columns)
         elif ending == ".jsonl":
-            frame = pd.DataFrame(_json_rows(path), dtype=object)
+            frame = _json_lines(path, columns)
         else:
             frame = _separated(path, "," if ending == ".csv" else "\t")
     except UnicodeDecodeError as error:
         raise DataError(f"The table {path} is not UTF-8 text ({first_sentence(error)}); save it as UTF-8.") from error
-    except (OSError, ValueError, RecursionError, pa.ArrowException) as error:
+    except (OSError, ValueError, OverflowError, RecursionError, pa.ArrowException) as error:
         raise DataError(f"The table {path} is damaged or of another format ({first_sentence(error)}); save it again.") from error
     if frame.empty:
         raise DataError(f"{path} has no rows; give a table with one row per sample.")
     _require_columns(list(frame.columns), columns, path)
     return frame
-
-
-def _require_text(path: Path) -> None:
-    """Raise DataError for a file that is no UTF-8 text by how it begins; not all others are."""
-    with open(path, "rb") as stream:
-        start = stream.read(4096)
-    other = next((what for sign, what in OTHERS.items() if start.startswith(sign)), "UTF-16 or no text" if b"\0" in start else None)
-    if other is not None:
-        raise DataError(f"The table {path} is {other}, but must be UTF-8 text; save it as that.")
 
 
 def _require_columns(found: Sequence[str], wanted: Sequence[str], path: Path) -> None:
@@ -176,19 +163,42 @@ def _separated(path: Path, separator: str) -> "pd.DataFrame":
     return lines[1:].set_axis(lines.iloc[0].tolist(), axis=1)
 
 
-def _json_rows(path: Path) -> list[dict[str, Any]]:
+def _parquet(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
+    """Return some columns of a Parquet file; whole numbers stay whole beside nulls."""
+    import pandas as pd
+
+    table = pq.read_table(path, columns=list(dict.fromkeys(columns)), partitioning=None)
+    table.validate(full=True)
+    whole = {
+        getattr(pa, name)(): getattr(pd, f"{name.replace('u', 'U').replace('int', 'Int')}Dtype")()
+        for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+    }
+    frame: pd.DataFrame = table.to_pandas(types_mapper=whole.get, ignore_metadata=True)
+    return frame
+
+
+def _json_lines(path: Path, columns: Sequence[str]) -> "pd.DataFrame":
+    """Return some columns of a file of JSON objects, one a line; raises ValueError that names the line that is none."""
+    import pandas as pd
+
+    names: dict[str, None] = {}
     rows = []
     with open(path, encoding="utf-8-sig") as stream:
         for number, line in enumerate(stream, 1):
             if line.strip():
                 try:
                     row = json.loads(line)
+                except RecursionError:
+                    raise ValueError(f"line {number} is nested too deeply") from None
                 except ValueError as error:
                     raise ValueError(f"line {number}: {error}") from error
                 if not isinstance(row, dict):
                     raise ValueError(f"line {number} is not a JSON object")
-                rows.append(row)
-    return rows
+                names.update(dict.fromkeys(row))
+                rows.append([row.get(name) for name in columns])
+    if rows:
+        _require_columns(list(names), columns, path)
+    return pd.DataFrame(rows, columns=list(columns), dtype=object)
 
 
 def _split(given: str | Mapping[str, float], column: samples.Columns, label: np.ndarray, together: Column | None) -> np.ndarray:

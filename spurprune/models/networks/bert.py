@@ -16,7 +16,6 @@ from transformers.utils import logging
 from spurprune.data import tokens as sequences
 from spurprune.data.tokens import COUNTS
 from spurprune.errors import ConfigError, DataError, first_sentence
-from spurprune.models import weights as weight_files
 from spurprune.models.network import Network
 from spurprune.storage.regular import require_regular_in
 
@@ -113,7 +112,9 @@ def _load(pretrained: str) -> BertModel:
             raise ConfigError(f"model.pretrained '{pretrained}' is of type {config.model_type}; name an encoder of type bert.")
         options |= {"config": config, "dtype": torch.float32, "weights_only": True}
         loaded: Any = BertModel.from_pretrained(pretrained, ignore_mismatched_sizes=True, output_loading_info=True, **options)
-    except weight_files.UNREADABLE as error:
+    except ConfigError:
+        raise
+    except Exception as error:  # a damaged config.json or weights raise errors of many kinds
         raise DataError(
             f"model.pretrained '{pretrained}' could not be loaded ({first_sentence(error)}); give a folder with config.json and "
             "model.safetensors, or the name of an encoder on Hugging Face's hub, which needs a connection to it."

@@ -15,6 +15,7 @@ from spurprune.models.network import Network
 Fan = Literal["fan_in", "fan_out"]
 
 TAKES = ("images",)
+BATCH_NORM = True
 OPTIONS = {
     "depth": {"type": "integer", "enum": [8, 14, 20, 32, 44, 56, 110]},
     "shortcut": {"enum": ["A", "B"], "default": "A"},

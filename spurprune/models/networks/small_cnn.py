@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from spurprune.models.network import Network
 
 TAKES = ("images",)
+SMALLEST = 4  # pixels per side, of which one is left after both poolings
+BATCH_NORM = True
 OPTIONS = {
     "channels": {
         "type": "array",
@@ -46,5 +48,7 @@ def _convolution(in_channels: int, out_channels: int) -> list[nn.Module]:
 
 
 def build(input_shape: tuple[int, ...], num_classes: int, channels: Sequence[int]) -> SmallCNN:
-    """Build the network for samples of ``input_shape`` (C, H, W)."""
+    """Build the network for samples of ``input_shape`` (C, H, W); raises ValueError if they are too small."""
+    if min(input_shape[1:]) < SMALLEST:
+        raise ValueError(f"small_cnn takes images of at least {SMALLEST} pixels per side, not {min(input_shape[1:])}")
     return SmallCNN(input_shape[0], num_classes, channels)

@@ -31,6 +31,8 @@ OPTIONS = {
     },
 }
 CHANNELS = 3  # expected by every body
+SMALLEST = {"squeezenet1_0": 21, "squeezenet1_1": 17}  # pixels per side, of which one is left after the last pooling
+BATCH_NORM = {"resnet18": True, "resnet50": True}
 
 
 @dataclass(frozen=True)
