@@ -57,12 +57,13 @@ class Entrant:
 class ComparisonRow:
     """A method's results in one setting under one rule of choice, as shares in [0, 1]; ``base`` is what the configuration calls the method.
 
-    ``chosen`` names the candidate, or the penalties chosen within the reported repeats, ``validation`` is its mean of the rule's metric in the tuning repeats; ``regret`` is the mean test
-    worst-group accuracy, in the tuning repeats, that the rule gave up against the candidate that hindsight would choose; those that each
-    rule would have given up by the same runs follow. ``from_baseline`` and ``from_pruning`` are differences of worst-group accuracy paired
-    by repeat. ``rank`` counts the methods whose paired difference to this one has an interval above zero, plus one. ``cost`` is training
-    per reported repeat, references and refined networks included, and ``tuning`` that of one repeat of all candidates with their
-    references, both in samples visited by an epoch of the baseline, NaN without one.
+    ``chosen`` names the candidate, or the penalties chosen within the reported repeats, ``validation`` is the candidate's mean of the
+    rule's metric in the tuning repeats; ``regret`` is the mean test worst-group accuracy, in the tuning repeats, that the rule gave up
+    against the candidate that hindsight would choose; those that each rule would have given up by the same runs follow.
+    ``from_baseline`` and ``from_pruning`` are differences of worst-group accuracy paired by repeat. ``rank`` counts the methods whose
+    paired difference to this one has an interval above zero, plus one. ``cost`` is training per reported repeat, references and refined
+    networks included, and ``tuning`` that of one repeat of all candidates with their references, both in samples visited by an epoch of
+    the baseline, NaN without one.
     """
 
     setting: str

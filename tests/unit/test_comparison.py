@@ -78,7 +78,12 @@ REPORTED = pa.concat_tables(
     [
         metrics("erm", "none", measured([0.70, 0.72, 0.71], 400)),
         metrics("pruning", "tuned-pruning", measured([0.80, 0.83, 0.81], 300)),
-        metrics("dfr", "none", {key: value for key, value in measured([0.80, 0.82, 0.82], 0).items() if key[0] == "test"}),
+        metrics(
+            "dfr",
+            "none",
+            {key: value for key, value in measured([0.80, 0.82, 0.82], 0).items() if key[0] == "test"}
+            | {("train", "chosen_C"): [10.0, 0.3, 1.0]},
+        ),
         metrics("rival", "none", measured([0.5, 0.5, 0.5], 800)),
         metrics("base", "none", {("train", "training_steps"): [100.0] * 3}),
     ]
@@ -112,7 +117,11 @@ def rows(**changes: Any) -> dict[str, ComparisonRow]:
     return {row.method: row for row in compare(RESULTS, ENTRANTS, **given)}
 
 
-def test_rows_are_ordered_by_rule_then_rank_and_methods_not_told_apart_share_a_rank() -> None:
+def test_a_refinement_shows_the_penalties_that_it_chose() -> None:
+    assert rows()["dfr"].chosen == "C 0.3 to 10"
+
+
+def test_rows_are_ordered_by_rule_then_worst_group_and_methods_not_told_apart_share_a_rank() -> None:
     found = rows()
     assert [(name, row.rank) for name, row in found.items()] == [("dfr", 1), ("pruning", 1), ("erm", 3), ("rival", 1)]
     assert found["rival"].by == "accuracy", "each rule ranks its own methods"
