@@ -66,6 +66,8 @@ class Page:
     maps: Sequence[Map]
     regions: Grid | None
     diagnosis: Sequence[str]
+    cues: Grid | None
+    cues_note: str
     hardest: Sequence[Gallery]
     suspects: Sequence[Gallery]
     clusters: Sequence[Gallery]
@@ -80,6 +82,7 @@ def render(page: Page) -> str:
         ("evidence", "Evidence", _evidence(page)),
         ("reliance", "Reliance on regions", _reliance(page)),
         ("suspects", "Suspected carriers", _galleries(page.suspects)),
+        ("cues", "Simple cues", _cues(page)),
         ("diagnosis", "Diagnosis", _list(page.diagnosis)),
         ("hardest", "The hardest samples of every class", _galleries(page.hardest)),
         ("clusters", "Clusters", _galleries(page.clusters)),
@@ -129,6 +132,11 @@ def _reliance(page: Page) -> str:
         for one in page.maps
     )
     return shown + ("" if page.regions is None else f"<h3>Suspected regions</h3>{_grid(page.regions)}")
+
+
+def _cues(page: Page) -> str:
+    note = f'<p class="note">{escape(page.cues_note)}</p>' if page.cues_note else ""
+    return note + ("" if page.cues is None else _grid(page.cues))
 
 
 def _grid(grid: Grid) -> str:

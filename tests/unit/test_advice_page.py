@@ -58,6 +58,8 @@ def example(count: int = 200, text: str = "plain") -> Page:
         maps=[Map(text, [(text, PICTURE)])],
         regions=grid,
         diagnosis=[text],
+        cues=grid,
+        cues_note=text,
         hardest=[gallery],
         suspects=[gallery],
         clusters=[gallery],
@@ -103,9 +105,9 @@ def test_the_page_refers_to_nothing_outside() -> None:
 
 
 def test_empty_sections_are_left_out() -> None:
-    bare = Page("t", "a", False, "", Grid((), []), [], None, [], None, [], [], [], [], columns(2), "")
+    bare = Page("t", "a", False, "", Grid((), []), [], None, [], None, [], None, "", [], [], [], columns(2), "")
     text = page.render(bare)
-    assert 'id="reliance"' not in text and 'id="suspects"' not in text and 'class="advice no"' in text
+    assert 'id="reliance"' not in text and 'id="cues"' not in text and 'id="suspects"' not in text and 'class="advice no"' in text
 
 
 def manifest(kind: str, shape: tuple[int, ...]) -> Manifest:
