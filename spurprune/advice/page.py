@@ -45,6 +45,14 @@ class Grid:
 
 
 @dataclass(frozen=True)
+class Chart:
+    """A picture of the evidence as a data address, and what it shows in words."""
+
+    picture: str
+    words: str
+
+
+@dataclass(frozen=True)
 class Map:
     """The reliance on places of a class's inputs: pictures as data addresses, before and after pruning."""
 
@@ -60,6 +68,7 @@ class Page:
     advice: str
     is_pruning: bool
     applies: str
+    chart: Chart | None
     evidence: Grid
     evidence_notes: Sequence[str]
     tested: Grid | None
@@ -118,7 +127,10 @@ def script_json(value: Any) -> str:
 def _evidence(page: Page) -> str:
     notes = "".join(f'<p class="note">{escape(one)}</p>' for one in page.evidence_notes)
     tested = "" if page.tested is None else f"<h3>On the test split, shown once</h3>{_grid(page.tested)}"
-    return f"<h3>On the validation split</h3>{_grid(page.evidence)}{notes}{tested}"
+    chart = ""
+    if page.chart is not None:
+        chart = f'<div class="chart"><img src="{escape(page.chart.picture)}" alt="{escape(page.chart.words)}"></div>'
+    return f"<h3>On the validation split</h3>{chart}{_grid(page.evidence)}{notes}{tested}"
 
 
 def _reliance(page: Page) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spurprune.advice import evidence, lists, maps
+from spurprune.advice import chart, evidence, lists, maps
 from spurprune.advice.choices import Choice, percent
 from spurprune.advice.cues import wording
 from spurprune.advice.cues.gathering import Cues
@@ -13,9 +13,9 @@ from spurprune.advice.diagnosis import Diagnosis, sentences
 from spurprune.advice.evidence import ACCURACY, RELIANCE, Evidence, Row
 from spurprune.advice.lists import Listed
 from spurprune.advice.material import Material
-from spurprune.advice.page import Card, Gallery, Grid, Page
+from spurprune.advice.page import Card, Chart, Gallery, Grid, Page
 from spurprune.advice.recommendation import Trial
-from spurprune.advice.shown import Show
+from spurprune.advice.shown import Show, png_address
 from spurprune.advice.tallies import GROUPS
 from spurprune.data.inputs import Manifest
 from spurprune.evaluation.statistics import Estimate, bounded
@@ -120,6 +120,7 @@ def page_of(found: Advised, material: Material, keys: Sequence[str], show: Show,
             "drop.csv and keep.csv hold what to drop and to keep, samples.parquet everything that is known of every sample. Evidence is of "
             "plans that each repeat made by its own difficulty; the lists go by the mean over repeats."
         ),
+        chart=_chart(gathered, found.choices),
         evidence=_evidence_grid(evidence.rows(gathered, found.choices), chosen),
         evidence_notes=(
             f"Means over {len(gathered.repeats)} repeats with 95% intervals; differences, in percentage points, are paired by repeat. "
@@ -139,6 +140,11 @@ def page_of(found: Advised, material: Material, keys: Sequence[str], show: Show,
         samples=table(found, material.classes, keys),
         samples_note=f"{listed}, the hardest first; difficulty is the mean over repeats.",
     )
+
+
+def _chart(gathered: Evidence, choices: Sequence[Choice]) -> Chart | None:
+    shown = chart.panels(gathered, choices)
+    return Chart(png_address(chart.drawn(shown)), chart.words(shown)) if shown else None
 
 
 def _has_reliance(gathered: Evidence) -> bool:
