@@ -129,20 +129,28 @@ def test_the_p_value_of_following_is_that_of_a_partial_correlation() -> None:
     assert judging.following(np.array([0.0, 1, 2]), np.array([0.1, 0.0, 0.2]), np.zeros(3)) == pytest.approx(1 / 3)
 
 
-def test_ends_are_weighted_within_classes() -> None:
-    """A class with 10 samples at either end weighs 5, one with 30 at the low and 10 at the high end 7.5; one at one end only nothing."""
+def test_the_odds_ratio_is_within_classes() -> None:
+    """Ends of 10 and 10, and of 30 and 10; a third class is at one end only.
+
+    Of 10 at the high end with 0.3, 3 count as of the class and 7 as not; of 10 at the low end with 0.1, 1 and 9; and so on.
+    """
     value = np.repeat([0.0, 1, 0, 1, 1], [10, 10, 30, 10, 40])
     label = np.repeat([0, 1, 2], [20, 40, 40])
     probability = np.repeat([0.1, 0.3, 0.5, 0.9, 1.0], [10, 10, 30, 10, 40])
-    low, high = judging.ends(value, probability, label)
-    assert low == pytest.approx((5 * 0.1 + 7.5 * 0.5) / 12.5) and high == pytest.approx((5 * 0.3 + 7.5 * 0.9) / 12.5)
-    assert np.isnan(judging.ends(value[:18], probability[:18], label[:18])).all(), "eight at an end are too few"
+    expected = (3 * 9 / 20 + 9 * 15 / 40) / (7 * 1 / 20 + 1 * 15 / 40)
+    assert judging.odds_ratio(value, probability, label) == pytest.approx(expected)
+    assert math.isnan(judging.odds_ratio(value[:18], probability[:18], label[:18])), "eight at an end are too few"
 
 
 def test_ends_of_many_values_are_fifths() -> None:
-    value = np.arange(101.0)
-    low, high = judging.ends(value, value, np.zeros(101))
-    assert (low, high) == (pytest.approx(np.arange(20).mean()), pytest.approx(np.arange(81, 101).mean()))
+    """Of 101 values from 0 to 1 the mean of the lowest 20 is 0.095, of the highest 0.905."""
+    value = np.arange(101) / 100
+    assert judging.odds_ratio(value, value, np.zeros(101)) == pytest.approx((0.905 / 0.095) ** 2)
+
+
+def test_the_ends_of_a_rare_value_are_all_who_have_it_and_all_others() -> None:
+    value = np.repeat([0.0, 1.0], [190, 10])
+    assert judging.odds_ratio(value, np.where(value == 1, 0.75, 0.5), np.zeros(200)) == pytest.approx(3)
 
 
 def example(relies: float, associated: float, seed: int = 0) -> tuple[list[Property], Seen]:
@@ -160,7 +168,7 @@ def test_a_planted_brightness_is_found_and_nothing_else() -> None:
     found = [one for one in judging.judge(*example(relies=1, associated=1)) if one.is_found]
     assert [(one.name, one.of, one.is_higher) for one in found] == [("brightness", 1, True)]
     assert found[0].pairs == pytest.approx(0.76, abs=0.06), "of two normals one deviation apart"
-    assert found[0].with_ - found[0].without > 0.2
+    assert 5 < found[0].fold < 30
 
 
 @pytest.mark.parametrize(("relies", "associated"), [(0, 0), (1, 0), (0, 1), (-1, 1)])
@@ -207,19 +215,20 @@ def test_the_halves_of_training_samples_and_validation_samples_are_apart(monkeyp
     assert np.array_equal(gathering.draw(samples).sample_id, drawn.sample_id), "by a named stream"
 
 
-CUE = Cue("brightness", 1, True, False, 0.75, 0.2, 0.4, 0.001, 0.004)
+CUE = Cue("brightness", 1, True, False, 0.75, 12.34, 0.001, 0.004)
 
 
 def test_cues_in_words() -> None:
     found = Cues(("brightness", "mark"), 2, [CUE])
     (sentence,) = wording.sentences(found, ["low", "high"])
     assert sentence == (
-        "Higher brightness goes with class high: it is so in 75% of pairs of a training sample of the class and another one, and the "
-        "network's probability for the class rises from 20% to 40% among validation samples of one class (q = 0.004)."
+        "Higher brightness goes with class high: it is so in 75% of pairs of a training sample of the class and another one, and among "
+        "validation samples of one class the network's odds for the class are 12.3 times as high there as at the property's other end "
+        "(q = 0.004)."
     )
     assert wording.note(found).startswith("Tested: brightness, mark. Of 2 pairs of a property and a class, 1 is a cue: ")
     grid = wording.grid(found, ["low", "high"])
-    assert grid is not None and grid.rows == [("higher brightness", "high", "75.0", "20.0", "40.0", "0.004")]
+    assert grid is not None and grid.rows == [("higher brightness", "high", "75.0", "12.3", "0.004")]
     plain = wording.to_plain(found, ["low", "high"])
     assert json.loads(json.dumps(plain))["found"][0]["class"] == "high"
 

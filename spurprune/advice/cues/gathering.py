@@ -6,6 +6,7 @@ by looking at labels (tokens, values of attributes), one half of the training sa
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,8 @@ def cues(material: Material, manifest: Manifest, source: Source, predictions: Se
     samples = material.first.samples
     drawn = draw(samples)
     held = drawn.is_held
-    seen = Seen(drawn.label[drawn.measures], drawn.label[held], probabilities(predictions, drawn.sample_id[held], manifest.num_classes))
+    probability = probabilities(predictions, drawn.sample_id[held], manifest.num_classes)
+    seen = Seen(drawn.label[drawn.measures], drawn.label[held], probability)
     plain = _measured(manifest, source, drawn)
     properties = [_property(name, values, drawn) for name, values in plain.items()]
     names = list(plain)
@@ -100,7 +102,10 @@ def draw(samples: Samples) -> Drawn:
 
 
 def probabilities(paths: Sequence[Path], sample_id: np.ndarray, num_classes: int) -> np.ndarray:
-    """Return the mean probability of each class for validation samples, float64 [N, C], over the runs that predict them there."""
+    """Return the mean probability of each class for validation samples, float64 [N, C], over the runs that predict them there.
+
+    Raises DataError if a sample is predicted by none.
+    """
     total, count = np.zeros((len(sample_id), num_classes)), np.zeros(len(sample_id), dtype=int)
     for path in paths:
         table = tables.read(path, schemas.PREDICTIONS)
@@ -108,8 +113,7 @@ def probabilities(paths: Sequence[Path], sample_id: np.ndarray, num_classes: int
             mine = rows_of(table, repeat)
             shown = (to_numpy(mine.column("split")) == "validation") & (to_numpy(mine.column("view")) == NATURAL)
             logits = logits_of(mine, num_classes, repeat, str(path))[shown].astype(np.float64)
-            ids = to_numpy(mine.column("sample_id"))[shown]
-            _, ours, theirs = np.intersect1d(sample_id, ids, return_indices=True)
+            _, ours, theirs = np.intersect1d(sample_id, to_numpy(mine.column("sample_id"))[shown], return_indices=True)
             exponential = np.exp(logits[theirs] - logits[theirs].max(axis=1, keepdims=True))
             total[ours] += exponential / exponential.sum(axis=1, keepdims=True)
             count[ours] += 1
@@ -151,7 +155,7 @@ def _decoder(tokenizer: str | None) -> Any:
     if tokenizer is None:
         return None
     try:
-        return tokens.load(tokenizer).decode
+        return partial(tokens.load(tokenizer).decode, skip_special_tokens=False)
     except SpurpruneError:
         return None
 

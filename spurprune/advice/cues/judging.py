@@ -3,12 +3,12 @@
 The rule, ours, is fixed before anything is measured. For every property and class, on samples that are apart from each other,
 
 1. training samples of the class have higher, or lower, values than others: the two-sided Mann-Whitney test,
-2. among validation samples of the same class, the network gives the class a higher probability where the property is so: the one-sided
-   t-test of the correlation of ranks within classes,
+2. among validation samples of one class, the network gives the class higher odds where the property is so: the one-sided t-test of the
+   correlation of ranks within classes,
 3. the larger of the two p-values, corrected by Benjamini and Hochberg (1995) for the number of properties and classes, is at most 0.05, and
-4. between the two ends of the property, the probability differs by five percentage points at least. Ends are the lowest and the highest
-   fifth or, where values are few, the lowest and the highest value; the difference is taken within classes, each weighted as by Mantel
-   and Haenszel.
+4. from one end of the property to the other, the odds at least double: the odds ratio of Mantel and Haenszel (1959) of the ends within
+   classes. Ends are the lowest and the highest fifth or, where values are few, the lowest and the highest value. A difference of
+   probabilities would miss a cue that never misleads: where all who carry it are of the class, all are close to 1.
 
 A property can be a cue of a class though it belongs to it: these are hints.
 """
@@ -20,9 +20,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 SIGNIFICANT = 0.05
-LEAST_DIFFERENCE = 0.05
+LEAST_FOLD = 2.0
 LEAST_SAMPLES = 10  # of the class and of others, and at each end; else the property is not tested
 FIFTH = 0.2
+LEAST = 1e-12  # of what is divided by
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ class Cue:
     """A property tested for a class: ``is_higher`` says whether values of the class are higher.
 
     ``pairs`` is the share of pairs of a training sample of the class and another in which the former's value is higher (lower, if not
-    ``is_higher``); ``without`` and ``with_`` are the probabilities of the class at the other end and at this one, within classes. ``p`` is
-    the larger of the two, ``q`` the corrected one.
+    ``is_higher``); ``fold`` says how many times as high the odds of the class are at this end as at the other, within classes. ``p`` is the
+    larger of the two, ``q`` the corrected one.
     """
 
     name: str
@@ -62,15 +63,14 @@ class Cue:
     is_higher: bool
     is_named_high: bool
     pairs: float
-    without: float
-    with_: float
+    fold: float
     p: float
     q: float
 
     @property
     def is_found(self) -> bool:
         """Whether it meets the rule."""
-        return self.q <= SIGNIFICANT and self.with_ - self.without >= LEAST_DIFFERENCE
+        return self.q <= SIGNIFICANT and self.fold >= LEAST_FOLD
 
 
 def judge(properties: Sequence[Property], seen: Seen) -> list[Cue]:
@@ -82,7 +82,7 @@ def judge(properties: Sequence[Property], seen: Seen) -> list[Cue]:
     every = list(range(num_classes)) if num_classes > 2 else [num_classes - 1]
     tested = [_tested(one, of, seen) for one in properties for of in (every if one.of is None else [one.of])]
     found = [one for one in tested if one is not None]
-    return sorted(_corrected(found), key=lambda one: (one.q, one.without - one.with_, one.name, one.of))
+    return sorted(_corrected(found), key=lambda one: (one.q, -one.fold, one.name, one.of))
 
 
 def _corrected(found: Sequence[Cue]) -> list[Cue]:
@@ -105,11 +105,11 @@ def _tested(one: Property, of: int, seen: Seen) -> Cue | None:
         of, higher, pairs = 1 - of, True, 1 - pairs
     value = one.held if higher else -one.held
     p_followed = following(value, seen.probability[:, of], seen.held)
-    without, with_ = ends(value, seen.probability[:, of], seen.held)
-    if math.isnan(p_followed) or math.isnan(with_):
+    fold = odds_ratio(value, seen.probability[:, of], seen.held)
+    if math.isnan(p_followed) or math.isnan(fold):
         return None
     p = max(p_pairs, p_followed)
-    return Cue(one.name, of, higher, one.is_named_high, pairs if higher else 1 - pairs, without, with_, p, p)
+    return Cue(one.name, of, higher, one.is_named_high, pairs if higher else 1 - pairs, fold, p, p)
 
 
 def association(value: np.ndarray, is_class: np.ndarray) -> tuple[float, float]:
@@ -154,27 +154,23 @@ def following(value: np.ndarray, probability: np.ndarray, label: np.ndarray) -> 
     return float(stats.t.sf(t, freedom))
 
 
-def ends(value: np.ndarray, probability: np.ndarray, label: np.ndarray) -> tuple[float, float]:
-    """Return the mean probability at the low and at the high end of a property, within classes; arrays are as in ``following``.
+def odds_ratio(value: np.ndarray, probability: np.ndarray, label: np.ndarray) -> float:
+    """Return the odds at the high end of a property over those at the low end, within classes; arrays are as in ``following``.
 
-    A class that has n₀ samples at the low end and n₁ at the high one weighs n₀ n₁ / (n₀ + n₁). Both are NaN if fewer than LEAST_SAMPLES of
-    such classes are at an end.
+    Probabilities count as shares of samples. NaN if fewer than LEAST_SAMPLES of classes that have samples at both ends are at one.
     """
     known = np.isfinite(value)
     if not known.any():
-        return math.nan, math.nan
+        return math.nan
     low_edge, high_edge = np.quantile(value[known], [FIFTH, 1 - FIFTH])
     high = value > high_edge if (value > high_edge).any() else value >= high_edge
     low = value < low_edge if (value < low_edge).any() else value <= low_edge
-    weights, means, numbers = [], [], np.zeros(2, dtype=int)
+    rising, falling, numbers = 0.0, 0.0, np.zeros(2, dtype=int)
     for number in np.unique(label[known]).tolist():
-        at = [known & (label == number) & end & ~other for end, other in ((low, high), (high, low))]
-        counts = np.array([one.sum() for one in at])
+        at_low, at_high = (probability[known & (label == number) & end & ~other] for end, other in ((low, high), (high, low)))
+        counts = np.array([len(at_low), len(at_high)])
         if counts.min():
-            weights.append(counts[0] * counts[1] / counts.sum())
-            means.append([probability[one].mean() for one in at])
+            rising += at_high.sum() * (1 - at_low).sum() / counts.sum()
+            falling += (1 - at_high).sum() * at_low.sum() / counts.sum()
             numbers += counts
-    if numbers.min() < LEAST_SAMPLES:
-        return math.nan, math.nan
-    first, second = np.average(np.array(means), axis=0, weights=weights)
-    return float(first), float(second)
+    return math.nan if numbers.min() < LEAST_SAMPLES else float(rising / max(falling, LEAST))

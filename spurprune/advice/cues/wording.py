@@ -25,7 +25,7 @@ def note(found: Cues) -> str:
     )
     return (
         f"Tested: {listed}. Of {found.tested:,} pairs of a property and a class, {what}: training samples of the class differ from "
-        "others in it, and among validation samples of one class the network gives the class more probability where the property is so. "
+        "others in it, and among validation samples of one class the network gives the class higher odds where the property is so. "
         "These are hints to look at, since a property may belong to a class; they decide nothing."
     )
 
@@ -34,8 +34,8 @@ def sentences(found: Cues, classes: Sequence[str]) -> list[str]:
     """Return a sentence for each cue that is shown."""
     return [
         f"{_upper(property_of(one))} goes with class {classes[one.of]}: it is so in {one.pairs:.0%} of pairs of a training sample of the "
-        f"class and another one, and the network's probability for the class rises from {one.without:.0%} to {one.with_:.0%} among "
-        f"validation samples of one class (q = {one.q:.2g})."
+        f"class and another one, and among validation samples of one class the network's odds for the class are {one.fold:.3g} times as "
+        f"high there as at the property's other end (q = {one.q:.2g})."
         for one in found.found[:MOST]
     ]
 
@@ -47,8 +47,7 @@ def grid(found: Cues, classes: Sequence[str]) -> Grid | None:
             property_of(one),
             classes[one.of],
             f"{100 * one.pairs:.1f}",
-            f"{100 * one.without:.1f}",
-            f"{100 * one.with_:.1f}",
+            f"{one.fold:.3g}",
             f"{one.q:.2g}",
         )
         for one in found.found[:MOST]
@@ -57,11 +56,10 @@ def grid(found: Cues, classes: Sequence[str]) -> Grid | None:
         "property",
         "goes with class",
         "so in pairs of a training sample of the class and another (%)",
-        "probability of the class at the property's other end (%)",
-        "at this end (%)",
+        "odds of the class, over those at the property's other end",
         "q",
     )
-    return Grid(header, rows, numbers=frozenset({2, 3, 4, 5})) if rows else None
+    return Grid(header, rows, numbers=frozenset({2, 3, 4})) if rows else None
 
 
 def property_of(one: Cue) -> str:
@@ -79,8 +77,7 @@ def to_plain(found: Cues, classes: Sequence[str]) -> dict[str, object]:
                 "property": property_of(one),
                 "class": classes[one.of],
                 "pairs": one.pairs,
-                "probability_at_other_end": one.without,
-                "probability_at_this_end": one.with_,
+                "odds_ratio": one.fold,
                 "p": one.p,
                 "q": one.q,
             }
