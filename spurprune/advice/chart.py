@@ -62,7 +62,7 @@ def _of_family(found: Evidence, partition: str | None, family: Sequence[Choice])
 
 
 def _words(measure: Measure) -> str:
-    text = "reliance on suspected regions" if measure.kind == RELIANCE else measure.words
+    text = "highest reliance on a region" if measure.kind == RELIANCE else measure.words
     return text[:1].upper() + text[1:]
 
 

@@ -129,7 +129,7 @@ def page_of(found: Advised, material: Material, keys: Sequence[str], show: Show,
             *([] if not _has_reliance(gathered) else ["Reliance is the share of validation samples that a suspected region turns."]),
         ),
         tested=tested,
-        maps=maps.of_material(material, manifest, crop),
+        maps=maps.of_material(material, manifest, crop, _plan_words(found.choices)),
         regions=_regions(found, gathered),
         diagnosis=sentences(found.diagnosis),
         cues=wording.grid(found.cues, material.classes),
@@ -140,6 +140,13 @@ def page_of(found: Advised, material: Material, keys: Sequence[str], show: Show,
         samples=table(found, material.classes, keys),
         samples_note=f"{listed}, the hardest first; difficulty is the mean over repeats.",
     )
+
+
+def _plan_words(choices: Sequence[Choice]) -> dict[str, str]:
+    words = {plans.NO_PRUNING: "nothing pruned"}
+    for one in choices:
+        words |= {one.plan: f"pruned: {one.words}", one.control: f"pruned: {evidence.at_random(one)}"}
+    return words
 
 
 def _chart(gathered: Evidence, choices: Sequence[Choice]) -> Chart | None:

@@ -34,7 +34,7 @@ def test_panels_are_of_plans_then_of_measures() -> None:
     measures = ["Accuracy", "Worst class", "Worst known group", "Worst inferred group (clusters)"]
     assert [(one.of, one.measure) for one in shown] == [
         *(("every class", name) for name in measures),
-        *(("the suspects", name) for name in [*measures, "Reliance on suspected regions"]),
+        *(("the suspects", name) for name in [*measures, "Highest reliance on a region"]),
     ]
     assert [one.falls for one in shown] == [False] * 8 + [True]
     first, reliance = shown[0], shown[-1]
