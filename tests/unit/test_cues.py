@@ -87,9 +87,10 @@ def test_candidates_are_tokens_that_set_a_class_apart() -> None:
     chosen = np.arange(21) < 12
     found = texts.candidates(several, label, chosen, 2)
     assert [(one.token, one.of) for one in found] == [(5, 0)], "6 is in four texts, 9 in none that is chosen"
-    assert found[0].holds.tolist() == [True] * 6 + [False] * 4 + [True] * 2 + [False] * 9
-    assert texts.named(found, None) == {5: "token 5 in the text"}
-    assert texts.named(found, lambda ids: f" word{ids[0]} ") == {5: '"word5" in the text'}
+    assert texts.holding(several, 5).tolist() == [True] * 6 + [False] * 4 + [True] * 2 + [False] * 9
+    assert not texts.holding(several, 0).any(), "padding is no token"
+    assert texts.named(5, None) == "token 5 in the text"
+    assert texts.named(5, lambda ids: f" word{ids[0]} ") == '"word5" in the text'
 
 
 def test_an_attribute_becomes_how_often_its_values_go_with_a_class() -> None:

@@ -7,6 +7,7 @@ by looking at labels (tokens, values of attributes), one half of the training sa
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -70,24 +71,24 @@ class Drawn:
 
 def cues(material: Material, manifest: Manifest, source: Source, predictions: Sequence[Path]) -> Cues:
     """Return the simple cues; ``predictions`` are those of runs without pruning. Raises DataError if they lack a sample."""
-    samples = material.first.samples
-    drawn = draw(samples)
+    drawn = draw(material.first.samples)
     held = drawn.is_held
     probability = probabilities(predictions, drawn.sample_id[held], manifest.num_classes)
-    seen = Seen(drawn.label[drawn.measures], drawn.label[held], probability)
     plain = _measured(manifest, source, drawn)
-    properties = [_property(name, values, drawn) for name, values in plain.items()]
-    names = list(plain)
-    if manifest.kind == "sentences":
-        found = list(_tokens(source, drawn, manifest.num_classes))
-        properties += found
-        names += ["tokens"] if found else []
-    for attribute in material.attributes:
-        codes = samples.attributes[attribute.name][drawn.row].astype(np.int64)
-        properties += _attributes(attribute.name, attribute.values, codes, drawn, manifest.num_classes)
-        names.append(attribute.name)
-    judged = judging.judge(properties, seen)
+    properties = (_property(name, values, drawn) for name, values in plain.items())
+    made = _made(material, manifest, source, drawn)
+    judged = judging.judge(chain(properties, made), Seen(drawn.label[drawn.measures], drawn.label[held], probability))
+    names = [*plain, *(["tokens"] if manifest.kind == "sentences" else []), *(one.name for one in material.attributes)]
     return Cues(names, len(judged), [one for one in judged if one.is_found])
+
+
+def _made(material: Material, manifest: Manifest, source: Source, drawn: Drawn) -> Iterator[Property]:
+    """Yield the properties that are made by looking at labels."""
+    if manifest.kind == "sentences":
+        yield from _tokens(source, drawn, manifest.num_classes)
+    for attribute in material.attributes:
+        codes = material.first.samples.attributes[attribute.name][drawn.row].astype(np.int64)
+        yield from _attributes(attribute.name, attribute.values, codes, drawn, manifest.num_classes)
 
 
 def draw(samples: Samples) -> Drawn:
@@ -144,10 +145,9 @@ def _property(name: str, values: np.ndarray, drawn: Drawn, of: int | None = None
 
 def _tokens(source: Source, drawn: Drawn, num_classes: int) -> Iterator[Property]:
     sequences = np.asarray(source.inputs[drawn.sample_id])
-    found = texts.candidates(sequences, drawn.label, drawn.makes, num_classes)
-    words = texts.named(found, _decoder(source.tokenizer))
-    for one in found:
-        yield _property(words[one.token], one.holds.astype(np.float64), drawn, one.of)
+    decode = _decoder(source.tokenizer)
+    for one in texts.candidates(sequences, drawn.label, drawn.makes, num_classes):
+        yield _property(texts.named(one.token, decode), texts.holding(sequences, one.token).astype(np.float64), drawn, one.of)
 
 
 def _decoder(tokenizer: str | None) -> Any:

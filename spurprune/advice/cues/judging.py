@@ -14,7 +14,7 @@ A property can be a cue of a class though it belongs to it: these are hints.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -73,7 +73,7 @@ class Cue:
         return self.q <= SIGNIFICANT and self.fold >= LEAST_FOLD
 
 
-def judge(properties: Sequence[Property], seen: Seen) -> list[Cue]:
+def judge(properties: Iterable[Property], seen: Seen) -> list[Cue]:
     """Return all properties that could be tested, for every class, the most decisive first.
 
     Of two classes only the one whose values are higher is tested, since the other's are lower by the same test.
@@ -137,21 +137,24 @@ def following(value: np.ndarray, probability: np.ndarray, label: np.ndarray) -> 
     from scipy import stats
 
     known = np.isfinite(value)
-    x, y, freedom = [], [], -1
-    for number in np.unique(label[known]).tolist():
-        mine = known & (label == number)
-        n = int(mine.sum())
-        if n > 1:
-            x.append((stats.rankdata(value[mine]) - (n + 1) / 2) / n)
-            y.append((stats.rankdata(probability[mine]) - (n + 1) / 2) / n)
-            freedom += n - 1
-    a, b = (np.concatenate(one) if one else np.zeros(0) for one in (x, y))
+    a, b = (_centred_ranks(one[known], label[known]) for one in (value, probability))
+    freedom = int(known.sum()) - len(np.unique(label[known])) - 1
     size = math.sqrt(float(a @ a) * float(b @ b))
     if size == 0 or freedom < 1:
         return math.nan
     r = min(max(float(a @ b) / size, -1.0), 1.0)
     t = math.copysign(math.inf, r) if abs(r) >= 1 else r * math.sqrt(freedom / (1 - r * r))
     return float(stats.t.sf(t, freedom))
+
+
+def _centred_ranks(value: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Return ranks within each class, centred, over the class's size; equal values share their mean rank."""
+    import pandas as pd
+
+    groups = pd.Series(value).groupby(label)
+    n = groups.transform("size").to_numpy()
+    found: np.ndarray = (groups.rank().to_numpy() - (n + 1) / 2) / n
+    return found
 
 
 def odds_ratio(value: np.ndarray, probability: np.ndarray, label: np.ndarray) -> float:
@@ -165,12 +168,13 @@ def odds_ratio(value: np.ndarray, probability: np.ndarray, label: np.ndarray) ->
     low_edge, high_edge = np.quantile(value[known], [FIFTH, 1 - FIFTH])
     high = value > high_edge if (value > high_edge).any() else value >= high_edge
     low = value < low_edge if (value < low_edge).any() else value <= low_edge
-    rising, falling, numbers = 0.0, 0.0, np.zeros(2, dtype=int)
-    for number in np.unique(label[known]).tolist():
-        at_low, at_high = (probability[known & (label == number) & end & ~other] for end, other in ((low, high), (high, low)))
-        counts = np.array([len(at_low), len(at_high)])
-        if counts.min():
-            rising += at_high.sum() * (1 - at_low).sum() / counts.sum()
-            falling += (1 - at_high).sum() * at_low.sum() / counts.sum()
-            numbers += counts
-    return math.nan if numbers.min() < LEAST_SAMPLES else float(rising / max(falling, LEAST))
+    ends = [known & end & ~other for end, other in ((low, high), (high, low))]
+    place = np.unique(label, return_inverse=True)[1]
+    classes = int(place.max()) + 1
+    n = np.stack([np.bincount(place[end], minlength=classes) for end in ends])
+    of_class = np.stack([np.bincount(place[end], weights=probability[end], minlength=classes) for end in ends])
+    both = n.min(axis=0) > 0
+    numbers, total, others = n[:, both].sum(axis=1), n[:, both].sum(axis=0), (n - of_class)[:, both]
+    rising = float((of_class[1, both] * others[0] / total).sum())
+    falling = float((others[1] * of_class[0, both] / total).sum())
+    return math.nan if numbers.min() < LEAST_SAMPLES else rising / max(falling, LEAST)

@@ -8,7 +8,7 @@ from spurprune.data.inputs import Rows
 
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # of red, green and blue (ITU-R BT.601)
 BORDER = 16  # of a side, one part of so many is border, a pixel at least
-AT_ONCE = 256  # images in memory
+AT_ONCE = 64  # images in memory
 FLAT = 1e-6  # added to a variance before its logarithm
 NAMES = ("brightness", "contrast", "sharpness", "brightness of the border", "red in the border", "blue in the border")
 

@@ -1,6 +1,6 @@
 """Properties of texts as they are trained on: their length, and whether a token stands in them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +13,10 @@ MOST_TOKENS = 20  # candidates of a class
 
 @dataclass(frozen=True)
 class Token:
-    """A candidate: a token that is more frequent in texts of class ``of`` than in others; ``holds`` bool [N] says which texts hold it."""
+    """A candidate: a token that is more frequent in texts of class ``of`` than in others."""
 
     token: int
     of: int
-    holds: np.ndarray
 
 
 def lengths(sequences: np.ndarray) -> dict[str, np.ndarray]:
@@ -34,25 +33,27 @@ def candidates(sequences: np.ndarray, label: np.ndarray, chosen: np.ndarray, num
     Tokens are ordered by the z value of the difference of two shares, of equals the lower number first. Samples are as in ``lengths``,
     ``label`` int [N].
     """
-    place, text = _present(sequences)
-    tokens, at = np.unique(place, return_inverse=True)
-    mine = chosen[text]
-    counts = np.zeros((num_classes, len(tokens)))
-    np.add.at(counts, (label[text[mine]], at[mine]), 1)
-    of_class = np.bincount(label[chosen], minlength=num_classes).astype(float)
-    found = []
-    for number, token in _leading(counts, of_class):
-        holds = np.zeros(len(sequences), dtype=bool)
-        holds[text[at == token]] = True
-        found.append(Token(int(tokens[token]), number, holds))
+    token, text = _present(sequences[chosen])
+    tokens, at = np.unique(token, return_inverse=True)
+    counts, mine = np.zeros((num_classes, len(tokens))), label[chosen]
+    np.add.at(counts, (mine[text], at), 1)
+    return [Token(int(tokens[column]), of) for of, column in _leading(counts, np.bincount(mine, minlength=num_classes).astype(float))]
+
+
+def holding(sequences: np.ndarray, token: int) -> np.ndarray:
+    """Return which texts hold a token, bool [N]."""
+    found: np.ndarray = ((sequences[:, COUNTS:] == token) & _within(sequences)).any(axis=1)
     return found
+
+
+def _within(sequences: np.ndarray) -> np.ndarray:
+    """Return which places are before the padding, bool [N, L]."""
+    return np.arange(sequences.shape[1] - COUNTS) < sequences[:, :1]
 
 
 def _present(sequences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return (token, text) of every token that stands in a text, each once, int64 [P] each."""
-    length = sequences.shape[1] - COUNTS
-    within = np.arange(length) < sequences[:, :1]
-    text, position = np.nonzero(within)
+    text, position = np.nonzero(_within(sequences))
     pairs = np.unique(np.stack([sequences[text, COUNTS + position].astype(np.int64), text]), axis=1)
     return pairs[0], pairs[1]
 
@@ -72,7 +73,6 @@ def _leading(counts: np.ndarray, of_class: np.ndarray) -> Iterator[tuple[int, in
                 yield number, column
 
 
-def named(tokens: Sequence[Token], decode: Callable[[list[int]], str] | None) -> Mapping[int, str]:
-    """Return the words for each token; its number alone without ``decode``."""
-    numbers = {one.token for one in tokens}
-    return {one: f'"{decode([one]).strip()}" in the text' if decode else f"token {one} in the text" for one in numbers}
+def named(token: int, decode: Callable[[list[int]], str] | None) -> str:
+    """Return the words for a token in a text; its number alone without ``decode``."""
+    return f'"{decode([token]).strip()}" in the text' if decode else f"token {token} in the text"
