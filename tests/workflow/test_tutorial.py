@@ -97,7 +97,8 @@ def test_the_mark_and_its_brightness_are_simple_cues_and_nothing_is_without_it(o
     for setting in SETTINGS:
         content = json.loads((on_example / f"results/advice/{setting}/diagnosis.json").read_text(encoding="utf-8"))
         found[setting] = {(one["property"], one["class"]) for one in content["simple_cues"]["found"]}
-    assert found == {"marked": {("mark = with", "high"), ("higher brightness of the border", "high")}, "clean": set()}
+    assert found["marked"] >= {("mark = with", "high"), ("higher brightness of the border", "high")}
+    assert found["clean"] == set()
 
 
 @pytest.mark.skipif(browser.FOUND is None, reason="no Chromium is installed")
