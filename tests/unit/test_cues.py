@@ -227,7 +227,9 @@ def test_cues_in_words() -> None:
         "validation samples of one class the network's odds for the class are 12.3 times as high there as at the property's other end "
         "(q = 0.004)."
     )
-    assert wording.note(found).startswith("Tested: brightness, mark. Of 2 pairs of a property and a class, 1 is a cue: ")
+    assert wording.note(found).startswith("Tested: brightness, mark. A property is a cue of a class if ")
+    assert "Of 2 pairs of a property and a class, 1 is. These are hints" in wording.note(found)
+    assert "40 are. The first 30 are shown. These" in wording.note(Cues(("brightness",), 50, [CUE] * 40))
     grid = wording.grid(found, ["low", "high"])
     assert grid is not None and grid.rows == [("higher brightness", "high", "75.0", "12.3", "0.004")]
     plain = wording.to_plain(found, ["low", "high"])
@@ -235,6 +237,6 @@ def test_cues_in_words() -> None:
 
 
 def test_without_cues_the_note_says_so() -> None:
-    assert ", none is a cue: " in wording.note(Cues(("brightness",), 2, []))
+    assert " a class, none is. These" in wording.note(Cues(("brightness",), 2, []))
     assert wording.note(Cues((), 0, [])).startswith("No simple property was tested")
     assert wording.grid(Cues((), 0, []), []) is None

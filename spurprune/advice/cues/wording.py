@@ -18,15 +18,13 @@ def note(found: Cues) -> str:
     names = list(found.properties)
     listed = ", ".join(names[:LONGEST]) + (f" and {len(names) - LONGEST} more" if len(names) > LONGEST else "")
     number = len(found.found)
-    what = (
-        "none is a cue"
-        if not number
-        else f"{number:,} {'is a cue' if number == 1 else 'are cues'}{f', of which {MOST} are shown' if number > MOST else ''}"
-    )
+    what = "none is" if not number else "1 is" if number == 1 else f"{number:,} are"
+    shown = f" The first {MOST} are shown." if number > MOST else ""
     return (
-        f"Tested: {listed}. Of {found.tested:,} pairs of a property and a class, {what}: training samples of the class differ from "
-        "others in it, and among validation samples of one class the network gives the class higher odds where the property is so. "
-        "These are hints to look at, since a property may belong to a class; they decide nothing."
+        f"Tested: {listed}. A property is a cue of a class if training samples of the class differ from others in it, and if among "
+        "validation samples of one class the network gives the class higher odds where the property is so. Of "
+        f"{found.tested:,} pairs of a property and a class, {what}.{shown} These are hints to look at, since a property may belong to a "
+        "class; they decide nothing."
     )
 
 
