@@ -118,7 +118,7 @@ def rows(found: Evidence, choices: Sequence[Choice], split: str = "validation") 
     for measure in found.measures:
         listed: list[tuple[str, str, str | None]] = [(plans.NO_PRUNING, "nothing", None)]
         for one in choices:
-            listed += [(one.plan, one.words, one.control), (one.control, one.words.replace("the hardest", "random"), None)]
+            listed += [(one.plan, one.words, one.control), (one.control, at_random(one), None)]
         for plan, words, control in listed:
             value = found.mean(measure, plan, split)
             if value.n:
@@ -126,6 +126,11 @@ def rows(found: Evidence, choices: Sequence[Choice], split: str = "validation") 
                 from_random = NONE if control is None else found.difference(measure, plan, control, split)
                 result.append(Row(split, measure.words, plan, words, value, from_none, from_random))
     return result
+
+
+def at_random(choice: Choice) -> str:
+    """Return what a choice's control prunes."""
+    return choice.words.replace("the hardest", "random")
 
 
 NONE = estimate(np.array([]))

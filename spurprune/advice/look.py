@@ -28,6 +28,8 @@ figcaption { overflow-wrap: anywhere; } figcaption b { color: var(--drop); font-
 .key { display: block; color: var(--faint); max-height: 3em; overflow: hidden; }
 .maps { display: flex; flex-wrap: wrap; gap: 20px; background: #fff; border: 1px solid var(--line); border-radius: 6px; padding: 12px; }
 .maps figure { width: auto; border: 0; font-size: 12px; } .maps img { width: 160px; height: 160px; }
+.chart { background: #fff; border: 1px solid var(--line); border-radius: 6px; padding: 8px; margin: 0 0 8px; }
+.chart img { display: block; max-width: 100%; margin: 0 auto; }
 .controls { display: flex; flex-wrap: wrap; gap: 10px; align-items: center; margin: 8px 0; }
 select, input, button { font: inherit; padding: 4px 8px; border: 1px solid var(--line); border-radius: 5px; background: #fff; }
 select, input, button { color: inherit; }

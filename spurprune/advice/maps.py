@@ -15,11 +15,13 @@ from spurprune.transplants import areas, measured
 LEAST_SCALE = 0.05  # so that maps of no reliance do not show noise
 # From little to much reliance: three points of a scale that can be read without colour, too.
 COLOURS = np.array([[0, 34, 78], [124, 123, 120], [254, 232, 56]], dtype=np.float64)  # those of matplotlib's cividis
-BEFORE = "nothing pruned"
 
 
-def of_material(material: Material, manifest: Manifest, crop: int | None) -> list[Map]:
-    """Return for each class the maps of the runs of which reliance on all regions was measured; none if samples are no images."""
+def of_material(material: Material, manifest: Manifest, crop: int | None, words: Mapping[str, str]) -> list[Map]:
+    """Return for each class the maps of the runs of which reliance on all regions was measured; none if samples are no images.
+
+    ``words`` say what each plan prunes.
+    """
     if manifest.kind != "images":
         return []
     masks = areas.of_images(manifest.shape[-2], manifest.shape[-1], crop)
@@ -31,7 +33,7 @@ def of_material(material: Material, manifest: Manifest, crop: int | None) -> lis
     return [
         Map(
             f"Class {source}; the brightest is {highest:.0%}",
-            [(BEFORE if plan == "none" else plan, picture(grids[plan, source] / highest)) for plan in plans],
+            [(words[plan], picture(grids[plan, source] / highest)) for plan in plans],
         )
         for source in classes
     ]

@@ -45,6 +45,14 @@ class Grid:
 
 
 @dataclass(frozen=True)
+class Chart:
+    """A picture of the evidence as a data address, and what it shows in words."""
+
+    picture: str
+    words: str
+
+
+@dataclass(frozen=True)
 class Map:
     """The reliance on places of a class's inputs: pictures as data addresses, before and after pruning."""
 
@@ -60,12 +68,15 @@ class Page:
     advice: str
     is_pruning: bool
     applies: str
+    chart: Chart | None
     evidence: Grid
     evidence_notes: Sequence[str]
     tested: Grid | None
     maps: Sequence[Map]
     regions: Grid | None
     diagnosis: Sequence[str]
+    cues: Grid | None
+    cues_note: str
     hardest: Sequence[Gallery]
     suspects: Sequence[Gallery]
     clusters: Sequence[Gallery]
@@ -80,6 +91,7 @@ def render(page: Page) -> str:
         ("evidence", "Evidence", _evidence(page)),
         ("reliance", "Reliance on regions", _reliance(page)),
         ("suspects", "Suspected carriers", _galleries(page.suspects)),
+        ("cues", "Simple cues", _cues(page)),
         ("diagnosis", "Diagnosis", _list(page.diagnosis)),
         ("hardest", "The hardest samples of every class", _galleries(page.hardest)),
         ("clusters", "Clusters", _galleries(page.clusters)),
@@ -115,7 +127,10 @@ def script_json(value: Any) -> str:
 def _evidence(page: Page) -> str:
     notes = "".join(f'<p class="note">{escape(one)}</p>' for one in page.evidence_notes)
     tested = "" if page.tested is None else f"<h3>On the test split, shown once</h3>{_grid(page.tested)}"
-    return f"<h3>On the validation split</h3>{_grid(page.evidence)}{notes}{tested}"
+    chart = ""
+    if page.chart is not None:
+        chart = f'<div class="chart"><img src="{escape(page.chart.picture)}" alt="{escape(page.chart.words)}"></div>'
+    return f"<h3>On the validation split</h3>{chart}{_grid(page.evidence)}{notes}{tested}"
 
 
 def _reliance(page: Page) -> str:
@@ -129,6 +144,11 @@ def _reliance(page: Page) -> str:
         for one in page.maps
     )
     return shown + ("" if page.regions is None else f"<h3>Suspected regions</h3>{_grid(page.regions)}")
+
+
+def _cues(page: Page) -> str:
+    note = f'<p class="note">{escape(page.cues_note)}</p>' if page.cues_note else ""
+    return note + ("" if page.cues is None else _grid(page.cues))
 
 
 def _grid(grid: Grid) -> str:

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spurprune.advice import evidence, lists, maps
+from spurprune.advice import chart, evidence, lists, maps
 from spurprune.advice.choices import Choice, percent
+from spurprune.advice.cues import wording
+from spurprune.advice.cues.gathering import Cues
 from spurprune.advice.diagnosis import Diagnosis, sentences
 from spurprune.advice.evidence import ACCURACY, RELIANCE, Evidence, Row
 from spurprune.advice.lists import Listed
 from spurprune.advice.material import Material
-from spurprune.advice.page import Card, Gallery, Grid, Page
+from spurprune.advice.page import Card, Chart, Gallery, Grid, Page
 from spurprune.advice.recommendation import Trial
-from spurprune.advice.shown import Show
+from spurprune.advice.shown import Show, png_address
 from spurprune.advice.tallies import GROUPS
 from spurprune.data.inputs import Manifest
 from spurprune.evaluation.statistics import Estimate, bounded
@@ -31,7 +33,7 @@ NOTHING_HELPS = "Do not prune: nothing here shows that it helps."
 
 @dataclass(frozen=True)
 class Advised:
-    """All that advice has found: what was judged, what is recommended (None if nothing is), the samples and which of them to ``drop``."""
+    """All that advice has found: what was judged, what is recommended (None if nothing is), the samples, which to ``drop``, hints."""
 
     title: str
     choices: Sequence[Choice]
@@ -41,6 +43,7 @@ class Advised:
     drop: np.ndarray
     mislabelled: np.ndarray
     diagnosis: Diagnosis
+    cues: Cues
 
 
 def paragraph(found: Advised, gathered: Evidence) -> str:
@@ -86,7 +89,7 @@ def test_sentence(gathered: Evidence, one: Trial) -> str:
     return f" On the test split, which chose nothing: {'; '.join(shown)}." if shown else ""
 
 
-def diagnosis_markdown(found: Advised, advice: str) -> str:
+def diagnosis_markdown(found: Advised, classes: Sequence[str], advice: str) -> str:
     """Return the diagnosis as Markdown."""
     lines = "".join(f"- {markdown(line)}\n" for line in sentences(found.diagnosis))
     sizes = "".join(
@@ -94,7 +97,9 @@ def diagnosis_markdown(found: Advised, advice: str) -> str:
         + "".join(f"| {markdown(name)} | {size:,} |\n" for name, size in one.sizes.items())
         for one in found.diagnosis.balances
     )
-    return f"# {markdown(found.title)}\n\n{markdown(advice)}\n\n## Diagnosis\n\n{lines}{sizes}"
+    hints = "".join(f"- {markdown(line)}\n" for line in wording.sentences(found.cues, classes))
+    cues = f"\n## {wording.HEADING}\n\n{markdown(wording.note(found.cues))}\n{f'{chr(10)}{hints}' if hints else ''}"
+    return f"# {markdown(found.title)}\n\n{markdown(advice)}\n\n## Diagnosis\n\n{lines}{cues}{sizes}"
 
 
 def page_of(found: Advised, material: Material, keys: Sequence[str], show: Show, manifest: Manifest, advice: str, crop: int | None) -> Page:
@@ -115,6 +120,7 @@ def page_of(found: Advised, material: Material, keys: Sequence[str], show: Show,
             "drop.csv and keep.csv hold what to drop and to keep, samples.parquet everything that is known of every sample. Evidence is of "
             "plans that each repeat made by its own difficulty; the lists go by the mean over repeats."
         ),
+        chart=_chart(gathered, found.choices),
         evidence=_evidence_grid(evidence.rows(gathered, found.choices), chosen),
         evidence_notes=(
             f"Means over {len(gathered.repeats)} repeats with 95% intervals; differences, in percentage points, are paired by repeat. "
@@ -123,15 +129,29 @@ def page_of(found: Advised, material: Material, keys: Sequence[str], show: Show,
             *([] if not _has_reliance(gathered) else ["Reliance is the share of validation samples that a suspected region turns."]),
         ),
         tested=tested,
-        maps=maps.of_material(material, manifest, crop),
+        maps=maps.of_material(material, manifest, crop, _plan_words(found.choices)),
         regions=_regions(found, gathered),
         diagnosis=sentences(found.diagnosis),
+        cues=wording.grid(found.cues, material.classes),
+        cues_note=wording.note(found.cues),
         hardest=_hardest(found, material.classes, cards),
         suspects=_suspects(found, cards),
         clusters=_clusters(found, material, cards),
         samples=table(found, material.classes, keys),
         samples_note=f"{listed}, the hardest first; difficulty is the mean over repeats.",
     )
+
+
+def _plan_words(choices: Sequence[Choice]) -> dict[str, str]:
+    words = {plans.NO_PRUNING: "nothing pruned"}
+    for one in choices:
+        words |= {one.plan: f"pruned: {one.words}", one.control: f"pruned: {evidence.at_random(one)}"}
+    return words
+
+
+def _chart(gathered: Evidence, choices: Sequence[Choice]) -> Chart | None:
+    shown = chart.panels(gathered, choices)
+    return Chart(png_address(chart.drawn(shown)), chart.words(shown)) if shown else None
 
 
 def _has_reliance(gathered: Evidence) -> bool:

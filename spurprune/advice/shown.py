@@ -47,7 +47,16 @@ def data_address(image: Image.Image, kind: str = "PNG") -> str:
     """Return an image as a data address."""
     stream = io.BytesIO()
     image.save(stream, kind, **({"quality": QUALITY} if kind == "JPEG" else {}))
-    return f"data:image/{kind.lower()};base64,{base64.b64encode(stream.getvalue()).decode()}"
+    return _address(kind, stream.getvalue())
+
+
+def png_address(content: bytes) -> str:
+    """Return a PNG file's content as a data address."""
+    return _address("PNG", content)
+
+
+def _address(kind: str, content: bytes) -> str:
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(content).decode()}"
 
 
 def text(sequence: np.ndarray, decode: Callable[[list[int]], str]) -> str:

@@ -60,6 +60,12 @@ def files(name: str, own: Own) -> list[Path]:
     return found
 
 
+def originals(name: str, own: Own) -> Path | None:
+    """Return the folder below which a user's own samples' keys are paths of image files; else None."""
+    found: Path | None = plugins.load("readers", own[name]["reader"]).originals(own[name]) if name in own else None
+    return found
+
+
 def own_schema() -> dict[str, Any]:
     """Return the JSON schema of the configuration's ``datasets``, built from the readers' schemas."""
     readers = plugins.names("readers")

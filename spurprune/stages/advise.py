@@ -12,6 +12,8 @@ import pyarrow as pa
 from spurprune.advice import diagnosis as diagnoses
 from spurprune.advice import lists, material, report
 from spurprune.advice.choices import choices
+from spurprune.advice.cues import wording
+from spurprune.advice.cues.gathering import Source, cues
 from spurprune.advice.diagnosis import Balance, Diagnosis, Spread
 from spurprune.advice.lists import Listed
 from spurprune.advice.material import Material
@@ -23,6 +25,7 @@ from spurprune.data import analysis as analyses
 from spurprune.data.inputs import open_inputs, origin_of, read_manifest
 from spurprune.errors import DataError
 from spurprune.machine.logs import log
+from spurprune.pruning import plan as plans
 from spurprune.storage import schemas, tables
 from spurprune.storage.columns import labels
 from spurprune.storage.files import write_text
@@ -41,15 +44,17 @@ def run(
     title: str,
     tokenizer: str | None,
     crop_size: int | None,
+    originals: Path | None,
     outputs: Mapping[str, Path],
     provenance: Provenance,
 ) -> None:
     """Write the advice on a setting.
 
     ``inputs`` lists files by what they hold: inputs, manifest and base of the dataset; by block samples, difficulty, dynamics (none if the
-    score needs no reference), partitions (those of ``suspects``, too), evidence and analyses of reliance. ``advice`` is the setting's
-    section, ``title`` its description. ``tokenizer`` decodes texts, None for other samples. ``outputs`` names the paths keep, drop,
-    samples, diagnosis, summary and page. Raises DataError if files are damaged or do not belong together.
+    score needs no reference), partitions (those of ``suspects``, too), evidence, predictions without pruning and analyses of reliance.
+    ``advice`` is the setting's section, ``title`` its description. ``tokenizer`` decodes texts, None for other samples; ``originals`` is
+    the folder of a user's own image files, if there is one. ``outputs`` names the paths keep, drop, samples, diagnosis, summary and page.
+    Raises DataError if files are damaged or do not belong together.
     """
     (manifest_path,), (base_path,) = inputs["manifest"], inputs["base"]
     manifest = read_manifest(manifest_path)
@@ -58,10 +63,12 @@ def run(
     if of_base.identity != manifest.base:
         raise DataError(f"{base_path} and {manifest_path} were not made together; delete both and rerun.")
     place = {**provenance.place, "score": advice["score"]}
+    unpruned = {**provenance.place, "method": advice["method"], "candidate": "", "plan": plans.NO_PRUNING}
     origins = [
         of_inputs,
         *(tables.origin_of(path, schema, place) for name, schema in OF_PLACE.items() for path in inputs[name]),
         *(tables.origin_of(path, schemas.DYNAMICS, place) for path in inputs["dynamics"]),
+        *(tables.origin_of(path, schemas.PREDICTIONS, unpruned) for path in inputs["predictions"]),
         *(analyses.origin_of(path) for path in inputs["analyses"]),
     ]
     require_compatible(provenance, *origins)
@@ -78,7 +85,9 @@ def run(
     if chosen is not None:
         drop = lists.dropped(samples, chosen.choice, None if chosen.region is None else chosen.cured)
     wrong = mislabelled(samples, found)
-    advised = Advised(title, every, trials, chosen, samples, drop, wrong, diagnose(samples, found, manifest.classes, wrong))
+    stored = open_inputs(inputs["inputs"][0], manifest)
+    simple = cues(found, manifest, Source(stored, keys, originals, tokenizer), inputs["predictions"])
+    advised = Advised(title, every, trials, chosen, samples, drop, wrong, diagnose(samples, found, manifest.classes, wrong), simple)
     paragraph = report.paragraph(advised, found.evidence)
     log.info("%s", paragraph)
     why = lists.reasons(samples, None if chosen is None else chosen.choice, drop, manifest.classes)
@@ -89,9 +98,10 @@ def run(
     for name, wanted in (("keep", False), ("drop", True)):
         write_text(outputs[name], as_csv(table, wanted))
     plain = {"recommendation": paragraph, **notes, "trials": [_plain(one) for one in trials], **advised.diagnosis.to_plain()}
+    plain["simple_cues"] = wording.to_plain(simple, manifest.classes)
     write_text(outputs["diagnosis"], json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-    write_text(outputs["summary"], report.diagnosis_markdown(advised, paragraph))
-    shown = shower(open_inputs(inputs["inputs"][0], manifest), manifest, tokenizer)
+    write_text(outputs["summary"], report.diagnosis_markdown(advised, manifest.classes, paragraph))
+    shown = shower(stored, manifest, tokenizer)
     write_text(outputs["page"], render(report.page_of(advised, found, keys, shown, manifest, paragraph, crop_size)))
 
 

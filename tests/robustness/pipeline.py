@@ -7,9 +7,11 @@ from typing import Any
 
 from spurprune.config import methods
 from spurprune.stages import (
+    advise,
     collect_metrics,
     embed,
     evaluate,
+    evaluate_groups,
     partition,
     prepare_inputs,
     prepare_splits,
@@ -66,6 +68,8 @@ TUNED = methods.expanded(
 )["dfr"]
 EVALUATION = {"probe": SETTING["probe"], "overlay_attribute": "line", "featured_classes": "probe"}
 ERRORS = {"kind": "errors", "reference": "short", "epoch": 1}
+CHOICE = "per_class-random-hardest-0.10"
+ADVICE = {"blocks": [BLOCK], "method": "erm", "score": "random", "sparsities": ["0.10"], "suspected": [], "partitions": ["clusters"]}
 CLUSTERS = {"kind": "clusters", "from": "erm", "k": 2, "restarts": 1}
 
 Paths = Mapping[str, Path]
@@ -115,7 +119,7 @@ class Study:
         for setting in CARRIERS:
             for block, repeats in BLOCKS.items():
                 self.prepare_setting(setting, block, repeats)
-                for plan in ("none", PLAN, "per_class-random-hardest-0.10"):
+                for plan in ("none", PLAN, CHOICE):
                     self.train(setting, block, repeats, plan)
                 here = {"setting": setting, "block": block}
                 unpruned = self.path("predictions", method="erm", plan="none", **here)
@@ -212,7 +216,7 @@ class Study:
         plans = {
             "none": {},
             PLAN: {"difficulty": ranked["el2n"]},
-            "per_class-random-hardest-0.10": {"difficulty": ranked["random"]},
+            CHOICE: {"difficulty": ranked["random"]},
             "balance_reweight-missed": {"partition": parts},
         }
         for plan, of_plan in plans.items():
@@ -319,6 +323,7 @@ class Study:
                 provenance=self.provenance(here | {"partition": "clusters"}, repeats),
             ),
         )
+        self.advise(source, repeats)
         for candidate, coordinates in methods.candidates(TUNED).items():
             of_run = source | {"method": "dfr", "candidate": candidate}
             entry = methods.deciding(methods.at(TUNED, coordinates))
@@ -348,6 +353,62 @@ class Study:
                 names=of_method,
                 outputs={"selection": output, "choice": output.with_suffix(".choice.json")},
                 provenance=self.provenance(of_method, None),
+            ),
+        )
+
+    def advise(self, source: Mapping[str, str], repeats: list[int]) -> None:
+        """Gather the evidence on one choice, whose control was not trained, and advise."""
+        here = {"setting": source["setting"], "block": source["block"]}
+        of_plans = {plan: self.path("predictions", **{**source, "plan": plan}) for plan in ("none", CHOICE)}
+        samples, clusters = self.path("samples", **here), self.path("partition", partition="clusters", **here)
+        tables = {"samples": samples, "embedding": self.path("embedding", **source), "partition": clusters}
+        evidence = self.make(
+            self.path("evidence", **here),
+            "evaluate_groups",
+            tables | {f"predictions {plan}": path for plan, path in of_plans.items()},
+            lambda given, output: evaluate_groups.run(
+                predictions={plan: given[f"predictions {plan}"] for plan in of_plans},
+                samples=given["samples"],
+                embedding=given["embedding"],
+                partitions={"clusters": given["partition"]},
+                manifest=self.dataset / "manifest.json",
+                setting=EVALUATION,
+                method="erm",
+                embedded_plan="none",
+                repeats=repeats,
+                output=output,
+                provenance=self.provenance(here, repeats),
+            ),
+        )
+        read = {
+            "base": self.dataset / "base.parquet",
+            "samples": samples,
+            "difficulty": self.path("difficulty", score="random", **here),
+            "dynamics": self.path("dynamics", recipe="short", **here),
+            "partitions": clusters,
+            "evidence": evidence,
+            "predictions": of_plans["none"],
+        }
+        self.make(
+            self.results / "advice" / here["setting"] / "index.html",
+            "advise",
+            read,
+            lambda given, output: advise.run(
+                inputs={name: [path] for name, path in self.with_inputs(given).items()} | {"analyses": []},
+                advice=ADVICE,
+                suspects=[],
+                title="Plain",
+                tokenizer=None,
+                crop_size=None,
+                originals=None,
+                outputs={
+                    "page": output,
+                    **{name: output.with_name(f"{name}.csv") for name in ("keep", "drop")},
+                    "samples": output.with_name("samples.parquet"),
+                    "diagnosis": output.with_name("diagnosis.json"),
+                    "summary": output.with_name("diagnosis.md"),
+                },
+                provenance=self.provenance({"setting": here["setting"]}, None),
             ),
         )
 

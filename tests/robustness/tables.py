@@ -11,7 +11,7 @@ from tests.robustness.outcome import Outcome
 from tests.robustness.pipeline import Step, Study
 from tests.robustness.subject import Subject
 
-SLOW = ("train_reference", "retrain", "embed")  # stages that run a network
+SLOW = ("train_reference", "retrain", "embed", "advise")  # stages that run a network or draw
 TABLE = ".parquet"
 
 
@@ -68,6 +68,8 @@ def others(path: Path, study: Study) -> Iterator[Path]:
 def kind_of(path: Path) -> str:
     """Return a table's kind: its name in a run's folder, or the folder of its kind."""
     parts = path.parts
+    if "settings" not in parts and "datasets" not in parts:
+        return "advice"
     if "runs" in parts or "candidates" in parts:
         return path.stem
     return "base" if "datasets" in parts else parts[parts.index("settings") + 2]

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from spurprune.advice import page, shown
-from spurprune.advice.page import Card, Gallery, Grid, Map, Page
+from spurprune.advice.page import Card, Chart, Gallery, Grid, Map, Page
 from spurprune.data.inputs import Manifest
 from tests import browser
 
@@ -52,12 +52,15 @@ def example(count: int = 200, text: str = "plain") -> Page:
         advice=text,
         is_pruning=True,
         applies=text,
+        chart=Chart(PICTURE, text),
         evidence=grid,
         evidence_notes=[text],
         tested=grid,
         maps=[Map(text, [(text, PICTURE)])],
         regions=grid,
         diagnosis=[text],
+        cues=grid,
+        cues_note=text,
         hardest=[gallery],
         suspects=[gallery],
         clusters=[gallery],
@@ -103,9 +106,9 @@ def test_the_page_refers_to_nothing_outside() -> None:
 
 
 def test_empty_sections_are_left_out() -> None:
-    bare = Page("t", "a", False, "", Grid((), []), [], None, [], None, [], [], [], [], columns(2), "")
+    bare = Page("t", "a", False, "", None, Grid((), []), [], None, [], None, [], None, "", [], [], [], columns(2), "")
     text = page.render(bare)
-    assert 'id="reliance"' not in text and 'id="suspects"' not in text and 'class="advice no"' in text
+    assert 'id="reliance"' not in text and 'id="cues"' not in text and 'id="suspects"' not in text and 'class="advice no"' in text
 
 
 def manifest(kind: str, shape: tuple[int, ...]) -> Manifest:

@@ -1,5 +1,6 @@
 """The tutorial on own data: every command in it is run as it stands, and what it says of the result is so."""
 
+import json
 import os
 import re
 import shlex
@@ -89,6 +90,15 @@ def test_dropping_lifts_the_worst_true_group_of_the_test_split(on_example: Path)
 def test_nothing_is_to_be_dropped_where_nothing_is_planted(on_example: Path) -> None:
     assert len(pd.read_csv(on_example / "results/advice/clean/drop.csv")) == 0
     assert NOTHING_HELPS in (on_example / "results/advice/clean/diagnosis.md").read_text(encoding="utf-8")
+
+
+def test_the_mark_and_its_brightness_are_simple_cues_and_nothing_is_without_it(on_example: Path) -> None:
+    found = {}
+    for setting in SETTINGS:
+        content = json.loads((on_example / f"results/advice/{setting}/diagnosis.json").read_text(encoding="utf-8"))
+        found[setting] = {(one["property"], one["class"]) for one in content["simple_cues"]["found"]}
+    assert found["marked"] >= {("mark = with", "high"), ("higher brightness of the border", "high")}
+    assert found["clean"] == set()
 
 
 @pytest.mark.skipif(browser.FOUND is None, reason="no Chromium is installed")

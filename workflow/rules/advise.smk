@@ -54,6 +54,7 @@ rule advise:
         title=lambda wildcards: escaping.inert(setting_of(wildcards)["description"]),
         tokenizer=tokenizer_of,
         crop_size=lambda wildcards: setting_of(wildcards)["crop_size"],
+        originals=originals_of,
         made_by=advice_made_by,
         code=code("advise"),
     script:

@@ -48,6 +48,7 @@ def advice_inputs(wildcards):
         "difficulty": [path_of(advice.difficulty(name, block, CONFIG)) for block in blocks],
         "dynamics": list(dict.fromkeys(path_of(one) for one in references if one)),
         "evidence": [path_of(one) for one in advice.evidence(name, CONFIG)],
+        "predictions": [f"results/{advice.embedded(name, block, CONFIG).folder}/predictions.parquet" for block in blocks],
     }
 
 
@@ -59,6 +60,7 @@ def advice_made_by(wildcards):
         "difficulty": difficulty_code(section["score"]),
         "dynamics": network_code(wildcards, "train_reference"),
         "evidence": code("evaluate_groups"),
+        "predictions": run_code(wildcards, section["method"]),
     }
     found |= {f"partition {one}": partition_code(name, one) for one in section["partitions"]}
     return found | {f"analysis {one}": analysis_code(wildcards, one) for one in advising.reliances(setting_of(wildcards))}
@@ -67,3 +69,9 @@ def advice_made_by(wildcards):
 def tokenizer_of(wildcards):
     """The tokenizer of the texts of the wildcards' setting; None for other samples."""
     return CONFIG.own_datasets.get(setting_of(wildcards)["dataset"], {}).get("tokenizer")
+
+
+def originals_of(wildcards):
+    """The folder of the image files of the wildcards' setting, if samples' keys are their paths."""
+    found = catalogue.originals(setting_of(wildcards)["dataset"], CONFIG.own_datasets)
+    return str(found) if found else None

@@ -15,6 +15,7 @@ with stage_log(snakemake.log[0], "advise"):
         title=revived(snakemake.params.title),
         tokenizer=snakemake.params.tokenizer,
         crop_size=snakemake.params.crop_size,
+        originals=Path(snakemake.params.originals) if snakemake.params.originals else None,
         outputs={name: Path(path) for name, path in snakemake.output.items()},
         provenance=Provenance.of(snakemake.wildcards, snakemake.params, mixed_code=snakemake.config["allow_mixed_code"]),
     )

@@ -103,6 +103,11 @@ def files(options: Mapping[str, Any]) -> list[Path]:
     return [path for path in named if path.is_file()]
 
 
+def originals(options: Mapping[str, Any]) -> Path | None:
+    """Return None: images lie within the dataset's files."""
+    return None
+
+
 def read(options: Mapping[str, Any], image_size: int | None) -> RawDataset:
     """Read the rows of all splits, training first; see ``datasets`` in config/README.md for the options.
 

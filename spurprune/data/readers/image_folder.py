@@ -55,6 +55,11 @@ def files(options: Mapping[str, Any]) -> list[Path]:
     return []
 
 
+def originals(options: Mapping[str, Any]) -> Path | None:
+    """Return the folder below which samples' keys are paths of image files."""
+    return Path(options["path"])
+
+
 def read(options: Mapping[str, Any], image_size: int | None) -> RawDataset:
     """Read all images below ``path``/CLASS or ``path``/SPLIT/CLASS, in the order of their paths; see config/README.md.
 

@@ -73,6 +73,11 @@ def files(options: Mapping[str, Any]) -> list[Path]:
     return [path for path in named if path.is_file()]
 
 
+def originals(options: Mapping[str, Any]) -> Path | None:
+    """Return the folder below which samples' keys are paths of image files; None without images."""
+    return _path(options).parent if "image" in options else None
+
+
 def read(options: Mapping[str, Any], image_size: int | None) -> RawDataset:
     """Read the table's rows in order; see ``datasets`` in config/README.md for the options.
 
