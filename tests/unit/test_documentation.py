@@ -83,6 +83,7 @@ COSTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "docs/benchmark.md": {"benchmark": (), "scenes-benchmark": (), "multinli-benchmark": ()},
     "docs/multinli.md": {"multinli-benchmark": ()},
     "docs/cifar10s.md": {"paper": ("cifar10s",)},
+    "docs/rare.md": {"rare": (), "rare-mnist": ()},
     "docs/reproduction.md": {"paper": ()},
     "docs/scenes.md": {"scenes": (), "scenes-benchmark": ()},
 }
