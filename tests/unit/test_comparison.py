@@ -206,6 +206,7 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "inferred_dro": {"kind": "group_dro", "options": {"partition": "errors"}},
     "class_dro": {"kind": "group_dro", "options": {"partition": "class"}},
     "dfr_train": {"kind": "last_layer", "from": "erm", "options": {"fit_on": "train", "balance": "groups"}},
+    "dfr_train_chosen": {"kind": "last_layer", "from": "erm", "options": {"fit_on": "train", "balance": "groups", "C": [1.0, 0.1]}},
     "dfr_validation": {"kind": "last_layer", "from": "erm", "options": {"fit_on": "validation", "balance": "groups"}},
     "refit": {"kind": "last_layer", "from": "erm", "options": {"fit_on": "train", "balance": "classes"}},
     "refined_dro": {"kind": "last_layer", "from": "dro", "options": {"fit_on": "train", "balance": "none"}},
@@ -221,7 +222,7 @@ NONE, VALIDATION, TRAIN = GroupLabels(), GroupLabels(validation=True), GroupLabe
 NEEDED = {
     "erm": NONE, "by_group": VALIDATION, "by_class": NONE, "stopped": VALIDATION, "pruning": TRAIN, "per_class": NONE, "carriers": TRAIN,
     "subg": TRAIN, "suby": NONE, "jtt": NONE, "mixed": TRAIN, "dro": TRAIN, "inferred_dro": NONE, "class_dro": NONE, "dfr_train": TRAIN,
-    "matched": VALIDATION, "matched_to_groups": TRAIN, "dro_by_plan": TRAIN, "on_its_plan": TRAIN,
+    "dfr_train_chosen": TRAIN | VALIDATION, "matched": VALIDATION, "matched_to_groups": TRAIN, "dro_by_plan": TRAIN, "on_its_plan": TRAIN,
     "dfr_validation": VALIDATION, "refit": NONE, "refined_dro": TRAIN, "on_jtts_plan": VALIDATION, "by_jtt_group": VALIDATION,
 }  # fmt: skip
 
