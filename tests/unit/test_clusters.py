@@ -92,6 +92,15 @@ def test_features_and_logits_are_clustered_as_they_are(of: str, metric: str, exp
         assert part.tolist() == [0] * 8 + [1] * 4
 
 
+def test_the_best_of_ten_starts_counts() -> None:
+    """The corners of a rectangle, 4 by 3: halves side by side have a sum of squares of 9, on top of each other, where they stay, of 16."""
+    asked = request(np.array([[0, 0], [4, 0], [0, 3], [4, 3]], np.float32), np.zeros(4, np.int16), of="logits", k=2, by_class=False)
+    in_repeats = [replace(asked, repeat=repeat) for repeat in range(10)]
+    assert {tuple(divide(one)) for one in in_repeats} == {(0, 1, 0, 1)}
+    once = [replace(one, options={**one.options, "restarts": 1}) for one in in_repeats]
+    assert {tuple(divide(one)) for one in once} == {(0, 1, 0, 1), (0, 0, 1, 1)}, "one start may end in either"
+
+
 @given(st.integers(0, 1000), st.booleans(), st.sampled_from(["silhouette", 3]))
 def test_the_order_of_the_samples_does_not_matter(seed: int, by_class: bool, k: str | int) -> None:
     rng = np.random.default_rng(seed)

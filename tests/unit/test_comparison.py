@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from spurprune.config import methods
 from spurprune.config.config import Config
-from spurprune.dag import labels, planning
+from spurprune.dag import kinds, labels, planning
 from spurprune.dag.labels import GroupLabels
 from spurprune.errors import ConfigError, DataError
 from spurprune.evaluation.choices import Choice
@@ -215,6 +215,7 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "inferred_dro": {"kind": "group_dro", "options": {"partition": "errors"}},
     "class_dro": {"kind": "group_dro", "options": {"partition": "class"}},
     "dfr_train": {"kind": "last_layer", "from": "erm", "options": {"fit_on": "train", "balance": "groups"}},
+    "dfr_train_chosen": {"kind": "last_layer", "from": "erm", "options": {"fit_on": "train", "balance": "groups", "C": [1.0, 0.1]}},
     "dfr_validation": {"kind": "last_layer", "from": "erm", "options": {"fit_on": "validation", "balance": "groups"}},
     "refit": {"kind": "last_layer", "from": "erm", "options": {"fit_on": "train", "balance": "classes"}},
     "refined_dro": {"kind": "last_layer", "from": "dro", "options": {"fit_on": "train", "balance": "none"}},
@@ -230,7 +231,7 @@ NONE, VALIDATION, TRAIN = GroupLabels(), GroupLabels(validation=True), GroupLabe
 NEEDED = {
     "erm": NONE, "by_group": VALIDATION, "by_class": NONE, "stopped": VALIDATION, "pruning": TRAIN, "per_class": NONE, "carriers": TRAIN,
     "subg": TRAIN, "suby": NONE, "jtt": NONE, "mixed": TRAIN, "dro": TRAIN, "inferred_dro": NONE, "class_dro": NONE, "dfr_train": TRAIN,
-    "matched": VALIDATION, "matched_to_groups": TRAIN, "dro_by_plan": TRAIN, "on_its_plan": TRAIN,
+    "dfr_train_chosen": TRAIN | VALIDATION, "matched": VALIDATION, "matched_to_groups": TRAIN, "dro_by_plan": TRAIN, "on_its_plan": TRAIN,
     "dfr_validation": VALIDATION, "refit": NONE, "refined_dro": TRAIN, "on_jtts_plan": VALIDATION, "by_jtt_group": VALIDATION,
 }  # fmt: skip
 
@@ -301,6 +302,45 @@ def test_mistakes_in_published_values(
         described(paper, "waterbirds-rivals", originals=originals)
     assert sentence in str(error.value)
     assert_one_sentence(str(error.value))
+
+
+EQUALLY = "give every method equally many candidates."
+OF_TWO = {"grid": {"training.epochs": [1, 2]}, "tuning": {"blocks": ["900-902"]}}
+
+
+@pytest.mark.parametrize("section", ["figures", "tables"])
+@pytest.mark.parametrize(
+    ("budget", "changes", "sentence"),
+    [
+        (4, {}, f"table.budget is 4, but methods.waterbirds_erm chooses among 3; {EQUALLY}"),
+        (3, {"waterbirds_rwg": {"grid": {}}}, f"table.budget is 3, but methods.waterbirds_rwg chooses among 1; {EQUALLY}"),
+        (3, {"waterbirds_rwg": OF_TWO}, f"table.budget is 3, but methods.waterbirds_rwg chooses among 2; {EQUALLY}"),
+        (
+            3,
+            {"waterbirds_dfr_train_tuned": {"options": {"fit_on": "train", "C": [1.0, 0.1]}}},
+            f"table.budget is 3, but methods.waterbirds_dfr_train_tuned chooses among 2; {EQUALLY}",
+        ),
+        (  # C's three values for each of two networks
+            3,
+            {"waterbirds_dfr_base": OF_TWO},
+            f"table.budget is 3, but methods.waterbirds_dfr_train_tuned chooses among 6; {EQUALLY}",
+        ),
+        (
+            3,
+            {"waterbirds_rwg": {"tuning": {"blocks": ["903-905"]}}},
+            "methods.waterbirds_rwg.tuning.blocks differ from those of 'waterbirds_erm'; compared methods choose on the same repeats.",
+        ),
+    ],
+)
+def test_methods_that_do_not_choose_alike_are_refused(
+    paper: Config, section: str, budget: int, changes: dict[str, Any], sentence: str, assert_one_sentence: Callable[[str], None]
+) -> None:
+    study = paper.studies["waterbirds-rivals"]
+    changed = replace(paper, methods=paper.methods | {name: paper.methods[name] | over for name, over in changes.items()})
+    with pytest.raises(ConfigError) as error:
+        kinds.check("table", study[section]["equal"] | {"budget": budget}, study, changed)
+    assert str(error.value) == sentence
+    assert_one_sentence(sentence)
 
 
 OPTIONS: dict[str, Any] = {

@@ -122,14 +122,20 @@ def test_the_head_is_the_mean_of_the_redraws() -> None:
     one = request(x, y, redraws=3, penalty="l2")
     wide = one.features.astype(np.float64)
     mean, deviation = wide.mean(axis=0), wide.std(axis=0)
-    coefficients = []
+    coefficients, intercepts = [], []
     for draw in range(3):
         rng = one.generator(draw)
         rows = last_layer.balanced([np.arange(10), np.arange(10, 14)], rng)
         model = LogisticRegression(solver="liblinear", random_state=int(rng.integers(1 << 31)))
-        coefficients.append(model.fit((wide[rows] - mean) / deviation, y[rows]).coef_[0])
+        model.fit((wide[rows] - mean) / deviation, y[rows])
+        coefficients.append(model.coef_[0])
+        intercepts.append(model.intercept_[0])
     assert not np.allclose(coefficients[0], coefficients[1])
-    np.testing.assert_allclose(last_layer.refine(one).weight[1], np.mean(coefficients, axis=0) / deviation)
+    weight = np.mean(coefficients, axis=0) / deviation
+    head = last_layer.refine(one)
+    np.testing.assert_allclose(head.weight[1], weight)
+    assert abs(np.mean(intercepts)) > 0.1
+    np.testing.assert_allclose(head.bias, [0, np.mean(intercepts) - weight @ mean])
 
 
 @given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=5), seed=st.integers(0, 1000))
@@ -279,10 +285,8 @@ def test_the_largest_of_equally_good_values_is_used_whatever_their_order() -> No
         assert last_layer.refine(request(x, y, C=values)).notes == {"C": 2.0}
 
 
-def test_the_choice_scores_samples_that_were_not_fitted_to() -> None:
-    """Labels are noise in 200 dimensions: fitted samples are separated at will, others by chance, so the score is far from 1."""
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(60, 200)), np.tile([0, 1], 30)
+def rows_of_each_fit(one: Request) -> list[np.ndarray]:
+    """The rows of every averaged fit of a refinement, in order."""
     seen: list[np.ndarray] = []
     original = last_layer._averaged
 
@@ -292,10 +296,72 @@ def test_the_choice_scores_samples_that_were_not_fitted_to() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(last_layer, "_averaged", watched)
-        last_layer.refine(request(x, y, C=[1.0, 2.0], penalty="l2"))
-    fitted, other, final = seen
+        last_layer.refine(one)
+    return seen
+
+
+def test_the_choice_fits_to_half_of_every_class() -> None:
+    x, y = blobs([[0, 0], [1, 1]], 30)
+    fitted, other, final = rows_of_each_fit(request(x, y, C=[1.0, 2.0]))
     assert len(fitted) == 30 and np.array_equal(fitted, other) and len(final) == 60
     assert np.bincount(y[fitted]).tolist() == [15, 15], "halves are stratified"
+
+
+SMALL, LARGE = 0.1, 10.0
+PATCHED = np.arange(32) % 8 == 0  # of 32 fitted samples
+
+
+def two_features(label: np.ndarray, right: np.ndarray, patch: np.ndarray) -> np.ndarray:
+    """A feature that is the class where ``right`` and else the other one; another is the class times ``patch``: classes are -1 and 1."""
+    sign = 2 * label - 1
+    return np.stack([np.where(right, sign, -sign), patch * sign], axis=1).astype(np.float32)
+
+
+def test_a_small_c_uses_one_feature_and_a_large_one_both() -> None:
+    """The premise of the next tests: |w| balances C·(28·(1 - s) - 4·s) = 1, s = 1/(1 + exp(-w)) = 9/16; C·4·√8·s is below 1."""
+    y = np.repeat([0, 1], 16)
+    x = two_features(y, ~PATCHED, PATCHED)
+    small, large = (last_layer.refine(request(x, y, C=value, redraws=1)) for value in (SMALL, LARGE))
+    np.testing.assert_allclose(small.weight[1], [math.log(9 / 7), 0], atol=1e-3)
+    assert np.array_equal(small.logits(x).argmax(axis=1) != y, PATCHED)
+    assert np.array_equal(large.logits(x).argmax(axis=1), y)
+    assert large.weight[1, 1] > large.weight[1, 0] > 0, "so it goes by the second feature where they differ"
+
+
+@pytest.mark.parametrize("fit_on", ["validation", "train"])
+def test_c_is_chosen_by_samples_that_were_not_fitted_to(fit_on: str) -> None:
+    """The small C has 14 of a class's 16 fitted samples right and all of the others; the large one has 16 and 15, in all one more."""
+    y = np.repeat([0, 1], 32)
+    one = request(np.zeros((64, 2)), y, fit_on=fit_on, C=[SMALL, LARGE])
+    if fit_on == "train":
+        one = replace(one, split=np.tile(np.array(["train", "validation"], dtype=object), 32))
+    fitted = rows_of_each_fit(one)[0]
+    others = np.setdiff1d(np.arange(64), fitted)
+    features = np.empty((64, 2), dtype=np.float32)
+    features[fitted] = two_features(y[fitted], ~PATCHED, PATCHED)
+    features[others] = two_features(y[others], np.ones(32, dtype=bool), np.where(np.arange(32) % 16 == 0, -1, 0))
+    assert last_layer.refine(replace(one, features=features)).notes == {"C": SMALL}
+
+
+@pytest.mark.parametrize(
+    ("balance", "lost", "chosen"),
+    [
+        ("groups", 3, SMALL),  # 5/8
+        ("classes", 3, LARGE),  # 13/16
+        ("classes", 5, SMALL),  # 11/16
+        ("none", 5, LARGE),  # 27/32
+    ],
+)
+def test_c_is_chosen_by_the_worst_of_what_is_balanced(balance: str, lost: int, chosen: float) -> None:
+    """The small C has 3/4 of every group right; the large one all but ``lost`` of the last group's 8."""
+    group = np.repeat(np.arange(4), 8)
+    y, place = group // 2, np.arange(32) % 8
+    right, patch = place >= 2, np.where(place < 2, 1, 0)
+    patch[(group == 3) & (place >= 8 - lost)] = -1
+    x = np.concatenate([two_features(y, ~PATCHED, PATCHED), two_features(y, right, patch)])
+    one = request(x, np.tile(y, 2), LINED, np.tile(group, 2), fit_on="train", balance=balance, C=[SMALL, LARGE])
+    one = replace(one, split=np.repeat(np.array(["train", "validation"], dtype=object), 32))
+    assert last_layer.refine(one).notes == {"C": chosen}
 
 
 @pytest.mark.parametrize(("label", "group"), [([0, 0, 1], [0, 0, 1]), ([0, 1], [0, 1])])

@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from spurprune import seeds
 from spurprune.data import samples as sampling
 from spurprune.data.inputs import local_inputs, open_inputs, read_manifest
 from spurprune.data.samples import Samples
@@ -231,6 +232,22 @@ def samples_of(path: Path) -> Mapping[int, Samples]:
     return sampling.read(path).by_repeat
 
 
+def training_data(folder: Folder, repeat: int) -> tuple[np.ndarray, Data, Pixels]:
+    """The ids of a repeat's training samples, the samples, and how they become a network's inputs."""
+    manifest, samples = read_manifest(folder.manifest), samples_of(folder.samples)[repeat]
+    train = samples.rows("train")
+    label, ids = samples.label[train].astype(np.int64), samples.sample_id[train]
+    options: dict[str, Any] = {"overlay": TRAINING["overlay"], "device": torch.device("cpu")}
+    inputs = open_inputs(folder.inputs, manifest)
+    data = load(inputs, sample_id=ids, label=label, group=label, carrier=samples.carrier[train] == 1, **options)
+    return ids, data, Pixels.of(manifest.mean, manifest.std, data.device)
+
+
+def first_network(repeat: int, seed: int) -> Network:
+    """The network of a reference seed before its first step."""
+    return initialise(lambda: small_cnn.build((1, 8, 8), 10, [4, 8, 16]), Stream((repeat, "reference", seed)), torch.device("cpu"))
+
+
 def carriers_of(samples: Samples) -> list[int]:
     """The ids of the training samples that carry the overlay."""
     train = samples.rows("train")
@@ -428,6 +445,35 @@ def test_the_training_time_view_is_another(folder: Folder) -> None:
     assert not np.array_equal(norm[:1200], norm[1200:2400]), "every epoch keeps its own"
 
 
+def test_the_training_time_view_of_a_batch_is_before_its_own_step(folder: Folder) -> None:
+    """An epoch of two batches by hand: the second is seen by the weights after the first step, the first by the first weights."""
+    optimizer = {"name": "sgd", "lr": 0.1, "momentum": 0.0, "weight_decay": 0.0}
+    path = folder.reference("two_batches", repeats=[1], record_epochs=[1], seeds=1, view="training", batch_size=600, optimizer=optimizer)
+    recorded = tables.read(path, schemas.DYNAMICS)
+    ids, data, pixels = training_data(folder, repeat=1)
+    assert recorded.column("sample_id").to_pylist() == ids.tolist()
+
+    def expect_seen(rows: torch.Tensor, logits: torch.Tensor, features: torch.Tensor) -> None:
+        expected = dynamics_of(logits, data.label[rows]) | {"feature_norm": features.norm(dim=1).numpy()}
+        for name, value in expected.items():
+            np.testing.assert_allclose(to_numpy(recorded.column(name))[rows], value, rtol=1e-4, atol=1e-5, err_msg=name)
+
+    network, untrained = (first_network(repeat=1, seed=0).train() for _ in range(2))
+    order = np.random.default_rng(Stream((1, "reference", 0)).seed(seeds.ORDER, 1)).permutation(1200)
+    for rows in torch.from_numpy(order).split(600):
+        features, logits = network.outputs(pixels.prepare(data.batch(rows)))
+        expect_seen(rows, logits.detach(), features.detach())
+        weights = list(network.parameters())
+        slopes = torch.autograd.grad(torch.nn.functional.cross_entropy(logits, data.label[rows]), weights)
+        with torch.no_grad():
+            for weight, slope in zip(weights, slopes, strict=True):
+                weight -= 0.1 * slope
+    second = torch.from_numpy(order[600:])
+    with torch.no_grad():
+        first_loss = dynamics_of(untrained.outputs(pixels.prepare(data.batch(second)))[1], data.label[second])["loss"]
+    assert np.isclose(to_numpy(recorded.column("loss"))[second], first_loss, rtol=1e-3).mean() < 0.1, "not by the first weights"
+
+
 def test_the_augmented_view_shows_the_same_training_run_crops_and_flips(folder: Folder) -> None:
     crops = {"name": "pad_crop_flip", "padding": 1}
     plain, augmented, again, unaugmented = (
@@ -457,20 +503,11 @@ def test_twins_are_recorded_under_two_seeds_as_each_predicts_alone(folder: Folde
     contents.require_unique(table, schemas.DYNAMICS, "here")
     assert metadata["counts"] == {"samples": 1200, "reference_seeds": 4, "epochs": [1, 2]}
 
-    manifest, samples = read_manifest(folder.manifest), samples_of(folder.samples)[1]
-    train = samples.rows("train")
-    label, ids = samples.label[train].astype(np.int64), samples.sample_id[train]
-    options: dict[str, Any] = {"overlay": TRAINING["overlay"], "device": torch.device("cpu")}
-    inputs = open_inputs(folder.inputs, manifest)
-    data = load(inputs, sample_id=ids, label=label, group=label, carrier=samples.carrier[train] == 1, **options)
-    pixels = Pixels.of(manifest.mean, manifest.std, data.device)
+    ids, data, pixels = training_data(folder, repeat=1)
     training = TRAINING["training"]
     stream = Stream((1, "reference", 1))
-    method = CrossRisk(context(np.ones(len(train)), training, label=label, stream=stream))
-    first, second = (
-        initialise(lambda: small_cnn.build(manifest.shape, 10, [4, 8, 16]), Stream((1, "reference", number)), data.device)
-        for number in (2, 3)
-    )
+    method = CrossRisk(context(np.ones(len(ids)), training, label=data.label.numpy(), stream=stream))
+    first, second = (first_network(repeat=1, seed=number) for number in (2, 3))
     fit(Twins(first, second), Training(data, pixels, method, Recipe.of(training), stream, "by hand"), lambda *_: [])
 
     mine = of_repeat(path, schemas.DYNAMICS, 1)
