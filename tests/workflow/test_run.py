@@ -151,3 +151,13 @@ def test_the_documented_commands_plan_the_default_and_the_papers_run(fresh: Proj
     paper = fresh.plan("--configfile", "config/paper.yaml", configured=False)  # no data is there
     assert paper["prepare_inputs"] == 6 and paper["retrain"] > 100
     assert not (fresh.path / "results").exists() and not (fresh.path / "logs").exists()
+
+
+def test_snakemake_looks_at_the_ready_jobs_no_more_often_than_there_are_jobs(finished: Project, tmp_path: Path) -> None:
+    project = finished.copy(tmp_path / "project")
+    for path in (project.path / "results/settings").rglob("runs/*/*/*/metrics.parquet"):
+        path.unlink()
+    jobs = sum(project.plan().values())
+    assert jobs > 12
+    status, printed = project.snakemake("--cores", "1", "--verbose")
+    assert status == 0 and printed.count("Ready jobs") <= jobs + 1

@@ -18,3 +18,9 @@ def run_runtime(wildcards):
 def training_memory(wildcards, attempt):
     """The main memory of a training job in megabytes; more on each retry."""
     return TRAINING_MEMORY_MB * attempt
+
+
+def has_default_limit(scheduling):
+    """Whether nothing but Snakemake's default, 100 per second, limits how many jobs start."""
+    limit = scheduling.max_jobs_per_timespan
+    return limit is not None and (limit.max_jobs, limit.timespan) == (100, 1)
