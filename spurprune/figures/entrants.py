@@ -95,7 +95,8 @@ def check(key: str, item: Item, study: Study, config: Configuration) -> None:
             raise ConfigError(
                 f"{key}.budget is {item['budget']}, but methods.{name} chooses among {found}; give every method equally many candidates."
             )
-    tuned = {name: config.methods[name]["tuning"]["blocks"] for name in compared if config.methods[name]["grid"]}
+    trained = dict.fromkeys(one for name in compared for one in (name, *(run.method for run in _behind(name, config))))
+    tuned = {name: config.methods[name]["tuning"]["blocks"] for name in trained if config.methods[name]["grid"]}
     first = next(iter(tuned), None)
     for name, tuning_blocks in tuned.items():
         if tuning_blocks != tuned[str(first)]:

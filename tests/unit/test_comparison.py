@@ -330,6 +330,12 @@ OF_TWO = {"grid": {"training.epochs": [1, 2]}, "tuning": {"blocks": ["900-902"]}
             {"waterbirds_rwg": {"tuning": {"blocks": ["903-905"]}}},
             "methods.waterbirds_rwg.tuning.blocks differ from those of 'waterbirds_erm'; compared methods choose on the same repeats.",
         ),
+        (  # the network that a refinement starts from chooses on other repeats
+            3,
+            {"waterbirds_dfr_base": {"grid": {"training.epochs": [1, 2, 3]}, "tuning": {"blocks": ["903-905"]}}}
+            | {f"waterbirds_dfr_{split}_tuned": {"options": {"fit_on": split, "C": 1.0}} for split in ("train", "validation")},
+            "methods.waterbirds_dfr_base.tuning.blocks differ from those of 'waterbirds_erm'; compared methods choose on the same repeats.",
+        ),
     ],
 )
 def test_methods_that_do_not_choose_alike_are_refused(
