@@ -55,6 +55,43 @@ def test_lissa_on_a_quadratic_inverts_the_damped_hessian(divide: bool) -> None:
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
 
 
+def test_lissa_begins_with_the_gradient() -> None:
+    matrix, gradient = torch.tensor([[2.0, 1.0], [1.0, 3.0]]).double(), torch.tensor([1.0, -2.0]).double()
+    found = influence.lissa({"w": gradient}, lambda vector: {"w": matrix @ vector["w"]}, Lissa(depth=1, damp=0.1, scale=5.0))["w"]
+    # h₀ = (1, −2), H h₀ = (0, −5), so h₁ = (1, −2) + 0.9 · (1, −2) − (0, −5) / 5 = (1.9, −2.8), divided by the scale
+    torch.testing.assert_close(found, torch.tensor([0.38, -0.56], dtype=torch.float64), rtol=0, atol=1e-12)
+
+
+def test_every_recursion_draws_samples_of_its_own() -> None:
+    """The loss w² x²/2 has the Hessian x² of its sample, so recursions of depth 1 that share a sample would end alike."""
+    seen: list[Tensor] = []
+
+    def loss(weights: Weights, inputs: Tensor, target: Tensor) -> Tensor:
+        return (weights["w"] ** 2 * inputs[:, 0] ** 2).sum() / 2 + 0 * target.sum()
+
+    class Drawing(np.random.Generator):
+        def integers(self, *given: object, **options: object) -> np.ndarray:  # type: ignore[override]
+            drawn: np.ndarray = super().integers(*given, **options)  # type: ignore[call-overload]
+            seen.append(torch.from_numpy(drawn))
+            return drawn
+
+    inputs, target = torch.arange(1.0, 101.0).double()[:, None], torch.zeros(100)
+    rng = Drawing(np.random.PCG64(0))
+    after = influence.without(loss, {"w": torch.ones(1).double()}, inputs, target, np.arange(3), options=Lissa(1, 0.0, 1e6, 4), rng=rng)
+    (drawn,) = seen
+    assert drawn.shape == (12,) and len(drawn.unique()) > 6, "one for each of three samples' four recursions"
+    gradient = torch.tensor([1.0, 4.0, 9.0]).double().repeat_interleave(4)
+    step = (2 * gradient - (drawn + 1.0) ** 2 * gradient / 1e6).sum() / 1e6 / (4 * 0.97 * 100)
+    torch.testing.assert_close(after["w"], 1 + step[None], rtol=0, atol=1e-14)
+
+
+def test_the_loss_is_that_of_the_network_in_eval_mode() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5), nn.Linear(4, 2)).train()
+    loss, x, y = influence.cross_entropy_of(model), torch.randn(8, 4), torch.randint(0, 2, (8,))
+    assert not model.training
+    torch.testing.assert_close(loss(influence.weights_of(model), x, y), loss(influence.weights_of(model), x, y), rtol=0, atol=0)
+
+
 def squares(weights: Weights, inputs: Tensor, target: Tensor) -> Tensor:
     """The loss of ridge regression."""
     return ((inputs @ weights["w"] - target) ** 2).mean() + 0.1 * (weights["w"] ** 2).sum()

@@ -39,12 +39,14 @@ def seen(n: int, lead: float, seed: int) -> np.ndarray:
     return membership.features(logits, label)
 
 
-def found(lead: float, is_member: np.ndarray) -> membership.Leak:
-    n = len(is_member)
-    attacker = membership.attack(seen(n, lead, 1), is_member, seed=0)
+def found(lead: float, told: np.ndarray, unit: float = 1.0) -> membership.Leak:
+    """What an attacker learns who is ``told`` who the shadow's members are; features but the last are in a ``unit``."""
+    n = len(told)
+    units = np.array([unit, unit, 1.0])
+    attacker = membership.attack(seen(n, lead, 1) * units, told, seed=0)
     members = np.arange(n) < n // 2
     spurious, control = np.arange(n) < 10, (np.arange(n) >= 10) & members
-    return membership.leak(attacker, seen(n, lead, 2), is_member=members, is_spurious=spurious, is_control=control)
+    return membership.leak(attacker, seen(n, lead, 2) * units, is_member=members, is_spurious=spurious, is_control=control)
 
 
 def test_an_attack_finds_members_whose_logits_give_them_away() -> None:
@@ -56,9 +58,18 @@ def test_an_attack_finds_members_whose_logits_give_them_away() -> None:
 
 def test_an_attack_that_learned_from_shuffled_members_finds_nothing() -> None:
     n = 4000
-    shuffled = np.random.default_rng(5).permutation(np.arange(n) < n // 2)
-    leak = found(0.0, shuffled)
+    members = np.arange(n) < n // 2
+    shuffled = np.random.default_rng(5).permutation(members)
+    attacker = membership.attack(seen(n, 4.0, 1), shuffled, seed=0)
+    leak = membership.leak(attacker, seen(n, 4.0, 2), is_member=shuffled, is_spurious=members[:0], is_control=members[:0])
     assert leak.auc == pytest.approx(0.5, abs=0.05) and leak.balanced_accuracy == pytest.approx(0.5, abs=0.05)
+    assert found(4.0, members).auc > 0.9, "where the members are the true ones, the same logits give them away"
+
+
+def test_the_unit_of_the_logits_is_of_no_account() -> None:
+    members = np.arange(2000) < 1000
+    whole, thousandths = found(1.0, members), found(1.0, members, unit=1e-3)
+    assert thousandths.auc == pytest.approx(whole.auc, abs=1e-6) and thousandths.control == pytest.approx(whole.control, abs=1e-6)
 
 
 def test_shares_are_of_those_who_are_asked_about() -> None:

@@ -91,3 +91,4 @@ def test_a_sample_is_drawn_to_a_class_whose_probability_rises_by_more_than_the_t
     assert metrics.drawn_to(natural, featured, 0, 0.1).tolist() == [False, True, True, False]
     assert metrics.drawn_to(natural, featured, 0, 0.0).tolist() == [True, True, True, False]
     assert metrics.drawn_to(natural, featured, 1, 0.1).tolist() == [False, False, False, True]
+    assert not metrics.drawn_to(natural, natural, 0, 0.0).any(), "not by as much as the threshold"
