@@ -41,11 +41,16 @@ def place_of(info: SettingInfo, word: str) -> float | int | None:
     return found[0] if found else None
 
 
+def counted(carriers: int | float) -> str:
+    """Return a number of carriers in words, "1 carrier" or "3 carriers"."""
+    return f"{carriers} carrier{'' if carriers == 1 else 's'}"
+
+
 def named(info: SettingInfo) -> str:
     """Return a setting's description with its pattern and number of carriers, as far as its family varies these."""
     count = place_of(info, "count")
     pattern = None if place_of(info, "pattern") is None else pattern_of(info)
-    return ", ".join(filter(None, (info.description, pattern, None if count is None else f"{count} carriers")))
+    return ", ".join(filter(None, (info.description, pattern, None if count is None else counted(count))))
 
 
 def sem(values: pd.Series) -> float:

@@ -71,9 +71,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 
 def refine(request: NetworkRequest) -> Network:
     """Return the network with its weights moved; raises TrainingError if the plan prunes nothing, or if a recursion diverges."""
-    import torch  # imported here, since reading OPTIONS does not need it
-
-    from spurprune.training import influence
+    from spurprune.training import influence  # imported here, since reading OPTIONS does not need torch
 
     options = request.options
     removed = np.flatnonzero(request.weight == 0)
@@ -90,7 +88,7 @@ def refine(request: NetworkRequest) -> Network:
     before = influence.weights_of(network)
     steps = influence.steps(len(removed), lissa, options["at_once"])
     try:
-        after = influence.without(
+        step = influence.step_without(
             influence.cross_entropy_of(network),
             before,
             request.inputs,
@@ -103,7 +101,8 @@ def refine(request: NetworkRequest) -> Network:
         )
     except TrainingError as error:
         raise TrainingError(f"{request.where}: {error}") from error
-    moved = torch.stack([(after[name] - before[name]).norm() for name in before]).norm() / influence.flatten(before).norm()
-    log.info("%s: %d samples removed; the weights moved by %.2g of their norm", request.where, len(removed), float(moved))
-    network.load_state_dict(after, strict=False)  # statistics of normalisation layers stay
+    log.info(
+        "%s: %d samples removed; the weights move by %.2g of their norm", request.where, len(removed), influence.relative(step, before)
+    )
+    network.load_state_dict(influence.moved(before, step), strict=False)  # statistics of normalisation layers stay
     return network

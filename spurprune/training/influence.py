@@ -107,7 +107,7 @@ def lissa(gradient: Weights, product: Callable[[Weights], Weights], options: Lis
     return {name: value / options.scale for name, value in estimate.items()} if options.divide_by_scale else estimate
 
 
-def without(
+def step_without(
     loss: Loss,
     weights: Weights,
     inputs: Tensor,
@@ -119,7 +119,7 @@ def without(
     at_once: int = 64,
     progress: Progress | None = None,
 ) -> Weights:
-    """Return the weights that a network would have without some training samples, to first order.
+    """Return how a network's weights would move without some training samples, to first order.
 
     ``inputs`` [N, ...] and ``target`` [N] are all training samples as the network takes them; ``removed`` holds the positions of the group,
     int [|Z|]. ``at_once`` recursions run together, as one batch; ``progress`` hears of each step of one. Raises ValueError if the group
@@ -151,4 +151,14 @@ def without(
     if not all(bool(torch.isfinite(value).all()) for value in step.values()):
         raise TrainingError(f"LiSSA diverged with a scale of {options.scale:g}; raise it.")
     share = len(removed) / total
-    return {name: value + step[name] / (options.repetitions * (1 - share) * total) for name, value in weights.items()}
+    return {name: value / (options.repetitions * (1 - share) * total) for name, value in step.items()}
+
+
+def moved(weights: Weights, step: Weights) -> Weights:
+    """Return weights after a step of the same names and shapes."""
+    return {name: value + step[name] for name, value in weights.items()}
+
+
+def relative(step: Weights, weights: Weights) -> float:
+    """Return the L2 norm of a step as a share of that of the weights, also where it is too small to change them."""
+    return float(flatten(step).double().norm() / flatten(weights).double().norm())

@@ -1,6 +1,7 @@
 """Group influence: products with the Hessian, LiSSA on a quadratic, and removal against refits."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,11 @@ from spurprune.training import influence
 from spurprune.training.influence import Lissa, Weights
 
 CPU = torch.device("cpu")
+
+
+def without(loss: influence.Loss, weights: Weights, *given: Any, **options: Any) -> Weights:
+    """The weights after the step that removes a group."""
+    return influence.moved(weights, influence.step_without(loss, weights, *given, **options))
 
 
 def small() -> tuple[influence.Loss, Weights, Tensor, Tensor]:
@@ -77,7 +83,7 @@ def test_every_recursion_draws_samples_of_its_own() -> None:
 
     inputs, target = torch.arange(1.0, 101.0).double()[:, None], torch.zeros(100)
     rng = Drawing(np.random.PCG64(0))
-    after = influence.without(loss, {"w": torch.ones(1).double()}, inputs, target, np.arange(3), options=Lissa(1, 0.0, 1e6, 4), rng=rng)
+    after = without(loss, {"w": torch.ones(1).double()}, inputs, target, np.arange(3), options=Lissa(1, 0.0, 1e6, 4), rng=rng)
     (drawn,) = seen
     assert drawn.shape == (12,) and len(drawn.unique()) > 6, "one for each of three samples' four recursions"
     gradient = torch.tensor([1.0, 4.0, 9.0]).double().repeat_interleave(4)
@@ -114,7 +120,7 @@ def test_removal_correlates_with_refits_without_the_group() -> None:
         group = np.random.default_rng(seed).choice(200, 8, replace=False)
         left = np.setdiff1d(np.arange(200), group)
         rng = np.random.default_rng(seed)
-        found = influence.without(squares, weights, inputs, target, group, options=options, rng=rng, at_once=80)
+        found = without(squares, weights, inputs, target, group, options=options, rng=rng, at_once=80)
         predicted.append(found["w"] - weights["w"])
         actual.append(refit(inputs[left], target[left]) - weights["w"])
     correlation = float(torch.corrcoef(torch.stack([torch.cat(predicted), torch.cat(actual)]))[0, 1])
@@ -125,7 +131,7 @@ def test_removal_reports_its_progress_and_does_not_depend_on_batches_but_for_dra
     loss, weights, inputs, label = small()
     heard: list[None] = []
     options = Lissa(depth=2, repetitions=3)
-    whole = influence.without(
+    whole = without(
         loss,
         weights,
         inputs,
@@ -148,9 +154,7 @@ def test_without_curvature_removal_is_a_step_along_the_gradients() -> None:
 
     inputs = torch.tensor([[1.0, 0.0], [0.0, 2.0], [5.0, 5.0], [7.0, 7.0]])
     options = Lissa(depth=3, damp=1.0, scale=2.0, repetitions=2)
-    found = influence.without(
-        linear, {"w": torch.zeros(2)}, inputs, torch.zeros(4), np.array([0, 1]), options=options, rng=np.random.default_rng(0)
-    )
+    found = without(linear, {"w": torch.zeros(2)}, inputs, torch.zeros(4), np.array([0, 1]), options=options, rng=np.random.default_rng(0))
     torch.testing.assert_close(found["w"], torch.tensor([1.0, 2.0]) / 2 / (0.5 * 4))
 
 
@@ -158,17 +162,23 @@ def test_a_scale_that_is_too_small_is_an_error_that_says_so() -> None:
     inputs, target = 30 * torch.ones(6, 2), torch.zeros(6)
     options = Lissa(depth=400, scale=0.5, repetitions=1)
     with pytest.raises(TrainingError, match=r"LiSSA diverged with a scale of 0\.5; raise it\."):
-        influence.without(squares, {"w": torch.ones(2)}, inputs, target, np.array([0]), options=options, rng=np.random.default_rng(0))
+        without(squares, {"w": torch.ones(2)}, inputs, target, np.array([0]), options=options, rng=np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("group", [[], [0, 1, 2, 3, 4, 5, 6]])
 def test_neither_nobody_nor_everybody_can_be_removed(group: list[int]) -> None:
     loss, weights, inputs, label = small()
     with pytest.raises(ValueError, match="cannot be removed"):
-        influence.without(loss, weights, inputs, label, np.array(group, dtype=int), options=Lissa(), rng=np.random.default_rng(0))
+        without(loss, weights, inputs, label, np.array(group, dtype=int), options=Lissa(), rng=np.random.default_rng(0))
 
 
 def test_depths_are_the_authors() -> None:
     assert [influence.depth_of(n) for n in (1, 99, 100, 5000)] == [2000, 2000, 1000, 1000]
     assert [influence.depth_of(n, deepest=1000) for n in (3, 500)] == [1000, 1000]
     assert math.isclose(Lissa().damp, 0.01) and (Lissa().scale, Lissa().repetitions, Lissa().divide_by_scale) == (25.0, 10, True)
+
+
+def test_a_step_too_small_to_change_the_weights_still_has_a_size() -> None:
+    weights, step = {"w": torch.tensor([3.0, 4.0])}, {"w": torch.tensor([3e-12, 4e-12])}
+    assert torch.equal(influence.moved(weights, step)["w"], weights["w"])
+    assert influence.relative(step, weights) == pytest.approx(1e-12)

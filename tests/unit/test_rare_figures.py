@@ -280,7 +280,7 @@ def test_maps_correlate_with_the_pattern_over_pixels() -> None:
     assert found.correlation.mean == pytest.approx(np.corrcoef(weight, feature)[0, 1])
     assert (found.on_pattern, found.elsewhere) == (pytest.approx(0.5), pytest.approx(0.4 / 3))
     assert weight_maps.map_of(one).tolist() == [[0.5, 0.1], [0.2, 0.1]]
-    assert "first-layer weights and the pattern correlate with r = 0.97" in drawing.findings[0]
+    assert "first-layer weights and R3 correlate with r = 0.97" in drawing.findings[0]
 
 
 def test_maps_without_a_pattern_say_so() -> None:

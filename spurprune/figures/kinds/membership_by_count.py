@@ -119,7 +119,7 @@ def draw(rows: Sequence[MembershipRow], spec: Spec) -> Figure:
             style.say_if_empty(axes, [getattr(row, measure) for row in mine for measure in measures])
             style.panel_title(axes, next(letters), f"{info.description}, {pattern}" if axes is panels[0] else "", style.PAGE / 2)
     style.legend(figure, dict(MEASURES.values()))
-    style.note(figure, repeats_note(row.auc for row in rows))
+    style.note(figure, repeats_note(getattr(row, measure) for row in rows for measure in MEASURES))
     return figure
 
 
@@ -128,9 +128,9 @@ def findings(rows: Sequence[MembershipRow]) -> list[str]:
     found = []
     for row in rows:
         if not row.auc.n:
-            found.append(f"{row.pattern}, {row.carriers} carriers: no attack was measured.")
+            found.append(f"{row.pattern}, {rare.counted(row.carriers)}: no attack was measured.")
             continue
-        text = f"{row.pattern}, {row.carriers} carriers: the attack's AUC is {percent(row.auc)}"
+        text = f"{row.pattern}, {rare.counted(row.carriers)}: the attack's AUC is {percent(row.auc)}"
         if row.spurious.n:
             text += f"; it takes {percent(row.spurious)} of the members with the pattern for members"
             text += f", of the other members of their class {percent(row.control)} (paired difference {points(row.difference)})"

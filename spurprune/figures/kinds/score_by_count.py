@@ -162,13 +162,13 @@ def findings(rows: Sequence[CountRow]) -> list[str]:
             found.append(f"{pattern}: no spurious score was measured.")
             continue
         learned = next((row for row in line if row.carriers and row.significant == row.score.n > 0), None)
-        text = f"{pattern}: with {line[0].carriers} carriers the spurious score is {percent(line[0].score)}"
+        text = f"{pattern}: with {rare.counted(line[0].carriers)} the spurious score is {percent(line[0].score)}"
         text += f", with {last.carriers} it is {percent(last.score)}" if last is not line[0] else ""
         text += f" (paired difference {points(last.difference)})" if last.difference.n else ""
         if learned is not None:
-            text += (
-                f"; {learned.carriers} carriers are the fewest with which it is larger than without any in every repeat (Welch, p < 0.05)"
-            )
+            verb = "is" if learned.carriers == 1 else "are"
+            text += f"; {rare.counted(learned.carriers)} {verb} the fewest with which it is larger than without any in every repeat"
+            text += " (Welch, p < 0.05)"
         elif len(line) > 1:
             text += "; with no number of carriers is it larger than without any in every repeat (Welch, p < 0.05)"
         found.append(f"{text}.")

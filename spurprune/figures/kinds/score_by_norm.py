@@ -117,7 +117,7 @@ def draw(rows: Mapping[str, Sequence[NormRow]], spec: Spec) -> Figure:
             axes.set_xlabel("Norm of the pattern (L2)")
             r = alike[0].correlation if alike else math.nan
             said = "" if math.isnan(r) else f"r = {r:.2f}".replace("-", "−")
-            carriers = "" if count is None else f"{count} carriers"
+            carriers = "" if count is None else rare.counted(count)
             style.panel_title(axes, next(letters), spec.titled(", ".join(filter(None, (carriers, said))), method), style.PAGE / len(counts))
         panels[0].set_ylabel(rare.SCORE_AXIS)
         style.fit_percent(panels[0], [row.score for row in everything], from_zero=True)
@@ -130,7 +130,7 @@ def findings(rows: Sequence[NormRow]) -> list[str]:
     found = []
     for count in dict.fromkeys(row.carriers for row in rows):
         alike = [row for row in rows if row.carriers == count]
-        which = "" if count is None else f"With {count} carriers: "
+        which = "" if count is None else f"With {rare.counted(count)}: "
         r = alike[0].correlation
         said = "cannot be correlated" if math.isnan(r) else f"correlate with r = {r:.2f}".replace("-", "−")
         found.append(f"{which}the norms and spurious scores of {len(alike)} patterns {said} (Pearson, over patterns).")

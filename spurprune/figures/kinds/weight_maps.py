@@ -121,7 +121,7 @@ def findings(rows: Sequence[MapRow], spec: Spec) -> list[str]:
         if one.n:
             interval = "" if math.isnan(one.low) else f" [{one.low:.2f}, {one.high:.2f}]"
             text = f"correlate with r = {one.mean:.2f}{interval} over pixels".replace("-", "−")
-            found.append(f"{description}: first-layer weights and the pattern {text}.")
+            found.append(f"{description}: first-layer weights and {row.pattern} {text}.")
         elif not math.isnan(row.elsewhere):
             found.append(f"{description}: first-layer weights, or the overlay's changes, are the same at all pixels, so none correlate.")
     return found or ["No weights were measured."]
