@@ -45,7 +45,7 @@ def _is_plain(value: object) -> bool:
 def _require_sound(path: Path) -> None:
     """Raise zipfile.BadZipFile if a part of a zip archive does not have its checksum, or unpacks to more than the file holds.
 
-    Torch looks at neither, and packs nothing.
+    Torch checks neither, and compresses nothing.
     """
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:

@@ -305,19 +305,24 @@ def refused(call: Callable[[], object], check: Callable[[str], None]) -> str:
     return str(caught.value)
 
 
+def damaged(kept: Pets, name: str, edit: str) -> Path:
+    """The path of a table, to which one of the edits was made."""
+    path = kept.at(f"{name}.parquet")
+    path.write_bytes(table_changes.Raw(EDITS[edit])(path.read_bytes(), b"", np.random.default_rng(0))[0])
+    return path
+
+
 @pytest.mark.parametrize("edit", EDITS)
 @pytest.mark.parametrize("name", READ)
 def test_damaged_tables_end_in_one_sentence(kept: Pets, name: str, edit: str, assert_one_sentence: Callable[[str], None]) -> None:
-    path = kept.at(f"{name}.parquet")
-    path.write_bytes(table_changes.Raw(EDITS[edit])(path.read_bytes(), b"", np.random.default_rng(0))[0])
+    path = damaged(kept, name, edit)
     assert path.name in refused(kept.advise, assert_one_sentence)
 
 
 @pytest.mark.parametrize("edit", EDITS)
 @pytest.mark.parametrize("name", OF_EVIDENCE)
 def test_damaged_tables_give_no_evidence(kept: Pets, name: str, edit: str, assert_one_sentence: Callable[[str], None]) -> None:
-    path = kept.at(f"{name}.parquet")
-    path.write_bytes(table_changes.Raw(EDITS[edit])(path.read_bytes(), b"", np.random.default_rng(0))[0])
+    path = damaged(kept, name, edit)
     assert path.name in refused(kept.evaluate, assert_one_sentence)
 
 

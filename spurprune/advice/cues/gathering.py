@@ -26,7 +26,7 @@ from spurprune.errors import DataError, SpurpruneError
 from spurprune.storage import schemas, tables
 from spurprune.storage.columns import rows_of, to_numpy
 
-MOST = 8000  # training samples, and validation samples, that are looked at
+MOST = 8000  # training samples, and validation samples, that are used
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Drawn:
-    """The samples that are looked at, as arrays over training samples, then validation samples.
+    """The samples that are used, as arrays over training samples, then validation samples.
 
     ``row`` int64 are their places in the repeat, ``sample_id`` and ``label`` int64. ``makes`` and ``measures`` are bool: the two halves of
     the training samples, neither of which are validation samples.
