@@ -65,6 +65,7 @@ onstart:
         print(recipe, file=sys.stderr)
     if workflow.local_exec and not visible_devices():
         print("No GPU is visible, so training runs on the CPU.", file=sys.stderr)
+        prefork.start(len(workflow.dag))
     if has_default_limit(workflow.scheduling_settings):
         # With it, every job that has finished makes Snakemake look at all ready jobs once more per second: a whole core after some hundred.
         workflow.scheduler.job_rate_limiter = None

@@ -8,6 +8,7 @@ from spurprune.dag import files, needs, planning, plugins, studies, targets
 from spurprune.dag.codehash import code_hash
 from spurprune.data import catalogue
 from spurprune.data.inputs import folder_name
+from spurprune.machine import prefork
 from spurprune.machine.devices import visible_devices
 from spurprune.pruning import plan as plans
 from spurprune.storage import layout

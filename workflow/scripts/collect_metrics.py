@@ -1,5 +1,9 @@
 """The rule collect_metrics: see spurprune.stages.collect_metrics."""
 
+from spurprune.machine import prefork
+
+prefork.enter(snakemake.threads)
+
 from pathlib import Path
 
 from spurprune.machine.logs import stage_log

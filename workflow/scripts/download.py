@@ -1,5 +1,9 @@
 """The rule download: see spurprune.stages.download."""
 
+from spurprune.machine import prefork
+
+prefork.enter(snakemake.threads)
+
 from pathlib import Path
 
 from spurprune.machine.logs import stage_log

@@ -1,5 +1,9 @@
 """The rule embed: see spurprune.stages.embed. The device is leased before torch is imported."""
 
+from spurprune.machine import prefork
+
+prefork.enter(snakemake.threads)
+
 from pathlib import Path
 
 from spurprune.machine import devices
@@ -7,7 +11,6 @@ from spurprune.data import inputs
 from spurprune.machine.logs import stage_log
 from spurprune.storage.provenance import Provenance
 
-devices.set_threads(snakemake.threads)
 paths = {name: Path(path) for name, path in snakemake.input.items()}
 local = inputs.local_inputs(paths, snakemake.resources.get("scratch"), snakemake.resources.get("scratch_gb"))
 with stage_log(snakemake.log[0], "embed"), local as paths, devices.leased_device():

@@ -1,5 +1,9 @@
 """The rule evaluate: see spurprune.stages.evaluate."""
 
+from spurprune.machine import prefork
+
+prefork.enter(snakemake.threads)
+
 from pathlib import Path
 
 from spurprune.machine.logs import stage_log

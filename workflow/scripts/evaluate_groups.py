@@ -1,5 +1,9 @@
 """The rule evaluate_groups: see spurprune.stages.evaluate_groups."""
 
+from spurprune.machine import prefork
+
+prefork.enter(snakemake.threads)
+
 from pathlib import Path
 
 from spurprune.machine.logs import stage_log

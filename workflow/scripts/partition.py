@@ -1,11 +1,13 @@
-"""The rule partition: see spurprune.stages.partition. The numeric threads are set before NumPy is imported."""
+"""The rule partition: see spurprune.stages.partition."""
+
+from spurprune.machine import prefork
+
+prefork.enter(snakemake.threads)
 
 from pathlib import Path
 
-from spurprune.machine import devices
 from spurprune.machine.logs import stage_log
 
-devices.set_threads(snakemake.threads)
 paths = {name: Path(path) for name, path in snakemake.input.items()}
 with stage_log(snakemake.log[0], "partition"):
     from spurprune.stages import partition

@@ -1,5 +1,9 @@
 """The rule prune_metadata: see spurprune.stages.prune_metadata."""
 
+from spurprune.machine import prefork
+
+prefork.enter(snakemake.threads)
+
 from pathlib import Path
 
 from spurprune.machine.logs import stage_log

@@ -1,11 +1,13 @@
-"""The rule refine: see spurprune.stages.refine. The numeric threads are set before NumPy is imported."""
+"""The rule refine: see spurprune.stages.refine."""
+
+from spurprune.machine import prefork
+
+prefork.enter(snakemake.threads)
 
 from pathlib import Path
 
-from spurprune.machine import devices
 from spurprune.machine.logs import stage_log
 
-devices.set_threads(snakemake.threads)
 with stage_log(snakemake.log[0], "refine"):
     from spurprune.stages import refine
     from spurprune.storage.provenance import Provenance

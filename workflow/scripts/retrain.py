@@ -1,5 +1,9 @@
 """The rule retrain: see spurprune.stages.retrain. The device is leased before torch is imported."""
 
+from spurprune.machine import prefork
+
+prefork.enter(snakemake.threads)
+
 from pathlib import Path
 
 from spurprune.machine import devices
@@ -7,8 +11,8 @@ from spurprune.data import inputs
 from spurprune.machine.logs import stage_log
 from spurprune.storage.provenance import Provenance
 
-devices.set_threads(snakemake.threads)
-paths = {name: Path(path) for name, path in snakemake.input.items()}
+alike = [Path(path) for path in snakemake.input.get("alike", [])]
+paths = {name: Path(path) for name, path in snakemake.input.items() if name != "alike"}
 local = inputs.local_inputs(paths, snakemake.resources.get("scratch"), snakemake.resources.get("scratch_gb"))
 with stage_log(snakemake.log[0], "retrain"), local as paths, devices.leased_device():
     from spurprune.stages import retrain
@@ -21,6 +25,7 @@ with stage_log(snakemake.log[0], "retrain"), local as paths, devices.leased_devi
         threads=snakemake.threads,
         repeats_at_once=snakemake.resources.repeats_at_once,
         start=snakemake.params.start,
+        alike=alike,
         outputs={name: Path(path) for name, path in snakemake.output.items()},
         provenance=Provenance.of(snakemake.wildcards, snakemake.params, mixed_code=snakemake.config["allow_mixed_code"]),
     )

@@ -1,5 +1,9 @@
 """The rule score_difficulty: see spurprune.stages.score_difficulty."""
 
+from spurprune.machine import prefork
+
+prefork.enter(snakemake.threads)
+
 from pathlib import Path
 
 from spurprune.machine.logs import stage_log

@@ -1,5 +1,9 @@
 """The rule select_candidate: see spurprune.stages.select_candidate."""
 
+from spurprune.machine import prefork
+
+prefork.enter(snakemake.threads)
+
 from pathlib import Path
 
 from spurprune.config.methods import candidates

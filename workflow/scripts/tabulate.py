@@ -1,5 +1,9 @@
 """The rules tabulate_...: see spurprune.stages.tabulate."""
 
+from spurprune.machine import prefork
+
+prefork.enter(snakemake.threads)
+
 from pathlib import Path
 
 from spurprune.machine.logs import stage_log

@@ -1,5 +1,9 @@
 """The rule take_plan: see spurprune.stages.take_plan."""
 
+from spurprune.machine import prefork
+
+prefork.enter(snakemake.threads)
+
 from pathlib import Path
 
 from spurprune.machine.logs import stage_log

@@ -1,0 +1,238 @@
+"""Jobs as forks of one process that has imported the large libraries: importing torch takes a short job longer than its work.
+
+On one Linux machine without GPUs, the workflow starts a server (``start``). The script of a job begins with ``enter``: it hands itself
+over to the server, which runs the same script in a fork, with the job's working directory, environment and streams, and it waits for
+that. Where there is no server, or one for another Python, the script simply goes on. Nothing of this package is imported beforehand but
+what this module needs, so that a job runs the code on disk, as it would without a server.
+"""
+
+import gc
+import importlib
+import json
+import os
+import runpy
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spurprune.machine import devices
+from spurprune.machine.logs import tell
+
+VARIABLE = "SPURPRUNE_PREFORK"  # holds the server's socket and the Python that it is for; set to nothing, there is no server
+LIBRARIES = (
+    "snakemake.logging",
+    "snakemake.iocontainers",
+    "numpy",
+    "pandas",
+    "pyarrow.parquet",
+    "yaml",
+    "tqdm",
+    "scipy.stats",
+    "sklearn.cluster",
+    "matplotlib.figure",
+    "matplotlib.backends.backend_agg",
+    "torch",
+    "safetensors.torch",
+)
+FEWEST_JOBS = 10  # of a run, from which a server pays
+PATIENCE = 10.0  # seconds for a job to say what it is
+
+_is_fork = False  # whether this process is a job that the server started
+_server: "subprocess.Popen[bytes] | None" = None  # if it were forgotten, its standard input would be closed
+
+
+def start(jobs: int) -> None:
+    """Start a server for a run of ``jobs`` jobs on this machine, if it pays; it ends with this process, however that ends."""
+    global _server
+    if jobs < FEWEST_JOBS or VARIABLE in os.environ or not sys.platform.startswith("linux"):
+        return
+    folder = tempfile.mkdtemp(prefix="spurprune-")  # for this user alone
+    command = [sys.executable, "-c", f"from spurprune.machine import prefork; prefork.serve({folder!r})"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    nowhere = subprocess.DEVNULL  # whoever reads this process's output waits for all who could write to it
+    # The server ends when its standard input does, whose other end only this process has.
+    _server = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere)
+    os.environ[VARIABLE] = json.dumps([_address(folder), sys.executable])
+
+
+def enter(threads: int) -> None:
+    """Give the job of this script its numeric ``threads``, and go on in a fork of the server's, if there is one: then this does not return.
+
+    Call it first in a script, before a large library is imported.
+    """
+    devices.set_threads(threads)
+    if _is_fork or threads != 1:  # the libraries of the server were imported with one thread
+        return
+    with suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as connection:
+        address, python = json.loads(os.environ.get(VARIABLE, "null") or "null") or ("", "")
+        if not address or python != sys.executable:
+            return
+        connection.connect(address)
+        described = {"arguments": sys.argv, "path": sys.path, "folder": str(Path.cwd()), "environment": dict(os.environ), "umask": _umask()}
+        socket.send_fds(connection, [b"job"], [0, 1, 2])
+        connection.sendall(json.dumps(described).encode() + b"\n")
+        _wait(connection)
+
+
+def _wait(connection: socket.socket) -> None:
+    """End this process as its fork ends; raises OSError if the server did not begin the job."""
+    answers = connection.makefile("r")
+    pid = int(answers.readline() or "0")
+    if not pid:
+        raise OSError("the server did not begin the job")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the fork, too
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGTERM))
+    answer = answers.readline()
+    if not answer:
+        tell("The process that starts jobs ended before this job did; rerun the workflow.")
+    status = int(answer or "1")
+    if status < 0:
+        signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    os._exit(status)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A script to run as another process would: what that said of itself, its streams, and its connection, open while it waits."""
+
+    described: Mapping[str, Any]
+    streams: Sequence[int]
+    connection: socket.socket
+
+
+def serve(folder: str) -> None:
+    """Import the libraries and run jobs in forks until standard input ends, that is, until the process ends that started this one."""
+    devices.set_threads(1)
+    for name in LIBRARIES:
+        with suppress(ImportError):
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # a collection would touch, and so copy, what forks share with this process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(_address(folder))
+            listening.listen(128)
+            job = _next_fork(listening)
+    finally:
+        if not _is_fork:
+            for remove, path in {os.unlink: _address(folder), os.rmdir: folder}.items():
+                with suppress(OSError):
+                    remove(path)
+    if job is not None:
+        _run(job)
+
+
+def _next_fork(listening: socket.socket) -> _Job | None:
+    """Start a fork for every connection; return its job in the fork, None in the server once standard input ends.
+
+    Whoever connects is told the fork's process id and then how it ended.
+    """
+    waiting: dict[int, socket.socket] = {}
+    ended, wakeup = os.pipe()
+    for descriptor in (ended, wakeup):
+        os.set_blocking(descriptor, False)
+    signal.set_wakeup_fd(wakeup)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    over = sys.stdin.fileno()
+    with selectors.DefaultSelector() as selector:
+        for source in (over, listening.fileno(), ended):
+            selector.register(source, selectors.EVENT_READ)
+        while over not in (ready := {key.fd for key, _ in selector.select()}):
+            if ended in ready:
+                os.read(ended, 4096)
+                _report_ended(waiting)
+            if listening.fileno() in ready and (job := _asked(listening)) is not None:
+                pid = os.fork()
+                if not pid:
+                    _leave_server([*waiting.values()], [ended, wakeup])
+                    return job
+                waiting[pid] = job.connection
+                for stream in job.streams:
+                    os.close(stream)
+                with suppress(OSError):
+                    job.connection.sendall(f"{pid}\n".encode())
+    return None
+
+
+def _asked(listening: socket.socket) -> _Job | None:
+    """Return the job for which a process connects, None if it says nothing that makes sense."""
+    connection, _ = listening.accept()
+    streams: list[int] = []
+    try:
+        connection.settimeout(PATIENCE)
+        _, streams, _, _ = socket.recv_fds(connection, 3, 3)
+        with connection.makefile("rb") as asked:
+            described = json.loads(asked.readline())
+        connection.settimeout(None)
+        return _Job(described, streams, connection)
+    except (OSError, ValueError):
+        connection.close()
+        for stream in streams:
+            os.close(stream)
+        return None
+
+
+def _report_ended(waiting: dict[int, socket.socket]) -> None:
+    """Tell the processes whose forks have ended."""
+    for pid in list(waiting):
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            with suppress(OSError), waiting.pop(pid) as connection:
+                connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+
+
+def _leave_server(connections: Sequence[socket.socket], pipe: Sequence[int]) -> None:
+    """Turn a fork of the server into a process of its own."""
+    global _is_fork
+    _is_fork = True
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for connection in connections:
+        connection.close()
+    for descriptor in pipe:
+        os.close(descriptor)
+
+
+def _run(job: _Job) -> None:
+    """Run a job's script as the process would that asked for it."""
+    for number, stream in enumerate(job.streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.environ.clear()
+    os.environ.update(job.described["environment"])
+    tempfile.tempdir = None  # the job's, not the server's
+    os.chdir(job.described["folder"])
+    os.umask(job.described["umask"])
+    sys.argv, sys.path[:] = job.described["arguments"], job.described["path"]
+    threading.Thread(target=_end_with, args=[job.connection], daemon=True).start()
+    runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+def _end_with(connection: socket.socket) -> None:
+    """Kill this process as soon as the one that waits for it is gone."""
+    with suppress(OSError):
+        while connection.recv(1):
+            pass
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _address(folder: str) -> str:
+    return str(Path(folder) / "jobs")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
