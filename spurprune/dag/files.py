@@ -1,7 +1,7 @@
 """The workflow's files: a record of what identifies each, with its path below the results folder."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spurprune.config import methods
@@ -289,6 +289,31 @@ def sources_of(run: Run, entries: Mapping[str, Any]) -> list[Run]:
         found.append(source)
         source = source_of(source, entries)
     return found
+
+
+def alike(run: Run, entries: Mapping[str, Any]) -> list[Run]:
+    """Return the runs of a method by its earlier rules, in order: where the rules choose alike, they are the same training as this run.
+
+    Empty for refinements, and where a rule also chooses the epoch.
+    """
+    entry = entries[run.method]
+    if is_refinement(run.method, entries) or entry["epoch"] != methods.LAST:
+        return []
+    found: list[Run] = []
+    for name, other in entries.items():
+        if name == run.method:
+            break
+        if other["base"] == entry["base"] and (not run.candidate or run.candidate in methods.candidates(other)):
+            found.append(replace(run, method=name, plan=_plan_by(name, run, entries)))
+    return found
+
+
+def _plan_by(method: str, run: Run, entries: Mapping[str, Any]) -> str:
+    """Return the plan on which a method does what a run does by another rule of the same method."""
+    entry, other = entries[run.method], entries[method]
+    if run.candidate:
+        return methods.candidate_plan(other, methods.candidates(other)[run.candidate])
+    return methods.plan_of(method, other) if run.plan == methods.plan_of(run.method, entry) else run.plan
 
 
 def masks_of(run: Run, entries: Mapping[str, Any]) -> Run | None:

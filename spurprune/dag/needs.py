@@ -20,7 +20,7 @@ class NeededRuns:
 
     The models of ``sources`` are embedded, those of ``starts`` are trained further, the test samples' features of ``seen`` are shown; plans
     are made by the predictions of ``predictors``; analyses look at the networks of ``analysed``. Runs go on with the
-    optimisers of ``resumed``.
+    optimisers of ``resumed``, and take over the results of ``alike`` where these are the same training.
     """
 
     shown: frozenset[Run]
@@ -31,6 +31,7 @@ class NeededRuns:
     predictors: frozenset[Run]
     analysed: frozenset[Run]
     resumed: frozenset[Run]
+    alike: frozenset[Run]
     selections: frozenset[Selection]
     partitions: frozenset[Partition]
     analyses: frozenset[Analysis]
@@ -38,7 +39,7 @@ class NeededRuns:
     @property
     def all_runs(self) -> frozenset[Run]:
         """All runs, each once."""
-        return self.shown | self.candidates | self.sources | self.starts | self.predictors | self.analysed
+        return self.shown | self.candidates | self.sources | self.starts | self.predictors | self.analysed | self.alike
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class Needs:
     ``runs`` are those that the studies show, ``candidates`` tuning runs, ``sources`` the runs whose models are embedded, for refinements
     and partitions, ``starts`` those whose models are trained further, ``seen`` those whose test samples' features are shown, ``predictors``
     those by whose predictions plans are made, ``analysed`` those whose networks analyses look at, ``resumed`` those with whose
-    optimisers others go on; a run may be several of these. ``plans``
-    holds (setting, plan, block), ``samples`` (setting, block), ``datasets`` (dataset, image size).
+    optimisers others go on, ``alike`` those whose results others take over where they are the same training; a run may be several of
+    these. ``plans`` holds (setting, plan, block), ``samples`` (setting, block), ``datasets`` (dataset, image size).
     """
 
     runs: frozenset[Run]
@@ -60,6 +61,7 @@ class Needs:
     predictors: frozenset[Run]
     analysed: frozenset[Run]
     resumed: frozenset[Run]
+    alike: frozenset[Run]
     selections: frozenset[Selection]
     plans: frozenset[tuple[str, str, str]]
     partitions: frozenset[Partition]
@@ -72,7 +74,7 @@ class Needs:
     @property
     def all_runs(self) -> frozenset[Run]:
         """All runs, each once."""
-        return self.runs | self.candidates | self.sources | self.starts | self.predictors | self.analysed
+        return self.runs | self.candidates | self.sources | self.starts | self.predictors | self.analysed | self.alike
 
 
 def of(config: Config) -> Needs:
@@ -115,6 +117,7 @@ def _behind(needed: NeededRuns, shown: Iterable[Difficulty], config: Config) -> 
         predictors=needed.predictors,
         analysed=needed.analysed,
         resumed=needed.resumed,
+        alike=needed.alike,
         selections=needed.selections,
         plans=frozenset(plans),
         partitions=needed.partitions,
@@ -247,6 +250,7 @@ def with_runs_behind(
     predictors: set[Run] = set()
     analysed: set[Run] = set()
     resumed: set[Run] = set()
+    alike: set[Run] = set()
     selections: set[Selection] = set()
     left: list[Run | Partition | Analysis] = [*shown, *made]
     done: set[Run | Partition | Analysis] = set()
@@ -265,7 +269,9 @@ def with_runs_behind(
             (starts if _starts_from_network(one.method, config) else sources).add(source)
             resumed.update([source] if files.resumes(one.method, config.methods) else [])
             left.append(source)
-        left.extend(partitions_of(one, config))
+        same = files.alike(one, config.methods)
+        alike.update(same)
+        left.extend([*same, *partitions_of(one, config)])
         plans = files.plans_behind(one, config.methods)
         found = [files.plan_predictor(one.setting, plan, one.block) for plan in plans]
         predictors.update(run for run in found if run is not None)
@@ -285,6 +291,7 @@ def with_runs_behind(
         predictors=frozenset(predictors),
         analysed=frozenset(analysed),
         resumed=frozenset(resumed),
+        alike=frozenset(alike),
         selections=frozenset(selections),
         partitions=frozenset(one for one in done if isinstance(one, Partition)),
         analyses=frozenset(one for one in done if isinstance(one, Analysis)),

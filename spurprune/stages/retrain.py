@@ -23,7 +23,7 @@ from spurprune.storage import columns, schemas, tables, timings
 from spurprune.storage.columns import labels, to_numpy
 from spurprune.storage.provenance import Provenance, trace
 from spurprune.storage.words import SPLITS, VIEWS
-from spurprune.training import kept, mask_files, optim
+from spurprune.training import kept, mask_files, optim, same
 from spurprune.training import visits as plan_visits
 from spurprune.training.beginning import Beginning
 from spurprune.training.best import BestEpoch
@@ -48,6 +48,7 @@ def run(
     outputs: Mapping[str, Path],
     provenance: Provenance,
     start: Mapping[str, Any] | None = None,
+    alike: Sequence[Path] = (),
 ) -> None:
     """Train every repeat on its plan's weights and write predictions of validation and test, and the history.
 
@@ -57,7 +58,8 @@ def run(
     optimisers of these, and masks if the networks keep to some. ``outputs`` names predictions, history, timing (see ``storage.timings``)
     and, if they are kept, models and optimizer, which receive the final weights and the optimisers' states of all repeats, and masks, if
     the method makes some. ``setting`` is what ``config.blocks.training`` returns, ``method`` what
-    ``config.methods.deciding`` returns; ``start`` says where the networks come from; ``repeats_at_once`` training runs share a GPU. Raises
+    ``config.methods.deciding`` returns; ``start`` says where the networks come from; ``repeats_at_once`` training runs share a GPU;
+    ``alike`` are the predictions of runs whose results are taken over if they are the same training (see ``training.same``). Raises
     TrainingError if a loss is not finite or the plan's weights cannot become visits, DataError if the networks to start from do not fit.
     """
     origins = [tables.origin_of(inputs["plan"], schemas.PLAN, provenance.place, repeats)]
@@ -72,11 +74,21 @@ def run(
     if "selection" in inputs:
         method = methods.at(method, read_selection(inputs["selection"], provenance))
     setting = {**setting, "training": merge(setting["training"], method["training"])}
+    plan = _read_plan(inputs["plan"])
+    other = _read_plan(inputs["other_plan"]) if "other_plan" in inputs else None
+    training = same.digest(
+        inputs=inputs,
+        setting=setting,
+        method=method,
+        repeats=repeats,
+        plans=[same.Plan(one.weights, one.visits) for one in (plan, other) if one is not None],
+        code=provenance.code_version,
+    )
+    if same.take_over(training, alike, outputs, provenance):
+        return
     bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
     if not any(len(bench.samples[repeat].rows(split)) for repeat in repeats for split in PREDICTED):
         raise DataError(f"'{provenance.setting}' has no validation and no test samples, so nothing could be measured; give it some.")
-    plan = _read_plan(inputs["plan"])
-    other = _read_plan(inputs["other_plan"]) if "other_plan" in inputs else None
     identity = {"stage": "retrain", "method": method, "config": provenance.config_hash, "code": provenance.code_version}
     checkpoints = JobCheckpoints.of(CHECKPOINTS, identity, [path for name, path in inputs.items() if name != "inputs"])
     predicted: list[pa.Table] = []
@@ -114,7 +126,7 @@ def run(
         "steps": {str(repeat): one.steps for repeat, one in prepared.items()},
     }
     chosen = {str(repeat): one.best.epoch for repeat, one in prepared.items() if one.best is not None}
-    notes = {"method": method, **bench.notes(), **({"epochs": chosen} if chosen else {})}
+    notes = {"method": method, same.NOTE: training, **bench.notes(), **({"epochs": chosen} if chosen else {})}
     provenance = replace(provenance, counts=counts, notes=notes)
     tables.write(outputs["predictions"], pa.concat_tables(predicted), schemas.PREDICTIONS, provenance)
     described = replace(provenance, notes={**provenance.notes, "grouping": bench.grouping.to_plain()})

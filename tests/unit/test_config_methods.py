@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -449,3 +450,20 @@ def test_removal_starts_from_what_erm_trained(load: Callable[..., Config], asser
     ) as error:
         load({"dro": {"kind": "group_dro"}, "removed": {**REMOVED, "from": "dro"}})
     assert_one_sentence(str(error.value))
+
+
+def test_the_runs_by_earlier_rules_may_be_the_same_training() -> None:
+    """On the plan that each rule chose, or on the plan asked for; candidates by name; not where the rule chooses the epoch."""
+    rules = {"by": ["accuracy", "worst_class_accuracy", "worst_group_accuracy"], "tuning": {"blocks": ["900-900"]}}
+    pruning = {"kind": "erm", "grid": {"plan": ["none", "per_class-el2n-hardest-0.05"]}, **rules}
+    matched = {"kind": "erm_matched", "options": {"steps_of": "tuned-pruning"}, "grid": {"training.optimizer.lr": [0.1, 0.2]}, **rules}
+    entries = methods.expanded({"pruning": pruning, "matched": matched, "best": {**matched, "epoch": "best_validation"}})
+    last = "pruning_by_worst_group_accuracy"
+    chosen = files.alike(Run("digits", last, f"tuned-{last}", "000-004"), entries)
+    assert chosen == [Run("digits", name, f"tuned-{name}", "000-004") for name in ("pruning", "pruning_by_worst_class_accuracy")]
+    assert files.alike(Run("digits", last, "none", "000-004"), entries)[0] == Run("digits", "pruning", "none", "000-004")
+    assert files.alike(Run("digits", "pruning", "tuned-pruning", "000-004"), entries) == []
+    tuning = Run("digits", "matched_by_worst_class_accuracy", "none", "900-900", "lr-0.2")
+    assert files.alike(tuning, entries) == [Run("digits", "matched", "none", "900-900", "lr-0.2")]
+    assert files.alike(replace(tuning, candidate="lr-7"), entries) == []
+    assert files.alike(Run("digits", "best_by_worst_class_accuracy", "none", "000-004"), entries) == []

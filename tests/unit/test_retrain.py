@@ -74,12 +74,21 @@ class Site:
         return path
 
     def run(
-        self, name: str, plan: Path | None = None, method: Mapping[str, Any] = ERM, selection: Path | None = None, **changes: Any
+        self,
+        name: str,
+        plan: Path | None = None,
+        method: Mapping[str, Any] = ERM,
+        selection: Path | None = None,
+        alike: Sequence[str] = (),
+        keeps: Sequence[str] = ("models",),
+        provenance: Provenance = PROVENANCE,
+        **changes: Any,
     ) -> dict[str, Path]:
-        """Run retrain with some values of the setting changed."""
+        """Run retrain with some values of the setting changed; ``alike`` names runs made before."""
         plan = plan or self.plan(np.ones(len(self.samples.rows("train"))))
         inputs = {kind: self.path / kind for kind in ("inputs", "manifest", "samples")} | {"plan": plan}
-        outputs = {kind: self.path / name / kind for kind in ("predictions", "history", "models")}
+        outputs = {kind: self.path / name / f"{kind}.parquet" for kind in ("predictions", "history")}
+        outputs |= {kind: self.path / name / kind for kind in keeps}
         retrain.run(
             inputs=inputs if selection is None else inputs | {"selection": selection},
             setting=SETTING | changes,
@@ -87,14 +96,15 @@ class Site:
             repeats=[0],
             threads=1,
             repeats_at_once=1,
-            outputs=outputs | {"timing": self.path / name / "timing"},
-            provenance=PROVENANCE,
+            outputs=outputs | {"timing": self.path / name / "timing.json"},
+            provenance=provenance,
+            alike=[self.path / other / "predictions.parquet" for other in alike],
         )
         return outputs
 
     def timing(self, name: str) -> dict[str, Any]:
         """How long a run took."""
-        return from_json((self.path / name / "timing").read_bytes())
+        return from_json((self.path / name / "timing.json").read_bytes())
 
 
 def site(path: Path, inputs: np.ndarray, attributes: Sequence[Attribute], group_by: Sequence[Attribute], carrier: np.ndarray) -> Site:
@@ -397,3 +407,62 @@ def test_what_is_for_images_is_refused_for_vectors(
 ) -> None:
     text = refused(ConfigError, lambda: vectors.run("refused", **changes), assert_one_sentence)
     assert text.startswith(f"{key} is ") and "'pets' holds vectors" in text
+
+
+def trained(site: Site, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A list that receives the name of every run that opens its data, which those that take results over do not."""
+    opened: list[str] = []
+    open_workbench = retrain.open_workbench
+    monkeypatch.setattr(retrain, "open_workbench", lambda *args: opened.append("run") or open_workbench(*args))
+    return opened
+
+
+def test_the_results_of_the_same_training_are_taken_over(vectors: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By two rules that choose one candidate, on plans of two names and the same weights."""
+    weight = np.ones(len(vectors.samples.rows("train")))
+    opened = trained(vectors, monkeypatch)
+    place = {"setting": "pets", "method": "erm", "candidate": "", "plan": "a", "block": "000-000"}
+    asked = Provenance(place | {"method": "erm_by_accuracy", "plan": "b"}, "0+code", "another", (0,))
+    of_first = replace(asked, place=place, config_hash="config")
+    first = vectors.run("first", vectors.plan(weight, "a"), ERM | {"training": {"epochs": 3}}, keeps=(), provenance=of_first)
+    other = vectors.run("other", keeps=(), method=ERM | {"training": {"epochs": 4}})
+    assert len(opened) == 2
+    plan = vectors.plan(weight, "b", {"visits": "exact", "plan": "a"})
+    taken = vectors.run("taken", plan, ERM | {"training": {"epochs": 3}}, alike=["other", "first"], keeps=(), provenance=asked)
+    assert len(opened) == 2, "the third trains nothing"
+    for kind, schema in {"predictions": schemas.PREDICTIONS, "history": schemas.HISTORY}.items():
+        assert tables.read(taken[kind], schema).equals(tables.read(first[kind], schema))
+        mine, theirs = (tables.read_metadata(run[kind], schema) for run in (taken, first))
+        assert (mine["place"], mine["config_hash"]) == (asked.place, "another") != (theirs["place"], theirs["config_hash"])
+        assert (mine["counts"], mine["notes"]) == (theirs["counts"], theirs["notes"])
+    assert not tables.read(taken["predictions"], schemas.PREDICTIONS).equals(tables.read(other["predictions"], schemas.PREDICTIONS))
+    assert vectors.timing("taken")["seconds"] == pytest.approx(vectors.timing("first")["seconds"])
+
+
+@pytest.mark.parametrize("differs", ["weights", "visits", "method", "setting", "samples", "code", "kept"])
+def test_what_differs_in_anything_is_trained(vectors: Site, differs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    weight = np.ones(len(vectors.samples.rows("train")))
+    vectors.run("first", vectors.plan(weight), keeps=())
+    opened = trained(vectors, monkeypatch)
+    if differs == "samples":
+        one = vectors.samples
+        sampling.write(vectors.path / "samples", [replace(one, label=one.label[::-1].copy())], Grouping(CLASSES, ()), PROVENANCE)
+    weight[0] = 2 if differs == "weights" else 1
+    vectors.run(
+        "second",
+        vectors.plan(weight, notes={"visits": "drawn" if differs == "visits" else "exact"}),
+        ERM | {"training": {"epochs": 3 if differs == "method" else 2}},
+        alike=["first"],
+        keeps=["models"] if differs == "kept" else [],
+        provenance=replace(PROVENANCE, code_version="0+other" if differs == "code" else "0+code"),
+        training=SETTING["training"] | {"momentum": 0} if differs == "setting" else SETTING["training"],
+    )
+    assert len(opened) == 1
+
+
+def test_results_to_take_over_that_are_of_two_runs_are_refused(vectors: Site, assert_one_sentence: Callable[[str], None]) -> None:
+    first = vectors.run("first", keeps=())
+    other = vectors.run("other", keeps=(), method=ERM | {"training": {"epochs": 4}})
+    first["history"].write_bytes(other["history"].read_bytes())
+    text = refused(DataError, lambda: vectors.run("taken", alike=["first"], keeps=()), assert_one_sentence)
+    assert "history.parquet and" in text and "are not of one run; delete both and rerun" in text

@@ -354,10 +354,20 @@ def test_a_reported_epoch_is_the_first_best_on_validation(on_methods: Project) -
         assert epoch == max(correct, key=lambda one: (correct[one], -one))
 
 
-def test_another_rule_trains_no_candidate_again(project: Project) -> None:
+def test_another_rule_trains_no_candidate_again_and_nothing_if_it_chooses_as_one_before(project: Project) -> None:
     project.configure(METHODS, "methods/choosing/by", ["accuracy", "worst_class_accuracy", "worst_group_accuracy"])
     more = {"select_candidate": 1, "take_plan": 1, "retrain": 1, "evaluate": 1}
     assert project.plan() == more | COMPARISON
+    name = "choosing_by_worst_group_accuracy"
+    project.run(f"{SETTING}/runs/{name}/tuned-{name}/000-001/predictions.parquet")
+    others = {selection(project, other)["chosen"]: other for other in ("choosing", "choosing_by_worst_class_accuracy")}
+    assert len(others) == 2, "these two choose otherwise, and each trained what it chose"
+    same = others[selection(project, name)["chosen"]]
+    said = (project.path / f"logs/retrain/rivals/{name}/tuned-{name}/000-001.log").read_text(encoding="utf-8")
+    assert f"the same training as that of {SETTING}/runs/{same}/tuned-{same}/000-001/predictions.parquet" in said
+    assert "training runs of" not in said
+    assert np.array_equal(logits(project, name, f"tuned-{name}"), logits(project, same, f"tuned-{same}"))
+    assert project.plan() == {"evaluate": 1} | COMPARISON
 
 
 def test_an_edit_of_a_method_reaches_its_own_runs(project: Project) -> None:

@@ -67,7 +67,8 @@ def retrain_inputs(wildcards):
         found["masks"] = f"results/{masks.folder}/masks.safetensors"
     if other:
         found["other_plan"] = f"results/{layout.path_of('plan', setting=wildcards.setting, plan=other, block=wildcards.block)}"
-    return run_inputs(wildcards) | found
+    alike = [f"results/{one.folder}/predictions.parquet" for one in files.alike(run_of(wildcards), CONFIG.methods)]
+    return run_inputs(wildcards) | found | ({"alike": alike} if alike else {})
 
 
 def retrain_made_by(wildcards):
