@@ -6,6 +6,7 @@ that. Where there is no server, or one for another Python, the script simply goe
 what this module needs, so that a job runs the code on disk, as it would without a server.
 """
 
+import atexit
 import gc
 import importlib
 import json
@@ -206,7 +207,7 @@ def _leave_server(connections: Sequence[socket.socket], pipe: Sequence[int]) -> 
 
 
 def _run(job: _Job) -> None:
-    """Run a job's script as the process would that asked for it."""
+    """Run a job's script as the process would that asked for it, and end."""
     for number, stream in enumerate(job.streams):
         os.dup2(stream, number)
         os.close(stream)
@@ -217,7 +218,31 @@ def _run(job: _Job) -> None:
     os.umask(job.described["umask"])
     sys.argv, sys.path[:] = job.described["arguments"], job.described["path"]
     threading.Thread(target=_end_with, args=[job.connection], daemon=True).start()
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    status = 0
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as error:
+        status = _status(error.code)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    # As the interpreter would end, but without taking apart what was imported, which would copy all of it.
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for printed in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # full or closed
+            printed.flush()
+    os._exit(status)
+
+
+def _status(code: object) -> int:
+    """Return the exit status that the interpreter makes of what a program passes to ``sys.exit``."""
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    tell(str(code))
+    return 1
 
 
 def _end_with(connection: socket.socket) -> None:
