@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
 
@@ -63,32 +64,62 @@ class SGD:
         self.buffers = [_laid_out_like(p, state[str(i)]) if str(i) in state else None for i, p in enumerate(self.parameters)]
 
 
-class TorchOptimizer:
-    """An optimiser of ``torch.optim`` that is passed its learning rate at each step."""
+class Adam:
+    """torch's fused Adam or, with decoupled weight decay, AdamW, in its functional form, as SGD above; betas are 0.9 and 0.999.
 
-    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
-        self.optimizer = optimizer
+    ``groups`` are as those of ``torch.optim``: the parameters ``params`` and their ``weight_decay``.
+    """
 
+    def __init__(self, groups: list[dict[str, Any]], eps: float, *, decoupled: bool) -> None:
+        self.eps, self.decoupled = eps, decoupled
+        self.parameters: list[Tensor] = [parameter for group in groups for parameter in group["params"]]
+        self.decays: list[float] = [group["weight_decay"] for group in groups for _ in group["params"]]
+        self.moments: list[dict[str, Tensor]] = [{} for _ in self.parameters]
+
+    @torch.no_grad()
     def step(self, lr: float | Tensor) -> None:
         """Update the parameters, then drop the gradients."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        used = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
+        for i in used:
+            if not self.moments[i]:
+                parameter = self.parameters[i]
+                self.moments[i] = {"step": torch.zeros((), device=parameter.device)}
+                self.moments[i] |= {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+        for decay in dict.fromkeys(self.decays):
+            mine = [i for i in used if self.decays[i] == decay]
+            if not mine:
+                continue
+            adam(
+                [self.parameters[i] for i in mine],
+                [g for i in mine if (g := self.parameters[i].grad) is not None],
+                [self.moments[i]["exp_avg"] for i in mine],
+                [self.moments[i]["exp_avg_sq"] for i in mine],
+                [],
+                [self.moments[i]["step"] for i in mine],
+                fused=True,
+                capturable=self.parameters[0].is_cuda,  # keeps the step count on the device, so that steps can be recorded
+                decoupled_weight_decay=self.decoupled,
+                amsgrad=False,
+                beta1=0.9,
+                beta2=0.999,
+                lr=lr,
+                weight_decay=decay,
+                eps=self.eps,
+                maximize=False,
+            )
+        for i in used:
+            self.parameters[i].grad = None
 
     def state(self) -> dict[str, Tensor]:
         """Return the moments and step counts, by parameter number and name."""
-        memory = self.optimizer.state_dict()["state"]
-        return {f"{i}.{name}": value for i, values in memory.items() for name, value in values.items()}
+        return {f"{i}.{name}": value for i, moments in enumerate(self.moments) for name, value in moments.items()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Resume from what ``state`` returned."""
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        memory: dict[int, dict[str, Tensor]] = {}
+        self.moments = [{} for _ in self.parameters]
         for key, value in state.items():
             i, name = key.split(".", 1)
-            memory.setdefault(int(i), {})[name] = _laid_out_like(parameters[int(i)], value)
-        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": memory})
+            self.moments[int(i)][name] = _laid_out_like(self.parameters[int(i)], value)
 
 
 def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
@@ -98,16 +129,15 @@ def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
 
 def build(model: nn.Module, optimizer: dict[str, Any]) -> Optimizer:
     """Return the optimiser; AdamW does not decay biases and normalisation parameters, as is usual for BERT."""
-    lr, decay, eps = optimizer["lr"], optimizer["weight_decay"], optimizer.get("eps", 1e-8)
+    decay, eps = optimizer["weight_decay"], optimizer.get("eps", 1e-8)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    capturable = parameters[0].is_cuda  # keeps the step count on the device, so that steps can be recorded
     match optimizer["name"]:
         case "sgd":
             return SGD(parameters, optimizer["momentum"], decay)
         case "adam":
-            return TorchOptimizer(torch.optim.Adam(parameters, lr=lr, weight_decay=decay, eps=eps, fused=True, capturable=capturable))
+            return Adam([{"params": parameters, "weight_decay": decay}], eps, decoupled=False)
         case "adamw":
-            return TorchOptimizer(torch.optim.AdamW(decay_groups(model, decay), lr=lr, eps=eps, fused=True, capturable=capturable))
+            return Adam(decay_groups(model, decay), eps, decoupled=True)
     raise ValueError(f"unknown optimiser {optimizer['name']}")
 
 
