@@ -8,8 +8,14 @@ from spurprune.dag import plugins
 from spurprune.data.registry import DatasetEntry, registry
 from spurprune.errors import ConfigError
 
+PLAIN, ENCODED = "plain", "encoded"  # how images are stored
+
 # Options of every reader, beside its own.
-COMMON_OPTIONS: Mapping[str, Any] = {"reader": True, "duplicates": {"enum": ["stop", "keep"]}}
+COMMON_OPTIONS: Mapping[str, Any] = {
+    "reader": True,
+    "duplicates": {"enum": ["stop", "keep"]},
+    "storage": {"enum": [PLAIN, ENCODED]},
+}
 
 Own = Mapping[str, Mapping[str, Any]]  # the configuration's ``datasets``: a block by name
 
@@ -24,7 +30,10 @@ def check(own: Own) -> None:
     for name, block in own.items():
         if name in registry():
             raise ConfigError(f"datasets.{name} has the name of a declared dataset; choose another name.")
-        plugins.load("readers", block["reader"]).check(block, f"datasets.{name}")
+        reader = plugins.load("readers", block["reader"])
+        reader.check(block, f"datasets.{name}")
+        if block.get("storage") == ENCODED and (kind := reader.kind(block)) != "images":
+            raise ConfigError(f"datasets.{name}.storage is {ENCODED}, which is for images, but '{name}' holds {kind}; remove it.")
 
 
 def dataset_entry(name: str, own: Own) -> DatasetEntry:

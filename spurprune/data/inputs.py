@@ -1,16 +1,22 @@
 """The datasets' inputs: one memory-mapped array per dataset, its base table and its manifest."""
 
 import hashlib
+import io
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from PIL import Image
 
+from spurprune.data.formats import encoding
 from spurprune.data.grouping import Attribute
 from spurprune.errors import DataError, first_sentence
 from spurprune.machine import scratch
@@ -55,7 +61,8 @@ class Manifest:
     vectors float32. ``image_size`` is None where samples keep their size. ``mean`` and ``std`` are per channel over the training
     split, of pixels scaled to [0, 1]. ``vocabulary`` is the fingerprint of the tokenizer's vocabulary where samples are sentences, else
     empty. ``sha256`` is the hash of the array's bytes; ``checksums`` holds a CRC-32 for every ``chunk_rows`` rows (see
-    ``spurprune.storage.checksums``). ``base`` is the identity of the base table.
+    ``spurprune.storage.checksums``). ``base`` is the identity of the base table. ``encoded_bytes`` is the size of the array where it
+    holds the images as files (see ``spurprune.data.formats.encoding``), else 0; the last checksum then is that of their positions.
     """
 
     dataset: str
@@ -75,6 +82,12 @@ class Manifest:
     chunk_rows: int = 1
     checksums: str = ""
     base: str = ""
+    encoded_bytes: int = 0
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the array, in bytes."""
+        return self.encoded_bytes or self.count * math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
     @property
     def kind(self) -> str:
@@ -148,7 +161,7 @@ def write_inputs(path: Path, inputs: np.ndarray) -> None:
 def content_of(array: np.ndarray) -> dict[str, Any]:
     """Return the fields of a manifest that follow from its array, by name; the array may be a memory map, and is read once."""
     digest, found = hashlib.sha256(), []
-    rows = _chunk_rows(array)
+    rows = max(1, CHUNK_BYTES // max(1, math.prod(array.shape[1:]) * array.itemsize))
     for start in range(0, len(array), rows):
         part = np.ascontiguousarray(array[start : start + rows])
         digest.update(part.data)
@@ -163,51 +176,79 @@ def content_of(array: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _chunk_rows(array: np.ndarray) -> int:
-    return max(1, CHUNK_BYTES // max(1, math.prod(array.shape[1:]) * array.itemsize))
+def content_of_encoded(array: np.ndarray, count: int, size: int) -> dict[str, Any]:
+    """Return the same of an array that holds ``count`` images of ``size`` pixels per side as files, which is read once."""
+    positions = encoding.positions_in(array, count)
+    rows = max(1, CHUNK_BYTES * count // int(positions[-1]))
+    edges = [*positions[:-1:rows].tolist(), int(positions[-1]), len(array)]
+    digest, found = hashlib.sha256(), []
+    for start, end in pairwise(edges):
+        part = np.ascontiguousarray(array[start:end])
+        digest.update(part.data)
+        found.append(checksums.checksum(part))
+    return {
+        "count": count,
+        "shape": (3, size, size),
+        "dtype": "uint8",
+        "sha256": digest.hexdigest(),
+        "chunk_rows": rows,
+        "checksums": checksums.to_text(found),
+        "encoded_bytes": len(array),
+    }
 
 
-class StoredInputs:
+class StoredInputs(ABC):
     """A dataset's memory-mapped inputs [N, …], indexed like an array; each chunk of rows is checked when it is first read.
 
     ``path`` names the file in messages. Reading rows raises DamagedInputsError if their chunk does not have the manifest's checksum, and
     DataError if there are no such rows. A chunk is not checked again in the same process.
     """
 
-    def __init__(self, path: Path, array: np.ndarray, manifest: Manifest) -> None:
-        """Take an array that has the manifest's shape and dtype; raises DataError if the manifest lacks checksums for it."""
+    def __init__(self, path: Path, manifest: Manifest, chunks: int) -> None:
+        """Raise DataError unless the manifest has checksums for so many chunks."""
         self._path = path
-        self._array = array
-        self._chunk_rows = manifest.chunk_rows
+        self._manifest = manifest
         self._expected = checksums.of_text(manifest.checksums)
         self._unchecked = np.ones(len(self._expected), dtype=bool)
-        if len(self._expected) != math.ceil(len(array) / self._chunk_rows):
+        if len(self._expected) != chunks:
             raise DataError(f"The manifest of {path} has no checksums for it; delete both and rerun.")
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape, samples first."""
-        return self._array.shape
+        return (self._manifest.count, *self._manifest.shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of the values."""
-        return self._array.dtype
+        return np.dtype(self._manifest.dtype)
 
     def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(self._array)
+        return self._manifest.count
 
     def __getitem__(self, key: Any, /) -> np.ndarray:
         """Return what NumPy's indexing would, for an index of the first axis, alone or before others; arrays hold no negative positions."""
         self._check(key[0] if isinstance(key, tuple) else key)
-        found: np.ndarray = self._array[key]
+        return self._taken(key)
+
+    @abstractmethod
+    def _taken(self, key: Any) -> np.ndarray:
+        """Return what NumPy's indexing would."""
+
+    @abstractmethod
+    def _stored(self, first: int, last: int) -> np.ndarray:
+        """Return what is stored of the rows from ``first`` to before ``last``, as bytes that lie together."""
+
+    def _rows(self, index: Any) -> np.ndarray:
+        """Return the positions that an index of the first axis means."""
+        if not isinstance(index, np.ndarray) or index.dtype.kind not in "iu":
+            index = np.atleast_1d(np.arange(len(self))[index])
+        found: np.ndarray = index
         return found
 
-    def _check(self, rows: Any) -> None:
-        """Check the chunks of some rows that have not been read yet; ``rows`` is an index of the first axis."""
-        if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "iu":
-            rows = np.atleast_1d(np.arange(len(self))[rows])
+    def _check(self, index: Any) -> None:
+        """Check the chunks of some rows that have not been read yet; ``index`` is of the first axis."""
+        rows = self._rows(index)
         if not len(rows):
             return
         if rows.min() < 0 or rows.max() >= len(self):
@@ -215,11 +256,11 @@ class StoredInputs:
                 f"{self._path} holds {len(self)} samples, but sample {rows.min() if rows.min() < 0 else rows.max()} is asked for: it is "
                 "not the dataset from which the samples were made; delete its folder and rerun."
             )
-        chunks = rows // self._chunk_rows
+        chunk_rows = self._manifest.chunk_rows
+        chunks = rows // chunk_rows
         for chunk in np.unique(chunks[self._unchecked[chunks]]).tolist():
-            first = chunk * self._chunk_rows
-            last = min(first + self._chunk_rows, len(self))
-            if checksums.checksum(self._array[first:last]) != self._expected[chunk]:
+            first, last = chunk * chunk_rows, min((chunk + 1) * chunk_rows, len(self))
+            if checksums.checksum(self._stored(first, last)) != self._expected[chunk]:
                 raise DamagedInputsError(
                     f"{self._path} is damaged or of another dataset (samples {first} to {last - 1} do not have the checksum in its "
                     "manifest); delete it and rerun."
@@ -227,8 +268,71 @@ class StoredInputs:
             self._unchecked[chunk] = False
 
 
-def open_inputs(path: Path, manifest: Manifest) -> StoredInputs:
-    """Open the inputs memory-mapped, read-only.
+class PlainInputs(StoredInputs):
+    """Inputs that are stored as they are used."""
+
+    def __init__(self, path: Path, array: np.ndarray, manifest: Manifest) -> None:
+        """Take an array that has the manifest's shape and dtype; raises DataError if the manifest lacks checksums for it."""
+        super().__init__(path, manifest, math.ceil(len(array) / manifest.chunk_rows))
+        self._array = array
+
+    def _taken(self, key: Any) -> np.ndarray:
+        found: np.ndarray = self._array[key]
+        return found
+
+    def _stored(self, first: int, last: int) -> np.ndarray:
+        return self._array[first:last]
+
+
+class EncodedInputs(StoredInputs):
+    """Images that are stored as files, decoded when they are read, by so many ``threads``."""
+
+    def __init__(self, path: Path, array: np.ndarray, manifest: Manifest, threads: int) -> None:
+        """Take an array of the manifest's size; raises DamagedInputsError if the images' positions in it are damaged."""
+        super().__init__(path, manifest, math.ceil(manifest.count / manifest.chunk_rows) + 1)
+        self._array, self._threads = array, threads
+        size = (manifest.count + 1) * encoding.POSITION.itemsize
+        try:
+            if checksums.checksum(array[-size:]) != self._expected[-1]:
+                raise ValueError("the positions of its images do not have the checksum in its manifest")
+            self._positions = encoding.positions_in(array, manifest.count)
+        except ValueError as error:
+            raise DamagedInputsError(f"{path} is damaged ({error}); delete it and rerun.") from error
+
+    def files(self, rows: np.ndarray) -> list[np.ndarray]:
+        """Return the JPEG files of some rows, uint8 in one dimension each; raises errors as reading rows does."""
+        self._check(rows)
+        return [self._file(row) for row in rows.tolist()]
+
+    def _taken(self, key: Any) -> np.ndarray:
+        index, others = (key[0], key[1:]) if isinstance(key, tuple) else (key, ())
+        rows = self._rows(index)
+        found = np.empty((len(rows), *self.shape[1:]), dtype=np.uint8)
+
+        def decode(place: int) -> None:
+            with Image.open(io.BytesIO(self._file(int(rows[place])).data), formats=("JPEG",)) as picture:
+                found[place] = np.asarray(picture).transpose(2, 0, 1)
+
+        if self._threads > 1 and len(rows) > 1:
+            with ThreadPoolExecutor(self._threads) as pool:
+                list(pool.map(decode, range(len(rows))))
+        else:
+            for place in range(len(rows)):
+                decode(place)
+        if np.ndim(np.empty(len(self), dtype=bool)[index]) == 0:  # one row alone
+            found = found[0]
+            return found[others] if others else found
+        return found[(slice(None), *others)] if others else found
+
+    def _file(self, row: int) -> np.ndarray:
+        return self._array[self._positions[row] : self._positions[row + 1]]
+
+    def _stored(self, first: int, last: int) -> np.ndarray:
+        return self._array[self._positions[first] : self._positions[last]]
+
+
+def open_inputs(path: Path, manifest: Manifest, threads: int = 1) -> StoredInputs:
+    """Open the inputs memory-mapped, read-only; ``threads`` decode images that are stored as files.
 
     Raises DataError if the file is missing, DamagedInputsError if it is damaged or not the manifest's; its samples are checked as they
     are read.
@@ -242,14 +346,16 @@ def open_inputs(path: Path, manifest: Manifest) -> StoredInputs:
         raise DataError(f"{path} is missing; rerun the workflow to create it.") from None
     except Exception as error:  # NumPy parses a damaged header as Python, with errors of many kinds
         raise DamagedInputsError(f"{path} is damaged or not an NPY file ({first_sentence(error)}); delete it and rerun.") from error
-    expected = ((manifest.count, *manifest.shape), manifest.dtype)
+    encoded = manifest.encoded_bytes
+    expected = ((encoded,), "uint8") if encoded else ((manifest.count, *manifest.shape), manifest.dtype)
     if (mapped.shape, str(mapped.dtype)) != expected:
         raise DamagedInputsError(
             f"{path} holds {mapped.dtype} {mapped.shape}, but its manifest says {expected[1]} {expected[0]}; delete it and rerun."
         )
     if not mapped.flags.c_contiguous or path.stat().st_size != mapped.offset + mapped.nbytes:
         raise DamagedInputsError(f"{path} is damaged (it does not hold its samples one after the other to its end); delete it and rerun.")
-    return StoredInputs(path, np.asarray(mapped), manifest)
+    array = np.asarray(mapped)
+    return EncodedInputs(path, array, manifest, threads) if encoded else PlainInputs(path, array, manifest)
 
 
 @contextmanager
@@ -266,9 +372,8 @@ def local_inputs(paths: Mapping[str, Path], folder: str | None, limit_gb: int | 
     manifest = read_manifest(paths["manifest"])
     original = paths["inputs"]
     open_inputs(original, manifest)  # else a damaged header would be copied
-    array_bytes = manifest.count * math.prod(manifest.shape) * np.dtype(manifest.dtype).itemsize
     name = f"{folder_name(manifest.dataset, manifest.image_size)}-{manifest.sha256}.npy"
-    with scratch.local_copy(scratch.Original(original, name, array_bytes, manifest.sha256), folder, limit_gb) as path:
+    with scratch.local_copy(scratch.Original(original, name, manifest.nbytes, manifest.sha256), folder, limit_gb) as path:
         try:
             yield dict(paths) | {"inputs": path}
         except DamagedInputsError as error:

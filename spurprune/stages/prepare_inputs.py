@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from spurprune.dag import plugins
+from spurprune.data.catalogue import ENCODED
+from spurprune.data.formats.encoding import encode
 from spurprune.data.formats.images import decode
-from spurprune.data.inputs import KINDS, Manifest, content_of, write_inputs, write_manifest
+from spurprune.data.inputs import Manifest, Rows, content_of, content_of_encoded, open_inputs, write_inputs, write_manifest
 from spurprune.data.own import duplicates
 from spurprune.data.raw import RawDataset
 from spurprune.errors import DataError
@@ -20,7 +23,7 @@ from spurprune.storage.columns import to_numpy
 from spurprune.storage.provenance import Provenance
 from spurprune.storage.words import SPLITS
 
-ROWS_AT_ONCE = 1024
+ROWS_AT_ONCE = 256
 
 
 def run(
@@ -54,8 +57,9 @@ def run(
     _require_keys(raw, dataset)
     inputs.parent.mkdir(parents=True, exist_ok=True)
     rows = raw.base
+    encoded = own is not None and own.get("storage") == ENCODED
     if not isinstance(raw.inputs, np.ndarray):
-        damaged = decode(raw.inputs, inputs, threads, skip_damaged=damaged_images == "skip")
+        damaged = (encode if encoded else decode)(raw.inputs, inputs, threads, skip_damaged=damaged_images == "skip")
         if damaged:
             log.warning("skipped %d damaged images of %d", len(damaged), len(raw.inputs))
             rows = _without(rows, damaged)
@@ -65,25 +69,26 @@ def run(
         write_inputs(inputs, raw.inputs)
     contents.require_unique(rows, schemas.BASE, dataset)
     array = np.load(inputs, mmap_mode="r", allow_pickle=False)
-    if own is not None:
-        duplicates.check(array, rows, raw.classes, dataset, keep=own.get("duplicates") == "keep")
-    train = np.flatnonzero(to_numpy(rows.column("split")) == "train")
-    mean, std = channel_statistics(array, train) if KINDS[str(array.dtype)] == "images" else ((), ())
-    tables.write(base, rows, schemas.BASE, provenance)
     described = Manifest(
         dataset=dataset,
         image_size=image_size,
         classes=raw.classes,
         attributes=raw.attributes,
         split_counts=_split_counts(rows),
-        mean=mean,
-        std=std,
+        mean=(),
+        std=(),
         source=raw.source,
         licence=raw.licence,
         vocabulary=raw.vocabulary,
-        base=tables.origin_of(base, schemas.BASE, {}).identity,
-        **content_of(array),
+        **(content_of_encoded(array, len(rows), image_size) if encoded and image_size else content_of(array)),
     )
+    stored = open_inputs(inputs, described, threads)
+    if own is not None:
+        duplicates.check(stored, rows, raw.classes, dataset, keep=own.get("duplicates") == "keep")
+    train = np.flatnonzero(to_numpy(rows.column("split")) == "train")
+    mean, std = channel_statistics(stored, train) if described.kind == "images" else ((), ())
+    tables.write(base, rows, schemas.BASE, provenance)
+    described = replace(described, mean=mean, std=std, base=tables.origin_of(base, schemas.BASE, {}).identity)
     write_manifest(manifest, described)
 
 
@@ -159,12 +164,13 @@ def _require_classes(rows: pa.Table, classes: Sequence[str], damaged: int, datas
         )
 
 
-def channel_statistics(inputs: np.ndarray, rows: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def channel_statistics(inputs: Rows, rows: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return (mean, standard deviation) of every channel over some images, uint8 [N, C, H, W] scaled to [0, 1], to 6 digits."""
     counts = np.zeros((inputs.shape[1], 256), dtype=np.int64)
-    for row in rows:
-        for channel in range(inputs.shape[1]):
-            counts[channel] += np.bincount(inputs[row, channel].ravel(), minlength=256)
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        for image in inputs[rows[start : start + ROWS_AT_ONCE]]:
+            for channel, values in enumerate(image):
+                counts[channel] += np.bincount(values.ravel(), minlength=256)
     values = np.arange(256) / 255
     total = counts.sum(axis=1)
     mean = counts @ values / total

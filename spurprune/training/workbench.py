@@ -1,5 +1,6 @@
 """What the stages that run networks share: the device, the data on it, the network."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,7 +157,7 @@ def open_workbench(inputs: Path, manifest: Path, samples: Path, setting: Mapping
     overlay = setting["overlay"]
     prepared = sampling.read(samples, None if overlay is None else overlay["attribute"])
     return Workbench(
-        open_inputs(inputs, info),
+        open_inputs(inputs, info, threads if device.type == "cpu" else os.cpu_count() or 1),
         info,
         prepared.by_repeat,
         prepared.grouping,

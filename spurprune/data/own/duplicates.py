@@ -5,16 +5,17 @@ import hashlib
 import numpy as np
 import pyarrow as pa
 
-from spurprune.data.inputs import KINDS
+from spurprune.data.inputs import KINDS, EncodedInputs, Rows
 from spurprune.errors import DataError
 from spurprune.machine.logs import log
 from spurprune.storage.columns import to_numpy
 
 WORDS = {"images": "images", "sentences": "texts", "vectors": "vectors"}
 DIGEST_BYTES = 16
+ROWS_AT_ONCE = 1024
 
 
-def check(inputs: np.ndarray, rows: pa.Table, classes: tuple[str, ...], dataset: str, keep: bool) -> None:
+def check(inputs: Rows, rows: pa.Table, classes: tuple[str, ...], dataset: str, keep: bool) -> None:
     """Report equal samples in the log; unless ``keep``, raise DataError if equal images or texts have two labels or are in two splits.
 
     ``inputs`` [N, …] are samples as they are trained on: images decoded and resized, texts cut; ``rows`` are their base table. Equal
@@ -39,11 +40,13 @@ def check(inputs: np.ndarray, rows: pa.Table, classes: tuple[str, ...], dataset:
         raise DataError(f"{found[0]}; remove or correct them, or set datasets.{dataset}.duplicates to keep.")
 
 
-def _equal(inputs: np.ndarray) -> np.ndarray:
-    """Return a number per sample that equal samples share, int64 [N], by their hashes."""
+def _equal(inputs: Rows) -> np.ndarray:
+    """Return a number per sample that equal samples share, int64 [N], by their hashes; files of equal images are equal."""
     digests = bytearray()
-    for row in inputs:
-        digests += hashlib.blake2b(np.ascontiguousarray(row).data, digest_size=DIGEST_BYTES).digest()
+    for start in range(0, len(inputs), ROWS_AT_ONCE):
+        positions = np.arange(start, min(start + ROWS_AT_ONCE, len(inputs)))
+        for row in inputs.files(positions) if isinstance(inputs, EncodedInputs) else inputs[positions]:
+            digests += hashlib.blake2b(np.ascontiguousarray(row).data, digest_size=DIGEST_BYTES).digest()
     found = np.frombuffer(bytes(digests), dtype=f"S{DIGEST_BYTES}").view(f"V{DIGEST_BYTES}")
     numbers: np.ndarray = np.unique(found, return_inverse=True)[1]
     return numbers
