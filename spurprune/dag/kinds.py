@@ -83,6 +83,7 @@ def check(key: str, item: Item, study: Study, config: Configuration, kind: Kind 
             raise ConfigError(f"{key}: '{method}' trains no network, so it has no history to draw; name other methods in {key}.methods.")
     _check_size(key, item, study, kind, config)
     _check_needs(key, item, kind, config)
+    _check_tested(key, item, kind, config)
     _check_courses(key, item, study, kind, config)
     _check_scores(key, item, study, kind, config)
 
@@ -172,6 +173,17 @@ def _check_courses(key: str, item: Item, study: Study, kind: Kind, config: Confi
                         f"{key}: '{setting}' with '{method}' does not record the {kind.course} split, whose course over epochs a "
                         f"{item['kind']} draws; add '{kind.course}' to its training.evaluate_splits."
                     )
+
+
+def _check_tested(key: str, item: Item, kind: Kind, config: Configuration) -> None:
+    """Check that there are test samples where a kind shows something measured on them."""
+    for setting in kind.settings(item, config) if {"metrics", "embeddings"} & set(kind.reads) else ():
+        dataset = config.settings[setting]["dataset"]
+        if not config.datasets[dataset].tested:
+            raise ConfigError(
+                f"{key}: a {item['kind']} shows what is measured on test samples, of which '{setting}' has none; give datasets.{dataset} a "
+                "split with some."
+            )
 
 
 def _check_scores(key: str, item: Item, study: Study, kind: Kind, config: Configuration) -> None:
