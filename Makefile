@@ -53,6 +53,8 @@ benchmarks: environment ## Measure speed and memory on an otherwise idle machine
 	$(BIN) benchmarks.training
 	$(BIN) benchmarks.el2n
 	$(BIN) benchmarks.tables
+	$(BIN) benchmarks.evaluation
+	$(BIN) benchmarks.storage
 	$(BIN) benchmarks.memory
 	$(BIN) benchmarks.planning
 	$(BIN) benchmarks.report

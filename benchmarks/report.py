@@ -101,6 +101,37 @@ def tables(result: Result) -> str:
     return "\n".join(lines) + "\n"
 
 
+def storage(result: Result) -> str:
+    """Return the table of the benchmark of stored images."""
+    sizes, each = result["sizes"], result["bytes_per_image"]
+    rows = [
+        (way, _spread(speed, 0), f"{each['encoded' if way.startswith('encoded') else 'plain'] / 1e3:.0f}")
+        for way, speed in result["images_per_second"].items()
+    ]
+    lines = [
+        f"{_machine(result)} {sizes['images']:,} random images of {sizes['pixels']} pixels per side with the spectrum of photographs, in "
+        f"the system's cache, {sizes['rounds']} rounds: median (lowest–highest).",
+        "",
+        *_table(("storage", "images/s", "kB per image"), rows),
+        "",
+        f"1.3 million such images take {1.3 * each['plain'] / 1e3:,.0f} GB plain and {1.3 * each['encoded'] / 1e3:,.0f} GB encoded.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def evaluation(result: Result) -> str:
+    """Return the table of the benchmark of evaluation."""
+    sizes = result["sizes"]
+    rows = [(f"{one['repeats']:,}", _spread(one["seconds"], 2), _spread(one["peak_mb"], 0)) for one in result["evaluation"]]
+    lines = [
+        f"{_machine(result)} {sizes['predicted']:,} predictions of two classes per repeat, {sizes['rounds']} rounds: median "
+        "(lowest–highest).",
+        "",
+        *_table(("repeats", "seconds", "peak memory, MB"), rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def memory(result: Result) -> str:
     """Return the memory benchmark's table."""
     sizes = result["sizes"]
@@ -190,6 +221,8 @@ SECTIONS: dict[str, Callable[[Result], str]] = {
     "text": text,
     "el2n": el2n,
     "tables": tables,
+    "evaluation": evaluation,
+    "storage": storage,
     "memory": memory,
     "planning": planning,
 }

@@ -4,6 +4,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from spurprune.data import samples as sampling
 from spurprune.data.grouping import WITHOUT_WITH, Attribute, Grouping
 from spurprune.data.inputs import Manifest, Rows, content_of, open_inputs, write_manifest
 from spurprune.difficulty.ranks import ranks, ranks_within
-from spurprune.stages import prune_metadata
+from spurprune.stages import evaluate, prune_metadata
 from spurprune.storage import schemas, tables
 from spurprune.storage.columns import labels
 from spurprune.storage.provenance import Provenance
@@ -127,6 +128,61 @@ def prune(turn: Turn, folder: Path, plan: str, repeats: int) -> None:
             setting={"probe": {"source": "class 0", "target": "class 1"}},
             repeats=list(range(repeats)),
             output=folder / "plan.parquet",
+            provenance=PROVENANCE,
+        )
+
+    turn({"seconds": _seconds(act), "peak_mb": _peak_mb()})
+
+
+def make_evaluated(turn: Turn, folder: Path, repeats: int, predicted: int) -> None:
+    """Write samples, predictions, plan and manifest of ``repeats`` repeats, with as many training samples as are predicted."""
+    folder.mkdir()
+    rng, n = np.random.default_rng(0), 2 * predicted
+    sample_id, label = np.arange(n), rng.integers(0, 2, n).astype(np.int16)
+    split = np.repeat(np.array(["train", "validation", "test"], dtype=object), [predicted, predicted // 2, predicted - predicted // 2])
+    grouping = Grouping(("a", "b"), (Attribute.of("line", WITHOUT_WITH),))
+    samples = []
+    for repeat in range(repeats):
+        values = {"line": rng.integers(0, 2, n).astype(np.int16)}
+        carrier, group = values["line"].astype(np.int8), grouping.numbers(label, values)
+        samples.append(sampling.Samples(repeat, sample_id, split, label, values, carrier, np.full(n, -1, dtype=np.int8), group))
+    sampling.write(folder / "samples.parquet", samples, grouping, PROVENANCE)
+    shown, total = sample_id[predicted:], predicted * repeats
+    logits = rng.normal(0, 3, 2 * total).astype(np.float32)
+    columns = {
+        "repeat": np.repeat(np.arange(repeats, dtype=np.int16), predicted),
+        "sample_id": np.tile(shown, repeats),
+        "split": labels(np.tile(split[predicted:], repeats), ("validation", "test")),
+        "view": labels(np.zeros(total, dtype=np.int8), ("natural",)),
+        "logits": pa.ListArray.from_arrays(pa.array(np.arange(total + 1, dtype=np.int32) * 2), pa.array(logits)),
+    }
+    tables.write(folder / "predictions.parquet", pa.table(columns), schemas.PREDICTIONS, PROVENANCE)
+    total = predicted * repeats
+    columns = {
+        "repeat": np.repeat(np.arange(repeats, dtype=np.int16), predicted),
+        "sample_id": np.tile(sample_id[:predicted], repeats),
+        "weight": np.ones(total, dtype=np.float32),
+        "reason": labels(np.zeros(total, dtype=np.int8), ("kept",)),
+    }
+    counts = {str(repeat): {"train": predicted, "kept": predicted, "pruned": 0} for repeat in range(repeats)}
+    tables.write(folder / "plan.parquet", pa.table(columns), schemas.PLAN, replace(PROVENANCE, counts=counts))
+    sizes = {"train": predicted, "validation": predicted // 2, "test": predicted - predicted // 2}
+    manifest = Manifest("benchmark", 32, n, (3, 32, 32), "uint8", ("a", "b"), (), sizes, (0.5,) * 3, (0.25,) * 3, "", "synthetic", "")
+    write_manifest(folder / "manifest.json", manifest)
+    turn({})
+
+
+def evaluation(turn: Turn, folder: Path, repeats: int) -> None:
+    """Evaluate as the stage does, from files to file."""
+
+    def act() -> None:
+        evaluate.run(
+            **{name: folder / f"{name}.parquet" for name in ("predictions", "samples", "plan")},
+            manifest=folder / "manifest.json",
+            setting={"probe": {"source": "a", "target": "b"}, "overlay_attribute": None, "featured_classes": None},
+            names={"setting": "benchmark", "method": "erm", "plan": "none", "block": "000-000"},
+            repeats=list(range(repeats)),
+            output=folder / "metrics.parquet",
             provenance=PROVENANCE,
         )
 

@@ -17,7 +17,7 @@ from spurprune.difficulty.recorded import Recorded
 from spurprune.errors import DataError
 from spurprune.pruning.parts import Parts
 from spurprune.storage import schemas, tables
-from spurprune.storage.columns import positions_of, rows_of, to_numpy
+from spurprune.storage.columns import ByRepeat, positions_of, to_numpy
 from spurprune.transplants import measured
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def read(inputs: Mapping[str, Sequence[Path]], suspects: Sequence[str], attribut
     a sample.
     """
     sets: list[SampleSet] = [sampling.read(path) for path in inputs["samples"]]
-    scores = [(tables.read(path, schemas.DIFFICULTY), str(path)) for path in inputs["difficulty"]]
+    scores = [(ByRepeat(tables.read(path, schemas.DIFFICULTY)), str(path)) for path in inputs["difficulty"]]
     recorded = [Recorded.read(path, ["predicted"]) for path in inputs["dynamics"]]
     parts: dict[str, list[Parts]] = {}
     for path in inputs["partitions"]:
@@ -88,7 +88,7 @@ def read(inputs: Mapping[str, Sequence[Path]], suspects: Sequence[str], attribut
         dynamics = recorded[min(number, len(recorded) - 1)] if recorded else None
         of_block = {name: found[number] for name, found in parts.items()}
         for repeat, one in samples.by_repeat.items():
-            repeats[repeat] = _repeat(one, rows_of(table, repeat), where, dynamics, of_block, suspects)
+            repeats[repeat] = _repeat(one, table.rows(repeat), where, dynamics, of_block, suspects)
     reliance = _reliance(inputs["analyses"])
     names = {name: found[0].names for name, found in parts.items() if name not in suspects}
     shares = {key: _of_suspects(found) for key, found in reliance.items()}

@@ -11,7 +11,7 @@ import pyarrow as pa
 from spurprune.dag import plugins
 from spurprune.errors import DataError
 from spurprune.storage import tables
-from spurprune.storage.columns import rows_of, to_numpy
+from spurprune.storage.columns import ByRepeat, to_numpy
 from spurprune.storage.provenance import Origin
 from spurprune.storage.schemas import TableSchema
 from spurprune.storage.words import BY_REPEAT
@@ -70,6 +70,5 @@ def read(path: Path, kind: str) -> dict[int, Found]:
     names = [name for name in schema.columns if name != "repeat"]
     return {
         repeat: Found({name: to_numpy(rows.column(name)) for name in names}, notes.get(str(repeat), {}))
-        for repeat in sorted(set(to_numpy(table.column("repeat")).tolist()))
-        for rows in [rows_of(table, repeat)]
+        for repeat, rows in ByRepeat(table).items()
     }

@@ -8,7 +8,7 @@ from spurprune.data.probe import Probe
 from spurprune.data.samples import Samples
 from spurprune.data.views import FEATURED, NATURAL
 from spurprune.errors import DataError
-from spurprune.storage.columns import positions_of, to_numpy
+from spurprune.storage.columns import positions_of, to_numpy, words_of
 
 PREDICTED = ("validation", "test")  # splits
 
@@ -59,13 +59,15 @@ def _featured(label: np.ndarray, classes: str, probe: Probe | None) -> np.ndarra
 
 def require_complete(mine: pa.Table, samples: Samples, featured_classes: str | None, probe: Probe | None, where: str) -> None:
     """Raise DataError unless one repeat's predictions are of exactly the samples, in exactly the views, that are to be predicted."""
-    split, view, found = (to_numpy(mine.column(name)) for name in ("split", "view", "sample_id"))
+    found = to_numpy(mine.column("sample_id"))
+    of_split, of_view = words_of(mine.column("split")), words_of(mine.column("view"))
+    nowhere = np.zeros(len(mine), dtype=bool)
     expected = 0
     for name in PREDICTED:
         for shown, rows in rows_by_view(samples, name, featured_classes, probe).items():
             wanted = samples.sample_id[rows]
             expected += len(wanted)
-            if positions_of(wanted, found[(split == name) & (view == shown)]) is None:
+            if positions_of(wanted, found[of_split.get(name, nowhere) & of_view.get(shown, nowhere)]) is None:
                 raise DataError(
                     f"{where} does not hold exactly the predictions of repeat {samples.repeat}'s {name} split in the {shown} view; delete "
                     "the file and rerun."

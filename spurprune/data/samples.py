@@ -1,7 +1,8 @@
 """A setting's samples: splits, labels, attributes and groups, and which of them carry the spurious feature."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,11 @@ from spurprune import seeds
 from spurprune.data.grouping import Grouping
 from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
-from spurprune.storage.columns import labels, rows_of, to_numpy
+from spurprune.storage.columns import labels, to_numpy, words_of
 from spurprune.storage.provenance import Provenance
 from spurprune.storage.words import SPLITS
+
+KEPT = 4  # repeats whose samples are kept in memory
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,53 @@ class Samples:
 
     def rows(self, split: str) -> np.ndarray:
         """Return the positions of one split's rows, int64."""
-        return np.flatnonzero(self.split == split)
+        if split not in self._rows:
+            self._rows[split] = np.flatnonzero(self.split == split)
+        return self._rows[split].copy()
+
+    def positions(self, sample_id: np.ndarray) -> np.ndarray:
+        """Return where the samples with these ids are, int64 [N]; all must be among them."""
+        if self._order is None:
+            return np.searchsorted(self.sample_id, sample_id)
+        found: np.ndarray = self._order[np.searchsorted(self.sample_id, sample_id, sorter=self._order)]
+        return found
+
+    @cached_property
+    def _order(self) -> np.ndarray | None:
+        """What sorts the samples by their ids; None if they are sorted."""
+        return None if (np.diff(self.sample_id) > 0).all() else np.argsort(self.sample_id)
+
+    @cached_property
+    def _rows(self) -> dict[str, np.ndarray]:
+        return {}
+
+
+class _Stored(Mapping[int, Samples]):
+    """The samples of a file by repeat, ascending, converted when they are asked for; the latest few repeats are kept."""
+
+    def __init__(self, path: Path, grouping: Grouping) -> None:
+        self._path, self._grouping = path, grouping
+        self._stored = tables.StoredByRepeat(path, schemas.SAMPLES)
+        self._kept: dict[int, Samples] = {}
+
+    def __getitem__(self, repeat: int) -> Samples:
+        if repeat not in self._kept:
+            rows = self._stored[repeat]
+            for name, count in (("group", self._grouping.num_groups), ("label", len(self._grouping.classes))):
+                if _known(rows.column(name)).max(initial=-1) >= count:
+                    raise DataError(f"{self._path} holds a {name} that is not one of its {count}; delete the file and rerun.")
+            self._kept = {**dict([*self._kept.items()][1 - KEPT :]), repeat: _one_repeat(rows, repeat)}
+        return self._kept[repeat]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    @property
+    def column_names(self) -> list[str]:
+        return self._stored.column_names
 
 
 @dataclass(frozen=True)
@@ -151,19 +200,16 @@ def write(path: Path, samples: Sequence[Samples], grouping: Grouping, provenance
 def read(path: Path, overlay_attribute: str | None = None) -> SampleSet:
     """Read what ``write`` wrote; ``overlay_attribute`` is that of the setting's overlay, if any.
 
-    Raises DataError if the file is missing or damaged, or lacks the grouping, an attribute of it, or that of the overlay.
+    Raises DataError if the file is missing or damaged, or lacks the grouping, an attribute of it, or that of the overlay; reading a
+    repeat's samples raises it if they are damaged.
     """
-    table = tables.read(path, schemas.SAMPLES)
     grouping = grouping_of(path)
+    stored = _Stored(path, grouping)
     named = [attribute.name for attribute in grouping.attributes]
     for name in [*named, *([] if overlay_attribute is None else [overlay_attribute])]:
-        if f"attribute_{name}" not in table.column_names:  # the setting has changed since
+        if f"attribute_{name}" not in stored.column_names:  # the setting has changed since
             raise DataError(f"{path} does not hold the setting's attribute '{name}'; delete the file and rerun.")
-    for name, count in (("group", grouping.num_groups), ("label", len(grouping.classes))):
-        if to_numpy(table.column(name).fill_null(-1)).max(initial=-1) >= count:
-            raise DataError(f"{path} holds a {name} that is not one of its {count}; delete the file and rerun.")
-    repeats = np.unique(to_numpy(table.column("repeat"))).tolist()
-    return SampleSet(grouping, {repeat: _one_repeat(rows_of(table, repeat), repeat) for repeat in repeats})
+    return SampleSet(grouping, stored)
 
 
 def grouping_of(path: Path) -> Grouping:
@@ -176,16 +222,27 @@ def grouping_of(path: Path) -> Grouping:
 
 def _one_repeat(rows: pa.Table, repeat: int) -> Samples:
     names = [name for name in rows.column_names if name.startswith("attribute_")]
-    return Samples(
+    found = Samples(
         repeat,
         to_numpy(rows.column("sample_id")),
         to_numpy(rows.column("split")),
         to_numpy(rows.column("label")),
-        {name.removeprefix("attribute_"): to_numpy(rows.column(name).fill_null(-1)) for name in names},
-        to_numpy(rows.column("carrier").cast(pa.int8()).fill_null(-1)),
-        to_numpy(rows.column("aligned").cast(pa.int8()).fill_null(-1)),
-        to_numpy(rows.column("group").fill_null(-1)),
+        {name.removeprefix("attribute_"): _known(rows.column(name)) for name in names},
+        _known(rows.column("carrier")).astype(np.int8),
+        _known(rows.column("aligned")).astype(np.int8),
+        _known(rows.column("group")),
     )
+    found._rows.update({split: np.flatnonzero(members) for split, members in words_of(rows.column("split")).items()})
+    return found
+
+
+def _known(column: pa.ChunkedArray) -> np.ndarray:
+    """Return the values of a column, -1 where they are unknown; of truth values 1 and 0."""
+    if not column.null_count:
+        return to_numpy(column)
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.int8())
+    return to_numpy(column.fill_null(-1))
 
 
 def check(samples: Samples, split_counts: dict[str, int], where: str) -> None:

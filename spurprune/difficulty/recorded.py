@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 
 from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
-from spurprune.storage.columns import to_numpy
+from spurprune.storage.columns import ByRepeat, to_numpy
 from spurprune.storage.provenance import BLOCK, Origin
 
 SHARED_REPEAT = -1  # the repeat number of a reference that all repeats share
@@ -54,7 +55,7 @@ class Recorded:
 
         ``epochs`` and ``seed`` select recorded epochs and a reference seed; None takes all. Raises DataError if any of it was not recorded.
         """
-        table = self.table.filter(pc.equal(self.table.column("repeat"), SHARED_REPEAT if self.shared else repeat))
+        table = self._by_repeat.rows(SHARED_REPEAT if self.shared else repeat)
         self._require_all(table, repeat)
         if epochs is not None:
             table = table.filter(pc.is_in(table.column("epoch"), pa.array(epochs, pa.int16())))
@@ -74,6 +75,10 @@ class Recorded:
         back = np.argsort(order)
         names = [name for name in table.column_names if name not in KEYS]
         return {name: to_numpy(table.column(name)).reshape(num_seeds, num_epochs, -1)[:, :, back] for name in names}
+
+    @cached_property
+    def _by_repeat(self) -> ByRepeat:
+        return ByRepeat(self.table)
 
     def _require_all(self, table: pa.Table, repeat: int) -> None:
         """Raise DataError unless one repeat's rows are of exactly the reference seeds and epochs that the file says it holds."""

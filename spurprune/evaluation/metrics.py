@@ -13,17 +13,16 @@ def accuracy(predicted: np.ndarray, label: np.ndarray) -> float:
 
 def group_accuracies(predicted: np.ndarray, label: np.ndarray, group: np.ndarray) -> dict[int, tuple[int, float]]:
     """Return (number of samples, accuracy) of every group present, by group; samples of unknown group (-1) do not count."""
-    result = {}
-    for value in np.unique(group[group >= 0]).tolist():
-        members = group == value
-        result[value] = (int(members.sum()), accuracy(predicted[members], label[members]))
-    return result
+    known = group >= 0
+    count = np.bincount(group[known])
+    right = np.bincount(group[known & (predicted == label)], minlength=len(count))
+    return {value: (int(count[value]), float(right[value] / count[value])) for value in np.flatnonzero(count).tolist()}
 
 
 def counts_of(group: np.ndarray) -> dict[int, int]:
     """Return the number of samples of every group present, by group, ascending; samples of unknown group (-1) do not count."""
-    value, count = np.unique(group[group >= 0], return_counts=True)
-    return dict(zip(value.tolist(), count.tolist(), strict=True))
+    count = np.bincount(group[group >= 0])
+    return {value: int(count[value]) for value in np.flatnonzero(count).tolist()}
 
 
 def lacking(groups: Collection[int], train_counts: dict[int, int]) -> list[int]:
@@ -33,7 +32,8 @@ def lacking(groups: Collection[int], train_counts: dict[int, int]) -> list[int]:
 
 def without_group(label: np.ndarray, group: np.ndarray) -> list[int]:
     """Return the labels all of whose samples are of unknown group (-1), ascending."""
-    return [int(value) for value in np.setdiff1d(label, label[group >= 0])]
+    known = np.bincount(label[group >= 0], minlength=int(label.max(initial=-1)) + 1)
+    return [value for value in np.flatnonzero(np.bincount(label)).tolist() if not known[value]]
 
 
 def worst_group_accuracy(groups: dict[int, tuple[int, float]], train_counts: dict[int, int]) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,15 @@ class Parts:
         """
         if self.table is None:
             return label.astype(np.int32)
-        part = columns.values_of(self.table, "part", repeat, sample_id, self.where)
+        part = columns.values_of(self._by_repeat, "part", repeat, sample_id, self.where)
         if part.max(initial=-1) >= len(self.names):
             raise DataError(f"{self.where} holds the part {part.max()} of {len(self.names)}; delete the file and rerun.")
         return part
+
+    @cached_property
+    def _by_repeat(self) -> columns.ByRepeat:
+        assert self.table is not None
+        return columns.ByRepeat(self.table)
 
     def silhouette(self, repeat: int, classes: Sequence[str]) -> np.ndarray | None:
         """Return the mean silhouette of each class's clusters in one repeat, float64 [classes], NaN for a class with fewer than two.

@@ -15,7 +15,7 @@ from spurprune.data.samples import Samples
 from spurprune.data.views import NATURAL
 from spurprune.errors import PlanError
 from spurprune.storage import schemas, tables
-from spurprune.storage.columns import positions_of, rows_of, to_numpy
+from spurprune.storage.columns import positions_of, to_numpy
 
 HELD_OUT = "validation"
 
@@ -27,7 +27,7 @@ class Recalls:
     ``featured_classes`` and ``probe`` say what the file must hold (see ``data.predicted.rows_by_view``).
     """
 
-    table: pa.Table
+    table: tables.StoredByRepeat
     classes: tuple[str, ...]
     where: str
     featured_classes: str | None
@@ -36,7 +36,7 @@ class Recalls:
     @classmethod
     def read(cls, path: Path, classes: Sequence[str], featured_classes: str | None, probe: Probe | None) -> "Recalls":
         """Return the recalls behind a file of predictions; raises DataError if it is missing or damaged."""
-        return cls(tables.read(path, schemas.PREDICTIONS), tuple(classes), str(path), featured_classes, probe)
+        return cls(tables.StoredByRepeat(path, schemas.PREDICTIONS), tuple(classes), str(path), featured_classes, probe)
 
     def of(self, samples: Samples) -> np.ndarray:
         """Return the share of each class's validation samples that are predicted rightly in one repeat, in the natural view.
@@ -51,7 +51,7 @@ class Recalls:
                 f"class '{self.classes[int(missing)]}' has no validation samples, so its recall is unknown; set the setting's validation "
                 "to a share of the training split, or choose another plan."
             )
-        mine = rows_of(self.table, samples.repeat)
+        mine = self.table.rows(samples.repeat)
         require_complete(mine, samples, self.featured_classes, self.probe, self.where)
         split, view = (mine.column(name).cast(pa.string()) for name in ("split", "view"))
         mine = mine.filter(pc.and_(pc.equal(split, HELD_OUT), pc.equal(view, NATURAL)))

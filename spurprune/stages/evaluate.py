@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from spurprune.data import samples as sampling
 from spurprune.data.grouping import Grouping
@@ -16,12 +15,13 @@ from spurprune.data.inputs import origin_of, read_manifest
 from spurprune.data.predicted import PREDICTED, logits_of, require_complete
 from spurprune.data.probe import Probe
 from spurprune.data.samples import Samples
+from spurprune.data.views import NATURAL
 from spurprune.evaluation import metrics
 from spurprune.evaluation.missing import Missing, Ungrouped, joined
 from spurprune.machine.logs import log
 from spurprune.pruning import plan as plans
 from spurprune.storage import schemas, tables
-from spurprune.storage.columns import rows_of, to_numpy
+from spurprune.storage.columns import to_numpy, words_of
 from spurprune.storage.provenance import Provenance, trace
 
 Row = dict[str, Any]
@@ -62,7 +62,7 @@ def run(
     )
     of_samples = sampling.read(samples, setting["overlay_attribute"])
     probe = Probe.of(setting["probe"], info)
-    predicted = tables.read(predictions, schemas.PREDICTIONS)
+    predicted = tables.StoredByRepeat(predictions, schemas.PREDICTIONS)
     described = tables.read_metadata(plan, schemas.PLAN)
     of_run = tables.read_metadata(predictions, schemas.PREDICTIONS)
     counts, steps, chosen = described["counts"], of_run["counts"].get("steps", {}), of_run["notes"].get("chosen", {})
@@ -71,13 +71,14 @@ def run(
     ungrouped: list[Ungrouped] = []
     for repeat in repeats:
         one = of_samples.by_repeat[repeat]
-        mine = rows_of(predicted, repeat)
+        mine = predicted.rows(repeat)
         require_complete(mine, one, setting["featured_classes"], probe, str(predictions))
         rows.extend(
             {"repeat": repeat, **row} for row in _plan_rows(counts[str(repeat)], steps.get(str(repeat)), chosen.get(str(repeat), {}))
         )
+        of_split = words_of(mine.column("split"))
         for split in PREDICTED:
-            part = mine.filter(pc.equal(mine.column("split").cast(pa.string()), split))
+            part = mine.filter(pa.array(of_split[split])) if split in of_split else mine.slice(0, 0)
             if len(part):
                 seen = _observed(part, one, of_samples.grouping, setting["overlay_attribute"], info.num_classes, str(predictions))
                 found, reasons = _split_rows(seen, one, of_samples.grouping, probe)
@@ -130,10 +131,8 @@ def _observed(
 ) -> _Observed:
     """Join one split's predictions with the samples; in the featured view all samples have the overlay's attribute."""
     logits = logits_of(part, num_classes, samples.repeat, where)
-    order = np.argsort(samples.sample_id)
-    ids = to_numpy(part.column("sample_id"))
-    position = order[np.searchsorted(samples.sample_id, ids, sorter=order)]
-    natural = to_numpy(part.column("view")) == "natural"
+    position = samples.positions(to_numpy(part.column("sample_id")))
+    natural = words_of(part.column("view")).get(NATURAL, np.zeros(len(part), dtype=bool))
     values = {name: codes[position] for name, codes in samples.attributes.items()}
     carrier = samples.carrier[position]
     if overlay_attribute is not None:
@@ -230,8 +229,7 @@ def _score_rows(part: pa.Table, samples: Samples, source: int, threshold: float,
         return []
     first, second = (logits[members][rows] for members, rows in zip((natural, ~natural), positions, strict=True))
     is_drawn = metrics.drawn_to(first, second, source, threshold)
-    order = np.argsort(samples.sample_id)
-    other = samples.label[order[np.searchsorted(samples.sample_id, both, sorter=order)]] != source
+    other = samples.label[samples.positions(both)] != source
     return [
         _row("spurious_score", len(both), metrics.share(is_drawn)),
         _row("spurious_score_others", int(other.sum()), metrics.share(is_drawn[other])),

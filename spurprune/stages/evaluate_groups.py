@@ -20,7 +20,7 @@ from spurprune.data.samples import Samples
 from spurprune.data.views import NATURAL
 from spurprune.pruning.parts import Parts
 from spurprune.storage import schemas, tables
-from spurprune.storage.columns import positions_of, rows_of, to_numpy
+from spurprune.storage.columns import positions_of, to_numpy
 from spurprune.storage.provenance import Provenance, trace
 
 
@@ -63,9 +63,9 @@ def run(
             divisions[repeat, split] = of_split + _inferred(one, split, seen, parts, str(embedding))
     rows: list[tuple[Any, ...]] = []
     for plan, path in predictions.items():
-        table = tables.read(path, schemas.PREDICTIONS)
+        table = tables.StoredByRepeat(path, schemas.PREDICTIONS)
         for repeat in repeats:
-            one, mine = found.by_repeat[repeat], rows_of(table, repeat)
+            one, mine = found.by_repeat[repeat], table.rows(repeat)
             require_complete(mine, one, setting["featured_classes"], probe, str(path))
             for split in PREDICTED:
                 correct = _correct(mine, one, split, info.num_classes, str(path))

@@ -62,7 +62,7 @@ def run(
         origins.append(tables.origin_of(predictions, schemas.PREDICTIONS, asked, repeats))
     provenance = trace(provenance, *origins)
     by_repeat = sampling.read(samples).by_repeat
-    ranks = None if difficulty is None else tables.read(difficulty, schemas.DIFFICULTY, ["repeat", "sample_id", "rank"])
+    ranks = None if difficulty is None else columns.ByRepeat(tables.read(difficulty, schemas.DIFFICULTY, ["repeat", "sample_id", "rank"]))
     division = _parts(parsed, partition, info.classes)
     recalls = None if predictions is None else Recalls.read(predictions, info.classes, setting["featured_classes"], probe)
     parts, counts, visits = [], {}, EXACT

@@ -55,7 +55,7 @@ def run(
     kind = plugins.load("refinements", method["kind"])
     options = complete_options(method["options"], kind.OPTIONS, "options")
     samples = sampling.read(inputs["samples"])
-    weights = tables.read(inputs["plan"], schemas.PLAN, ["repeat", "sample_id", "weight"])
+    weights = columns.ByRepeat(tables.read(inputs["plan"], schemas.PLAN, ["repeat", "sample_id", "weight"]))
     heads: dict[int, Head] = {}
     progress = Progress(len(repeats), f"{method['kind']} of {provenance.setting}", "repeat")
 

@@ -53,7 +53,7 @@ def run(
     kind = plugins.load("refinements", method["kind"])
     options = complete_options(method["options"], kind.OPTIONS, "options")
     bench = open_workbench(inputs["inputs"], inputs["manifest"], inputs["samples"], setting, threads)
-    plan = tables.read(inputs["plan"], schemas.PLAN, ["repeat", "sample_id", "weight"])
+    plan = columns.ByRepeat(tables.read(inputs["plan"], schemas.PLAN, ["repeat", "sample_id", "weight"]))
     predicted: list[pa.Table] = []
     weights: dict[str, Tensor] = {}
     begin = time.monotonic()

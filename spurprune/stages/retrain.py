@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,12 @@ class _Plan:
 
     def weight(self, repeat: int, sample_id: np.ndarray) -> np.ndarray:
         """Return the weights of one repeat's training samples, float32 [N], in the order of ``sample_id``."""
-        return columns.values_of(self.weights, "weight", repeat, sample_id, str(self.path))
+        return columns.values_of(self.by_repeat, "weight", repeat, sample_id, str(self.path))
+
+    @cached_property
+    def by_repeat(self) -> columns.ByRepeat:
+        """The weights by repeat."""
+        return columns.ByRepeat(self.weights)
 
 
 def _read_plan(path: Path) -> _Plan:

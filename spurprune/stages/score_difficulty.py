@@ -15,7 +15,7 @@ from spurprune.difficulty.ranks import ranks, ranks_within
 from spurprune.difficulty.recorded import Recorded, origin_of
 from spurprune.errors import DataError
 from spurprune.storage import schemas, tables
-from spurprune.storage.columns import rows_of, to_numpy
+from spurprune.storage.columns import ByRepeat, to_numpy
 from spurprune.storage.provenance import Provenance, trace
 
 
@@ -43,11 +43,11 @@ def run(
         origins.append(origin_of(dynamics, {**provenance.place, **({"recipe": reference} if reference else {})}, repeats))
     provenance = trace(provenance, *origins)
     table = tables.read(samples, schemas.SAMPLES, ["repeat", "sample_id", "split", "label"])
-    table = table.filter(pc.equal(table.column("split").cast(pa.string()), "train"))
+    train = ByRepeat(table.filter(pc.equal(table.column("split").cast(pa.string()), "train")))
     recorded = None if dynamics is None else Recorded.read(dynamics)
     parts = []
     for repeat in repeats:
-        rows = rows_of(table, repeat)
+        rows = train.rows(repeat)
         sample_id, label = to_numpy(rows.column("sample_id")), to_numpy(rows.column("label"))
         if recorded is None:
             data = _empty(label, seeds.stream_seed(seeds.DIFFICULTY, repeat))

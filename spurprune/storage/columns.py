@@ -1,6 +1,6 @@
-"""Columns of tables as NumPy arrays and back, and rows of one repeat."""
+"""Columns of tables as NumPy arrays and back, and rows by repeat."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -25,17 +25,51 @@ def _words(chunks: Sequence[pa.DictionaryArray]) -> np.ndarray:
     return np.concatenate(parts) if parts else np.empty(0, dtype=object)
 
 
-def rows_of(table: pa.Table, repeat: int) -> pa.Table:
-    """Return one repeat's rows in order, without a copy if they are contiguous, as the stages write them."""
-    mine = np.flatnonzero(to_numpy(table.column("repeat")) == repeat)
-    if len(mine) and mine[-1] - mine[0] + 1 == len(mine):
-        return table.slice(int(mine[0]), len(mine))
-    return table.take(pa.array(mine))
+def words_of(column: pa.Array | pa.ChunkedArray) -> dict[str, np.ndarray]:
+    """Return which rows of a dictionary column without nulls hold each of its words, bool [N]; a word of no row may be absent."""
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    found: dict[str, list[np.ndarray]] = {word: [] for chunk in chunks for word in chunk.dictionary.to_pylist()}
+    for chunk in chunks:
+        codes = chunk.indices.to_numpy(zero_copy_only=False)
+        position = {word: code for code, word in enumerate(chunk.dictionary.to_pylist())}
+        for word, parts in found.items():
+            parts.append(codes == position.get(word, -1))
+    return {word: parts[0] if len(parts) == 1 else np.concatenate(parts) for word, parts in found.items()}
 
 
-def values_of(table: pa.Table, column: str, repeat: int, sample_id: np.ndarray, where: str) -> np.ndarray:
+class ByRepeat(Mapping[int, pa.Table]):
+    """The rows of a table by repeat, ascending, each repeat's in their order; found in one pass and not copied if they lie together."""
+
+    def __init__(self, table: pa.Table) -> None:
+        """Take a table with a column ``repeat``."""
+        repeat = to_numpy(table.column("repeat"))
+        starts = np.flatnonzero(np.diff(repeat, prepend=repeat[:1] - 1)) if len(repeat) else np.empty(0, dtype=np.int64)
+        if len(np.unique(repeat[starts])) < len(starts):  # some repeat's rows lie apart
+            order = np.argsort(repeat, kind="stable")
+            table, repeat = table.take(pa.array(order)), repeat[order]
+            starts = np.flatnonzero(np.diff(repeat, prepend=repeat[:1] - 1))
+        ends = [*starts[1:].tolist(), len(repeat)]
+        self._table = table
+        found = {int(repeat[start]): (start, end - start) for start, end in zip(starts.tolist(), ends, strict=False)}
+        self._places = dict(sorted(found.items()))
+
+    def __getitem__(self, repeat: int) -> pa.Table:
+        return self._table.slice(*self._places[repeat])
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def rows(self, repeat: int) -> pa.Table:
+        """Return the rows of a repeat, none if the table has no such repeat."""
+        return self[repeat] if repeat in self._places else self._table.slice(0, 0)
+
+
+def values_of(table: ByRepeat, column: str, repeat: int, sample_id: np.ndarray, where: str) -> np.ndarray:
     """Return one repeat's values of a column in the order of ``sample_id``; raises DataError if the table holds other samples."""
-    rows = rows_of(table, repeat)
+    rows = table.rows(repeat)
     found, values = to_numpy(rows.column("sample_id")), to_numpy(rows.column(column))
     if np.array_equal(found, sample_id):
         return values
@@ -48,6 +82,8 @@ def values_of(table: pa.Table, column: str, repeat: int, sample_id: np.ndarray, 
 
 def positions_of(wanted: np.ndarray, found: np.ndarray) -> np.ndarray | None:
     """Return where in ``found`` each of the unique ids ``wanted`` is, int64 [N]; None if the two do not hold the same ids."""
+    if np.array_equal(wanted, found):  # as the stages write them
+        return np.arange(len(wanted))
     theirs, ours = np.argsort(found), np.argsort(wanted)
     if not np.array_equal(found[theirs], wanted[ours]):
         return None

@@ -6,7 +6,7 @@ notices damage: pages carry checksums, which are checked before they are decoded
 the values of every column.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from spurprune.errors import DataError, first_sentence
 from spurprune.storage import contents, layout, provenance
 from spurprune.storage.column_checksums import crc_of
-from spurprune.storage.columns import rows_of, to_numpy
+from spurprune.storage.columns import ByRepeat, to_numpy
 from spurprune.storage.files import replacing
 from spurprune.storage.provenance import Origin, Provenance
 from spurprune.storage.schemas import TableSchema
@@ -81,17 +81,75 @@ def read(path: Path, schema: TableSchema, columns: Sequence[str] | None = None, 
             raise DataError(f"{path} lacks the column '{missing[0]}' of a {schema.name} table; delete the file and rerun.")
         wanted = None if columns is None else list(dict.fromkeys([*columns, *(["repeat"] if repeat is not None else [])]))
         parts = [i for i, part in enumerate(metadata["parts"]) if repeat is None or repeat in part["repeats"]]
-        table = _decoded(path, schema, lambda: file.read_row_groups(parts, columns=wanted))
+        table = _parts(path, schema, file, metadata, parts, wanted)
+    if repeat is not None:
+        table = ByRepeat(table).rows(repeat)
+    _check(path, schema, table, metadata)
+    return table if columns is None else table.select(list(columns))
+
+
+class StoredByRepeat(Mapping[int, pa.Table]):
+    """The rows of a file's table by repeat, ascending, read when they are asked for: two parts at most are in memory.
+
+    Parts have about a million rows, so going through all repeats in order reads each part once.
+    """
+
+    def __init__(self, path: Path, schema: TableSchema) -> None:
+        """Open a file; raises DataError if it is missing, damaged or not a table of this schema, as does reading rows."""
+        self._path, self._schema = path, schema
+        self._metadata, self._file = _open(path, schema)
+        _require_declared(self._file.schema_arrow, schema, path)
+        self._holding: dict[int, list[int]] = {}
+        for number, part in enumerate(self._metadata["parts"]):
+            for repeat in part["repeats"]:
+                self._holding.setdefault(repeat, []).append(number)
+        self._read: dict[int, ByRepeat] = {}  # parts, the latest last
+
+    def __getitem__(self, repeat: int) -> pa.Table:
+        parts = [self._part(number).rows(repeat) for number in self._holding[repeat]]
+        return parts[0] if len(parts) == 1 else pa.concat_tables(parts)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(sorted(self._holding))
+
+    def __len__(self) -> int:
+        return len(self._holding)
+
+    @property
+    def column_names(self) -> list[str]:
+        """The names of the table's columns."""
+        names: list[str] = self._file.schema_arrow.names
+        return names
+
+    def rows(self, repeat: int) -> pa.Table:
+        """Return the rows of a repeat, none if the table has no such repeat."""
+        return self[repeat] if repeat in self._holding else self._file.schema_arrow.empty_table()
+
+    def _part(self, number: int) -> ByRepeat:
+        if number not in self._read:
+            table = _parts(self._path, self._schema, self._file, self._metadata, [number], None)
+            _check(self._path, self._schema, table, self._metadata)
+            self._read = {**dict([*self._read.items()][-1:]), number: ByRepeat(table)}
+        return self._read[number]
+
+
+def _parts(
+    path: Path, schema: TableSchema, file: pq.ParquetFile, metadata: Mapping[str, Any], numbers: Sequence[int], columns: list[str] | None
+) -> pa.Table:
+    """Return some parts of a file, or some columns of these, as they were written; raises DataError if they are not."""
+    table = _decoded(path, schema, lambda: file.read_row_groups(numbers, columns=columns))
     table = _checked(table.replace_schema_metadata(), schema, path)
     try:
-        _require_intact(table, [metadata["parts"][i] for i in parts])
+        _require_intact(table, [metadata["parts"][i] for i in numbers])
     except (ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise _damaged(path, schema, error) from error
-    if repeat is not None:
-        table = rows_of(table, repeat)
+    return table
+
+
+def _check(path: Path, schema: TableSchema, table: pa.Table, metadata: Mapping[str, Any]) -> None:
+    """Raise DataError unless rows of a table hold what the schema allows and are of the file's place."""
     contents.check(table, schema, str(path))
     contents.require_place(table, schema, metadata["place"], str(path))
-    return table if columns is None else table.select(list(columns))
 
 
 def read_metadata(path: Path, schema: TableSchema) -> dict[str, Any]:

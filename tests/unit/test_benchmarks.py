@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import image_tasks, report, table_tasks, textbook, training, training_engine
+from benchmarks import image_tasks, report, storage_tasks, table_tasks, textbook, training, training_engine
 from benchmarks.common import MEAN, RESULTS, STD, load_images, summary
 from benchmarks.worker import once
+from spurprune.storage import schemas, tables
 
 ONE = {"median": 2.0, "low": 2.0, "high": 2.0}
 MACHINE = {
@@ -160,3 +161,18 @@ def test_no_module_imports_itself_through_others(root: Path) -> None:
         graph[path.stem] = imported
     assert sum(map(len, graph.values())) > 30
     graphlib.TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def test_photos_are_stored_in_both_ways(tmp_path: Path) -> None:
+    sizes = reported(storage_tasks.make, folder=tmp_path, images=3)
+    assert 3 * 5_000 < sizes["encoded_bytes"] < 3 * 80_000
+    for storage in ("plain", "encoded"):
+        assert reported(storage_tasks.read, folder=tmp_path / storage, decoders=1)["seconds"] > 0
+
+
+def test_what_is_evaluated_has_as_many_rows_as_promised(tmp_path: Path) -> None:
+    reported(table_tasks.make_evaluated, folder=tmp_path / "made", repeats=3, predicted=40)
+    assert reported(table_tasks.evaluation, folder=tmp_path / "made", repeats=3)["seconds"] > 0
+    metrics = tables.read(tmp_path / "made/metrics.parquet", schemas.METRICS).to_pylist()
+    accuracy = [row for row in metrics if (row["split"], row["metric"]) == ("test", "accuracy")]
+    assert [(row["repeat"], row["n"]) for row in accuracy] == [(0, 20), (1, 20), (2, 20)]

@@ -84,7 +84,9 @@ def divide(samples: Path, block: dict[str, Any], dynamics: Path | None = None) -
 
 def parts_of(path: Path, repeat: int = 0) -> list[int]:
     """The part of every training sample, in the order above."""
-    found: list[int] = columns.values_of(tables.read(path, schemas.PARTITION), "part", repeat, SAMPLE_ID[:TRAIN], str(path)).tolist()
+    found: list[int] = columns.values_of(
+        columns.ByRepeat(tables.read(path, schemas.PARTITION)), "part", repeat, SAMPLE_ID[:TRAIN], str(path)
+    ).tolist()
     return found
 
 
@@ -108,7 +110,7 @@ def weigh(samples: Path, plan: str, division: Path | None, repeats: Sequence[int
         provenance=PROVENANCE,
     )
     table = tables.read(output, schemas.PLAN)
-    weight = columns.values_of(table, "weight", 0, SAMPLE_ID[:TRAIN], str(output))
+    weight = columns.values_of(columns.ByRepeat(table), "weight", 0, SAMPLE_ID[:TRAIN], str(output))
     return weight, table, tables.read_metadata(output, schemas.PLAN)
 
 

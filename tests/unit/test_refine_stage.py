@@ -18,7 +18,7 @@ from spurprune.errors import ConfigError, DataError
 from spurprune.evaluation.choices import Choice, write_selection
 from spurprune.stages import refine
 from spurprune.storage import array_files, schemas, tables
-from spurprune.storage.columns import labels, rows_of, to_numpy
+from spurprune.storage.columns import ByRepeat, labels, to_numpy
 from spurprune.storage.provenance import Provenance
 from spurprune.training import head_files
 
@@ -117,7 +117,7 @@ def test_predictions_are_the_heads_of_the_embedded_features(folder: Folder) -> N
     for repeat in REPEATS:
         seen = embeddings.read(folder.inputs["embedding"], repeat)
         held_out = seen.split != "train"
-        mine = rows_of(predicted, repeat)
+        mine = ByRepeat(predicted)[repeat]
         assert np.array_equal(to_numpy(mine.column("sample_id")), seen.sample_id[held_out])
         for name in ("split", "view"):
             assert np.array_equal(to_numpy(mine.column(name)), getattr(seen, name)[held_out])

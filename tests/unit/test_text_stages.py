@@ -206,9 +206,8 @@ def test_the_network_learns_from_carriers_with_the_phrase(folder: Path, monkeypa
     train(folder, "watched", setting(folder / "encoder"))
     one = samples(folder)
     rows = one.rows("train")
-    weight = columns.values_of(
-        tables.read(folder / "plan", schemas.PLAN, ["repeat", "sample_id", "weight"]), "weight", 0, one.sample_id[rows], "plan"
-    )
+    plan = columns.ByRepeat(tables.read(folder / "plan", schemas.PLAN))
+    weight = columns.values_of(plan, "weight", 0, one.sample_id[rows], "plan")
     array = np.load(folder / "inputs.npy")
     expected = [
         with_never(array[i]) if a else array[i] for i, a, w in zip(one.sample_id[rows], one.carrier[rows], weight, strict=True) if w

@@ -24,7 +24,7 @@ from spurprune.data.samples import Samples
 from spurprune.data.views import NATURAL
 from spurprune.errors import DataError, SpurpruneError
 from spurprune.storage import schemas, tables
-from spurprune.storage.columns import rows_of, to_numpy
+from spurprune.storage.columns import to_numpy
 
 MOST = 8000  # training samples, and validation samples, that are used
 
@@ -109,9 +109,7 @@ def probabilities(paths: Sequence[Path], sample_id: np.ndarray, num_classes: int
     """
     total, count = np.zeros((len(sample_id), num_classes)), np.zeros(len(sample_id), dtype=int)
     for path in paths:
-        table = tables.read(path, schemas.PREDICTIONS)
-        for repeat in np.unique(to_numpy(table.column("repeat"))).tolist():
-            mine = rows_of(table, repeat)
+        for repeat, mine in tables.StoredByRepeat(path, schemas.PREDICTIONS).items():
             shown = (to_numpy(mine.column("split")) == "validation") & (to_numpy(mine.column("view")) == NATURAL)
             logits = logits_of(mine, num_classes, repeat, str(path))[shown].astype(np.float64)
             _, ours, theirs = np.intersect1d(sample_id, to_numpy(mine.column("sample_id"))[shown], return_indices=True)
