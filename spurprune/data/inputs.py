@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from PIL import Image
 
-from spurprune.data.formats import encoding
 from spurprune.data.grouping import Attribute
+from spurprune.data.positions import POSITION, positions_in
 from spurprune.errors import DataError, first_sentence
 from spurprune.machine import scratch
 from spurprune.storage import checksums, layout
@@ -178,7 +177,7 @@ def content_of(array: np.ndarray) -> dict[str, Any]:
 
 def content_of_encoded(array: np.ndarray, count: int, size: int) -> dict[str, Any]:
     """Return the same of an array that holds ``count`` images of ``size`` pixels per side as files, which is read once."""
-    positions = encoding.positions_in(array, count)
+    positions = positions_in(array, count)
     rows = max(1, CHUNK_BYTES * count // int(positions[-1]))
     edges = [*positions[:-1:rows].tolist(), int(positions[-1]), len(array)]
     digest, found = hashlib.sha256(), []
@@ -291,11 +290,11 @@ class EncodedInputs(StoredInputs):
         """Take an array of the manifest's size; raises DamagedInputsError if the images' positions in it are damaged."""
         super().__init__(path, manifest, math.ceil(manifest.count / manifest.chunk_rows) + 1)
         self._array, self._threads = array, threads
-        size = (manifest.count + 1) * encoding.POSITION.itemsize
+        size = (manifest.count + 1) * POSITION.itemsize
         try:
             if checksums.checksum(array[-size:]) != self._expected[-1]:
                 raise ValueError("the positions of its images do not have the checksum in its manifest")
-            self._positions = encoding.positions_in(array, manifest.count)
+            self._positions = positions_in(array, manifest.count)
         except ValueError as error:
             raise DamagedInputsError(f"{path} is damaged ({error}); delete it and rerun.") from error
 
@@ -305,6 +304,8 @@ class EncodedInputs(StoredInputs):
         return [self._file(row) for row in rows.tolist()]
 
     def _taken(self, key: Any) -> np.ndarray:
+        from PIL import Image  # imported here, since other inputs do not need it
+
         index, others = (key[0], key[1:]) if isinstance(key, tuple) else (key, ())
         rows = self._rows(index)
         found = np.empty((len(rows), *self.shape[1:]), dtype=np.uint8)

@@ -183,9 +183,10 @@ class Site:
         self.decided["training and validation samples"] = samples.filter(pa.array(to_numpy(samples.column("split")) != "test"))
 
     def decide(self, name: str, path: Path, schema: schemas.TableSchema) -> Path:
-        """Add a table without its sources, which name the samples' file."""
+        """Add a table without its sources and the digest of its training, which are of the samples' file."""
         provenance = tables.origin_of(path, schema, {}).provenance
-        self.decided[name] = (tables.read(path, schema), provenance.notes, provenance.counts)
+        notes = {key: value for key, value in provenance.notes.items() if key != "training"}
+        self.decided[name] = (tables.read(path, schema), notes, provenance.counts)
         return path
 
     def difficulty(self) -> None:

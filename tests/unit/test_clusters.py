@@ -204,7 +204,7 @@ class Folder:
             output=output,
             provenance=PROVENANCE,
         )
-        return columns.values_of(tables.read(output, schemas.PLAN), "weight", 0, np.arange(20), str(output))
+        return columns.values_of(columns.ByRepeat(tables.read(output, schemas.PLAN)), "weight", 0, np.arange(20), str(output))
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ def test_the_stage_matches_samples_by_their_ids_and_notes_what_was_found(folder:
     path = folder.divide()
     table, metadata = tables.read(path, schemas.PARTITION), tables.read_metadata(path, schemas.PARTITION)
     for repeat in REPEATS:
-        assert columns.values_of(table, "part", repeat, np.arange(20), "").tolist() == (5 * LABEL + PART).tolist()
+        assert columns.values_of(columns.ByRepeat(table), "part", repeat, np.arange(20), "").tolist() == (5 * LABEL + PART).tolist()
         assert metadata["counts"][str(repeat)]["landbird, cluster 2"] == 3 and metadata["counts"][str(repeat)]["waterbird, cluster 4"] == 0
         assert metadata["notes"]["by_repeat"][str(repeat)]["k"] == {"landbird": 3, "waterbird": 2}
     assert metadata["notes"]["partition"] == BLOCK and len(metadata["notes"]["parts"]) == 10
@@ -229,7 +229,7 @@ def test_the_same_inputs_give_the_same_bytes_in_any_block(folder: Folder) -> Non
     both = [tables.read(first, schemas.PARTITION)]
     folder.embed(provenance=replace(OF_RUN, repeats=None))
     both.append(tables.read(folder.divide("one", repeats=[1]), schemas.PARTITION))
-    alone = columns.rows_of(both[0], 1), columns.rows_of(both[1], 1)
+    alone = columns.ByRepeat(both[0])[1], columns.ByRepeat(both[1])[1]
     assert alone[0].equals(alone[1])
 
 

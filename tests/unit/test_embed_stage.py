@@ -26,7 +26,7 @@ from spurprune.models.network import Network
 from spurprune.models.networks import small_cnn
 from spurprune.stages import embed, refine, retrain
 from spurprune.storage import schemas, tables, tensor_files
-from spurprune.storage.columns import labels, rows_of, to_numpy
+from spurprune.storage.columns import ByRepeat, labels, to_numpy
 from spurprune.storage.provenance import Provenance
 from spurprune.training import kept
 from spurprune.training.data import Data
@@ -197,7 +197,7 @@ def test_a_last_layer_fitted_to_the_embedding_tells_digits_apart(folder: Folder)
     refine.run(inputs=inputs, method=methods.deciding(entry), source=None, repeats=REPEATS, outputs=outputs, provenance=PROVENANCE)
     table = tables.read(output, schemas.PREDICTIONS)
     for repeat, one in folder.samples.items():
-        mine = rows_of(table, repeat)
+        mine = ByRepeat(table)[repeat]
         shown = (to_numpy(mine.column("split")) == "test") & (to_numpy(mine.column("view")) == "natural")
         predicted = embeddings.arrays_of(mine.column("logits"))[shown].argmax(axis=1)
         assert (predicted == one.label[to_numpy(mine.column("sample_id"))[shown]]).mean() > 0.8

@@ -39,7 +39,9 @@ class Config:
         default_factory=lambda: {name: methods.complete({"kind": name}) for name in ("erm", "group_dro")}
     )
     datasets: Mapping[str, Any] = field(
-        default_factory=lambda: {name: SimpleNamespace(kind=kind) for name, kind in (("digits", "images"), ("multinli", "sentences"))}
+        default_factory=lambda: {
+            name: SimpleNamespace(kind=kind, tested=True) for name, kind in (("digits", "images"), ("multinli", "sentences"))
+        }
     )
 
     def family(self, name: str) -> list[str]:
@@ -253,6 +255,14 @@ def test_what_a_figure_cannot_show_is_refused(item: dict[str, Any], sentence: st
     message = refused(item)
     assert sentence in message
     assert_one_sentence(message)
+
+
+def test_what_is_measured_on_test_samples_needs_some(assert_one_sentence: Callable[[str], None]) -> None:
+    untested = replace(CONFIG, datasets={name: SimpleNamespace(kind=one.kind, tested=False) for name, one in CONFIG.datasets.items()})
+    with pytest.raises(ConfigError, match="shows what is measured on test samples, of which 'own' has none") as error:
+        kinds.check("f", {"kind": "general_pruning", "settings": ["own"], "sparsities": ["0.10"]}, STUDY, untested)
+    assert_one_sentence(str(error.value))
+    kinds.check("f", {"kind": "stability", "settings": ["own"], "scores": ["el2n"]}, STUDY, untested)
 
 
 @pytest.mark.parametrize("kind", ["general_pruning", "group_learning", "stability"])

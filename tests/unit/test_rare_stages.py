@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +214,7 @@ def test_the_quarters_are_disjoint_and_equal_and_the_first_holds_the_carriers(si
 
 
 def test_carriers_that_do_not_fit_are_an_error_that_says_so(site: Site) -> None:
-    whole = Samples(**vars(site.samples) | {"carrier": np.ones(N, dtype=np.int8)})
+    whole = replace(site.samples, carrier=np.ones(N, dtype=np.int8))
     sampling.write(site.at("all.parquet"), [whole], Grouping(CLASSES, ()), provenance())
     made = provenance(partition="quarters")
     with pytest.raises(DataError, match=r"400 samples do not fit into a quarter of 400; choose fewer carriers"):

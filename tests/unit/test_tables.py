@@ -11,7 +11,7 @@ import pytest
 
 from spurprune.errors import DataError
 from spurprune.storage import columns, contents, schemas, tables
-from spurprune.storage.columns import labels, rows_of, to_numpy, values_of
+from spurprune.storage.columns import ByRepeat, labels, to_numpy, values_of
 from spurprune.storage.provenance import Provenance
 from spurprune.storage.schemas import TableSchema
 
@@ -365,21 +365,13 @@ def test_arrays_of_columns_may_be_changed_without_changing_the_table() -> None:
         assert given[0].as_py() == 1
 
 
-@pytest.mark.parametrize("repeats", [[0, 0, 1, 1], [1, 1, 0, 0], [0, 1, 0, 1], [1, 0, 0, 1]])
-def test_rows_of_one_repeat_keep_their_order(repeats: list[int]) -> None:
-    table = pa.table({"repeat": np.array(repeats, dtype=np.int16), "sample_id": [7, 5, 9, 6]})
-    for repeat in (0,):
-        expected = [i for r, i in zip(repeats, (7, 5, 9, 6), strict=True) if r == repeat]
-        assert rows_of(table, repeat).column("sample_id").to_pylist() == expected
-
-
 @pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 1, 0, 2]])
 def test_values_are_lined_up_with_the_samples(order: list[int], assert_one_sentence: Callable[[str], None]) -> None:
     ids = np.array([7, 5, 9, 6])
     table = pa.table({"repeat": np.array([0, 0, 0, 0, 1], dtype=np.int16), "sample_id": [7, 5, 9, 6, 7], "rank": [70, 50, 90, 60, -1]})
-    assert values_of(table, "rank", 0, ids[order], "here").tolist() == (ids[order] * 10).tolist()
+    assert values_of(ByRepeat(table), "rank", 0, ids[order], "here").tolist() == (ids[order] * 10).tolist()
     for other in (ids[order][:3], np.array([7, 5, 9, 8]), np.array([7, 5, 9, 6, 4])):
-        text = refused(lambda other=other: values_of(table, "rank", 0, other, "here"), assert_one_sentence)
+        text = refused(lambda other=other: values_of(ByRepeat(table), "rank", 0, other, "here"), assert_one_sentence)
         assert text.startswith("here holds other samples than repeat 0's training split")
 
 

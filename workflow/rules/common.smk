@@ -187,6 +187,11 @@ def dataset_of(wildcards):
     return CONFIG.datasets[wildcards.dataset]
 
 
+def decoding_threads(wildcards):
+    """The cores to prepare the wildcards' dataset: one for an embedded one, which holds no image files and would only wait for more."""
+    return 1 if dataset_of(wildcards).embedded and wildcards.dataset not in CONFIG.own_datasets else 8
+
+
 def download_record(wildcards):
     """The record of the dataset's download, or no file if the workflow does not download it."""
     return f"results/downloads/{wildcards.dataset}.json" if dataset_of(wildcards).downloads else []

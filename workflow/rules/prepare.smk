@@ -15,7 +15,7 @@ rule prepare_inputs:
         "logs/prepare_inputs/{dataset}-{size}.log",
     conda:
         "../../envs/base.yaml"
-    threads: 8
+    threads: decoding_threads
     params:
         damaged_images=CONFIG.damaged_images,
         source=lambda wildcards: (None if dataset_of(wildcards).embedded else CONFIG.data[wildcards.dataset]),

@@ -1,6 +1,6 @@
 """Images as JPEG files one after the other in one array, an eighth of the pixels' size; interrupted encoding resumes where it stopped.
 
-The array, uint8 in one dimension, holds the files and, at its end, the N + 1 positions where they begin and end, int64.
+The array, uint8 in one dimension, holds the files and, at its end, their positions (see ``spurprune.data.positions``).
 """
 
 import io
@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from spurprune.data.formats.images import CHUNK, DamagedImageError, Images
+from spurprune.data.positions import POSITION
 from spurprune.errors import DataError
 from spurprune.machine.logs import Progress, log
 from spurprune.storage.checksums import checksum, sealed, unsealed
@@ -22,7 +23,6 @@ from spurprune.storage.files import settle, write_text, writing
 
 QUALITY = 95  # with colours at full resolution: pixels differ by two levels at most on average (ours)
 HEADER = 128  # bytes of an NPY file of one dimension before its data
-POSITION = np.dtype("<i8")
 
 
 def to_jpeg(pixels: np.ndarray) -> bytes:
@@ -84,17 +84,6 @@ def encode(images: Images, output: Path, threads: int, skip_damaged: bool) -> li
     notes.unlink()
     sizes.unlink()
     return list(noted.damaged)
-
-
-def positions_in(array: np.ndarray, count: int) -> np.ndarray:
-    """Return where the ``count`` files of an array begin and end, int64 [count + 1]; raises ValueError if it does not hold them."""
-    size = (count + 1) * POSITION.itemsize
-    if len(array) < size:
-        raise ValueError(f"it has {len(array)} bytes")
-    found = np.frombuffer(array[len(array) - size :].tobytes(), dtype=POSITION)
-    if found[0] != 0 or found[-1] != len(array) - size or (np.diff(found) <= 0).any():
-        raise ValueError("the positions of its images are not ascending")
-    return found
 
 
 @dataclass(frozen=True)
