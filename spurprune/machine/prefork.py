@@ -11,7 +11,6 @@ import gc
 import importlib
 import json
 import os
-import runpy
 import selectors
 import signal
 import socket
@@ -23,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from spurprune.machine import devices
@@ -220,7 +220,10 @@ def _run(job: _Job) -> None:
     threading.Thread(target=_end_with, args=[job.connection], daemon=True).start()
     status = 0
     try:
-        runpy.run_path(sys.argv[0], run_name="__main__")
+        main = ModuleType("__main__")
+        main.__file__ = sys.argv[0]
+        sys.modules["__main__"] = main
+        exec(compile(Path(sys.argv[0]).read_bytes(), sys.argv[0], "exec"), vars(main))  # noqa: S102 - as Python runs a script
     except SystemExit as error:
         status = _status(error.code)
     except BaseException:

@@ -96,7 +96,7 @@ def test_a_job_is_a_fork_with_all_that_its_process_would_have(server: Server) ->
     [
         ("sys.exit(3)", 3, ""),
         ("sys.exit('a sentence')", 1, "a sentence\n"),
-        ("import atexit; atexit.register(print, 'last', file=sys.stderr)", 0, "last\n"),
+        ("import atexit; atexit.register(lambda: print(sys.modules['__main__'].last, file=sys.stderr))\nlast = 'word'", 0, "word\n"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL, ""),
         ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM, ""),
     ],
