@@ -21,6 +21,8 @@ CANNOT_CHANGE_RESULTS = frozenset({PACKAGE}) | frozenset(
         "machine.devices",
         "machine.scratch",
         "machine.folders",
+        "machine.expansion",
+        "machine.prefork",
         "errors",
         "dag.plugins",
         "dag.codehash",

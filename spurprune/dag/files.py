@@ -294,7 +294,7 @@ def sources_of(run: Run, entries: Mapping[str, Any]) -> list[Run]:
 def alike(run: Run, entries: Mapping[str, Any]) -> list[Run]:
     """Return the runs of a method by its earlier rules, in order: where the rules choose alike, they are the same training as this run.
 
-    Empty for refinements, and where a rule also chooses the epoch.
+    Empty for refinements, and where a rule also chooses the epoch; a rule by which the method starts from other networks does not count.
     """
     entry = entries[run.method]
     if is_refinement(run.method, entries) or entry["epoch"] != methods.LAST:
@@ -303,9 +303,13 @@ def alike(run: Run, entries: Mapping[str, Any]) -> list[Run]:
     for name, other in entries.items():
         if name == run.method:
             break
-        if other["base"] == entry["base"] and (not run.candidate or run.candidate in methods.candidates(other)):
+        if (other["base"], other["from"]) != (entry["base"], entry["from"]):
+            continue
+        if not run.candidate:
             found.append(replace(run, method=name, plan=_plan_by(name, run, entries)))
-    return found
+        elif run.candidate in methods.candidates(other) and other["candidates_of"] != run.method:
+            found.append(replace(run, method=other["candidates_of"], plan=_plan_by(name, run, entries)))
+    return list(dict.fromkeys(found))
 
 
 def _plan_by(method: str, run: Run, entries: Mapping[str, Any]) -> str:

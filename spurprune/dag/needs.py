@@ -19,8 +19,8 @@ class NeededRuns:
     """The runs ``shown`` in figures and tables, tuning runs, and the selections; the runs behind others, and partitions and analyses.
 
     The models of ``sources`` are embedded, those of ``starts`` are trained further, the test samples' features of ``seen`` are shown; plans
-    are made by the predictions of ``predictors``; analyses look at the networks of ``analysed``. Runs go on with the
-    optimisers of ``resumed``, and take over the results of ``alike`` where these are the same training.
+    are made by the predictions of ``predictors``; analyses look at the networks of ``analysed``. Runs go on with the optimisers of
+    ``resumed``, and take over the results of ``alike`` where these are the same training.
     """
 
     shown: frozenset[Run]
@@ -48,9 +48,9 @@ class Needs:
 
     ``runs`` are those that the studies show, ``candidates`` tuning runs, ``sources`` the runs whose models are embedded, for refinements
     and partitions, ``starts`` those whose models are trained further, ``seen`` those whose test samples' features are shown, ``predictors``
-    those by whose predictions plans are made, ``analysed`` those whose networks analyses look at, ``resumed`` those with whose
-    optimisers others go on, ``alike`` those whose results others take over where they are the same training; a run may be several of
-    these. ``plans`` holds (setting, plan, block), ``samples`` (setting, block), ``datasets`` (dataset, image size).
+    those by whose predictions plans are made, ``analysed`` those whose networks analyses look at, ``resumed`` those with whose optimisers
+    others go on, ``alike`` those whose results others take over where they are the same training; a run may be several of these. ``plans``
+    holds (setting, plan, block), ``samples`` (setting, block), ``datasets`` (dataset, image size).
     """
 
     runs: frozenset[Run]

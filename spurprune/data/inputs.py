@@ -176,7 +176,7 @@ def content_of(array: np.ndarray) -> dict[str, Any]:
 
 
 def content_of_encoded(array: np.ndarray, count: int, size: int) -> dict[str, Any]:
-    """Return the same of an array that holds ``count`` images of ``size`` pixels per side as files, which is read once."""
+    """Return what ``content_of`` does, for an array that holds ``count`` images of ``size`` pixels per side as files."""
     positions = positions_in(array, count)
     rows = max(1, CHUNK_BYTES * count // int(positions[-1]))
     edges = [*positions[:-1:rows].tolist(), int(positions[-1]), len(array)]
@@ -289,7 +289,8 @@ class EncodedInputs(StoredInputs):
     def __init__(self, path: Path, array: np.ndarray, manifest: Manifest, threads: int) -> None:
         """Take an array of the manifest's size; raises DamagedInputsError if the images' positions in it are damaged."""
         super().__init__(path, manifest, math.ceil(manifest.count / manifest.chunk_rows) + 1)
-        self._array, self._threads = array, threads
+        self._array = array
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
         size = (manifest.count + 1) * POSITION.itemsize
         try:
             if checksums.checksum(array[-size:]) != self._expected[-1]:
@@ -304,26 +305,30 @@ class EncodedInputs(StoredInputs):
         return [self._file(row) for row in rows.tolist()]
 
     def _taken(self, key: Any) -> np.ndarray:
+        index, *others = key if isinstance(key, tuple) else (key,)
+        if index is None or isinstance(index, bool) or not all(isinstance(one, (int, np.integer, slice)) for one in others):
+            raise TypeError(f"images that are stored as files cannot be indexed by {key!r}")
+        found = self._decoded(self._rows(index).ravel())
+        if np.ndim(index) == 0 and not isinstance(index, slice):  # one image alone
+            return found[(0, *others)]
+        return found[(slice(None), *others)]
+
+    def _decoded(self, rows: np.ndarray) -> np.ndarray:
+        """Return the images of some rows, uint8 [N, 3, H, W]."""
         from PIL import Image  # imported here, since other inputs do not need it
 
-        index, others = (key[0], key[1:]) if isinstance(key, tuple) else (key, ())
-        rows = self._rows(index)
         found = np.empty((len(rows), *self.shape[1:]), dtype=np.uint8)
 
         def decode(place: int) -> None:
             with Image.open(io.BytesIO(self._file(int(rows[place])).data), formats=("JPEG",)) as picture:
                 found[place] = np.asarray(picture).transpose(2, 0, 1)
 
-        if self._threads > 1 and len(rows) > 1:
-            with ThreadPoolExecutor(self._threads) as pool:
-                list(pool.map(decode, range(len(rows))))
-        else:
+        if self._pool is None or len(rows) < 2:
             for place in range(len(rows)):
                 decode(place)
-        if np.ndim(np.empty(len(self), dtype=bool)[index]) == 0:  # one row alone
-            found = found[0]
-            return found[others] if others else found
-        return found[(slice(None), *others)] if others else found
+        else:
+            list(self._pool.map(decode, range(len(rows))))
+        return found
 
     def _file(self, row: int) -> np.ndarray:
         return self._array[self._positions[row] : self._positions[row + 1]]

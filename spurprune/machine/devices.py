@@ -36,6 +36,11 @@ def set_threads(threads: int) -> None:
     os.environ["GOMP_SPINCOUNT"] = str(SPIN_COUNT)
 
 
+def available_cores() -> int:
+    """Return how many cores this process may use, of a cluster's node those of its job."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def visible_devices() -> list[str]:
     """Return the names of the devices this process may use: from CUDA_VISIBLE_DEVICES, else from nvidia-smi, else none.
 

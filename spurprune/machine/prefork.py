@@ -2,14 +2,15 @@
 
 On one Linux machine without GPUs, the workflow starts a server (``start``). The script of a job begins with ``enter``: it hands itself
 over to the server, which runs the same script in a fork, with the job's working directory, environment and streams, and it waits for
-that. Where there is no server, or one for another Python, the script simply goes on. Nothing of this package is imported beforehand but
-what this module needs, so that a job runs the code on disk, as it would without a server.
+that. Where there is no server, or one for another Python, the script simply goes on. A fork imports this package anew, so that it runs the
+code on disk, as it would without a server.
 """
 
 import atexit
 import gc
 import importlib
 import json
+import logging
 import os
 import selectors
 import signal
@@ -20,10 +21,10 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn, TextIO
 
 from spurprune.machine import devices
 from spurprune.machine.logs import tell
@@ -46,6 +47,8 @@ LIBRARIES = (
 )
 FEWEST_JOBS = 10  # of a run, from which a server pays
 PATIENCE = 10.0  # seconds for a job to say what it is
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+UNPRINTED = 120  # Python's exit status if what was printed last could not be written
 
 _is_fork = False  # whether this process is a job that the server started
 _server: "subprocess.Popen[bytes] | None" = None  # if it were forgotten, its standard input would be closed
@@ -56,13 +59,18 @@ def start(jobs: int) -> None:
     global _server
     if jobs < FEWEST_JOBS or VARIABLE in os.environ or not sys.platform.startswith("linux"):
         return
-    folder = tempfile.mkdtemp(prefix="spurprune-")  # for this user alone
+    with suppress(OSError):
+        folder = tempfile.mkdtemp(prefix="spurprune-")  # for this user alone
+        _server = _started(folder)
+        os.environ[VARIABLE] = json.dumps([_address(folder), sys.executable])
+
+
+def _started(folder: str) -> "subprocess.Popen[bytes]":
+    """Start a server that ends when its standard input does, whose other end only this process has."""
     command = [sys.executable, "-c", f"from spurprune.machine import prefork; prefork.serve({folder!r})"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     nowhere = subprocess.DEVNULL  # whoever reads this process's output waits for all who could write to it
-    # The server ends when its standard input does, whose other end only this process has.
-    _server = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere)
-    os.environ[VARIABLE] = json.dumps([_address(folder), sys.executable])
+    return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere)
 
 
 def enter(threads: int) -> None:
@@ -71,33 +79,48 @@ def enter(threads: int) -> None:
     Call it first in a script, before a large library is imported.
     """
     devices.set_threads(threads)
-    if _is_fork or threads != 1:  # the libraries of the server were imported with one thread
+    is_copy = "__mp_main__" in sys.modules  # a process that multiprocessing started, which runs this script again
+    if _is_fork or is_copy or threads != 1:  # the server's libraries were imported with one thread
         return
-    with suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as connection:
-        address, python = json.loads(os.environ.get(VARIABLE, "null") or "null") or ("", "")
+    with socket.socket(socket.AF_UNIX) as connection:
+        answers = connection.makefile("r")
+        if pid := _handed_over(connection, answers):
+            _wait(answers, pid)
+
+
+def _handed_over(connection: socket.socket, answers: TextIO) -> int:
+    """Hand this script over to the server and return the fork's process id; 0 if there is no server for it, or none that answers."""
+    try:
+        address, python = json.loads(os.environ.get(VARIABLE) or "null") or ("", "")
         if not address or python != sys.executable:
-            return
+            return 0
+        job = {"arguments": sys.argv, "path": sys.path, "folder": str(Path.cwd()), "environment": dict(os.environ), "umask": _umask()}
+        job["ignores_interrupt"] = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
         connection.connect(address)
-        described = {"arguments": sys.argv, "path": sys.path, "folder": str(Path.cwd()), "environment": dict(os.environ), "umask": _umask()}
         socket.send_fds(connection, [b"job"], [0, 1, 2])
-        connection.sendall(json.dumps(described).encode() + b"\n")
-        _wait(connection)
+        connection.sendall(json.dumps(job).encode() + b"\n")
+        return int(answers.readline() or "0")
+    except (OSError, ValueError):
+        return 0
 
 
-def _wait(connection: socket.socket) -> None:
-    """End this process as its fork ends; raises OSError if the server did not begin the job."""
-    answers = connection.makefile("r")
-    pid = int(answers.readline() or "0")
-    if not pid:
-        raise OSError("the server did not begin the job")
+def _wait(answers: TextIO, pid: int) -> NoReturn:
+    """End this process as its fork ends."""
+
+    def pass_on(number: int, frame: object) -> None:
+        with suppress(ProcessLookupError):  # it has ended
+            os.kill(pid, number)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the fork, too
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGTERM))
-    answer = answers.readline()
-    if not answer:
+    signal.signal(signal.SIGTERM, pass_on)
+    try:
+        status = int(answers.readline())
+    except (OSError, ValueError):
         tell("The process that starts jobs ended before this job did; rerun the workflow.")
-    status = int(answer or "1")
+        os._exit(1)
     if status < 0:
-        signal.signal(-status, signal.SIG_DFL)
+        if -status != signal.SIGKILL:
+            signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     os._exit(status)
 
@@ -110,6 +133,12 @@ class _Job:
     streams: Sequence[int]
     connection: socket.socket
 
+    def close(self) -> None:
+        """Forget the job: the process that asked for it goes on by itself."""
+        self.connection.close()
+        for stream in self.streams:
+            os.close(stream)
+
 
 def serve(folder: str) -> None:
     """Import the libraries and run jobs in forks until standard input ends, that is, until the process ends that started this one."""
@@ -119,7 +148,8 @@ def serve(folder: str) -> None:
             importlib.import_module(name)
     gc.collect()
     gc.freeze()  # a collection would touch, and so copy, what forks share with this process
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in ENDING:  # sent to all processes of a group: jobs end by them, and this process with its standard input
+        signal.signal(number, signal.SIG_IGN)
     try:
         with socket.socket(socket.AF_UNIX) as listening:
             listening.bind(_address(folder))
@@ -154,7 +184,11 @@ def _next_fork(listening: socket.socket) -> _Job | None:
                 os.read(ended, 4096)
                 _report_ended(waiting)
             if listening.fileno() in ready and (job := _asked(listening)) is not None:
-                pid = os.fork()
+                try:
+                    pid = os.fork()
+                except OSError:  # the job goes on in its own process
+                    job.close()
+                    continue
                 if not pid:
                     _leave_server([*waiting.values()], [ended, wakeup])
                     return job
@@ -168,20 +202,24 @@ def _next_fork(listening: socket.socket) -> _Job | None:
 
 def _asked(listening: socket.socket) -> _Job | None:
     """Return the job for which a process connects, None if it says nothing that makes sense."""
-    connection, _ = listening.accept()
-    streams: list[int] = []
+    try:
+        connection, _ = listening.accept()
+    except OSError:
+        return None
+    job = _Job({}, [], connection)
     try:
         connection.settimeout(PATIENCE)
         _, streams, _, _ = socket.recv_fds(connection, 3, 3)
+        job = _Job({}, streams, connection)
         with connection.makefile("rb") as asked:
-            described = json.loads(asked.readline())
+            job = replace(job, described=json.loads(asked.readline()))
         connection.settimeout(None)
-        return _Job(described, streams, connection)
+        if len(streams) == 3:
+            return job
     except (OSError, ValueError):
-        connection.close()
-        for stream in streams:
-            os.close(stream)
-        return None
+        pass
+    job.close()
+    return None
 
 
 def _report_ended(waiting: dict[int, socket.socket]) -> None:
@@ -198,8 +236,9 @@ def _leave_server(connections: Sequence[socket.socket], pipe: Sequence[int]) -> 
     global _is_fork
     _is_fork = True
     signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGCHLD, *ENDING):
+        signal.signal(number, signal.SIG_DFL)
+    atexit._clear()  # what the server's libraries want at its end
     for connection in connections:
         connection.close()
     for descriptor in pipe:
@@ -216,7 +255,10 @@ def _run(job: _Job) -> None:
     tempfile.tempdir = None  # the job's, not the server's
     os.chdir(job.described["folder"])
     os.umask(job.described["umask"])
+    signal.signal(signal.SIGINT, signal.SIG_IGN if job.described["ignores_interrupt"] else signal.default_int_handler)
     sys.argv, sys.path[:] = job.described["arguments"], job.described["path"]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "spurprune" and name != __name__]:
+        del sys.modules[name]  # the job's code is that on disk
     threading.Thread(target=_end_with, args=[job.connection], daemon=True).start()
     status = 0
     try:
@@ -232,9 +274,14 @@ def _run(job: _Job) -> None:
     # As the interpreter would end, but without taking apart what was imported, which would copy all of it.
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
+    logging.shutdown()
     for printed in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):  # full or closed
+        try:
             printed.flush()
+        except OSError:  # full
+            status = status or UNPRINTED
+        except (ValueError, AttributeError):  # closed
+            pass
     os._exit(status)
 
 

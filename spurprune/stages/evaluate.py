@@ -223,7 +223,7 @@ def _probe_rows(seen: _Observed, probe: Probe) -> list[Row]:
 def _score_rows(part: pa.Table, samples: Samples, source: int, threshold: float, num_classes: int, where: str) -> list[Row]:
     """Return the spurious scores of one split, over all samples and over those of other classes; none if no sample has both views."""
     logits, ids = logits_of(part, num_classes, samples.repeat, where), to_numpy(part.column("sample_id"))
-    natural = to_numpy(part.column("view")) == "natural"
+    natural = to_numpy(part.column("view")) == NATURAL
     both, *positions = np.intersect1d(ids[natural], ids[~natural], assume_unique=True, return_indices=True)
     if not len(both):
         return []

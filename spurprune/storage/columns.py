@@ -30,10 +30,10 @@ def words_of(column: pa.Array | pa.ChunkedArray) -> dict[str, np.ndarray]:
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     found: dict[str, list[np.ndarray]] = {word: [] for chunk in chunks for word in chunk.dictionary.to_pylist()}
     for chunk in chunks:
-        codes = chunk.indices.to_numpy(zero_copy_only=False)
-        position = {word: code for code, word in enumerate(chunk.dictionary.to_pylist())}
+        codes, words = chunk.indices.to_numpy(zero_copy_only=False), chunk.dictionary.to_pylist()
         for word, parts in found.items():
-            parts.append(codes == position.get(word, -1))
+            mine = [code for code, one in enumerate(words) if one == word]
+            parts.append(codes == mine[0] if len(mine) == 1 else np.isin(codes, mine))
     return {word: parts[0] if len(parts) == 1 else np.concatenate(parts) for word, parts in found.items()}
 
 

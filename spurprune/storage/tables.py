@@ -89,7 +89,7 @@ def read(path: Path, schema: TableSchema, columns: Sequence[str] | None = None, 
 
 
 class StoredByRepeat(Mapping[int, pa.Table]):
-    """The rows of a file's table by repeat, ascending, read when they are asked for: two parts at most are in memory.
+    """The rows of a file's table by repeat, ascending, read when they are asked for; the last two parts read stay in memory.
 
     Parts have about a million rows, so going through all repeats in order reads each part once.
     """

@@ -123,8 +123,11 @@ class Adam:
 
 
 def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
-    """Return a copy of the value in the parameter's memory format, which the fused kernels rely on; step counts keep their own."""
-    return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value.clone()
+    """Return a copy of the value on the parameter's device and in its memory format, which the fused kernels rely on.
+
+    Step counts keep their own format.
+    """
+    return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value.to(parameter.device, copy=True)
 
 
 def build(model: nn.Module, optimizer: dict[str, Any]) -> Optimizer:

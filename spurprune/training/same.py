@@ -1,4 +1,4 @@
-"""The same training under several names, done once: where rules of choice agree, a method's runs by them differ in nothing else."""
+"""Runs by several rules of choice that turn out to be the same training are trained once."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,8 +17,9 @@ from spurprune.storage.columns import to_numpy
 from spurprune.storage.provenance import Provenance
 
 NOTE = "training"  # the key of a run's notes that holds its digest
-BESIDE = ("plan", "other_plan", "inputs", "selection", "start_selection")  # named by content, by the manifest, or by what was chosen
-OUTPUTS = {"predictions", "history", "timing"}  # networks that are kept are always trained: they say which method they are of
+# Inputs whose bytes do not count: plans have names of their own, the manifest has the hash of the inputs, what was chosen is in the method.
+NOT_BY_BYTES = ("plan", "other_plan", "inputs", "selection", "start_selection")
+OUTPUTS = {"predictions", "history", "timing"}  # a run that keeps networks is always trained, since their file names the method
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,12 @@ def digest(
     """
     options = {name: value for name, value in method["options"].items() if name != STEPS_OF}  # a name, whose plan is among ``plans``
     described = {"setting": setting, "method": {**method, "options": options}, "repeats": list(repeats), "code": code}
-    contents = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in inputs.items() if name not in BESIDE}
+    contents = {name: _hash_of(path) for name, path in inputs.items() if name not in NOT_BY_BYTES}
     return config_hash({**described, "inputs": contents, "plans": [plan.digest() for plan in plans]})
 
 
 def take_over(training: str, others: Iterable[Path], outputs: Mapping[str, Path], provenance: Provenance) -> bool:
-    """Write the results of the first of ``others`` that is the training with this digest as a run's own; return whether there is one.
+    """If one of ``others`` has the digest ``training``, write its results as this run's own and return True.
 
     ``others`` are the predictions of runs, whose history and timing lie beside them. What was measured stays as it was: the seconds are
     those of the training. Raises DataError if the results of the same training are damaged.
@@ -62,20 +63,24 @@ def take_over(training: str, others: Iterable[Path], outputs: Mapping[str, Path]
     if set(outputs) != OUTPUTS:
         return False
     for path in others:
-        notes = tables.read_metadata(path, schemas.PREDICTIONS)["notes"]
-        if notes.get(NOTE) != training:
+        if tables.read_metadata(path, schemas.PREDICTIONS)["notes"].get(NOTE) != training:
             continue
         log.info("the same training as that of %s, whose results are taken over", path)
+        own = provenance
         for name, schema in {"history": schemas.HISTORY, "predictions": schemas.PREDICTIONS}.items():
             source = path.with_name(f"{name}.parquet")
             kept = tables.read_metadata(source, schema)
             if kept["notes"].get(NOTE) != training:
                 raise DataError(f"{source} and {path} are not of one run; delete both and rerun.")
-            tables.write(
-                outputs[name], tables.read(source, schema), schema, replace(provenance, counts=kept["counts"], notes=kept["notes"])
-            )
+            own = replace(provenance, counts=kept["counts"], notes=kept["notes"])
+            tables.write(outputs[name], tables.read(source, schema), schema, own)
         took = timings.read(path.with_name("timing.json"))
         seconds = 0.0 if took.seconds is None else took.seconds * took.repeats
-        timings.write(outputs["timing"], provenance, seconds=seconds, repeats=took.repeats, resumed=took.seconds is None)
+        timings.write(outputs["timing"], own, seconds=seconds, repeats=took.repeats, resumed=took.seconds is None)
         return True
     return False
+
+
+def _hash_of(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,6 +1,5 @@
 """What the stages that run networks share: the device, the data on it, the network."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from spurprune.data.samples import Samples
 from spurprune.data.tokens import ids_of
 from spurprune.data.views import FEATURED, NATURAL
 from spurprune.errors import ConfigError
-from spurprune.machine.devices import visible_devices
+from spurprune.machine.devices import available_cores, visible_devices
 from spurprune.machine.logs import log
 from spurprune.models import demands
 from spurprune.models.network import Network
@@ -157,7 +156,7 @@ def open_workbench(inputs: Path, manifest: Path, samples: Path, setting: Mapping
     overlay = setting["overlay"]
     prepared = sampling.read(samples, None if overlay is None else overlay["attribute"])
     return Workbench(
-        open_inputs(inputs, info, threads if device.type == "cpu" else os.cpu_count() or 1),
+        open_inputs(inputs, info, threads if device.type == "cpu" else available_cores()),
         info,
         prepared.by_repeat,
         prepared.grouping,

@@ -85,3 +85,5 @@ def test_words_are_those_of_any_chunk() -> None:
             word: (values == word).tolist() for word in np.unique(values)
         }
     assert to_numpy(chunks[1]).tolist() == ["b", "c"]
+    twice = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2], pa.int8()), pa.array(["a", "b", "a"]))
+    assert {word: members.tolist() for word, members in words_of(twice).items()} == {"a": [True, False, True], "b": [False, True, False]}

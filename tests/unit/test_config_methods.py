@@ -467,3 +467,16 @@ def test_the_runs_by_earlier_rules_may_be_the_same_training() -> None:
     assert files.alike(tuning, entries) == [Run("digits", "matched", "none", "900-900", "lr-0.2")]
     assert files.alike(replace(tuning, candidate="lr-7"), entries) == []
     assert files.alike(Run("digits", "best_by_worst_class_accuracy", "none", "000-004"), entries) == []
+
+
+def test_what_starts_from_other_networks_by_another_rule_is_another_training() -> None:
+    """A method that starts from one with fewer rules shares its networks by some rules, and tuning runs with them."""
+    rules = ["accuracy", "worst_class_accuracy", "worst_group_accuracy"]
+    tuning = {"tuning": {"blocks": ["900-900"]}, "grid": {"training.optimizer.lr": [0.1, 0.2]}}
+    first = {"kind": "erm", "by": [rules[0], rules[2]], **tuning}
+    entries = methods.expanded({"first": first, "second": {"kind": "erm", "from": "first", "by": rules, **tuning}})
+    by_class, by_group = "second_by_worst_class_accuracy", "second_by_worst_group_accuracy"
+    assert [one.method for one in files.alike(Run("digits", by_class, "none", "000-004"), entries)] == ["second"]
+    assert files.alike(Run("digits", by_group, "none", "000-004"), entries) == []
+    assert files.alike(Run("digits", by_group, "none", "900-900", "lr-0.2"), entries) == []
+    assert entries[by_class]["candidates_of"] == "second", "so it has no tuning runs of its own"

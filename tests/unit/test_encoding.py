@@ -100,6 +100,12 @@ def test_it_is_indexed_like_an_array(tmp_path: Path, key: Any) -> None:
     assert found.shape == expected.shape and np.array_equal(found, expected)
 
 
+@pytest.mark.parametrize("key", [(np.array([0]), np.array([0])), None, True, (0, [1]), (0, ...)], ids=str)
+def test_what_an_array_would_read_otherwise_is_refused(tmp_path: Path, key: Any) -> None:
+    with pytest.raises(TypeError, match="cannot be indexed by"):
+        stored(tmp_path)[key]
+
+
 def test_interrupted_encoding_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoding, "CHUNK", 8)
     path, read = tmp_path / "inputs.npy", []

@@ -123,3 +123,13 @@ def test_unknown_names_are_refused() -> None:
         optim.build(network(), {"name": "lion", "lr": 0.1, "weight_decay": 0.0})
     with pytest.raises(ValueError, match="cosine"):
         optim.learning_rate(0.1, {"name": "cosine"}, 1, 0, 10)
+
+
+def test_step_counts_are_restored_onto_the_parameters_device() -> None:
+    """On a GPU the fused kernel takes them there; here the device that holds nothing stands for it."""
+    parameter = nn.Parameter(torch.zeros(2, device="meta"))
+    adam = optim.Adam([{"params": [parameter], "weight_decay": 0.0}], 1e-8, decoupled=False)
+    adam.restore({"0.step": torch.tensor(3.0), "0.exp_avg": torch.ones(2), "0.exp_avg_sq": torch.ones(2)})
+    assert {name: value.device.type for name, value in adam.state().items()} == dict.fromkeys(
+        ("0.step", "0.exp_avg", "0.exp_avg_sq"), "meta"
+    )

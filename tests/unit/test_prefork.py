@@ -2,13 +2,14 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ class Server:
 def server(root: Path, tmp_path: Path) -> Iterator[Server]:
     folder = tmp_path / "server"
     folder.mkdir()
-    environment = {name: value for name, value in os.environ.items() if name != prefork.VARIABLE}
+    environment = {name: value for name, value in os.environ.items() if name not in (prefork.VARIABLE, "PYTHONUNBUFFERED")}
     process = subprocess.Popen([sys.executable, "-c", SERVE.format(str(folder))], cwd=root, env=environment, stdin=subprocess.PIPE)
     wait_for((folder / "jobs").exists)
     yield Server(root, tmp_path, process, str(folder / "jobs"))
@@ -103,6 +104,59 @@ def test_a_job_is_a_fork_with_all_that_its_process_would_have(server: Server) ->
 )
 def test_it_ends_as_its_fork_does(server: Server, body: str, status: int, told: str) -> None:
     assert server.run(body) == (status, "", told)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGABRT])
+def test_a_job_that_is_killed_is_not_done_twice(server: Server, number: signal.Signals) -> None:
+    body = f"import os\nwith open('done', 'a') as file: file.write('once\\n')\nif prefork._is_fork: os.kill(os.getpid(), {int(number)})"
+    assert server.run(body)[0] == -number
+    assert (server.folder / "done").read_text() == "once\n"
+
+
+def test_what_cannot_be_printed_ends_in_pythons_status(server: Server) -> None:
+    script = server.folder / "full.py"
+    script.write_text(SCRIPT.format(root=str(server.root), threads=1) + "print('something')")
+    environment = {**os.environ, prefork.VARIABLE: json.dumps([server.address, sys.executable])}
+    with open("/dev/full", "w") as full:
+        assert subprocess.run([sys.executable, str(script)], env=environment, stdout=full, check=False).returncode == prefork.UNPRINTED
+
+
+def test_a_fork_runs_the_code_on_disk(server: Server) -> None:
+    """Of this package, also what the server needed itself; other libraries as the server imported them."""
+    code = server.folder / "code"
+    shutil.copytree(server.root / "spurprune" / "machine", code / "spurprune" / "machine")
+    for name in ("__init__.py", "errors.py"):
+        shutil.copy(server.root / "spurprune" / name, code / "spurprune" / name)
+    with open(code / "spurprune" / "machine" / "logs.py", "a") as file:
+        file.write("\nNEW = True\n")
+    edited = replace(server, root=code)
+    assert edited.run("from spurprune.machine import logs\nprint(prefork._is_fork, logs.NEW)") == (0, "True True\n", "")
+
+
+def test_processes_that_a_job_starts_are_no_jobs(server: Server) -> None:
+    body = """
+import multiprocessing
+from multiprocessing import get_context
+
+def double(x):
+    return 2 * x
+
+if __name__ == "__main__":
+    with get_context("spawn").Pool(1) as pool:
+        print(pool.map(double, [1, 2]))
+"""
+    assert server.run(body) == (0, "[2, 4]\n", "")
+
+
+def test_nothing_that_the_servers_libraries_do_at_exit_is_done_by_jobs(root: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "server"
+    folder.mkdir()
+    serve = SERVE.format(str(folder)).replace("prefork.serve", "import atexit; atexit.register(print, 'tidied'); prefork.serve")
+    process = subprocess.Popen([sys.executable, "-c", serve], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    wait_for((folder / "jobs").exists)
+    server = Server(root, tmp_path, process, str(folder / "jobs"))  # type: ignore[arg-type]
+    assert server.run("print('done')") == (0, "done\n", "")
+    assert process.communicate(timeout=60)[0] == "tidied\n", "by the server alone"
 
 
 def test_an_error_shows_its_traceback(server: Server) -> None:
@@ -156,6 +210,16 @@ def test_a_request_to_end_reaches_the_fork(server: Server) -> None:
     assert process.returncode == 7
 
 
+def test_a_signal_to_all_processes_ends_jobs_and_not_the_server(server: Server) -> None:
+    """As of ``timeout``, or of a scheduler: the server ends with its standard input, and so tidies up."""
+    process, pid = started(server, f"{BEGIN}time.sleep(60)")
+    for one in (server.process.pid, pid, process.pid):
+        os.kill(one, signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGTERM
+    assert server.run("sys.exit(5)")[0] == 5
+
+
 def test_jobs_outlive_the_server(server: Server) -> None:
     process, _ = started(server, f"{BEGIN}print(input())")
     server.process.kill()
@@ -185,6 +249,20 @@ def test_the_server_ends_and_tidies_up_with_the_process_that_started_it(server: 
     server.process.stdin.close()
     assert server.process.wait(timeout=60) == 0
     assert not Path(server.address).parent.exists()
+
+
+def test_a_server_that_cannot_start_a_fork_goes_on(root: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "server"
+    folder.mkdir()
+    failing = "import os; fork, calls = os.fork, []; os.fork = lambda: calls.append(1) or (fork() if len(calls) > 1 else [][0])"
+    failing = failing.replace("[][0]", "(_ for _ in ()).throw(OSError('no memory'))")
+    command = [sys.executable, "-c", f"{failing}; {SERVE.format(str(folder))}"]
+    process = subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE)
+    wait_for((folder / "jobs").exists)
+    server = Server(root, tmp_path, process, str(folder / "jobs"))
+    found = [json.loads(server.run(REPORT)[1])["fork"] for _ in range(2)]
+    process.communicate(timeout=60)
+    assert found == [False, True]
 
 
 def test_a_run_of_few_jobs_starts_no_server(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,16 +12,16 @@ from safetensors.torch import load_file
 
 from spurprune.data import samples as sampling
 from spurprune.data.grouping import Attribute, Grouping
-from spurprune.data.inputs import Manifest, content_of, write_inputs, write_manifest
+from spurprune.data.inputs import Manifest, content_of, read_manifest, write_inputs, write_manifest
 from spurprune.data.samples import Samples
 from spurprune.errors import ConfigError, DataError, SpurpruneError, TrainingError
 from spurprune.evaluation.choices import Choice, write_selection
 from spurprune.stages import retrain
-from spurprune.storage import contents, schemas, tables
+from spurprune.storage import contents, schemas, tables, timings
 from spurprune.storage.columns import labels, to_numpy
 from spurprune.storage.provenance import Provenance, from_json
 from spurprune.storage.words import RULES, SPLITS
-from spurprune.training import checkpoints
+from spurprune.training import checkpoints, same
 from spurprune.training.best import BestEpoch
 from tests.recipes import TRAINING
 
@@ -409,6 +409,9 @@ def test_what_is_for_images_is_refused_for_vectors(
     assert text.startswith(f"{key} is ") and "'pets' holds vectors" in text
 
 
+OF_RUN = replace(PROVENANCE, place={"setting": "pets", "method": "erm", "candidate": "", "plan": "a", "block": "000-000"}, repeats=(0,))
+
+
 def trained(site: Site, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A list that receives the name of every run that opens its data, which those that take results over do not."""
     opened: list[str] = []
@@ -421,10 +424,8 @@ def test_the_results_of_the_same_training_are_taken_over(vectors: Site, monkeypa
     """By two rules that choose one candidate, on plans of two names and the same weights."""
     weight = np.ones(len(vectors.samples.rows("train")))
     opened = trained(vectors, monkeypatch)
-    place = {"setting": "pets", "method": "erm", "candidate": "", "plan": "a", "block": "000-000"}
-    asked = Provenance(place | {"method": "erm_by_accuracy", "plan": "b"}, "0+code", "another", (0,))
-    of_first = replace(asked, place=place, config_hash="config")
-    first = vectors.run("first", vectors.plan(weight, "a"), ERM | {"training": {"epochs": 3}}, keeps=(), provenance=of_first)
+    asked = replace(OF_RUN, place=dict(OF_RUN.place) | {"method": "erm_by_accuracy", "plan": "b"}, config_hash="another")
+    first = vectors.run("first", vectors.plan(weight, "a"), ERM | {"training": {"epochs": 3}}, keeps=(), provenance=OF_RUN)
     other = vectors.run("other", keeps=(), method=ERM | {"training": {"epochs": 4}})
     assert len(opened) == 2
     plan = vectors.plan(weight, "b", {"visits": "exact", "plan": "a"})
@@ -439,25 +440,76 @@ def test_the_results_of_the_same_training_are_taken_over(vectors: Site, monkeypa
     assert vectors.timing("taken")["seconds"] == pytest.approx(vectors.timing("first")["seconds"])
 
 
-@pytest.mark.parametrize("differs", ["weights", "visits", "method", "setting", "samples", "code", "kept"])
+@pytest.mark.parametrize("differs", ["weights", "visits", "options", "epoch", "recipe", "setting", "samples", "manifest", "code", "kept"])
 def test_what_differs_in_anything_is_trained(vectors: Site, differs: str, monkeypatch: pytest.MonkeyPatch) -> None:
     weight = np.ones(len(vectors.samples.rows("train")))
-    vectors.run("first", vectors.plan(weight), keeps=())
+    vectors.run("first", vectors.plan(weight), keeps=(), provenance=OF_RUN)
     opened = trained(vectors, monkeypatch)
     if differs == "samples":
         one = vectors.samples
         sampling.write(vectors.path / "samples", [replace(one, label=one.label[::-1].copy())], Grouping(CLASSES, ()), PROVENANCE)
+    if differs == "manifest":
+        write_manifest(vectors.path / "manifest", replace(read_manifest(vectors.path / "manifest"), licence="another"))
     weight[0] = 2 if differs == "weights" else 1
+    method = {"options": {"unused": 1}} if differs == "options" else {"epoch": "accuracy"} if differs == "epoch" else {}
     vectors.run(
         "second",
         vectors.plan(weight, notes={"visits": "drawn" if differs == "visits" else "exact"}),
-        ERM | {"training": {"epochs": 3 if differs == "method" else 2}},
+        ERM | method | ({"training": {"epochs": 3}} if differs == "recipe" else {}),
         alike=["first"],
         keeps=["models"] if differs == "kept" else [],
-        provenance=replace(PROVENANCE, code_version="0+other" if differs == "code" else "0+code"),
-        training=SETTING["training"] | {"momentum": 0} if differs == "setting" else SETTING["training"],
+        provenance=replace(OF_RUN, code_version="0+other" if differs == "code" else "0+code"),
+        **({"probe": {"source": "cat", "target": "dog"}} if differs == "setting" else {}),
     )
     assert len(opened) == 1
+
+
+def test_a_digest_is_of_all_inputs_but_the_names_of_plans(tmp_path: Path) -> None:
+    files = {name: tmp_path / name for name in ("samples", "manifest", "weights", "partition", "start", "masks", "optimizer", "selection")}
+    for path in files.values():
+        path.write_bytes(b"content")
+    table = pa.table({"repeat": [0, 0], "sample_id": [1, 2], "weight": [1.0, 0.0]})
+    given: dict[str, Any] = {
+        "inputs": files,
+        "setting": {"training": {"epochs": 2}},
+        "method": ERM | {"options": {"steps_of": "tuned-pruning", "eta": 0.1}},
+        "repeats": [0],
+        "plans": [same.Plan(table, "exact"), same.Plan(table, "drawn")],
+        "code": "0+code",
+    }
+    first = same.digest(**given)
+    assert first == same.digest(**given | {"method": ERM | {"options": {"steps_of": "tuned-pruning_by_accuracy", "eta": 0.1}}})
+    others = [
+        given | {"setting": {"training": {"epochs": 3}}},
+        given | {"method": ERM | {"options": {"steps_of": "tuned-pruning", "eta": 0.2}}},
+        given | {"repeats": [1]},
+        given | {"plans": given["plans"][:1]},
+        given | {"plans": given["plans"][::-1]},
+        *(
+            given | {"plans": [same.Plan(table.set_column(i, table.column_names[i], [[7, 8]]), "exact"), given["plans"][1]]}
+            for i in range(3)
+        ),
+        given | {"code": "0+other"},
+    ]
+    found = {same.digest(**other) for other in others}
+    for name, path in files.items():
+        path.write_bytes(b"another")
+        changed = same.digest(**given)
+        path.write_bytes(b"content")
+        assert (changed == first) == (name == "selection")
+        found.add(changed)
+    assert len(found) == len(others) + len(files) and first in found, "all differ but for the selection"
+
+
+def test_the_seconds_of_a_resumed_training_stay_unknown(vectors: Site) -> None:
+    vectors.run("first", keeps=(), provenance=OF_RUN)
+    timing = vectors.path / "first" / "timing.json"
+    timings.write(timing, timings.read(timing).origin.provenance, seconds=6.0, repeats=1, resumed=True)
+    vectors.run("taken", alike=["first"], keeps=(), provenance=OF_RUN)
+    assert vectors.timing("taken")["seconds"] is None and vectors.timing("taken")["resumed"]
+    timings.write(timing, timings.read(timing).origin.provenance, seconds=6.0, repeats=1, resumed=False)
+    vectors.run("again", alike=["first"], keeps=(), provenance=OF_RUN)
+    assert vectors.timing("again")["seconds"] == 6.0
 
 
 def test_results_to_take_over_that_are_of_two_runs_are_refused(vectors: Site, assert_one_sentence: Callable[[str], None]) -> None:

@@ -18,29 +18,21 @@ def code_hash(root, script, *modules):
     return found
 """
 
-# Python imports a module of this name when it starts.
 LOADED = """
-import atexit, json, os, sys
+import json as _json, os as _os, sys as _sys
 
-def record():
-    job = getattr(sys.modules["__main__"], "snakemake", None)
-    code = getattr(getattr(job, "params", None), "code", None)
-    if code:
-        names = sorted(name for name in sys.modules if name.split(".")[0] == "spurprune")
-        with open(f"recorded/{code}.{os.getpid()}.loaded", "w") as file:
-            json.dump([job.rule, names], file)
-
-atexit.register(record)
+with open(f"recorded/{snakemake.params.code}.{_os.getpid()}.loaded", "w") as _file:
+    _json.dump([snakemake.rule, sorted(name for name in _sys.modules if name.split(".")[0] == "spurprune")], _file)
 """
 
 
 def record(project: Project) -> None:
     """Have the project's next runs recorded."""
     project.append("spurprune/dag/codehash.py", HASHED)
-    for folder in ("recorded", "at-start"):
-        (project.path / folder).mkdir()
-    (project.path / "at-start" / "sitecustomize.py").write_text(LOADED)
-    project.environment["PYTHONPATH"] = str(project.path / "at-start")
+    (project.path / "recorded").mkdir()
+    for path in (project.path / "workflow/scripts").glob("*.py"):
+        if path.stem != "download":  # which has no hash
+            project.append(f"workflow/scripts/{path.name}", LOADED)
 
 
 def loaded_but_not_hashed(project: Project) -> dict[str, set[str]]:

@@ -67,7 +67,8 @@ def retrain_inputs(wildcards):
         found["masks"] = f"results/{masks.folder}/masks.safetensors"
     if other:
         found["other_plan"] = f"results/{layout.path_of('plan', setting=wildcards.setting, plan=other, block=wildcards.block)}"
-    alike = [f"results/{one.folder}/predictions.parquet" for one in files.alike(run_of(wildcards), CONFIG.methods)]
+    results = ("predictions.parquet", "history.parquet", "timing.json")
+    alike = [f"results/{one.folder}/{name}" for one in files.alike(run_of(wildcards), CONFIG.methods) for name in results]
     return run_inputs(wildcards) | found | ({"alike": alike} if alike else {})
 
 

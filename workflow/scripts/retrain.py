@@ -11,7 +11,7 @@ from spurprune.data import inputs
 from spurprune.machine.logs import stage_log
 from spurprune.storage.provenance import Provenance
 
-alike = [Path(path) for path in snakemake.input.get("alike", [])]
+alike = [Path(path) for path in snakemake.input.get("alike", []) if Path(path).name == "predictions.parquet"]
 paths = {name: Path(path) for name, path in snakemake.input.items() if name != "alike"}
 local = inputs.local_inputs(paths, snakemake.resources.get("scratch"), snakemake.resources.get("scratch_gb"))
 with stage_log(snakemake.log[0], "retrain"), local as paths, devices.leased_device():

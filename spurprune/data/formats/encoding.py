@@ -1,4 +1,4 @@
-"""Images as JPEG files one after the other in one array, an eighth of the pixels' size; interrupted encoding resumes where it stopped.
+"""Images as JPEG files one after the other in one array, a fraction of the pixels' size; interrupted encoding resumes where it stopped.
 
 The array, uint8 in one dimension, holds the files and, at its end, their positions (see ``spurprune.data.positions``).
 """
@@ -21,7 +21,7 @@ from spurprune.machine.logs import Progress, log
 from spurprune.storage.checksums import checksum, sealed, unsealed
 from spurprune.storage.files import settle, write_text, writing
 
-QUALITY = 95  # with colours at full resolution: pixels differ by two levels at most on average (ours)
+QUALITY = 95  # with colours at full resolution (ours)
 HEADER = 128  # bytes of an NPY file of one dimension before its data
 
 
@@ -39,7 +39,7 @@ def encode(images: Images, output: Path, threads: int, skip_damaged: bool) -> li
     DamagedImageError at the first damaged image; else DataError if all are damaged.
     """
     partial, notes, sizes = (output.with_name(f".{output.name}.encoding{end}") for end in ("", ".json", ".sizes"))
-    noted = _unfinished(partial, notes, sizes, images.identity())
+    noted = _unfinished(partial, notes, sizes, f"{images.identity()}, quality {QUALITY}")
     if noted.done and (skip_damaged or not noted.damaged):  # else started by a run that skipped them
         log.info("encoding resumes after %d images", noted.done)
     else:
