@@ -23,7 +23,9 @@ def main() -> None:
 
 def measure(images: int, rounds: int) -> Result:
     """Return the result of ``rounds`` rounds; plain images are read by one thread, JPEG files by one and by all cores."""
-    ways = {"plain": ("plain", 1)} | {f"encoded, {threads} thread{'s' * (threads > 1)}": ("encoded", threads) for threads in dict.fromkeys((1, cores()))}
+    ways = {"plain": ("plain", 1)} | {
+        f"encoded, {threads} thread{'s' * (threads > 1)}": ("encoded", threads) for threads in dict.fromkeys((1, cores()))
+    }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         sizes = once(make, None, folder=folder, images=images)
