@@ -2,7 +2,7 @@
 
 On one Linux machine without GPUs, the workflow starts a server (``start``). The script of a job begins with ``enter``: it hands itself
 over to the server, which runs the same script in a fork, with the job's working directory, environment and streams, and it waits for
-that. Where there is no server, or one for another Python, the script simply goes on. A fork imports this package anew, so that it runs the
+that. Without a server, or with one for another Python, the script runs in its own process. A fork imports this package anew, so that it runs the
 code on disk, as it would without a server.
 """
 
@@ -45,7 +45,7 @@ LIBRARIES = (
     "torch",
     "safetensors.torch",
 )
-FEWEST_JOBS = 10  # of a run, from which a server pays
+FEWEST_JOBS = 10  # a smaller run would not make up for the start of a server (ours)
 PATIENCE = 10.0  # seconds for a job to say what it is
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 UNPRINTED = 120  # Python's exit status if what was printed last could not be written
@@ -55,7 +55,7 @@ _server: "subprocess.Popen[bytes] | None" = None  # if it were forgotten, its st
 
 
 def start(jobs: int) -> None:
-    """Start a server for a run of ``jobs`` jobs on this machine, if it pays; it ends with this process, however that ends."""
+    """Start a server for a run of ``jobs`` jobs on this machine, unless the run is too small; it ends with this process, however that ends."""
     global _server
     if jobs < FEWEST_JOBS or VARIABLE in os.environ or not sys.platform.startswith("linux"):
         return
@@ -74,7 +74,7 @@ def _started(folder: str) -> "subprocess.Popen[bytes]":
 
 
 def enter(threads: int) -> None:
-    """Give the job of this script its numeric ``threads``, and go on in a fork of the server's, if there is one: then this does not return.
+    """Give the job of this script its numeric ``threads``, and continue in a fork of the server's if there is one: then this does not return.
 
     Call it first in a script, before a large library is imported.
     """
@@ -134,7 +134,7 @@ class _Job:
     connection: socket.socket
 
     def close(self) -> None:
-        """Forget the job: the process that asked for it goes on by itself."""
+        """Forget the job, which then runs in the process that asked for it."""
         self.connection.close()
         for stream in self.streams:
             os.close(stream)
@@ -167,7 +167,7 @@ def serve(folder: str) -> None:
 def _next_fork(listening: socket.socket) -> _Job | None:
     """Start a fork for every connection; return its job in the fork, None in the server once standard input ends.
 
-    Whoever connects is told the fork's process id and then how it ended.
+    The process that connects receives the fork's process id and then its exit status.
     """
     waiting: dict[int, socket.socket] = {}
     ended, wakeup = os.pipe()
@@ -186,7 +186,7 @@ def _next_fork(listening: socket.socket) -> _Job | None:
             if listening.fileno() in ready and (job := _asked(listening)) is not None:
                 try:
                     pid = os.fork()
-                except OSError:  # the job goes on in its own process
+                except OSError:  # the job then runs in its own process
                     job.close()
                     continue
                 if not pid:
