@@ -2,8 +2,8 @@
 
 On one Linux machine without GPUs, the workflow starts a server (``start``). The script of a job begins with ``enter``: it hands itself
 over to the server, which runs the same script in a fork, with the job's working directory, environment and streams, and it waits for
-that. Without a server, or with one for another Python, the script runs in its own process. A fork imports this package anew, so that it runs the
-code on disk, as it would without a server.
+that. Without a server, or with one for another Python, the script runs in its own process. A fork imports this package anew, so that it
+runs the code on disk, as it would without a server.
 """
 
 import atexit
@@ -55,7 +55,7 @@ _server: "subprocess.Popen[bytes] | None" = None  # if it were forgotten, its st
 
 
 def start(jobs: int) -> None:
-    """Start a server for a run of ``jobs`` jobs on this machine, unless the run is too small; it ends with this process, however that ends."""
+    """Start a server for a run of ``jobs`` jobs on this machine, unless these are too few; it ends when this process does."""
     global _server
     if jobs < FEWEST_JOBS or VARIABLE in os.environ or not sys.platform.startswith("linux"):
         return
@@ -74,7 +74,7 @@ def _started(folder: str) -> "subprocess.Popen[bytes]":
 
 
 def enter(threads: int) -> None:
-    """Give the job of this script its numeric ``threads``, and continue in a fork of the server's if there is one: then this does not return.
+    """Give the job of this script its numeric ``threads``; if there is a server, continue in a fork of its, and do not return.
 
     Call it first in a script, before a large library is imported.
     """
